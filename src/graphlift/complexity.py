@@ -1,0 +1,140 @@
+"""How large a network is and what it costs, by formula; tests count the real networks."""
+
+from dataclasses import dataclass
+
+from graphlift.graph import Sharing, body_graph, weight_slots
+from graphlift.skeletons import H36M_16, Skeleton
+
+IN, OUT = 2, 3
+"""Channels of a joint that go into the network (screen x, y) and come out (x, y, z in m)."""
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Size and cost of a network.
+
+    Args:
+        parameters: Learnt numbers.
+        macs_unified: Multiply-accumulates of the weight products for one pose when every
+            neighbour is transformed and then aggregated: D'·D·Σ|N̂_i| a layer, for every method.
+        macs_reduced: The same in the order the layer chooses: D'·D·N a layer for full-sharing,
+            pre- and post-aggregation, twice that when decoupled; unreduced for the other two.
+
+    Source: the study's supplement, section 2.
+    """
+
+    parameters: int
+    macs_unified: int
+    macs_reduced: int
+
+
+def slot_count(skeleton: Skeleton, sharing: Sharing, *, decouple_self: bool) -> int:
+    """Count the weight matrices of one layer."""
+    slots = weight_slots(body_graph(skeleton), sharing, decouple_self=decouple_self)
+    return int(slots.max()) + 1
+
+
+def non_local_parameters(channels: int) -> int:
+    """Count the parameters of one non-local layer (see :class:`graphlift.nn.gcn.NonLocal`)."""
+    inner = max(channels // 2, 1)
+    projections = 3 * (channels * inner + inner)
+    back = inner * channels + channels
+    return projections + 2 * inner + back + 2 * channels
+
+
+def complexity(
+    sharing: Sharing,
+    *,
+    decouple_self: bool = False,
+    channels: int = 128,
+    blocks: int = 4,
+    non_local: bool = False,
+    skeleton: Skeleton = H36M_16,
+) -> Complexity:
+    """Count parameters and multiply-accumulates of :class:`graphlift.nn.gcn.PoseGCN`.
+
+    Per layer: one matrix a slot, one bias a channel, one affinity an edge; the normalised layers
+    add a scale and a shift a channel.
+    """
+    graph = body_graph(skeleton)
+    edges, joints = graph.target.size, len(skeleton)
+    slots = slot_count(skeleton, sharing, decouple_self=decouple_self)
+    products = IN * channels + 2 * blocks * channels**2 + channels * OUT
+    layers = 2 * blocks + 2
+    parameters = slots * products + edges * layers
+    parameters += (layers - 1) * 3 * channels + OUT  # biases, scales and shifts; the last bias
+    if non_local:
+        parameters += (blocks + 1) * non_local_parameters(channels)
+    reducible = sharing in ("full-sharing", "pre-aggregation", "post-aggregation")
+    per_layer = joints * (2 if decouple_self else 1) if reducible else edges
+    return Complexity(parameters, edges * products, per_layer * products)
+
+
+def martinez_complexity(
+    *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count the fully connected baseline of Martinez et al., ICCV 2017; it has no neighbours."""
+    joints = len(skeleton)
+    products = joints * IN * channels + 2 * blocks * channels**2 + channels * joints * OUT
+    parameters = products + (2 * blocks + 1) * 3 * channels + joints * OUT
+    return Complexity(parameters, products, products)
+
+
+@dataclass(frozen=True)
+class Width:
+    """A number of channels and how near it comes to the size that was asked for.
+
+    Args:
+        channels: Features of a joint (of a pose, for the fully connected network).
+        parameters: What the network then has.
+        off: Relative difference to the target; 0.01 is one per cent too many.
+    """
+
+    channels: int
+    parameters: int
+    off: float
+
+
+def channels_for(
+    method: str,
+    parameters: int,
+    *,
+    decouple_self: bool = False,
+    blocks: int | None = None,
+    non_local: bool = False,
+    skeleton: Skeleton = H36M_16,
+) -> Width:
+    """Find the width at which a network comes nearest to a number of parameters.
+
+    Args:
+        method: A weight-sharing method, or ``martinez``.
+        parameters: The size wanted; the paper compares at 4.2 million.
+        decouple_self: As in :func:`complexity`.
+        blocks: Residual blocks; each network's own default (4; martinez 2) when left out.
+        non_local: As in :func:`complexity`.
+        skeleton: The body.
+    """
+
+    def size(channels: int) -> int:
+        if method == "martinez":
+            return martinez_complexity(
+                channels=channels, blocks=2 if blocks is None else blocks, skeleton=skeleton
+            ).parameters
+        return complexity(
+            method,  # type: ignore[arg-type]  # an unknown name is refused by weight_slots
+            decouple_self=decouple_self,
+            channels=channels,
+            blocks=4 if blocks is None else blocks,
+            non_local=non_local,
+            skeleton=skeleton,
+        ).parameters
+
+    high = 1
+    while size(high) < parameters:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if size(middle) < parameters else (low, middle)
+    best = min((width for width in (low, high) if width), key=lambda w: abs(size(w) - parameters))
+    return Width(best, size(best), size(best) / parameters - 1)

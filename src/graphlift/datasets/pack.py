@@ -1,0 +1,146 @@
+"""The pack: a motion-capture data set in one ``.npz``, positions as int16 millimetres.
+
+Arrays: ``xyz_mm`` int16 (frame, 17, 3), world, z up, floor at 0; ``clip_start`` int (clip + 1,):
+frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``clip_id``, ``subject``, ``fps``,
+``activity`` and optionally ``text``, ``provenance``, ``own_skel``; scalars ``joint_names``,
+``parents``, ``units``, ``up``, ``license``, ``source``.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from graphlift.datasets import Clip, MotionCapture
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.files import replacing
+from graphlift.skeletons import H36M_17
+
+_NEEDED = ("xyz_mm", "clip_start", "clip_id", "subject", "fps", "activity")
+
+
+def read_pack(path: Path) -> MotionCapture:
+    """Read a pack.
+
+    Returns:
+        The clips, positions in metres, Human3.6M's 17 joints.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: If the file is cut short, holds pickled objects, lacks an array, or an array
+            is not of the layout above; the message names file and array.
+    """
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"no motion-capture pack at {path}: give the path of a .npz that "
+            "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
+        raise FormatError(
+            f"{path}: cannot be read as a pack ({error}): it is cut short, damaged, or holds "
+            "objects; copy or prepare it again"
+        ) from error
+    _check(path, arrays)
+    metres = arrays["xyz_mm"].astype(np.float32) / 1000
+    starts = arrays["clip_start"]
+    count = len(starts) - 1
+    optional = {
+        "text": np.full(count, ""),
+        "provenance": np.full(count, ""),
+        "own_skel": np.ones(count, dtype=bool),
+    }
+    column = {**optional, **arrays}
+    clips = tuple(
+        Clip(
+            name=str(column["clip_id"][c]),
+            subject=str(column["subject"][c]),
+            activity=str(column["activity"][c]),
+            fps=float(column["fps"][c]),
+            positions=metres[starts[c] : starts[c + 1]],
+            text=str(column["text"][c]),
+            provenance=str(column["provenance"][c]),
+            own_skeleton=bool(column["own_skel"][c]),
+        )
+        for c in range(count)
+    )
+    return MotionCapture(
+        path.stem, H36M_17, clips, str(arrays.get("license", "")), str(arrays.get("source", ""))
+    )
+
+
+def write_pack(path: Path, capture: MotionCapture) -> None:
+    """Write a pack, whole or not at all; positions are rounded to millimetres.
+
+    Raises:
+        FormatError: If a position is not finite or lies more than 32 m from the origin.
+    """
+    if not capture.clips:
+        raise FormatError(f"{path}: nothing to write: no clip was read")
+    for clip in capture.clips:
+        if not np.isfinite(clip.positions).all() or np.abs(clip.positions).max(initial=0) > 32:
+            raise FormatError(
+                f"clip {clip.name}: positions must be finite and within 32 m of the origin, in "
+                "metres: check the unit of the source file"
+            )
+    lengths = [len(clip.positions) for clip in capture.clips]
+    millimetres = np.concatenate([clip.positions for clip in capture.clips]) * 1000
+    with replacing(path) as beside:
+        np.savez_compressed(
+            beside,
+            xyz_mm=np.rint(millimetres).astype(np.int16),
+            clip_start=np.cumsum([0, *lengths]).astype(np.int32),
+            clip_id=np.array([clip.name for clip in capture.clips]),
+            subject=np.array([clip.subject for clip in capture.clips]),
+            activity=np.array([clip.activity for clip in capture.clips]),
+            fps=np.array([clip.fps for clip in capture.clips], dtype=np.float32),
+            text=np.array([clip.text for clip in capture.clips]),
+            provenance=np.array([clip.provenance for clip in capture.clips]),
+            own_skel=np.array([clip.own_skeleton for clip in capture.clips]),
+            joint_names=np.array(capture.skeleton.joints),
+            parents=np.array(capture.skeleton.parents, dtype=np.int8),
+            units=np.array("xyz_mm: int16 millimetres"),
+            up=np.array("z"),
+            license=np.array(capture.license),
+            source=np.array(capture.source),
+        )
+
+
+def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    def refuse(name: str, got: object, wanted: str) -> FormatError:
+        return FormatError(f"{path}: {name} is {got} but should be {wanted}")
+
+    for name in _NEEDED:
+        if name not in arrays:
+            raise FormatError(
+                f"{path}: has no array {name!r} (found {', '.join(arrays) or 'none'}): "
+                "this is not a motion-capture pack"
+            )
+    xyz, starts = arrays["xyz_mm"], arrays["clip_start"]
+    if xyz.ndim != 3 or xyz.shape[1:] != (len(H36M_17), 3):
+        raise refuse("xyz_mm", xyz.shape, f"(frame, {len(H36M_17)}, 3)")
+    if not (np.issubdtype(xyz.dtype, np.integer) or np.issubdtype(xyz.dtype, np.floating)):
+        raise refuse("xyz_mm", xyz.dtype, "int16 or float millimetres")
+    if not np.isfinite(xyz).all():
+        frame = int(np.argwhere(~np.isfinite(xyz))[0, 0])
+        raise refuse("xyz_mm", f"not finite in frame {frame}", "finite millimetres")
+    if xyz.size and not 100 < np.ptp(xyz[..., 2].astype(float)) < 20_000:
+        raise refuse("xyz_mm", f"{np.ptp(xyz[..., 2])} high", "a person's height in millimetres")
+    whole = np.issubdtype(starts.dtype, np.integer)
+    if not whole or starts.ndim != 1 or starts.size < 2 or (np.diff(starts) < 1).any():
+        raise refuse("clip_start", f"{starts.dtype} {starts.shape}", "rising whole frame numbers")
+    if starts[0] != 0 or starts[-1] != len(xyz):
+        raise refuse("clip_start", f"from {starts[0]} to {starts[-1]}", f"from 0 to {len(xyz)}")
+    for name in (*_NEEDED[2:], "text", "provenance", "own_skel"):
+        if name in arrays and arrays[name].shape != (len(starts) - 1,):
+            raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
+    if not np.issubdtype(arrays["fps"].dtype, np.number) or not (arrays["fps"] > 0).all():
+        raise refuse("fps", "not positive everywhere", "positive frames per second")
+    names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints))))
+    if names != H36M_17.joints:
+        raise refuse("joint_names", ", ".join(names), f"Human3.6M's: {', '.join(H36M_17.joints)}")
+    if str(arrays.get("up", "z")) != "z":
+        raise refuse("up", repr(str(arrays["up"])), "'z'")

@@ -1,0 +1,46 @@
+"""What goes wrong at the border: each error names the thing, the place and the way out.
+
+Code inside the border trusts its callers; code that meets a user's file, flag or array raises one
+of these. Every class is also the built-in that fits, so ``except ValueError`` works::
+
+    GraphliftError
+    ├── SkeletonError         joints, parents or sides do not form a skeleton
+    ├── ShapeError            an array's shape does not fit its meaning
+    ├── FormatError           a file is not what its name or header says
+    │   └── CheckpointError   a checkpoint is corrupt, or of another run or network
+    ├── DatasetNotFoundError  a data set's files are not where they were looked for
+    ├── ConfigError           a configuration or plan has wrong, unknown or missing keys
+    └── ModelError            a model or method cannot do what was asked
+"""
+
+
+class GraphliftError(Exception):
+    """Base of every error a user can cause."""
+
+
+class SkeletonError(GraphliftError, ValueError):
+    """Joints, parents or sides do not form the skeleton that was asked for."""
+
+
+class ShapeError(GraphliftError, ValueError):
+    """An array does not have the shape its meaning requires."""
+
+
+class FormatError(GraphliftError, ValueError):
+    """A file is there but is not what its name or header says."""
+
+
+class CheckpointError(FormatError):
+    """A checkpoint is corrupt, or belongs to another run or another network."""
+
+
+class DatasetNotFoundError(GraphliftError, FileNotFoundError):
+    """A data set's files are not where they were looked for."""
+
+
+class ConfigError(GraphliftError, ValueError):
+    """A configuration or plan has unknown, missing or ill-typed keys."""
+
+
+class ModelError(GraphliftError, ValueError):
+    """A model or method cannot do what was asked of it."""

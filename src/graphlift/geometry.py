@@ -1,0 +1,78 @@
+"""Alignment of poses, turns and bones."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def align_similarity(
+    points: Float[np.ndarray, "*batch joint 3"], onto: Float[np.ndarray, "*batch joint 3"]
+) -> Float[np.ndarray, "*batch joint 3"]:
+    """Move, turn and scale each pose of ``points`` to lie as near ``onto`` as possible.
+
+    Reflections are not used. A pose whose joints coincide is only moved.
+
+    Returns:
+        The aligned points, in the unit and frame of reference of ``onto``.
+
+    Source: Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", TPAMI 1991.
+    """
+    centre, goal = points.mean(axis=-2, keepdims=True), onto.mean(axis=-2, keepdims=True)
+    x, y = points - centre, onto - goal
+    U, spread, Vt = np.linalg.svd(y.swapaxes(-1, -2) @ x)
+    proper = np.ones_like(spread)
+    proper[..., -1] = np.where(np.linalg.det(U @ Vt) < 0, -1, 1)
+    R = (U * proper[..., None, :]) @ Vt
+    size = (x**2).sum(axis=(-1, -2))
+    scale = np.divide((spread * proper).sum(axis=-1), size, out=np.ones_like(size), where=size > 0)
+    return np.asarray(scale[..., None, None] * (x @ R.swapaxes(-1, -2)) + goal)
+
+
+def align_scale(
+    points: Float[np.ndarray, "*batch joint 3"], onto: Float[np.ndarray, "*batch joint 3"]
+) -> Float[np.ndarray, "*batch joint 3"]:
+    """Scale each root-relative pose to lie as near ``onto`` as possible.
+
+    Source: Rhodin et al., "Unsupervised geometry-aware representation", ECCV 2018 (N-MPJPE).
+    """
+    size = (points**2).sum(axis=(-1, -2), keepdims=True)
+    overlap = (points * onto).sum(axis=(-1, -2), keepdims=True)
+    return points * np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
+
+
+def bone_vectors(
+    positions: Float[np.ndarray, "*batch joint 3"], parents: tuple[int, ...]
+) -> Float[np.ndarray, "*batch joint 3"]:
+    """Subtract each joint's parent; the root's own vector is zero."""
+    at = np.array([joint if parent < 0 else parent for joint, parent in enumerate(parents)])
+    return np.asarray(positions - positions[..., at, :])
+
+
+def chain_bones(
+    vectors: Float[np.ndarray, "*batch joint 3"],
+    parents: tuple[int, ...],
+    order: tuple[int, ...] | Int[np.ndarray, " joint"],
+) -> Float[np.ndarray, "*batch joint 3"]:
+    """Add bone vectors up along the tree: the inverse of :func:`bone_vectors`, root at the origin.
+
+    ``order`` lists parents before children (:attr:`graphlift.skeletons.Skeleton.order`).
+    """
+    positions = np.array(vectors)
+    for joint in order:
+        if parents[joint] >= 0:
+            positions[..., joint, :] += positions[..., parents[joint], :]
+    return positions
+
+
+def turn_about_z(
+    positions: Float[np.ndarray, "*batch joint 3"], angle: Float[np.ndarray, "*batch"]
+) -> Float[np.ndarray, "*batch joint 3"]:
+    """Turn poses about the world's vertical, counter-clockwise seen from above.
+
+    Args:
+        positions: World frame, z up.
+        angle: One a pose, radians.
+    """
+    cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
+    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
+    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
