@@ -1,0 +1,219 @@
+"""Result lines: one JSON object for each finished run, which is all that a report is made of."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from graphlift.errors import FormatError
+
+RESULTS = "results.jsonl"
+
+
+@dataclass(frozen=True)
+class ActivityScore:
+    """Errors over the test frames of one activity, all cameras."""
+
+    frames: int
+    mpjpe_mm: float
+    p_mpjpe_mm: float
+
+
+@dataclass(frozen=True)
+class CrossScore:
+    """PCK at 150 mm and AUC, per cent, over one activity of the other data set."""
+
+    frames: int
+    pck: float
+    auc: float
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Where a run stood at one evaluation: mean training loss since the last, validation error."""
+
+    step: int
+    loss: float
+    validation_mpjpe_mm: float
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Mean 3D error of the test joints whose 2D detection is off by ``from_px`` to ``to_px``."""
+
+    from_px: float
+    to_px: float
+    joints: int
+    mpjpe_mm: float
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Errors over stretches of one second (all its frames, all cameras) of one activity.
+
+    Neighbouring frames are nearly the same pose; seconds are the unit that a bootstrap draws.
+    """
+
+    frames: Sequence[int]
+    mpjpe_mm: Sequence[float]
+    p_mpjpe_mm: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One of the worst test frames, to be drawn.
+
+    ``keypoints`` in px of the 1000 px image; ``predicted`` and ``truth`` in mm, camera axes,
+    root-relative; one row a joint, in the order of ``per_joint_mm``.
+    """
+
+    activity: str
+    clip: str
+    frame: int
+    camera: int
+    mpjpe_mm: float
+    keypoints: Sequence[Sequence[float]]
+    predicted: Sequence[Sequence[float]]
+    truth: Sequence[Sequence[float]]
+    occluded: Sequence[bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What one finished run is and what it scored; errors in mm, PCK and AUC in per cent.
+
+    Args:
+        name: Unique in its study: method, detections and seed.
+        method: A weight-sharing method, ``martinez`` or ``semgcn``.
+        decoupled: Whether self-connections have weights of their own by option.
+        detections: ``gt``, ``hg-sim`` or ``cpn-sim``; the last two are simulated.
+        seed: Of initial weights and batches.
+        channels: Width.
+        parameters: Learnt numbers.
+        macs_unified: Multiply-accumulates a pose, every neighbour transformed.
+        macs_reduced: The same in the order the layer chooses.
+        steps: Optimiser steps.
+        batch_size: Poses a step.
+        seconds: Wall-clock time of the training steps, evaluations left out.
+        poses_per_second: Training throughput, with as many runs at once as ``runs_at_once``.
+        runs_at_once: How many runs shared the machine.
+        best_step: Step whose weights were kept: the lowest validation error.
+        validation_mpjpe_mm: That error.
+        validation_end_mm: Validation error at the last step, which no selection touched.
+        mpjpe_mm: Test error, protocol ``open-16``.
+        p_mpjpe_mm: The same after similarity alignment.
+        n_mpjpe_mm: The same after scaling.
+        cross_pck: PCK at 150 mm on the other data set, protocol ``cross-14``; None without it.
+        cross_auc: AUC there.
+        data: Name of the training and test data.
+        data_digest: SHA-256 of it.
+        cross_data: Name of the other data set, or None.
+        cross_digest: SHA-256 of it, or None.
+        per_activity: Test errors by activity.
+        cross_per_activity: The other data set's scores by activity.
+        per_joint_mm: Mean test error of each joint, by name, weighted as ``mpjpe_mm`` is.
+        visible_mm: Mean test error over joints that no limb hides from the camera.
+        occluded_mm: Mean test error over joints that one does.
+        occluded_share: Share of the test joints that are hidden.
+        noise_bins: Error against 2D noise; one bin when the detections are exact.
+        curve: Training loss and validation error over the run.
+        blocks: Test errors by the second, by activity.
+        failures: The worst test frames.
+        config: The run's whole configuration.
+        version: Of graphlift.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    name: str
+    method: str
+    decoupled: bool
+    detections: str
+    seed: int
+    channels: int
+    parameters: int
+    macs_unified: int
+    macs_reduced: int
+    steps: int
+    batch_size: int
+    seconds: float
+    poses_per_second: float
+    runs_at_once: int
+    best_step: int
+    validation_mpjpe_mm: float
+    validation_end_mm: float
+    mpjpe_mm: float
+    p_mpjpe_mm: float
+    n_mpjpe_mm: float
+    cross_pck: float | None
+    cross_auc: float | None
+    data: str
+    data_digest: str
+    cross_data: str | None
+    cross_digest: str | None
+    per_activity: Mapping[str, ActivityScore]
+    cross_per_activity: Mapping[str, CrossScore]
+    per_joint_mm: Mapping[str, float]
+    visible_mm: float
+    occluded_mm: float
+    occluded_share: float
+    noise_bins: Sequence[Bin]
+    curve: Sequence[CurvePoint]
+    blocks: Mapping[str, Blocks]
+    failures: Sequence[Failure]
+    config: Mapping[str, Any]
+    version: str
+
+
+def append_result(path: Path, result: Result) -> None:
+    """Add one line and make sure that it is on the disk."""
+    line = json.dumps(asdict(result), separators=(",", ":"), allow_nan=False)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_results(path: Path) -> list[Result]:
+    """Read every line.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FormatError: If a line is cut short or is no result; the message names file and line.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    adapter = TypeAdapter(Result)
+    results = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            results.append(adapter.validate_json(line))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole line"
+            raise FormatError(
+                f"{path}, line {number}: not a result ({where}: {first['msg']}); if the line is "
+                "cut short, `graphlift study run` on this folder sets it aside and repeats the run"
+            ) from error
+    return results
+
+
+def set_aside_cut_line(path: Path) -> str | None:
+    """Move a last line without its newline, left by an interrupted write, to ``*.cut``.
+
+    Returns:
+        What was moved, or None when the file is whole or absent.
+    """
+    if not path.exists():
+        return None
+    data = path.read_bytes()
+    whole, _, cut = data.rpartition(b"\n")
+    if not cut:
+        return None
+    with path.with_suffix(path.suffix + ".cut").open("ab") as aside:
+        aside.write(cut + b"\n")
+    with path.open("r+b") as file:
+        file.truncate(len(whole) + 1 if whole else 0)
+    return cut.decode("utf-8", errors="replace")
