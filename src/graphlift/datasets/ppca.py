@@ -1,0 +1,156 @@
+"""Mixtures of probabilistic principal component analysers: density, draws, and fitting by EM.
+
+Each component says that a point is ``x = W z + μ + ε`` with ``z`` standard normal and ``ε``
+isotropic of variance σ², so its covariance is ``C = W Wᵀ + σ² I``. Nothing here knows poses.
+
+Source: Tipping and Bishop, "Mixtures of probabilistic principal component analysers", Neural
+Computation 11(2), 1999 (sections 2 and 3, appendix C).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Parameters of a mixture of probabilistic PCAs.
+
+    Args:
+        weights: π, the share of each component; they add up to 1.
+        means: μ.
+        factors: W.
+        noise: σ², a variance.
+    """
+
+    weights: Float[np.ndarray, " component"]
+    means: Float[np.ndarray, "component feature"]
+    factors: Float[np.ndarray, "component feature latent"]
+    noise: Float[np.ndarray, " component"]
+
+    def log_density(self, x: Float[np.ndarray, "frame feature"]) -> Float[np.ndarray, " frame"]:
+        """Evaluate ln p(x) = ln Σ π N(x | μ, C), in nats."""
+        return _log_sum(self.log_joint(x))
+
+    def log_joint(
+        self, x: Float[np.ndarray, "frame feature"]
+    ) -> Float[np.ndarray, "frame component"]:
+        """Evaluate ln π + ln N(x | μ, C) of each component, by inverting only the q × q matrix M.
+
+        Source: Tipping and Bishop 1999, with C⁻¹ = (I − W M⁻¹ Wᵀ) / σ² and M = σ² I + Wᵀ W.
+        """
+        d, q = self.factors.shape[1:]
+        joint = np.empty((len(x), len(self.weights)))
+        for k, (W, noise) in enumerate(zip(self.factors, self.noise, strict=True)):
+            root = np.linalg.cholesky(noise * np.eye(q) + W.T @ W)
+            away = x - self.means[k]
+            within = np.linalg.solve(root, W.T @ away.T)
+            distance = ((away**2).sum(axis=1) - (within**2).sum(axis=0)) / noise
+            volume = (d - q) * np.log(noise) + 2 * np.log(np.diag(root)).sum()
+            joint[:, k] = -0.5 * (d * np.log(2 * np.pi) + volume + distance)
+        return joint + np.log(self.weights)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "frame feature"]:
+        """Draw independent points."""
+        d, q = self.factors.shape[1:]
+        of = rng.choice(len(self.weights), size=count, p=self.weights)
+        z = rng.standard_normal((count, q))
+        x = self.means[of] + np.sqrt(self.noise[of])[:, None] * rng.standard_normal((count, d))
+        for k in np.unique(of):
+            x[of == k] += z[of == k] @ self.factors[k].T
+        return np.asarray(x)
+
+
+def fit_mixture(
+    x: Float[np.ndarray, "frame feature"],
+    components: int,
+    latent: int,
+    *,
+    rng: np.random.Generator,
+    floor: float = 4e-4,
+    rounds: int = 60,
+    tolerance: float = 1e-4,
+) -> tuple[Mixture, list[float]]:
+    """Fit a mixture by expectation-maximisation in the log domain.
+
+    Args:
+        x: Points.
+        components: Number of components.
+        latent: Length of z, less than the number of features.
+        rng: Chooses the first centres.
+        floor: Least σ²; it keeps a component from collapsing onto its points.
+        rounds: Most rounds of EM.
+        tolerance: Stop once a round gains less than this many nats a point.
+
+    Returns:
+        The mixture, and the mean log-likelihood before each round, which never falls.
+    """
+    mixture = _m_step(x, _first_shares(x, components, rng), latent, floor)
+    trace: list[float] = []
+    for _ in range(rounds):
+        joint = mixture.log_joint(x)
+        total = _log_sum(joint)
+        trace.append(float(total.mean()))
+        if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
+            break
+        mixture = _m_step(x, np.exp(joint - total[:, None]), latent, floor)
+    return mixture, trace
+
+
+def _m_step(
+    x: Float[np.ndarray, "frame feature"],
+    shares: Float[np.ndarray, "frame component"],
+    latent: int,
+    floor: float,
+) -> Mixture:
+    """Maximise the expected log-likelihood: PCA of each component's weighted covariance.
+
+    Source: Tipping and Bishop 1999: σ² is the mean of the discarded eigenvalues and
+    W = U (Λ − σ² I)^½. Where σ² meets the floor, W is the maximiser given that floor.
+    """
+    mass = np.maximum(shares.sum(axis=0), 1e-12)
+    means = shares.T @ x / mass[:, None]
+    factors = np.empty((*means.shape, latent))
+    noise = np.empty(len(means))
+    for k, mean in enumerate(means):
+        away = x - mean
+        covariance = (shares[:, k, None] * away).T @ away / mass[k]
+        values, vectors = np.linalg.eigh(covariance)
+        noise[k] = max(values[: len(values) - latent].mean(), floor)
+        kept = np.sqrt(np.maximum(values[len(values) - latent :] - noise[k], 0))
+        factors[k] = vectors[:, len(values) - latent :] * kept
+    return Mixture(mass / mass.sum(), means, factors, noise)
+
+
+def _first_shares(
+    x: Float[np.ndarray, "frame feature"], components: int, rng: np.random.Generator
+) -> Float[np.ndarray, "frame component"]:
+    """Assign each point to the nearest of some far-apart points, after ten rounds of k-means.
+
+    Source: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+    """
+    centres = x[[rng.integers(len(x))]]
+    nearest = ((x - centres[0]) ** 2).sum(axis=1)
+    for _ in range(components - 1):
+        spread = nearest if nearest.any() else np.ones(len(x))
+        centre = x[rng.choice(len(x), p=spread / spread.sum())]
+        centres = np.vstack([centres, centre])
+        nearest = np.minimum(nearest, ((x - centre) ** 2).sum(axis=1))
+    for _ in range(10):
+        of = _nearest(x, centres)
+        counts = np.bincount(of, minlength=components)
+        for k in np.flatnonzero(counts):
+            centres[k] = x[of == k].mean(axis=0)
+    return np.asarray(np.eye(components)[_nearest(x, centres)])
+
+
+def _nearest(
+    x: Float[np.ndarray, "frame feature"], centres: Float[np.ndarray, "component feature"]
+) -> Int[np.ndarray, " frame"]:
+    return np.asarray(((centres**2).sum(axis=1) - 2 * x @ centres.T).argmin(axis=1))
+
+
+def _log_sum(joint: Float[np.ndarray, "frame component"]) -> Float[np.ndarray, " frame"]:
+    highest = joint.max(axis=1)
+    return np.asarray(highest + np.log(np.exp(joint - highest[:, None]).sum(axis=1)))

@@ -1,0 +1,222 @@
+"""Fit the prior to motion capture: what ``recipes/fit_prior.py`` calls; nothing else needs it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.datasets import MotionCapture
+from graphlift.datasets.ppca import Mixture, fit_mixture
+from graphlift.datasets.prior import (
+    BONE_LENGTHS,
+    LENGTH_OF,
+    PosePrior,
+    features_to_directions,
+    joint_angles,
+    pack_prior,
+    positions_to_features,
+)
+from graphlift.errors import FormatError
+from graphlift.files import replacing
+from graphlift.geometry import bone_vectors
+from graphlift.skeletons import H36M_17
+
+CREDIT = (
+    "Parameters: Apache-2.0, the graphlift developers. The data used in this project was obtained "
+    "from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
+)
+FEWEST = 500
+"""Poses an activity needs; one with fewer is left out."""
+
+STRIDE = 2
+"""Every second frame is used: neighbours at 30 Hz say the same thing twice."""
+
+
+@dataclass(frozen=True)
+class FitChoice:
+    """What held-out poses decide.
+
+    Args:
+        latent: Length of z.
+        per_component: Poses a component stands for; an activity has as many components as that
+            gives, at least one.
+        mirrored: Whether each pose is used a second time with left and right exchanged.
+    """
+
+    latent: int = 12
+    per_component: int = 500
+    mirrored: bool = True
+
+
+def fit_prior(capture: MotionCapture, choice: FitChoice, *, seed: int = 0) -> PosePrior:
+    """Fit everything.
+
+    Args:
+        capture: Training subjects only.
+        choice: Size of the mixtures.
+        seed: Chooses the first centres.
+
+    Raises:
+        FormatError: If no activity has enough poses, or fewer than three subjects have bone
+            lengths of their own.
+    """
+    found = features_by_activity(capture)
+    poses = {activity: x for activity, x in found.items() if len(x) * STRIDE >= FEWEST}
+    if not poses:
+        raise FormatError(f"{capture.name}: no activity has {FEWEST} poses: give more clips")
+    counts = np.array([len(x) for x in poses.values()], dtype=float)
+    lowest, highest = angle_limits(np.concatenate([with_mirror(x) for x in poses.values()]))
+    length_mean, length_factor = fit_lengths(subject_lengths(capture))
+    return PosePrior(
+        tuple(poses),
+        np.sqrt(counts) / np.sqrt(counts).sum(),
+        tuple(fit_activity(x, choice, seed=seed) for x in poses.values()),
+        np.array([_spread(capture, activity) for activity in poses]),
+        lowest,
+        highest,
+        length_mean,
+        length_factor,
+        CREDIT,
+        _how(capture, choice, seed),
+    )
+
+
+def fit_activity(
+    x: Float[np.ndarray, "frame feature"], choice: FitChoice, *, seed: int = 0
+) -> Mixture:
+    """Fit one activity's mixture."""
+    components = max(1, round(len(x) / choice.per_component))
+    rng = np.random.default_rng(seed)
+    mixture, _ = fit_mixture(
+        with_mirror(x) if choice.mirrored else x, components, choice.latent, rng=rng
+    )
+    return mixture
+
+
+def features_by_activity(
+    capture: MotionCapture, *, stride: int = STRIDE
+) -> dict[str, Float[np.ndarray, "frame feature"]]:
+    """Gather the features of every ``stride``-th frame that is not too fast, by activity."""
+    gathered: dict[str, list[np.ndarray]] = {}
+    for clip in capture.clips:
+        positions = clip.positions[~clip.fast()][::stride].astype(float)
+        gathered.setdefault(clip.activity, []).append(positions_to_features(positions))
+    return {activity: np.concatenate(gathered[activity]) for activity in sorted(gathered)}
+
+
+def with_mirror(x: Float[np.ndarray, "frame feature"]) -> Float[np.ndarray, "frame feature"]:
+    """Append each pose with left and right exchanged."""
+    limbs = x[:, :-2].reshape(len(x), -1, 3)
+    joints = [joint for joint, name in enumerate(H36M_17.joints) if joint and name[1:] != "Hip"]
+    swap = [joints.index(int(H36M_17.mirror[joint])) for joint in joints]
+    twin = limbs[:, swap] * [-1, 1, 1]
+    return np.vstack([x, np.column_stack([twin.reshape(len(x), -1), -x[:, -2], x[:, -1]])])
+
+
+def held_out(
+    mixtures: Mapping[str, Mixture], poses: Mapping[str, Float[np.ndarray, "frame feature"]]
+) -> float:
+    """Score a model of activities on other people's poses, in nats a feature.
+
+    Returns:
+        The plain mean over the model's activities of the mean log-density of that activity's
+        poses; an activity without poses does not count.
+    """
+    scores = [
+        mixture.log_density(poses[activity]).mean() / mixture.means.shape[1]
+        for activity, mixture in mixtures.items()
+        if activity in poses
+    ]
+    return float(np.mean(scores))
+
+
+def angle_limits(
+    x: Float[np.ndarray, "frame feature"], beyond: float = 5e-4
+) -> tuple[Float[np.ndarray, " angle"], Float[np.ndarray, " angle"]]:
+    """Find between which angles all but a share ``beyond`` of the poses lie on either side."""
+    angles = joint_angles(features_to_directions(x))
+    lowest, highest = np.quantile(angles, [beyond, 1 - beyond], axis=0)
+    return lowest, highest
+
+
+def subject_lengths(capture: MotionCapture) -> Float[np.ndarray, "person bone"]:
+    """Measure the bodies that are the subjects' own: median lengths, m, left and right averaged."""
+    by_subject: dict[str, list[np.ndarray]] = {}
+    for clip in capture.clips:
+        if clip.own_skeleton:
+            bones = np.linalg.norm(bone_vectors(clip.positions, H36M_17.parents), axis=-1)
+            by_subject.setdefault(clip.subject, []).append(bones)
+    medians = [np.median(np.concatenate(all_), axis=0) for all_ in by_subject.values()]
+    free = range(len(BONE_LENGTHS))
+    return np.array(
+        [[median[1:][LENGTH_OF[1:] == bone].mean() for bone in free] for median in medians]
+    )
+
+
+def fit_lengths(
+    lengths: Float[np.ndarray, "person bone"],
+) -> tuple[Float[np.ndarray, " bone"], Float[np.ndarray, "bone bone"]]:
+    """Fit a log-normal to a few bodies, shrinking their covariance as far as they advise.
+
+    The target of the shrinkage has one variance and one correlation for all bones; how far to go
+    is what predicts each body best from the others.
+
+    Returns:
+        Mean of the logarithms and Cholesky factor of their covariance.
+
+    Raises:
+        FormatError: If there are fewer than three bodies.
+
+    Source: Ledoit and Wolf, "Honey, I shrunk the sample covariance matrix", Journal of Portfolio
+    Management 2004 (constant correlation); leave-one-out in place of their formula.
+    """
+    if len(lengths) < 3:
+        raise FormatError(
+            f"{len(lengths)} subjects have bone lengths of their own: at least three are needed"
+        )
+    logs = np.log(lengths)
+    scores = {
+        share: sum(_leave_out(logs, person, share) for person in range(len(logs)))
+        for share in np.linspace(0.1, 1, 10)
+    }
+    best = max(scores, key=lambda share: scores[share])
+    return logs.mean(axis=0), np.linalg.cholesky(_shrunk(logs, best))
+
+
+def _leave_out(logs: Float[np.ndarray, "person bone"], person: int, share: float) -> float:
+    others = np.delete(logs, person, axis=0)
+    factor = np.linalg.cholesky(_shrunk(others, share))
+    z = np.linalg.solve(factor, logs[person] - others.mean(axis=0))
+    return float(-np.log(np.diag(factor)).sum() - 0.5 * (z**2).sum())
+
+
+def _shrunk(
+    logs: Float[np.ndarray, "person bone"], share: float
+) -> Float[np.ndarray, "bone bone"]:
+    sample = np.cov(logs.T)
+    variance = np.diag(sample).mean()
+    count = len(sample)
+    correlation = (sample.sum() - np.trace(sample)) / (count * (count - 1)) / variance
+    correlation = float(np.clip(correlation, 0, 0.95))
+    target = variance * (correlation + (1 - correlation) * np.eye(count))
+    return np.asarray((1 - share) * sample + share * target)
+
+
+def _spread(capture: MotionCapture, activity: str) -> float:
+    roots = [clip.positions[:, 0, :2] for clip in capture.clips if clip.activity == activity]
+    return float(np.sqrt(np.mean(np.concatenate(roots) ** 2)))
+
+
+def _how(capture: MotionCapture, choice: FitChoice, seed: int) -> str:
+    return (
+        f"sampled from a prior fitted by recipes/fit_prior.py to {', '.join(capture.subjects)} "
+        f"({len(capture)} poses, SHA-256 {capture.digest}), {choice}, seed {seed}"
+    )
+
+
+def write_prior(path: Path, prior: PosePrior) -> None:
+    """Write the parameters, whole or not at all."""
+    with replacing(path) as beside:
+        np.savez_compressed(beside, **pack_prior(prior))  # type: ignore[arg-type]
