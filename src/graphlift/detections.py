@@ -1,0 +1,196 @@
+"""Simulated 2D detections: what a keypoint detector would have seen, mistakes included.
+
+The error model is seeded, heavy-tailed, per joint and aware of occlusion; it grows with the
+person's size in the image, as a detector works on a crop scaled to the person. Three mistakes:
+
+* *jitter*: every joint, Student's t with 3 degrees of freedom, wider for wrists than for hips,
+  wider again where a limb hides the joint;
+* *swap*: left and right of a pair of limbs change places;
+* *miss*: the joint is taken for its parent, with a large error. It is never at (0, 0).
+
+Every frame is drawn by itself: a real detector's mistakes last for several frames, which a lifter
+of single frames cannot tell.
+
+The factors are ours, chosen to be plausible and never tuned on results, but for the two levels.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.skeletons import Skeleton
+
+Detections = Literal["gt", "hg-sim", "cpn-sim"]
+DETECTIONS: tuple[Detections, ...] = get_args(Detections)
+
+REFERENCE_SIZE = 360.0
+"""px: the longer side of a standing person's joints in Human3.6M's images (about 1.55 m from
+ankle to head at 4.9 m, focal length 1145 px). Levels are stated for a person of this size."""
+
+CPN_LEVEL = 1.0
+HG_LEVEL = 1.5
+"""Multiples of the model below. At ``CPN_LEVEL`` the mean error is 5.4 px for a person of
+reference size, swaps and misses included: the published error of CPN on Human3.6M (Sun et al.'s
+EvoSkeleton, CVPR 2020, lists it). ``HG_LEVEL`` was set once, by the pilot in docs/protocol.md."""
+
+JITTER = 3.79
+"""px: mean error of a visible joint of factor 1 at reference size."""
+HIDDEN = 2.0
+"""Jitter of a hidden joint, as a multiple of a visible one's."""
+SWAP = {"visible": 0.004, "hidden": 0.03}
+"""Chance that a pair of limbs is swapped, and the same when one of its joints is hidden."""
+MISS = {"visible": 0.004, "hidden": 0.04}
+"""Chance that a joint is missed; a hidden one more often."""
+MISS_SPREAD = 0.06
+"""Standard deviation about the wrong place of a missed joint, in persons' sizes."""
+
+_FACTORS = {"Hip": 0.8, "Spine": 0.8, "Thorax": 0.7, "Neck/Nose": 0.7, "Head": 0.8}
+_LIMB_FACTORS = {"Hip": 0.9, "Knee": 1.0, "Foot": 1.2, "Shoulder": 0.9, "Elbow": 1.2, "Wrist": 1.5}
+_LIMBS = (("Hip", "Knee", "Foot"), ("Shoulder", "Elbow", "Wrist"))
+
+
+@dataclass(frozen=True, eq=False)
+class Detected:
+    """What a simulated detector reports.
+
+    Args:
+        keypoints: Where it says the joints are, px.
+        error: How far that is from where they are, px.
+    """
+
+    keypoints: Float[np.ndarray, "frame joint 2"]
+    error: Float[np.ndarray, "frame joint"]
+
+
+def detect(
+    keypoints: Float[np.ndarray, "frame joint 2"],
+    hidden: Bool[np.ndarray, "frame joint"],
+    skeleton: Skeleton,
+    *,
+    detections: Detections,
+    seed: int,
+) -> Detected:
+    """Simulate a detector on frames seen by one camera.
+
+    Args:
+        keypoints: True image positions, px.
+        hidden: From :func:`occluded`.
+        skeleton: Human3.6M's 16 or 17 joints.
+        detections: Which detector; ``gt`` returns the truth.
+        seed: Two calls with the same seed and arguments agree bitwise.
+    """
+    if detections == "gt":
+        return Detected(keypoints, np.zeros(keypoints.shape[:2]))
+    level = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}[detections]
+    return simulate(keypoints, hidden, skeleton, level=level, seed=seed)
+
+
+def simulate(
+    keypoints: Float[np.ndarray, "frame joint 2"],
+    hidden: Bool[np.ndarray, "frame joint"],
+    skeleton: Skeleton,
+    *,
+    level: float,
+    seed: int,
+) -> Detected:
+    """Apply the error model at any level: jitter and the chances of mistakes scale with it.
+
+    Arguments are those of :func:`detect`. At the same seed, a higher level makes the same
+    mistakes, larger, and further ones.
+    """
+    rng = np.random.default_rng(seed)
+    shape = keypoints.shape[:2]
+    size = person_size(keypoints)[:, None]
+    seen = _swap(keypoints, hidden, skeleton, level, rng)
+
+    chance = np.where(hidden, MISS["hidden"], MISS["visible"]) * level
+    missed = rng.random(shape) < chance
+    parents = np.array([max(parent, 0) for parent in skeleton.parents])
+    spread = rng.standard_normal((*shape, 2)) * (MISS_SPREAD * size)[..., None]
+    wrong = keypoints[:, parents] + spread
+
+    width = JITTER * level * joint_factors(skeleton) * np.where(hidden, HIDDEN, 1)
+    jitter = _unit_jitter(shape, rng) * (width * size / REFERENCE_SIZE)[..., None]
+    found = np.where(missed[..., None], wrong, seen + jitter)
+    return Detected(found, np.linalg.norm(found - keypoints, axis=-1))
+
+
+def person_size(keypoints: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, " frame"]:
+    """Measure the longer side of the box around the joints, px, image borders ignored."""
+    return np.asarray(np.ptp(keypoints, axis=1).max(axis=-1))
+
+
+def joint_factors(skeleton: Skeleton) -> Float[np.ndarray, " joint"]:
+    """How much each joint jitters; wrists and ankles most, the trunk least."""
+    limbs = {f"{side}{name}": factor for name, factor in _LIMB_FACTORS.items() for side in "LR"}
+    return np.array([(_FACTORS | limbs)[joint] for joint in skeleton.joints])
+
+
+def _unit_jitter(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Draw planar t noise, 3 degrees of freedom, of mean length 1.
+
+    A normal vector has mean length √(π/2) and 1/√(χ²₃/3) has mean √(6/π): together √3.
+    """
+    normal = rng.standard_normal((*shape, 2))
+    chi = np.sqrt(rng.chisquare(3, size=shape) / 3)
+    return np.asarray(normal / chi[..., None] / np.sqrt(3))
+
+
+def _swap(
+    keypoints: np.ndarray,
+    hidden: np.ndarray,
+    skeleton: Skeleton,
+    level: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Exchange left and right of whole legs or arms, now and then."""
+    seen = keypoints.copy()
+    for limb in _LIMBS:
+        left = skeleton.index(*(f"L{name}" for name in limb))
+        right = skeleton.index(*(f"R{name}" for name in limb))
+        obscure = hidden[:, np.concatenate([left, right])].any(axis=1)
+        chance = np.where(obscure, SWAP["hidden"], SWAP["visible"]) * level
+        (frames,) = np.nonzero(rng.random(len(keypoints)) < chance)
+        seen[np.ix_(frames, left)] = keypoints[np.ix_(frames, right)]
+        seen[np.ix_(frames, right)] = keypoints[np.ix_(frames, left)]
+    return seen
+
+
+_RADII = {  # m, of the flesh around the bone that ends at this joint
+    "Hip": 0.09, "Knee": 0.08, "Foot": 0.05, "Spine": 0.13, "Thorax": 0.13, "Neck/Nose": 0.06,
+    "Head": 0.09, "Shoulder": 0.07, "Elbow": 0.05, "Wrist": 0.04,
+}  # fmt: skip
+_CLEARANCE = 0.05
+"""m: a limb hides a joint only if its surface is at least this much nearer to the camera."""
+
+
+def occluded(
+    positions: Float[np.ndarray, "frame joint 3"], skeleton: Skeleton
+) -> Bool[np.ndarray, "frame joint"]:
+    """Find the joints that another part of the same body hides from the camera.
+
+    Bones are capsules. A joint is hidden if its line of sight passes through the capsule of a
+    bone that does not end at it, and the bone is nearer there.
+
+    Args:
+        positions: Camera frame, m.
+        skeleton: Human3.6M's 16 or 17 joints.
+    """
+    hidden = np.zeros(positions.shape[:2], dtype=bool)
+    depth = positions[..., 2]
+    sight = positions[..., :2] / depth[..., None]  # where each line of sight pierces depth 1
+    for parent, child in skeleton.bones:
+        name = skeleton.joints[child]
+        radius = _RADII.get(name, _RADII.get(name[1:], 0.0))
+        start, along = sight[:, None, parent], (sight[:, child] - sight[:, parent])[:, None]
+        length2 = np.maximum((along**2).sum(-1), 1e-12)
+        share = np.clip(((sight - start) * along).sum(-1) / length2, 0, 1)
+        gap = np.linalg.norm(sight - start - share[..., None] * along, axis=-1)
+        # Inverse depth is linear along the image of a line.
+        near = 1 / ((1 - share) / depth[:, parent, None] + share / depth[:, child, None])
+        hides = (gap * near < radius) & (near + radius + _CLEARANCE < depth)
+        hides[:, [parent, child]] = False
+        hidden |= hides
+    return hidden

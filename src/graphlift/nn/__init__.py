@@ -1,0 +1,1 @@
+"""Networks. The only place, with ``training``, that imports torch."""

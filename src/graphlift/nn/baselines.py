@@ -1,0 +1,58 @@
+"""The fully connected baseline that the papers compare with."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from graphlift.skeletons import H36M_16, Skeleton
+
+
+class Martinez(nn.Module):
+    """A simple yet effective baseline: all joints in one vector, no graph.
+
+    Args:
+        skeleton: The body.
+        channels: Width of the hidden vectors.
+        blocks: Residual blocks of two layers.
+        dropout: Share of features dropped after each ReLU in training; theirs was 0.5.
+
+    Source: Martinez et al., ICCV 2017, in the form SemGCN's code trains it: metres, no
+    standardisation, no max-norm.
+    """
+
+    def __init__(
+        self,
+        skeleton: Skeleton = H36M_16,
+        *,
+        channels: int = 1024,
+        blocks: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        joints = len(skeleton)
+
+        def layer(before: int) -> nn.Sequential:
+            return nn.Sequential(
+                nn.Linear(before, channels),
+                nn.BatchNorm1d(channels),
+                nn.ReLU(inplace=True),
+                nn.Dropout(dropout),
+            )
+
+        self.input = layer(joints * 2)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*layer(channels), *layer(channels)) for _ in range(blocks)
+        )
+        self.output = nn.Linear(channels, joints * 3)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, keypoints: Float[Tensor, "batch joint 2"]) -> Float[Tensor, "batch joint 3"]:
+        """Lift screen-normalised keypoints to root-relative positions, m, camera axes."""
+        h = self.input(keypoints.flatten(1))
+        for block in self.blocks:
+            h = h + block(h)
+        poses: Tensor = self.output(h).unflatten(1, (keypoints.shape[1], 3))
+        return poses
+
+

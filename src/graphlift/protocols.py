@@ -1,0 +1,257 @@
+"""The study's protocols: which frames, through which cameras, scored how. See docs/protocol.md.
+
+``open-16``: every third frame of each clip, four fixed cameras (:func:`graphlift.rigs.open_rig`),
+16 joints, screen-normalised 2D in, root-relative metres out; the error is the mean over frames and
+cameras of each activity, then the plain mean of activities, the root's zero counted.
+
+``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`); PCK and AUC
+over 14 joints, without root, neck and head, mean over frames.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from graphlift.cameras import Camera, camera_to_image, image_to_screen, world_to_camera
+from graphlift.datasets import MotionCapture
+from graphlift.datasets.pack import read_pack
+from graphlift.datasets.prior import sample_prior
+from graphlift.detections import Detections, detect, occluded
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.metrics import by_activity
+from graphlift.rigs import cross_rig, open_rig
+from graphlift.skeletons import H36M_16, Skeleton, joint_map
+
+STRIDE = 3
+"""Every third frame of each clip, from its first: 10 frames a second of 30."""
+
+CROSS_14 = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15)
+"""Of the 16 joints, all but Hip and Head; of the 17, joints 1-8 and 11-16."""
+
+Split = Literal["train", "validation", "test", "cross"]
+_SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
+_PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Frames seen by cameras, ready for a network: what goes in, what should come out.
+
+    Args:
+        skeleton: Joint order of all arrays.
+        keypoints: Detected 2D positions, px of the 1000 px image, float32.
+        inputs: The same on the screen, in [-1, 1] where inside the image, float32.
+        targets: Root-relative positions, m, camera axes, float32.
+        noise: Distance of each detection from the truth, px.
+        hidden: Whether another limb hides the joint.
+        activity: Name of what the person does, per frame.
+        clip: Index into ``clips``, per frame.
+        frame: Frame number in its clip.
+        camera: Index into the rig.
+        clips: Names of the clips.
+        fps: Frames per second of the clips.
+    """
+
+    skeleton: Skeleton
+    keypoints: Float[np.ndarray, "frame joint 2"]
+    inputs: Float[np.ndarray, "frame joint 2"]
+    targets: Float[np.ndarray, "frame joint 3"]
+    noise: Float[np.ndarray, "frame joint"]
+    hidden: Bool[np.ndarray, "frame joint"]
+    activity: np.ndarray
+    clip: Int[np.ndarray, " frame"]
+    frame: Int[np.ndarray, " frame"]
+    camera: Int[np.ndarray, " frame"]
+    clips: tuple[str, ...]
+    fps: float
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def weights(self) -> Float[np.ndarray, " frame"]:
+        """Chance of each frame to be drawn in training; they sum to 1.
+
+        An activity is drawn in proportion to the square root of its number of frames: halfway
+        between as recorded (salsa would be 40 %) and all activities alike.
+        """
+        _, index, count = np.unique(self.activity, return_inverse=True, return_counts=True)
+        weights = 1 / np.sqrt(count[index])
+        return np.asarray(weights / weights.sum())
+
+
+def observe(
+    capture: MotionCapture,
+    rig: Sequence[Camera],
+    *,
+    detections: Detections,
+    seed: int,
+    stride: int = STRIDE,
+    drop_fast: bool = False,
+    skeleton: Skeleton = H36M_16,
+) -> Examples:
+    """Look at every ``stride``-th frame of each clip through each camera of a rig.
+
+    Args:
+        capture: Who moves, world frame.
+        rig: The cameras.
+        detections: Which detector, ``gt`` for none.
+        seed: Of the simulated detector.
+        stride: 1 takes every frame.
+        drop_fast: Leave out frames with a joint faster than 15 m/s (capture errors).
+        skeleton: Joints to keep.
+    """
+    kept = [np.arange(0, len(clip.positions), stride) for clip in capture.clips]
+    if drop_fast:
+        kept = [at[~clip.fast()[at]] for at, clip in zip(kept, capture.clips, strict=True)]
+    counts = [len(at) for at in kept]
+    chosen = [clip.positions[at] for at, clip in zip(kept, capture.clips, strict=True)]
+    world = joint_map(capture.skeleton, skeleton)(np.concatenate(chosen).astype(np.float64))
+    frame = np.concatenate(kept)
+    clip = np.repeat(np.arange(len(kept)), counts)
+    activity = np.repeat([clip.activity for clip in capture.clips], counts)
+
+    views = [_view(world, camera, skeleton, detections, [seed, c]) for c, camera in enumerate(rig)]
+    keypoints, inputs, targets, noise, hidden = (
+        np.concatenate(arrays) for arrays in zip(*views, strict=True)
+    )
+    return Examples(
+        skeleton=skeleton,
+        keypoints=keypoints,
+        inputs=inputs,
+        targets=targets,
+        noise=noise,
+        hidden=hidden,
+        activity=np.tile(activity, len(rig)),
+        clip=np.tile(clip, len(rig)),
+        frame=np.tile(frame, len(rig)),
+        camera=np.repeat(np.arange(len(rig)), len(frame)),
+        clips=tuple(clip.name for clip in capture.clips),
+        fps=capture.clips[0].fps,
+    )
+
+
+def _view(
+    world: np.ndarray,
+    camera: Camera,
+    skeleton: Skeleton,
+    detections: Detections,
+    seed: list[int],
+) -> tuple[np.ndarray, ...]:
+    positions = world_to_camera(world, camera)
+    hidden = occluded(positions, skeleton)
+    truth = camera_to_image(positions, camera)
+    seen = detect(truth, hidden, skeleton, detections=detections, seed=seed)
+    targets = positions - positions[:, [skeleton.root]]
+    screen = image_to_screen(seen.keypoints, camera.size)
+    floats = (seen.keypoints, screen, targets, seen.error)
+    return (*(array.astype(np.float32) for array in floats), hidden)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyData:
+    """People to train, validate and test on, and another data set to cross over to.
+
+    Args:
+        name: What the reports call it.
+        train: Training subjects.
+        validation: Subjects on whom everything is chosen.
+        test: Subjects scored once; disjoint from the others.
+        cross: Another data set, never trained or chosen on; None without one.
+        stride: Which frames count: every ``stride``-th.
+    """
+
+    name: str
+    train: MotionCapture
+    validation: MotionCapture
+    test: MotionCapture
+    cross: MotionCapture | None
+    stride: int
+
+    def __post_init__(self) -> None:
+        parts = {name: set(getattr(self, name).subjects) for name in _PARTS}
+        for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+            if both := parts[one] & parts[other]:
+                raise FormatError(
+                    f"{self.name}: {', '.join(sorted(both))} in both {one} and {other} subjects: "
+                    "a person belongs to one split"
+                )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the digests of the three splits."""
+        digests = [getattr(self, part).digest for part in _PARTS]
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    def examples(self, split: Split, detections: Detections) -> Examples:
+        """Look at one split through its protocol's cameras.
+
+        Raises:
+            DatasetNotFoundError: If ``cross`` is asked for and there is none.
+        """
+        capture: MotionCapture | None = getattr(self, split)
+        if capture is None:
+            raise DatasetNotFoundError(f"{self.name} comes without a second data set (hdm05.npz)")
+        return observe(
+            capture,
+            cross_rig() if split == "cross" else open_rig(),
+            detections=detections,
+            seed=_SEEDS[split],
+            stride=self.stride,
+            drop_fast=split == "train",
+        )
+
+
+def read_study_data(source: str) -> StudyData:
+    """Read motion capture for a study.
+
+    Args:
+        source: ``prior`` for people sampled from the embedded model, or a folder with
+            ``cmu.npz``, ``splits.json`` and, for ``cross-14``, ``hdm05.npz``.
+
+    Raises:
+        DatasetNotFoundError: If the folder or a file in it is missing.
+        FormatError: If a file is damaged, or splits overlap or name unknown subjects.
+    """
+    if source == "prior":
+        parts = [sample_prior(part) for part in _PARTS]
+        other = sample_prior("test", seed=1)
+        return StudyData("prior", *parts, cross=other, stride=1)
+    folder = Path(source)
+    splits = _read_splits(folder / "splits.json")
+    capture = read_pack(folder / "cmu.npz")
+    other = folder / "hdm05.npz"
+    return StudyData(
+        capture.name,
+        *(capture.of(splits[part]) for part in _PARTS),
+        cross=read_pack(other) if other.exists() else None,
+        stride=STRIDE,
+    )
+
+
+def _read_splits(path: Path) -> dict[str, list[str]]:
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
+        )
+    try:
+        splits = json.loads(path.read_text(encoding="utf-8"))["cmu"]
+        subjects = {part: [str(name) for name in splits[part]] for part in _PARTS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], 'test': [...]}}}}"
+            f" with lists of subjects ({error!r})"
+        ) from error
+    return subjects
+
+
+def open_16(values: Float[np.ndarray, "frame *rest"], activity: np.ndarray) -> np.ndarray:
+    """Average per-frame values over the frames of each activity, then over activities."""
+    return np.asarray(np.mean(list(by_activity(values, activity).values()), axis=0))

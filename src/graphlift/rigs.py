@@ -1,0 +1,110 @@
+"""Virtual cameras around a capture: the fixed rigs of the protocols, and random ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphlift.cameras import H36M_DISTORTION, H36M_TANGENTIAL, Camera, look_at
+
+IMAGE = (1000, 1000)
+"""px, as Human3.6M's images (two of its cameras have 1002 rows)."""
+
+
+def open_rig() -> tuple[Camera, ...]:
+    """Four cameras at the corners of a square, as in Human3.6M: the rig of protocol ``open-16``.
+
+    5.5 m from the centre of the capture, 1.55 m high, aimed at the centre 1 m above the floor;
+    focal length 1145 px, Human3.6M-like distortion.
+    """
+    return tuple(
+        place(azimuth=azimuth, distance=5.5, height=1.55, focal=1145.0)
+        for azimuth in np.deg2rad([45, 135, 225, 315])
+    )
+
+
+def cross_rig() -> tuple[Camera, ...]:
+    """Four cameras unlike those of :func:`open_rig`: the rig of protocol ``cross-14``.
+
+    Azimuths 10°, 100°, 190° and 280°; distances 4.2, 5.0, 6.0 and 7.0 m; heights 0.9, 1.3, 2.0
+    and 2.6 m; focal lengths 1000, 1080, 1250 and 1400 px of a 1000 px image; no distortion.
+    """
+    rows = ((10, 4.2, 0.9, 1000), (100, 5.0, 1.3, 1080), (190, 6.0, 2.0, 1250), (280, 7, 2.6, 1400))
+    return tuple(
+        place(azimuth=np.deg2rad(azimuth), distance=d, height=h, focal=f, distorted=False)
+        for azimuth, d, h, f in rows
+    )
+
+
+def place(
+    *,
+    azimuth: float,
+    distance: float,
+    height: float,
+    focal: float,
+    target: tuple[float, float, float] = (0.0, 0.0, 1.0),
+    roll: float = 0.0,
+    distorted: bool = True,
+) -> Camera:
+    """Stand a camera on a circle around the vertical through ``target`` and aim it there.
+
+    Args:
+        azimuth: Where on the circle, radians from the world's x axis, counter-clockwise.
+        distance: From ``target``, horizontally, m.
+        height: Above the floor, m.
+        focal: px of a 1000 px image.
+        target: What the centre of the image shows, m, world frame.
+        roll: Turn about the viewing axis, radians.
+        distorted: Whether to have Human3.6M-like distortion.
+    """
+    x, y, z = target
+    position = np.array([x + distance * np.cos(azimuth), y + distance * np.sin(azimuth), height])
+    return Camera(
+        focal=(focal, focal),
+        centre=(IMAGE[0] / 2, IMAGE[1] / 2),
+        size=IMAGE,
+        R=look_at(position, np.array([x, y, z]), roll=roll),
+        position=position,
+        radial=H36M_DISTORTION if distorted else (0.0, 0.0, 0.0),
+        tangential=H36M_TANGENTIAL if distorted else (0.0, 0.0),
+    )
+
+
+@dataclass(frozen=True)
+class RandomRig:
+    """Ranges from which cameras are drawn, each uniformly; angles in degrees, lengths in m.
+
+    Args:
+        distance: From the subject, horizontally.
+        height: Above the floor.
+        roll: About the viewing axis; the tilt follows from height, distance and aim.
+        field_of_view: Of the image's width; drawn uniformly, then turned into a focal length.
+        aim_height: Height of the point in the middle of the image.
+        off_centre: How far beside the subject the camera aims at most.
+    """
+
+    distance: tuple[float, float] = (2.5, 8.0)
+    height: tuple[float, float] = (0.4, 2.8)
+    roll: tuple[float, float] = (-5.0, 5.0)
+    field_of_view: tuple[float, float] = (30.0, 90.0)
+    aim_height: tuple[float, float] = (0.7, 1.2)
+    off_centre: float = 0.5
+
+    def draw(
+        self, rng: np.random.Generator, *, around: tuple[float, float] = (0.0, 0.0)
+    ) -> Camera:
+        """Draw one camera that looks at somebody who stands at ``around`` (x, y), m."""
+        radius, angle = self.off_centre * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+        half_width = np.tan(np.deg2rad(rng.uniform(*self.field_of_view)) / 2)
+        return place(
+            azimuth=rng.uniform(0, 2 * np.pi),
+            distance=rng.uniform(*self.distance),
+            height=rng.uniform(*self.height),
+            focal=IMAGE[0] / 2 / half_width,
+            target=(
+                around[0] + radius * np.cos(angle),
+                around[1] + radius * np.sin(angle),
+                rng.uniform(*self.aim_height),
+            ),
+            roll=np.deg2rad(rng.uniform(*self.roll)),
+            distorted=False,
+        )

@@ -1,0 +1,1 @@
+"""Training and evaluation. Needs the ``train`` extra, but for reading configurations."""

@@ -1,0 +1,53 @@
+"""Batches: which frames a step sees, as a function of seed and step alone."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from graphlift.protocols import Examples
+
+
+class Batches:
+    """Training frames in memory, drawn by weight with replacement, an epoch at a time.
+
+    Args:
+        examples: The training frames.
+        size: Frames a batch.
+        seed: Same seed, same batches, whatever step one starts from.
+        flip: Mirror half of the frames.
+    """
+
+    def __init__(self, examples: Examples, *, size: int, seed: int, flip: bool = False) -> None:
+        self.size, self.seed, self.flip = size, seed, flip
+        self.inputs = torch.from_numpy(examples.inputs)
+        self.targets = torch.from_numpy(examples.targets)
+        self.mirror = torch.from_numpy(examples.skeleton.mirror)
+        self._chances = examples.weights
+        self._order = lru_cache(maxsize=1)(self._draw)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch; the last batch of an epoch is as large as any other."""
+        return max(len(self.inputs) // self.size, 1)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """The inputs and targets of a step, counted from 0 over all epochs."""
+        epoch, place = divmod(step, self.per_epoch)
+        chosen = torch.from_numpy(self._order(epoch)[place * self.size : (place + 1) * self.size])
+        x, y = self.inputs[chosen], self.targets[chosen]
+        return self._flipped(x, y, step) if self.flip else (x, y)
+
+    def _draw(self, epoch: int) -> Int[np.ndarray, " frame"]:
+        rng = np.random.default_rng([self.seed, epoch])
+        count = self.per_epoch * self.size
+        return rng.choice(len(self._chances), size=count, p=self._chances)
+
+    def _flipped(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Mirror half of the frames: x changes sign, left and right change places."""
+        coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
+        heads = torch.from_numpy(coin)[:, None, None]
+        other = [t[:, self.mirror] * torch.tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)]
+        return torch.where(heads, other[0], x), torch.where(heads, other[1], y)

@@ -1,0 +1,184 @@
+"""What a training run is: plain dataclasses, read from TOML and checked at the border."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar, get_args
+
+from graphlift.detections import Detections
+from graphlift.errors import ConfigError
+from graphlift.graph import DECOUPLED, AffinityKind
+
+Method = Literal[
+    "full-sharing",
+    "pre-aggregation",
+    "post-aggregation",
+    "no-sharing",
+    "convolution-style",
+    "semgcn",
+    "martinez",
+]
+NETWORKS: tuple[Method, ...] = get_args(Method)
+STRICT = {"extra": "forbid", "strict": True}
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which network; the defaults are the paper's best, at its size.
+
+    Args:
+        method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
+            non-local layers) or ``martinez`` (fully connected).
+        decouple_self: Give self-connections their own weights; only full-sharing, pre- and
+            post-aggregation have such a variant.
+        channels: Features of a joint inside (of a pose, for martinez).
+        blocks: Residual blocks; 2 for martinez, 4 for the others when left out.
+        dropout: Share of features dropped in training.
+        affinity: ``learnt``, ``row-normalised`` or ``symmetric``.
+        init: ``glorot``, or ``stacked`` as the published code draws.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    method: Method = "pre-aggregation"
+    decouple_self: bool = True
+    channels: int = 128
+    blocks: int | None = None
+    dropout: float = 0.0
+    affinity: AffinityKind = "learnt"
+    init: Literal["glorot", "stacked"] = "glorot"
+
+    def __post_init__(self) -> None:
+        _require(self.channels >= 1, "channels must be at least 1")
+        _require(self.blocks is None or self.blocks >= 0, "blocks must not be negative")
+        _require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
+        _require(
+            not self.decouple_self or self.method in DECOUPLED,
+            f"{self.method} has no decoupled variant: write decouple_self = false",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a run's result, seed and threads included.
+
+    The defaults are the recipe of the paper's authors: Adam, 1e-3, batches of 64, ×0.95 an epoch,
+    gradients clipped to norm 1, mean squared error in metres.
+
+    Args:
+        data: ``prior``, or a folder with ``cmu.npz`` and ``splits.json``.
+        detections: ``gt``, or the simulated ``hg-sim`` or ``cpn-sim``.
+        seed: Of initial weights, batches and dropout.
+        threads: Of torch; rounding depends on it, so it is part of the run.
+        epochs: Passes over the training frames, drawn by weight with replacement.
+        steps: Ends the run after so many steps instead, if given.
+        batch_size: Frames a step.
+        learning_rate: At the start.
+        schedule: ``exponential`` (× ``decay`` an epoch) or ``cosine`` to 0 over the whole run.
+        decay: See ``schedule``.
+        clip: Largest norm of all gradients together; 0 for none.
+        loss: ``mse``, or ``mpjpe`` (mean distance of joints).
+        flip: Mirror half of the frames in training.
+        ema: Decay a step of an exponential moving average of the weights, which is then what is
+            evaluated and kept; 0 for none.
+        evaluate_every: Steps between evaluations on the validation subjects; an epoch if left out.
+        tensorboard: Write TensorBoard events beside the JSON lines.
+        model: Which network.
+
+    Source: the recipe is that of the code published by the paper's first authors.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    data: str = "prior"
+    detections: Detections = "gt"
+    seed: int = 0
+    threads: int = 1
+    epochs: int = 100
+    steps: int | None = None
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    schedule: Literal["exponential", "cosine"] = "exponential"
+    decay: float = 0.95
+    clip: float = 1.0
+    loss: Literal["mse", "mpjpe"] = "mse"
+    flip: bool = False
+    ema: float = 0.0
+    evaluate_every: int | None = None
+    tensorboard: bool = True
+    model: ModelConfig = ModelConfig()
+
+    def __post_init__(self) -> None:
+        for name in ("threads", "epochs", "batch_size", "steps", "evaluate_every"):
+            value = getattr(self, name)
+            _require(value is None or value >= 1, f"{name} must be at least 1")
+        _require(self.seed >= 0, "seed must not be negative")
+        _require(self.batch_size >= 2, "batch_size must be at least 2: batches are normalised")
+        _require(self.learning_rate > 0, "learning_rate must be positive")
+        _require(0 < self.decay <= 1, "decay must be above 0 and at most 1")
+        _require(self.clip >= 0, "clip must not be negative")
+        _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
+
+
+def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
+    """Read a run from TOML, then apply ``key = value`` overrides written in TOML too.
+
+    Raises:
+        ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
+            message lists every such key by its dotted name.
+        OSError: If the file cannot be read.
+    """
+    return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
+
+
+def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Parse a TOML file and overrides, each written as TOML.
+
+    Raises:
+        ConfigError: If one is not TOML.
+    """
+    tables = []
+    sources = [(str(path), path.read_bytes()), *((f"--set {o!r}", o.encode()) for o in overrides)]
+    for name, text in sources:
+        try:
+            tables.append(tomllib.loads(text.decode()))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{name}: not TOML: {error}") from error
+    return tables
+
+
+Config = TypeVar("Config")
+
+
+def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
+    """Check a table against a dataclass.
+
+    Raises:
+        ConfigError: As :func:`read_config`; ``where`` leads the message.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(table, default=str))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'table'}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigError(f"{where}: {wrong}") from error
+
+
+def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Lay tables over each other, later ones on top, table by table."""
+    merged: dict[str, Any] = {}
+    for table in tables:
+        for key, value in table.items():
+            below = merged.get(key, {})
+            nested = isinstance(value, dict) and isinstance(below, dict)
+            merged[key] = merge([below, value]) if nested else value
+    return merged
+

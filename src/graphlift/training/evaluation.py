@@ -1,0 +1,30 @@
+"""Predictions of a network, and their error under protocol ``open-16``."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from graphlift.metrics import joint_errors
+from graphlift.protocols import Examples, open_16
+
+
+def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.ndarray:
+    """Lift every frame, with the network in evaluation mode.
+
+    Returns:
+        (frame, joint, 3), m, camera axes, moved so that the root is at the origin: the published
+        protocol re-centres predictions on their own root.
+    """
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        parts = [network(x) for x in torch.from_numpy(examples.inputs).split(batch)]
+    network.train(was_training)
+    poses = torch.cat(parts).numpy()
+    return np.asarray(poses - poses[:, [examples.skeleton.root]])
+
+
+def validate(network: nn.Module, examples: Examples) -> float:
+    """Score ``open-16`` MPJPE, mm."""
+    errors = joint_errors(predict(network, examples), examples.targets)
+    return float(open_16(errors.mean(axis=1), examples.activity)) * 1000

@@ -1,0 +1,281 @@
+"""A training run, from top to bottom: set up or resume, step, evaluate, save."""
+
+import dataclasses
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import graphlift
+from graphlift.errors import CheckpointError
+from graphlift.files import write_text
+from graphlift.nn.build import build_network
+from graphlift.protocols import Examples, StudyData
+from graphlift.training.batches import Batches
+from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
+from graphlift.training.config import TrainConfig
+from graphlift.training.evaluation import validate
+
+CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
+SAVE_SECONDS = 60.0
+"""A run that is killed loses at most this much work."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        step: Steps done.
+        steps: Steps in all.
+        loss: Mean training loss since the last evaluation, in the loss's own unit.
+        validation_mpjpe_mm: Error at the last evaluation; NaN before the first.
+        poses_per_second: Training throughput of this start, evaluations left out.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    validation_mpjpe_mm: float
+    poses_per_second: float
+
+
+def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]:
+    """Train a network, or go on where an interrupted run stopped.
+
+    Yields after every step. The run ends bitwise the same however often it was interrupted:
+    batches are a function of seed and step, and the checkpoint holds everything else. SIGINT and
+    SIGTERM save first; a kill loses what came after the last save. Leaves in ``out`` the kept
+    weights (``model.safetensors``: those of the lowest validation error), ``log.jsonl``, and
+    TensorBoard events if asked.
+
+    Args:
+        config: Everything that decides the result.
+        data: Whom to train and validate on.
+        out: Folder of the run.
+
+    Raises:
+        CheckpointError: If ``out`` holds another run, or a damaged checkpoint.
+        KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
+    """
+    torch.set_num_threads(config.threads)
+    frames = data.examples("train", config.detections)
+    unseen = data.examples("validation", config.detections)
+    batches = Batches(frames, size=config.batch_size, seed=config.seed, flip=config.flip)
+    steps = config.steps or config.epochs * batches.per_epoch
+    every = config.evaluate_every or batches.per_epoch
+    run = _Run(config, data.digest, out)
+    events = _events(out, run.step) if config.tensorboard else None
+
+    with _deferred_interrupt() as interrupted, events or nullcontext():
+        saved, spent, done = time.monotonic(), 0.0, 0
+        while run.step < steps:
+            began = time.perf_counter()
+            rate = learning_rate(config, run.step, steps, batches.per_epoch)
+            run.take_step(batches[run.step], rate)
+            spent, done = spent + time.perf_counter() - began, done + config.batch_size
+            if run.step % every == 0 or run.step == steps:
+                run.evaluate(unseen, rate, done / spent)
+                if events:
+                    _record(events, run.curve[-1])
+                run.save()
+                saved = time.monotonic()
+            elif interrupted() or time.monotonic() - saved > SAVE_SECONDS:
+                run.save()
+                saved = time.monotonic()
+            if interrupted():
+                raise KeyboardInterrupt
+            yield run.progress(steps, done / spent)
+    run.finish(data)
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:
+    """The learning rate of a step, counted from 0: a pure function of the step."""
+    if config.schedule == "cosine":
+        return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
+    return float(config.learning_rate * config.decay ** (step // per_epoch))
+
+
+def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error, m², or mean distance of joints, m."""
+    if kind == "mse":
+        return nn.functional.mse_loss(predicted, target)
+    return torch.linalg.vector_norm(predicted - target, dim=-1).mean()
+
+
+class _Run:
+    """The state of a run: what a checkpoint must hold, and how it moves on."""
+
+    def __init__(self, config: TrainConfig, digest: str, out: Path) -> None:
+        self.config, self.digest, self.out = config, digest, out
+        torch.manual_seed(config.seed)
+        self.network = build_network(**dataclasses.asdict(config.model))
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), config.learning_rate, fused=True
+        )
+        self.average = {n: t.clone() for n, t in self.network.state_dict().items()}
+        self.kept = dict(self.average)
+        self.step, self.best_step, self.best = 0, 0, float("inf")
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.curve: list[dict[str, Any]] = []
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / CHECKPOINT).exists():
+            self._resume(out / CHECKPOINT)
+        write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
+
+    def take_step(self, batch: tuple[Tensor, Tensor], rate: float) -> None:
+        x, y = batch
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = loss_of(self.config.loss, self.network(x), y)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.config.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.loss_sum, self.loss_count = self.loss_sum + loss.item(), self.loss_count + 1
+        self.step += 1
+        if self.config.ema:
+            self._move_average()
+
+    def evaluate(self, unseen: Examples, rate: float, poses_per_second: float) -> None:
+        with self._averaged():
+            error = validate(self.network, unseen)
+            if error < self.best:
+                self.best, self.best_step = error, self.step
+                self.kept = {n: t.clone() for n, t in self.network.state_dict().items()}
+        line = {
+            "step": self.step,
+            "loss": self.loss_sum / self.loss_count,
+            "validation_mpjpe_mm": error,
+            "learning_rate": rate,
+            "poses_per_second": round(poses_per_second, 1),
+        }
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.curve.append(line)
+        with (self.out / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(line) + "\n")
+
+    def progress(self, steps: int, poses_per_second: float) -> Progress:
+        last = self.curve[-1] if self.curve else {"loss": float("nan")}
+        loss = self.loss_sum / self.loss_count if self.loss_count else last["loss"]
+        error = last.get("validation_mpjpe_mm", float("nan"))
+        return Progress(self.step, steps, loss, error, poses_per_second)
+
+    def story(self) -> dict[str, Any]:
+        return {
+            "version": graphlift.__version__,
+            "config": dataclasses.asdict(self.config),
+            "data_digest": self.digest,
+            "step": self.step,
+            "best_step": self.best_step,
+            "best_validation_mpjpe_mm": self.best if self.curve else None,
+            "loss_sum": self.loss_sum,
+            "loss_count": self.loss_count,
+            "curve": self.curve,
+        }
+
+    def save(self) -> None:
+        tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
+        tensors |= {f"kept.{n}": t for n, t in self.kept.items()}
+        if self.config.ema:
+            tensors |= {f"average.{n}": t for n, t in self.average.items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{n}": t for n, t in state.items()}
+        tensors["random"] = torch.get_rng_state()
+        write_checkpoint(self.out / CHECKPOINT, tensors, self.story())
+
+    def finish(self, data: StudyData) -> None:
+        """Write the kept weights; the checkpoint has served."""
+        story = self.story() | {"data": data.name, "licence": data.train.license}
+        write_checkpoint(self.out / MODEL, self.kept, story)
+        (self.out / CHECKPOINT).unlink(missing_ok=True)
+
+    def _resume(self, path: Path) -> None:
+        tensors, story = read_checkpoint(path)
+        ours = json.loads(json.dumps(dataclasses.asdict(self.config)))
+        if other := sorted(k for k in ours if ours[k] != story["config"].get(k)):
+            raise CheckpointError(
+                f"{path}: belongs to a run with another {', '.join(other)}: give this run another "
+                "folder, or delete the old one"
+            )
+        if story["data_digest"] != self.digest:
+            raise CheckpointError(
+                f"{path}: was trained on other data than {self.config.data!r} now holds: give "
+                "this run another folder"
+            )
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        load_weights(self.network, parts["network"], path)
+        self.kept, self.average = parts["kept"], parts.get("average", self.average)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts.get("adam", {}).items():
+            index, _, rest = name.partition(".")
+            state.setdefault(int(index), {})[rest] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        torch.set_rng_state(tensors["random"])
+        self.step, self.best_step = story["step"], story["best_step"]
+        best = story["best_validation_mpjpe_mm"]
+        self.best = float("inf") if best is None else best
+        self.loss_sum, self.loss_count = story["loss_sum"], story["loss_count"]
+        self.curve = story["curve"]
+
+    def _move_average(self) -> None:
+        for name, tensor in self.network.state_dict().items():
+            if tensor.is_floating_point():
+                self.average[name].lerp_(tensor, 1 - self.config.ema)
+            else:
+                self.average[name].copy_(tensor)
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Evaluate the moving average in the network's place, if one is kept."""
+        if not self.config.ema:
+            yield
+            return
+        current = {n: t.clone() for n, t in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average)
+        yield
+        self.network.load_state_dict(current)
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Any]:
+    """Hold SIGINT and SIGTERM back until the step is done; gives a function that tells."""
+    received: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        received.append(number)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _events(out: Path, step: int) -> Any:  # noqa: ANN401  # tensorboard has no types
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(out), purge_step=step)
+
+
+def _record(events: Any, line: dict[str, Any]) -> None:  # noqa: ANN401
+    for name in ("loss", "validation_mpjpe_mm", "learning_rate", "poses_per_second"):
+        events.add_scalar(name, line[name], line["step"])
