@@ -1,0 +1,256 @@
+"""The sentences of a report: what it used, what it found, what it means by its words."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphlift.study import paper
+from graphlift.study.cells import number, one_of, signed, size
+from graphlift.study.claims import Claim
+from graphlift.study.failures import Gallery
+from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.results import Result
+from graphlift.study.statistics import DRAWS, SEED, Pair, spread
+from graphlift.study.tables import order_kept
+
+FAR = 1.5
+"""Factor from 4.2 M parameters beyond which the paper's regime is another."""
+
+
+def facts(study: Study) -> dict[str, str]:
+    """List the facts that a reader wants first."""
+    runs = study.runs
+    sizes = study.parameters
+    return {
+        "Training and test data": _data({(r.data, r.data_digest) for r in runs}),
+        "Other data set": _data({(r.cross_data, r.cross_digest) for r in runs if r.cross_data}),
+        "Protocols": "open-16 (errors), cross-14 (PCK and AUC)",
+        "Detections": "; ".join(map(detections_label, study.detections)),
+        "Runs": f"{len(runs)}, seeds {', '.join(map(str, study.seeds))}",
+        "Training": " or ".join(
+            sorted({f"{r.steps:,} steps of {r.batch_size:,} poses" for r in runs})
+        ),
+        "Parameters": size(min(sizes))
+        if min(sizes) == max(sizes)
+        else f"{size(min(sizes))} to {size(max(sizes))}",
+        "graphlift": ", ".join(sorted({r.version for r in runs})),
+    }
+
+
+def _data(pairs: set[tuple[Any, Any]]) -> str:
+    named = (f"{name} (SHA-256 {str(digest)[:12]})" for name, digest in sorted(pairs))
+    return "; ".join(named) or "–"
+
+
+def from_prior(run: Result) -> bool:
+    """Whether a run was trained on samples of the embedded prior, by its data's name."""
+    return "prior" in run.data.lower()
+
+
+def introduction(study: Study) -> list[str]:
+    """Say what was compared, on which data, and what to keep in mind."""
+    opening = (
+        "A graph network lifts 2D keypoints to a 3D pose by passing messages along the bones. "
+        "The methods compared here differ in one thing: which messages share a weight matrix."
+    )
+    rest = (*_simulated(study), *_regime(study), *_gaps(study))
+    return [f"{opening} {_training(study)}", _which_data(study), *rest]
+
+
+def _training(study: Study) -> str:
+    lengths = {(run.steps, run.batch_size) for run in study.runs}
+    alike = "All were trained for the same number of steps with batches of the same size"
+    unlike = "They were not all trained for the same number of steps and batch size"
+    return (
+        f"{alike if len(lengths) == 1 else unlike}, and the weights kept are those of the best "
+        "step on validation subjects, never on test subjects. Martinez et al.'s network has no "
+        "graph; it and SemGCN are baselines."
+    )
+
+
+def _which_data(study: Study) -> str:
+    prior = sum(map(from_prior, study.runs))
+    if prior == len(study.runs):
+        return (
+            "The data are the embedded prior: poses drawn from a small generative model fitted "
+            "to motion capture, not recordings of people. Errors on it say how methods compare "
+            "on such samples and no more."
+        )
+    if prior:
+        return "Some runs used motion capture, others the embedded prior: do not compare them."
+    return "The data are recordings of people (motion capture) seen by virtual cameras."
+
+
+def _simulated(study: Study) -> Iterator[str]:
+    if {"hg-sim", "cpn-sim"} & set(study.detections):
+        yield (
+            "HG and CPN are simulated: true keypoints disturbed by a noise model whose level was "
+            "set after the published detectors. No detector was run."
+        )
+
+
+def _regime(study: Study) -> Iterator[str]:
+    mean = spread(study.parameters).mean
+    if not paper.PARAMETERS / FAR < mean < paper.PARAMETERS * FAR:
+        yield (
+            f"These networks have {size(mean)} parameters in the mean. The paper's claims were "
+            "made at 4.2 M, another regime: what holds or fails here may be otherwise there."
+        )
+
+
+def _gaps(study: Study) -> Iterator[str]:
+    if len(study.seeds) == 1:
+        yield "There is one seed only: differences between seeds are unknown, and no ± is given."
+    missing = [
+        f"{variant.label} on {detections_label(kind)}, seed {seed}"
+        for variant, kind, seed in study.missing
+    ]
+    if missing:
+        shown = "; ".join(missing[:12]) + ("; …" if len(missing) > 12 else "")
+        yield f"Missing from the full grid: {len(missing)} run(s): {shown}."
+    if study.repeated:
+        yield f"{study.repeated} line(s) repeat a run; the last line of each counts."
+    if len({run.data_digest for run in study.runs}) > 1:
+        yield "Not all runs used the same data (see the digests): read differences with care."
+
+
+def brief(
+    study: Study, pairs: Sequence[tuple[str, Sequence[Pair[Variant]]]], found: Sequence[Claim]
+) -> Iterator[str]:
+    """Sum up: the best method for each detections, what stands behind it, the claims."""
+    for kind in study.detections:
+        ranked = sorted(
+            (spread(values).mean, variant.label, variant)
+            for variant in study.variants
+            if (values := study.values(variant, kind, lambda run: run.mpjpe_mm))
+        )
+        (error, _, best), *others = ranked
+        tied = [other for _, _, other in others if not _real(pairs, kind, best, other)]
+        rest = "every other method is worse beyond doubt of the bootstrap"
+        if tied:
+            rest = f"the bootstrap does not tell it from {one_of([v.spoken for v in tied])}"
+        only = "there is no other method" if not others else rest
+        yield (
+            f"{detections_label(kind)}: {best.spoken} has the lowest error, {number(error)} mm; "
+            f"{only}."
+        )
+    words = [claim.verdict for claim in found]
+    yield (
+        f"Of {len(words)} claims of the paper, {words.count('holds')} hold here, "
+        f"{words.count('does not hold')} do not, {words.count('undecided')} are undecided."
+    )
+
+
+def _real(
+    pairs: Sequence[tuple[str, Sequence[Pair[Variant]]]], kind: str, a: Variant, b: Variant
+) -> bool:
+    some = dict(pairs).get(kind, ())
+    return any(pair.real for pair in some if {pair.first, pair.second} == {a, b})
+
+
+def order(study: Study) -> Iterator[str]:
+    """Say how far the paper's order of methods returns."""
+    kept = order_kept(study)
+    if kept:
+        parts = "; ".join(f"{detections_label(kind)} {signed(rho, 2)}" for kind, rho in kept)
+        yield (
+            "Rank correlation (Spearman) of our MPJPE with the paper's, over the rows that both "
+            f"have: {parts}. With so few rows, only values near one say that the order returned."
+        )
+
+
+def bootstrap(study: Study) -> Iterator[str]:
+    """Explain the intervals and what they do not cover."""
+    yield (
+        f"Paired bootstrap: {DRAWS:,} draws (seed {SEED}) of one-second blocks of test frames, "
+        "with replacement within each activity and the same blocks for both methods, and of "
+        "seeds; statistic: difference of open-16 MPJPE. As a few seeds spread too little when "
+        "drawn with replacement, their deviations are widened by √(n/(n−1)). p-values are two-"
+        "sided, corrected by Holm over all pairs of methods on the same detections."
+    )
+    yield (
+        "Blocks of one clip are not independent, nor are clips of one of the few test subjects, "
+        "so the intervals speak for these subjects and these activities, not for people at large."
+    )
+    if len(study.seeds) == 1:
+        yield "With one seed they speak for these very networks, not for the methods."
+
+
+def failing(gallery: Gallery) -> str:
+    """Count where the largest error of each kept frame sits."""
+    total = len(gallery.all_frames)
+    kinds = ", ".join(f"{name} {count}" for name, count in gallery.worst_kinds)
+    hidden = 100 * gallery.occluded_worst / total
+    return (
+        f"In the {total} worst frames that the runs of {gallery.variant.spoken} on "
+        f"{detections_label(gallery.detections)} kept, the joint with the largest error is: "
+        f"{kinds}. It is hidden by a limb in {number(hidden, 0)} % of these frames; of all test "
+        f"joints {number(100 * gallery.occluded_share, 0)} % are."
+    )
+
+
+def definitions() -> dict[str, str]:
+    """Define every figure of the report in one sentence."""
+    return {
+        "MPJPE": "Mean distance between predicted and true joints, both relative to the root, "
+        "over 16 joints with the root's zero counted; mm.",
+        "P-MPJPE": "MPJPE after each predicted pose is rotated, moved and scaled onto the truth.",
+        "N-MPJPE": "MPJPE after each predicted pose is scaled onto the truth.",
+        "open-16": "Mean over frames and four cameras of each activity, then the plain mean of "
+        "activities; subjects of training, validation and test are disjoint.",
+        "cross-14": "Trained on one data set, tested on another through other cameras, over 14 "
+        "joints.",
+        "PCK": "Share of joints nearer than 150 mm to the truth, per cent.",
+        "AUC": "Mean PCK over the thresholds 0, 5, …, 150 mm, per cent; it ends at 96.77.",
+        "Parameters": "Numbers that training learns.",
+        "MACs": "Multiply-accumulates of the weight products for one pose.",
+        "Poses/s": "Training poses a second, evaluations left out.",
+        "±": "Standard deviation over seeds, n − 1 in the denominator.",
+        "Visible, occluded": "Whether a limb lies between the camera and the joint.",
+    }
+
+
+def shared_settings(runs: Sequence[Result]) -> dict[str, str]:
+    """List the settings that are equal in all runs."""
+    return {key: values[0] for key, values in _settings(runs).items() if _same(values, runs)}
+
+
+def varied_settings(runs: Sequence[Result]) -> Iterator[str]:
+    """Name the settings that differ between runs."""
+    varied = [key for key, values in _settings(runs).items() if not _same(values, runs)]
+    if varied:
+        yield f"Settings that differ between runs: {', '.join(varied)}."
+
+
+def _same(values: Sequence[str], runs: Sequence[Result]) -> bool:
+    return len(values) == len(runs) and len(set(values)) == 1
+
+
+def _settings(runs: Sequence[Result]) -> dict[str, list[str]]:
+    settings: dict[str, list[str]] = {}
+    for run in runs:
+        for key, value in _flat(run.config, ""):
+            settings.setdefault(key, []).append(value)
+    return dict(sorted(settings.items()))
+
+
+def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            text = json.dumps(value, ensure_ascii=False)
+            yield f"{prefix}{key}", text if len(text) <= 200 else text[:199] + "…"
+
+
+def provenance(study: Study) -> dict[str, str]:
+    """Give the whole digests and versions."""
+    runs = study.runs
+    digests = {(r.data, r.data_digest) for r in runs}
+    digests |= {(r.cross_data, r.cross_digest or "") for r in runs if r.cross_data}
+    return {
+        **{f"SHA-256 of {name}": digest for name, digest in sorted(digests)},
+        "graphlift": ", ".join(sorted({run.version for run in runs})),
+        "Method": "Liu et al., A Comprehensive Study of Weight Sharing in Graph Networks for 3D "
+        "Human Pose Estimation, ECCV 2020.",
+    }
