@@ -280,7 +280,7 @@ def test_what_is_no_text_is_refused(read, content):
         read(content)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_file_cut_anywhere_is_refused_or_whole(read, data):
     text = (DATA / "daz.bvh").read_text()
@@ -296,7 +296,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(read, data):
         assert cut > last_number
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read_and_never_crashes(read, data):
     content = bytearray((DATA / "h36m.bvh").read_bytes())
@@ -377,7 +377,7 @@ def anyone(draw):
     return "\n".join(text), unit, np.array(joints)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(anyone())
 def test_kinematics_are_a_product_of_4x4_matrices(read, body):
     text, unit, expected = body
