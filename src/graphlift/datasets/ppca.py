@@ -31,7 +31,7 @@ class Mixture:
 
     def log_density(self, x: Float[np.ndarray, "frame feature"]) -> Float[np.ndarray, " frame"]:
         """Evaluate ln p(x) = ln Σ π N(x | μ, C), in nats."""
-        return _log_sum(self.log_joint(x))
+        return log_sum(self.log_joint(x))
 
     def log_joint(
         self, x: Float[np.ndarray, "frame feature"]
@@ -45,11 +45,11 @@ class Mixture:
         for k, (W, noise) in enumerate(zip(self.factors, self.noise, strict=True)):
             root = np.linalg.cholesky(noise * np.eye(q) + W.T @ W)
             away = x - self.means[k]
-            within = np.linalg.solve(root, W.T @ away.T)
-            distance = ((away**2).sum(axis=1) - (within**2).sum(axis=0)) / noise
+            within = away @ np.linalg.solve(root, W.T).T
+            distance = ((away**2).sum(axis=1) - (within**2).sum(axis=1)) / noise
             volume = (d - q) * np.log(noise) + 2 * np.log(np.diag(root)).sum()
             joint[:, k] = -0.5 * (d * np.log(2 * np.pi) + volume + distance)
-        return joint + np.log(self.weights)
+        return np.asarray(joint + np.log(self.weights))
 
     def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "frame feature"]:
         """Draw independent points."""
@@ -62,15 +62,40 @@ class Mixture:
         return np.asarray(x)
 
 
+@dataclass(frozen=True, eq=False)
+class Shrinkage:
+    """A conjugate prior on each component's covariance, as if more points had been seen.
+
+    Args:
+        target: Covariance of the points imagined, S₀.
+        points: How many are imagined for each component, ν; 0 is plain maximum likelihood.
+
+    Source: Gauvain and Lee, "Maximum a posteriori estimation for multivariate Gaussian mixture
+    observations of Markov chains", IEEE Transactions on Speech and Audio Processing 1994.
+    """
+
+    target: Float[np.ndarray, "feature feature"]
+    points: float
+
+    def penalty(self, mixture: Mixture) -> float:
+        """Evaluate the log-prior up to a constant: −½ ν Σ (ln |C| + tr C⁻¹ S₀), in nats."""
+        total = 0.0
+        for W, noise in zip(mixture.factors, mixture.noise, strict=True):
+            C = W @ W.T + noise * np.eye(len(W))
+            total += np.linalg.slogdet(C)[1] + np.trace(np.linalg.solve(C, self.target))
+        return float(-0.5 * self.points * total)
+
+
 def fit_mixture(
     x: Float[np.ndarray, "frame feature"],
     components: int,
     latent: int,
     *,
     rng: np.random.Generator,
+    shrinkage: Shrinkage | None = None,
     floor: float = 4e-4,
-    rounds: int = 60,
-    tolerance: float = 1e-4,
+    rounds: int = 40,
+    tolerance: float = 1e-3,
 ) -> tuple[Mixture, list[float]]:
     """Fit a mixture by expectation-maximisation in the log domain.
 
@@ -79,22 +104,26 @@ def fit_mixture(
         components: Number of components.
         latent: Length of z, less than the number of features.
         rng: Chooses the first centres.
+        shrinkage: Pulls every covariance towards one that is known; none by default.
         floor: Least σ²; it keeps a component from collapsing onto its points.
         rounds: Most rounds of EM.
         tolerance: Stop once a round gains less than this many nats a point.
 
     Returns:
-        The mixture, and the mean log-likelihood before each round, which never falls.
+        The mixture, and before each round the mean of the log-likelihood, the shrinkage's penalty
+        included, which never falls.
     """
-    mixture = _m_step(x, _first_shares(x, components, rng), latent, floor)
+    if shrinkage is None:
+        shrinkage = Shrinkage(np.zeros((x.shape[1], x.shape[1])), 0)
+    mixture = _m_step(x, _first_shares(x, components, rng), latent, shrinkage, floor)
     trace: list[float] = []
     for _ in range(rounds):
         joint = mixture.log_joint(x)
-        total = _log_sum(joint)
-        trace.append(float(total.mean()))
+        total = log_sum(joint)
+        trace.append(float(total.mean() + shrinkage.penalty(mixture) / len(x)))
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
             break
-        mixture = _m_step(x, np.exp(joint - total[:, None]), latent, floor)
+        mixture = _m_step(x, np.exp(joint - total[:, None]), latent, shrinkage, floor)
     return mixture, trace
 
 
@@ -102,6 +131,7 @@ def _m_step(
     x: Float[np.ndarray, "frame feature"],
     shares: Float[np.ndarray, "frame component"],
     latent: int,
+    shrinkage: Shrinkage,
     floor: float,
 ) -> Mixture:
     """Maximise the expected log-likelihood: PCA of each component's weighted covariance.
@@ -114,9 +144,11 @@ def _m_step(
     factors = np.empty((*means.shape, latent))
     noise = np.empty(len(means))
     for k, mean in enumerate(means):
-        away = x - mean
-        covariance = (shares[:, k, None] * away).T @ away / mass[k]
-        values, vectors = np.linalg.eigh(covariance)
+        mine = shares[:, k] > 1e-9  # the others would change nothing but the time it takes
+        away = x[mine] - mean
+        scatter = (shares[mine, k, None] * away).T @ away
+        scatter += shrinkage.points * shrinkage.target
+        values, vectors = np.linalg.eigh(scatter / (mass[k] + shrinkage.points))
         noise[k] = max(values[: len(values) - latent].mean(), floor)
         kept = np.sqrt(np.maximum(values[len(values) - latent :] - noise[k], 0))
         factors[k] = vectors[:, len(values) - latent :] * kept
@@ -151,6 +183,7 @@ def _nearest(
     return np.asarray(((centres**2).sum(axis=1) - 2 * x @ centres.T).argmin(axis=1))
 
 
-def _log_sum(joint: Float[np.ndarray, "frame component"]) -> Float[np.ndarray, " frame"]:
+def log_sum(joint: Float[np.ndarray, "frame component"]) -> Float[np.ndarray, " frame"]:
+    """Add up over components what is given as logarithms: ln Σ exp."""
     highest = joint.max(axis=1)
     return np.asarray(highest + np.log(np.exp(joint - highest[:, None]).sum(axis=1)))

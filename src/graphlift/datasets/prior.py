@@ -243,12 +243,12 @@ def plausible(
 ) -> Bool[np.ndarray, " frame"]:
     """Mark the draws that are kept.
 
-    A draw is kept if every drawn direction has a length from 0.7 to 1.3 before it is brought to
+    A draw is kept if every drawn direction has a length from 0.5 to 1.5 before it is brought to
     1 (else it points nowhere in particular) and every one of :func:`joint_angles` is within what
     training poses do.
     """
     length = np.linalg.norm(features[:, :-2].reshape(len(features), -1, 3), axis=-1)
-    directed = (np.abs(length - 1) < 0.3).all(axis=1)
+    directed = (np.abs(length - 1) < 0.5).all(axis=1)
     angles = joint_angles(features_to_directions(features))
     return np.asarray(
         directed & ((angles >= prior.lowest) & (angles <= prior.highest)).all(axis=1)
@@ -275,7 +275,7 @@ def _share_out(count: int, shares: Float[np.ndarray, " activity"]) -> Int[np.nda
     exact = count * shares
     whole = np.floor(exact).astype(int)
     whole[np.argsort(whole - exact, kind="stable")[: count - whole.sum()]] += 1
-    return whole
+    return np.asarray(whole)
 
 
 @cache
@@ -294,8 +294,6 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        if str(arrays["format"]) != _FORMAT:
-            raise ValueError(f"its format is {arrays['format']}, not {_FORMAT}")
         return _unpack(arrays)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
         raise FormatError(
@@ -305,7 +303,10 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
 
 
 def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:
-    """Lay parameters out as arrays for a ``.npz``, float32; ``load_prior`` reads them."""
+    """Lay parameters out as arrays for a ``.npz``; ``load_prior`` reads them.
+
+    Numbers are float32; means and factors float16, since a thousandth of them is under 0.1°.
+    """
     numbers = {
         "shares": prior.shares,
         "weights": np.concatenate([mixture.weights for mixture in prior.mixtures]),
@@ -320,14 +321,20 @@ def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:
         "components": np.array([len(mixture.weights) for mixture in prior.mixtures]),
         "license": np.array(prior.license),
         "fitted": np.array(prior.fitted),
-        **{name: np.asarray(array, dtype=np.float32) for name, array in numbers.items()},
+        **{
+            name: np.asarray(array, dtype=np.float16 if name in _HALF else np.float32)
+            for name, array in numbers.items()
+        },
     }
 
 
 _PLAIN = ("spread", "lowest", "highest", "length_mean", "length_factor")
+_HALF = ("means", "factors")
 
 
 def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
+    if str(arrays["format"]) != _FORMAT:
+        raise ValueError(f"its format is {arrays['format']}, not {_FORMAT}")
     number = {
         name: array.astype(float) for name, array in arrays.items() if array.dtype.kind == "f"
     }
@@ -344,7 +351,7 @@ def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
         tuple(str(activity) for activity in arrays["activities"]),
         number["shares"] / number["shares"].sum(),
         mixtures,
-        *(number[name] for name in _PLAIN),
+        **{name: number[name] for name in _PLAIN},
         license=str(arrays["license"]),
         fitted=str(arrays["fitted"]),
     )

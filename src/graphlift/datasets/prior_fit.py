@@ -1,6 +1,6 @@
 """Fit the prior to motion capture: what ``recipes/fit_prior.py`` calls; nothing else needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.ppca import Mixture, fit_mixture
+from graphlift.datasets.ppca import Mixture, Shrinkage, fit_mixture, log_sum
 from graphlift.datasets.prior import (
     BONE_LENGTHS,
     LENGTH_OF,
@@ -30,8 +30,11 @@ CREDIT = (
 FEWEST = 500
 """Poses an activity needs; one with fewer is left out."""
 
-STRIDE = 2
-"""Every second frame is used: neighbours at 30 Hz say the same thing twice."""
+LEEWAY = float(np.radians(5))
+"""How much further than training subjects others may bend a joint, radians."""
+
+STRIDE = 3
+"""Every third frame is used: neighbours at 30 Hz say the same thing three times."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,12 @@ class FitChoice:
         latent: Length of z.
         per_component: Poses a component stands for; an activity has as many components as that
             gives, at least one.
-        mirrored: Whether each pose is used a second time with left and right exchanged.
+        imagined: Poses imagined for each component, spread as activities are on average.
     """
 
-    latent: int = 12
-    per_component: int = 500
-    mirrored: bool = True
+    latent: int = 40
+    per_component: int = 200
+    imagined: int = 200
 
 
 def fit_prior(capture: MotionCapture, choice: FitChoice, *, seed: int = 0) -> PosePrior:
@@ -62,17 +65,13 @@ def fit_prior(capture: MotionCapture, choice: FitChoice, *, seed: int = 0) -> Po
         FormatError: If no activity has enough poses, or fewer than three subjects have bone
             lengths of their own.
     """
-    found = features_by_activity(capture)
-    poses = {activity: x for activity, x in found.items() if len(x) * STRIDE >= FEWEST}
-    if not poses:
-        raise FormatError(f"{capture.name}: no activity has {FEWEST} poses: give more clips")
-    counts = np.array([len(x) for x in poses.values()], dtype=float)
+    poses = usable_poses(capture)
     lowest, highest = angle_limits(np.concatenate([with_mirror(x) for x in poses.values()]))
     length_mean, length_factor = fit_lengths(subject_lengths(capture))
     return PosePrior(
         tuple(poses),
-        np.sqrt(counts) / np.sqrt(counts).sum(),
-        tuple(fit_activity(x, choice, seed=seed) for x in poses.values()),
+        shares_of(poses),
+        fit_mixtures(poses, choice, seed=seed),
         np.array([_spread(capture, activity) for activity in poses]),
         lowest,
         highest,
@@ -83,16 +82,30 @@ def fit_prior(capture: MotionCapture, choice: FitChoice, *, seed: int = 0) -> Po
     )
 
 
-def fit_activity(
-    x: Float[np.ndarray, "frame feature"], choice: FitChoice, *, seed: int = 0
-) -> Mixture:
-    """Fit one activity's mixture."""
-    components = max(1, round(len(x) / choice.per_component))
-    rng = np.random.default_rng(seed)
-    mixture, _ = fit_mixture(
-        with_mirror(x) if choice.mirrored else x, components, choice.latent, rng=rng
-    )
-    return mixture
+def fit_mixtures(
+    poses: Mapping[str, Float[np.ndarray, "frame feature"]], choice: FitChoice, *, seed: int = 0
+) -> tuple[Mixture, ...]:
+    """Fit one mixture an activity, to poses and their mirror images.
+
+    People differ in ways that the few seen in one component do not show, so each component's
+    covariance is shrunk towards the mean covariance of whole activities.
+    """
+    whole = {activity: with_mirror(x) for activity, x in poses.items()}
+    target = np.mean([np.cov(x.T) for x in whole.values()], axis=0)
+    shrinkage = Shrinkage(target, choice.imagined)
+    mixtures = []
+    for x in whole.values():
+        components = max(1, round(len(x) / 2 / choice.per_component))
+        rng = np.random.default_rng(seed)
+        mixture, _ = fit_mixture(x, components, choice.latent, rng=rng, shrinkage=shrinkage)
+        mixtures.append(mixture)
+    return tuple(mixtures)
+
+
+def shares_of(poses: Mapping[str, Float[np.ndarray, "frame feature"]]) -> np.ndarray:
+    """Share activities out by the square root of their poses, so that none drowns the others."""
+    roots = np.sqrt([len(x) for x in poses.values()])
+    return np.asarray(roots / roots.sum())
 
 
 def features_by_activity(
@@ -106,6 +119,19 @@ def features_by_activity(
     return {activity: np.concatenate(gathered[activity]) for activity in sorted(gathered)}
 
 
+def usable_poses(capture: MotionCapture) -> dict[str, Float[np.ndarray, "frame feature"]]:
+    """Gather the features of the activities with at least :data:`FEWEST` poses.
+
+    Raises:
+        FormatError: If there is no such activity.
+    """
+    found = features_by_activity(capture)
+    poses = {activity: x for activity, x in found.items() if len(x) * STRIDE >= FEWEST}
+    if not poses:
+        raise FormatError(f"{capture.name}: no activity has {FEWEST} poses: give more clips")
+    return poses
+
+
 def with_mirror(x: Float[np.ndarray, "frame feature"]) -> Float[np.ndarray, "frame feature"]:
     """Append each pose with left and right exchanged."""
     limbs = x[:, :-2].reshape(len(x), -1, 3)
@@ -116,33 +142,36 @@ def with_mirror(x: Float[np.ndarray, "frame feature"]) -> Float[np.ndarray, "fra
 
 
 def held_out(
-    mixtures: Mapping[str, Mixture], poses: Mapping[str, Float[np.ndarray, "frame feature"]]
+    mixtures: Sequence[Mixture],
+    shares: Float[np.ndarray, " activity"],
+    poses: Mapping[str, Float[np.ndarray, "frame feature"]],
 ) -> float:
-    """Score a model of activities on other people's poses, in nats a feature.
+    """Score a model on other people's poses, in nats a feature.
+
+    The density is that of all activities together, since what a validation subject does under
+    some name need not be what the training subjects did under it.
 
     Returns:
-        The plain mean over the model's activities of the mean log-density of that activity's
-        poses; an activity without poses does not count.
+        The plain mean over the poses' activities of their mean log-density.
     """
-    scores = [
-        mixture.log_density(poses[activity]).mean() / mixture.means.shape[1]
-        for activity, mixture in mixtures.items()
-        if activity in poses
-    ]
+    scores = []
+    for x in poses.values():
+        each = np.column_stack([mixture.log_density(x) for mixture in mixtures])
+        scores.append(log_sum(each + np.log(shares)).mean() / x.shape[1])
     return float(np.mean(scores))
 
 
 def angle_limits(
-    x: Float[np.ndarray, "frame feature"], beyond: float = 5e-4
+    x: Float[np.ndarray, "frame feature"], *, beyond: float = 5e-4, leeway: float = LEEWAY
 ) -> tuple[Float[np.ndarray, " angle"], Float[np.ndarray, " angle"]]:
-    """Find between which angles all but a share ``beyond`` of the poses lie on either side."""
+    """Find what bodies do, but for a share ``beyond`` on either side, and give some leeway."""
     angles = joint_angles(features_to_directions(x))
     lowest, highest = np.quantile(angles, [beyond, 1 - beyond], axis=0)
-    return lowest, highest
+    return lowest - leeway, highest + leeway
 
 
 def subject_lengths(capture: MotionCapture) -> Float[np.ndarray, "person bone"]:
-    """Measure the bodies that are the subjects' own: median lengths, m, left and right averaged."""
+    """Measure the bodies that are the subjects' own: median lengths, m, sides averaged."""
     by_subject: dict[str, list[np.ndarray]] = {}
     for clip in capture.clips:
         if clip.own_skeleton:
