@@ -203,11 +203,12 @@ def wrong_knees(features: np.ndarray) -> float:
     return float(100 * (joint_angles(features_to_directions(features))[:, -2:] < -0.1745).mean())
 
 
-def wrong_elbows(features: np.ndarray) -> float:
+def backward_forearms(features: np.ndarray) -> float:
     """Find how many forearms of a hanging arm point further back than the upper arm, %.
 
     Hanging: within 45° of the trunk's downward axis; further back: by more than 0.5, that is 30°
-    from an upper arm along the trunk, against the normal of trunk and shoulders.
+    from an upper arm along the trunk, against the normal of trunk and shoulders. A hand behind
+    the back does this too, so the share is to be held against that of real people.
     """
     direction = features_to_directions(features)
     right_elbow, right_wrist, left_elbow, left_wrist, trunk, right, left = H36M_17.index(
@@ -234,7 +235,8 @@ MEASURES: dict[str, Callable[[np.ndarray], float]] = {
     "knee flexion, mean, °": lambda features: float(knees(features).mean()),
     "elbow flexion, mean, °": lambda features: float(elbows(features).mean()),
     "knees bent the wrong way, %": wrong_knees,
-    "elbows bent the wrong way, %": wrong_elbows,
+    "forearm behind a hanging upper arm, %": backward_forearms,
+    "elbows folded beyond 150°, %": lambda features: float(100 * (elbows(features) > 150).mean()),
 }
 
 

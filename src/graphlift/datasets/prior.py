@@ -70,6 +70,8 @@ class PosePrior:
         shares: The share of each activity among poses; they add up to 1.
         mixtures: One mixture over the 44 features an activity.
         spread: Standard deviation of the root's x and of its y, m.
+        clearance: Between which values each activity's last feature is kept: a foot neither sinks
+            below the floor's contacts nor flies higher than training subjects do.
         lowest: Least value of each of :func:`joint_angles`, radians.
         highest: Greatest value of each, radians.
         length_mean: Mean logarithm of each of :data:`BONE_LENGTHS`, of metres.
@@ -82,6 +84,7 @@ class PosePrior:
     shares: Float[np.ndarray, " activity"]
     mixtures: tuple[Mixture, ...]
     spread: Float[np.ndarray, " activity"]
+    clearance: Float[np.ndarray, "activity 2"]
     lowest: Float[np.ndarray, " angle"]
     highest: Float[np.ndarray, " angle"]
     length_mean: Float[np.ndarray, " bone"]
@@ -143,6 +146,7 @@ def _person(prior: PosePrior, name: str, count: int, rng: np.random.Generator) -
         if number == 0:
             continue
         features = _draw_plausible(prior, activity, int(number), rng)
+        features[:, -1] = np.clip(features[:, -1], *prior.clearance[activity])
         heading = rng.uniform(-np.pi, np.pi, size=number)
         spot = prior.spread[activity] * rng.standard_normal((number, 1, 2))
         positions = turn_about_z(features_to_positions(features, lengths), heading)
@@ -292,7 +296,8 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
             "recipes/fit_prior.py"
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # np.load leaves a file open that it opened itself and then cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return _unpack(arrays)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
@@ -328,7 +333,7 @@ def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:
     }
 
 
-_PLAIN = ("spread", "lowest", "highest", "length_mean", "length_factor")
+_PLAIN = ("spread", "clearance", "lowest", "highest", "length_mean", "length_factor")
 _HALF = ("means", "factors")
 
 
@@ -338,9 +343,7 @@ def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
     number = {
         name: array.astype(float) for name, array in arrays.items() if array.dtype.kind == "f"
     }
-    for name, array in number.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} is not finite")
+    _check(number, len(arrays["activities"]), int(arrays["components"].sum()))
     ends = np.cumsum(arrays["components"])[:-1]
     parts = [np.split(number[name], ends) for name in ("weights", "means", "factors", "noise")]
     mixtures = tuple(
@@ -355,3 +358,20 @@ def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
         license=str(arrays["license"]),
         fitted=str(arrays["fitted"]),
     )
+
+
+def _check(number: dict[str, np.ndarray], activities: int, components: int) -> None:
+    features, angles, bones = 3 * len(_LIMBS) + 2, len(_LIMBS) + 2, len(BONE_LENGTHS)
+    shapes: dict[str, tuple[int, ...]] = {
+        **dict.fromkeys(("shares", "spread"), (activities,)),
+        "clearance": (activities, 2),
+        **dict.fromkeys(("weights", "noise"), (components,)),
+        "means": (components, features),
+        "factors": (components, features, number["factors"].shape[-1]),
+        **dict.fromkeys(("lowest", "highest"), (angles,)),
+        "length_mean": (bones,),
+        "length_factor": (bones, bones),
+    }
+    for name, shape in shapes.items():
+        if number[name].shape != shape or not np.isfinite(number[name]).all():
+            raise ValueError(f"{name} is {number[name].shape} or not finite, not {shape}")

@@ -73,6 +73,7 @@ def fit_prior(capture: MotionCapture, choice: FitChoice, *, seed: int = 0) -> Po
         shares_of(poses),
         fit_mixtures(poses, choice, seed=seed),
         np.array([_spread(capture, activity) for activity in poses]),
+        np.array([np.quantile(x[:, -1], [0.01, 0.99]) for x in poses.values()]),
         lowest,
         highest,
         length_mean,
