@@ -361,7 +361,10 @@ def _fill(
     lines: Lines, row: np.ndarray, place: Mapping[str, slice], name: str, words: list[str]
 ) -> None:
     if name not in place:
-        raise lines.error(f"{name[:40]!r} is no moving bone of the skeleton: give its own ASF")
+        raise lines.error(
+            f"{name[:40]!r} is no moving bone of the skeleton: the file is cut short, or needs "
+            "its own ASF"
+        )
     wanted = place[name].stop - place[name].start
     if len(words) != wanted or not np.isnan(row[place[name]]).all():
         raise lines.error(
