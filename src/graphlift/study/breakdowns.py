@@ -180,7 +180,7 @@ def noise(study: Study) -> Table:
 
     return Table(
         "3D error of a joint by the error of its 2D detection, mm",
-        "Columns: error of the detection, px in the 1000 px image.",
+        "Columns: error of the detection, px in the 1000 px image. The root is left out.",
         [Column("Method", number=False), *(Column(bin_label(*b)) for b in bins)],
         list(by_detections(study, cells)),
         folded=True,
@@ -197,20 +197,21 @@ def occlusion(study: Study) -> Table:
 
     def cells(variant: Variant, kind: str) -> list[Cell] | None:
         runs = study.at(variant, kind)
+        hidden = [run for run in runs if run.occluded_share > 0]
         if not runs:
             return None
         return [
             mean_cell([run.visible_mm for run in runs]),
-            mean_cell([run.occluded_mm for run in runs]),
+            mean_cell([run.occluded_mm for run in hidden]),
             mean_cell(
-                [run.occluded_mm / run.visible_mm for run in runs if run.visible_mm], digits=2
+                [run.occluded_mm / run.visible_mm for run in hidden if run.visible_mm], digits=2
             ),
             mean_cell([100 * run.occluded_share for run in runs]),
         ]
 
     return Table(
         "Visible and occluded joints, mm",
-        "Occluded: another limb lies between the camera and the joint.",
+        "Occluded: another limb lies between the camera and the joint. The root is left out.",
         [
             Column("Method", number=False),
             Column("Visible"),

@@ -263,8 +263,9 @@ def joint_kinds(per_joint: Mapping[str, float]) -> dict[str, float]:
     kinds: dict[str, list[float]] = {}
     for name, error in per_joint.items():
         twin = {"L": "R", "R": "L"}.get(name[:1], "") + name[1:]
-        kinds.setdefault(name[1:] if twin in per_joint else name, []).append(error)
-    return {kind: float(np.mean(errors)) for kind, errors in kinds.items() if any(errors)}
+        if error:  # the root would count as a third hip
+            kinds.setdefault(name[1:] if twin in per_joint else name, []).append(error)
+    return {kind: float(np.mean(errors)) for kind, errors in kinds.items()}
 
 
 def _arms(study: Study) -> Claim:
@@ -291,7 +292,7 @@ def _occlusion(study: Study) -> Claim:
     best = study.find(*BEST)
     comparisons = []
     for kind in study.detections if best else []:
-        runs = study.at(best, kind) if best else []
+        runs = [run for run in study.at(best, kind) if run.occluded_share > 0] if best else []
         if runs:
             gaps = [run.occluded_mm - run.visible_mm for run in runs]
             comparisons.append(Comparison("occluded against visible", kind, paired_t(gaps)))

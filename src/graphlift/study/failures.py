@@ -1,7 +1,7 @@
 """Fig. 2 of the supplement: the worst frames, drawn and counted."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,16 @@ from jaxtyping import Bool, Float
 
 from graphlift.skeletons import SKELETONS, Skeleton
 from graphlift.study.claims import BEST, worst_joint
-from graphlift.study.figures import Drawing, Margins, blank, plain, to_svg
+from graphlift.study.figures import Drawing, canvas, plain, to_svg
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Failure, Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Points = Float[np.ndarray, "joint 2"]
+_SIDE, _GAP, _PAIR, _TOP, _ROW = 1.55, 0.1, 4.95, 0.45, 2.05
+"""Inches: a view, between views, from frame to frame, above the first row, from row to row."""
 LEFT, RIGHT, MIDDLE, TRUTH = "#d55e00", "#0072b2", "#444444", "#b9b9b9"
 
 
@@ -108,24 +111,28 @@ def _kind(joint: str) -> str:
 
 
 def worst_frames(found: Gallery) -> Drawing:
-    """Fig. 2 of the supplement: 2D input, then prediction over truth from the front and a side."""
-    rows = -(-len(found.frames) // 2)
-    margins = Margins(left=0.1, top=0.45, bottom=0.1, across=0.1, down=0.5)
-    figure, grid = blank(1.55, rows, 6, margins)
-    axes = grid.reshape(-1, 3)
-    for ax in grid[:, 3:].flat:  # a wider gap between the two frames of a row
-        ax.set_position(ax.get_position().translated(0.006, 0))
-    for trio, failure in zip(axes, found.frames, strict=False):
-        draw_input(trio[0], found, failure)
-        draw_view(trio[1], found, failure, (0, 1))
-        draw_view(trio[2], found, failure, (2, 1))
+    """Fig. 2 of the supplement: 2D input, then prediction over truth from the front and a side.
+
+    All views share one coordinate system, inches of the page with y downwards.
+    """
+    figure, ax = canvas(_TOP + _ROW * (-(-len(found.frames) // 2)))
+    truths, drawn, hidden = [], [], []
+    for place, failure in enumerate(found.frames):
+        left, top = 0.1 + _PAIR * (place % 2), _TOP + _ROW * (place // 2)
         clip = plain(f"{failure.activity}, {failure.clip}")
         where = f"{clip}, frame {failure.frame}, camera {failure.camera}"
-        trio[0].set_title(f"{where}: {failure.mpjpe_mm:.0f} mm\n2D input", fontsize=7)
-        trio[1].set_title("from the camera", fontsize=7)
-        trio[2].set_title("from the side", fontsize=7)
-    for ax in axes[len(found.frames) :].flat:
-        ax.set_axis_off()
+        ax.text(left, top - 0.2, f"{where}: {failure.mpjpe_mm:.0f} mm", fontsize=7)
+        for column, (title, points, truth) in enumerate(_views(failure)):
+            corner = np.array([left + column * (_SIDE + _GAP), top])
+            fit = _fit(np.concatenate([points, truth]), corner)
+            ax.text(corner[0], top - 0.06, title, fontsize=7, color="#555555")
+            truths.append(fit(truth) if column else np.full_like(points, np.nan))
+            drawn.append(fit(points))
+            hidden.append(failure.occluded)
+            box = corner + _SIDE * np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]])
+            ax.plot(*box.T, color="#dddddd", lw=0.6)
+    _bones(ax, found, np.array(truths), range(len(found.joints)), TRUTH, 4)
+    _draw(ax, found, np.array(drawn), np.array(hidden))
     return Drawing(
         "failures",
         f"The worst frames of {found.variant.spoken}, {detections_label(found.detections)}",
@@ -135,64 +142,59 @@ def worst_frames(found: Gallery) -> Drawing:
     )
 
 
-def draw_input(ax: "Axes", gallery: Gallery, failure: Failure) -> None:
-    """Draw the keypoints as the network got them, occluded joints hollow."""
-    points = np.array(failure.keypoints, dtype=float)
-    _draw(ax, gallery, points, np.array(failure.occluded))
-    _frame(ax, points)
+def _views(failure: Failure) -> list[tuple[str, Points, Points]]:
+    """Title, what to draw and the truth behind it (for the 2D input nothing, so itself)."""
+    keypoints = np.array(failure.keypoints, dtype=float)
+    predicted, truth = (np.array(p, dtype=float) for p in (failure.predicted, failure.truth))
+    return [
+        ("2D input", keypoints, keypoints),
+        ("from the camera", predicted[:, [0, 1]], truth[:, [0, 1]]),
+        ("from the side", predicted[:, [2, 1]], truth[:, [2, 1]]),
+    ]
 
 
-def draw_view(ax: "Axes", gallery: Gallery, failure: Failure, axes: tuple[int, int]) -> None:
-    """Draw the prediction over the truth (grey), seen along the axis left out."""
-    truth, predicted = (np.array(p, dtype=float) for p in (failure.truth, failure.predicted))
-    _bones(ax, gallery, truth[:, axes], range(len(truth)), TRUTH, 4)
-    ax.plot(*truth[:, axes].T, "o", color=TRUTH, ms=4)
-    _draw(ax, gallery, predicted[:, axes], np.array(failure.occluded))
-    _frame(ax, np.concatenate([truth, predicted])[:, axes])
+def _fit(points: Points, corner: Float[np.ndarray, "2"]) -> Callable[[Points], Points]:
+    """Say how to bring points into the square below a corner, keeping their shape."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = 0.9 * _SIDE / (float((high - low).max()) + 1e-6)
+    return lambda some: np.asarray(corner + _SIDE / 2 + scale * (some - (low + high) / 2))
 
 
 def _draw(
     ax: "Axes",
     gallery: Gallery,
-    points: Float[np.ndarray, "joint 2"],
-    occluded: Bool[np.ndarray, " joint"],
+    points: Float[np.ndarray, "frame joint 2"],
+    hidden: Bool[np.ndarray, "frame joint"],
 ) -> None:
     sides = np.array([_side(name) for name in gallery.joints])
     for ink in (MIDDLE, RIGHT, LEFT):
         mine = sides == ink
         _bones(ax, gallery, points, np.flatnonzero(mine), ink, 1.3)
-        ax.plot(*points[mine & ~occluded].T, "o", color=ink, ms=2.6, mew=0.9)
-        ax.plot(*points[mine & occluded].T, "o", color=ink, mfc="white", ms=3.6, mew=0.9)
+        ax.plot(*points[mine & ~hidden].T, "o", color=ink, ms=2.6, mew=0.9)
+        ax.plot(*points[mine & hidden].T, "o", color=ink, mfc="white", ms=3.6, mew=0.9)
 
 
 def _bones(
     ax: "Axes",
     gallery: Gallery,
-    points: Float[np.ndarray, "joint 2"],
+    points: Float[np.ndarray, "frame joint 2"],
     children: Iterable[int],
     ink: str,
     width: float,
 ) -> None:
-    """Draw the bones that end in some joints as one broken line."""
+    """Draw the bones that end in some joints, all frames in one broken line."""
     parents = gallery.skeleton.parents if gallery.skeleton else ()
-    gap = np.full(2, np.nan)
-    ends = [(points[parents[c]], points[c], gap) for c in children if parents and parents[c] >= 0]
-    if ends:
-        ax.plot(*np.concatenate(ends).T, color=ink, lw=width, solid_capstyle="round")
+    gap = np.full(points[:, 0].shape, np.nan)
+    bones = [
+        np.stack([points[:, parents[child]], points[:, child], gap], axis=1)
+        for child in children
+        if parents and parents[child] >= 0
+    ]
+    if bones:
+        line = np.concatenate(bones).reshape(-1, 2)
+        ax.plot(*line.T, color=ink, lw=width, solid_capstyle="round")
 
 
 def _side(joint: str) -> str:
     paired = joint[1:2].isupper()
     return {"L": LEFT, "R": RIGHT}.get(joint[:1], MIDDLE) if paired else MIDDLE
-
-
-def _frame(ax: "Axes", points: Float[np.ndarray, "joint 2"]) -> None:
-    """Show a square around the points, y downwards, without ticks."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    centre, half = (low + high) / 2, 0.56 * float((high - low).max()) + 1e-6
-    ax.set_xlim(centre[0] - half, centre[0] + half)
-    ax.set_ylim(centre[1] + half, centre[1] - half)
-    ax.set(aspect="equal", xticks=[], yticks=[])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set(visible=True, color="#dddddd")

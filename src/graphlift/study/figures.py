@@ -5,9 +5,10 @@ method has the same colour everywhere; decoupled variants are drawn solid, coupl
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -15,8 +16,13 @@ import matplotlib.axis
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath, text_to_path
+from matplotlib.transforms import IdentityTransform
 
 from graphlift.study.breakdowns import bin_label
 from graphlift.study.grid import Study, Variant, detections_label
@@ -165,6 +171,52 @@ def blank(
     return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
+def canvas(height: float) -> tuple[Figure, Axes]:
+    """Make one empty drawing area as large as the page: inches, y downwards, nothing around."""
+    figure = Figure(figsize=(WIDTH, height))
+    ax = figure.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, WIDTH), ylim=(height, 0))
+    ax.set_axis_off()
+    return figure, ax
+
+
+@lru_cache(maxsize=256)
+def _glyph(letter: str, points: float) -> tuple[Path, float]:
+    """Outline of a letter, its middle line at 0, and its advance; in points."""
+    font = FontProperties(family=STYLE["font.family"], size=points)
+    outline = TextPath((0, -0.36 * points), letter, prop=font)
+    return outline, float(text_to_path.get_text_width_height_descent(letter, font, False)[0])
+
+
+def words(
+    ax: Axes,
+    places: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    inks: Sequence[str],
+    points: float,
+) -> None:
+    """Write many numbers, centred on places.
+
+    The letters of one kind are one collection: hundreds of texts would take seconds.
+    """
+    left, right = ax.get_xlim()
+    unit = (right - left) / (72 * WIDTH * ax.get_position().width)
+    spots: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for (x, y), text, ink in zip(places, texts, inks, strict=True):
+        pen = x - unit * sum(_glyph(letter, points)[1] for letter in text) / 2
+        for letter in text:
+            spots.setdefault((letter, ink), []).append((pen, y))
+            pen += unit * _glyph(letter, points)[1]
+    for (letter, ink), offsets in spots.items():
+        outline = _glyph(letter, points)[0]
+        drawn = PathCollection(
+            [outline], sizes=[1.0], facecolors=ink, lw=0, offsets=offsets, clip_on=False
+        )
+        drawn.set_offset_transform(ax.transData)
+        drawn.set_transform(IdentityTransform())
+        ax.add_collection(drawn, autolim=False)
+
+
 def panels(study: Study, rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
     """Lay out equal panels, ``height`` inches each, with room for the legend above."""
     legend_rows = (len(study.variants) + 4) // 5
@@ -270,7 +322,8 @@ def noise(study: Study) -> Drawing | None:
     return Drawing(
         "noise",
         "Error against 2D noise",
-        "Mean 3D error of the test joints whose detection is off by so much; mean over seeds.",
+        "Mean 3D error of the test joints whose detection is off by so much, without the root; "
+        "mean over seeds.",
         to_svg(figure),
     )
 
@@ -326,7 +379,7 @@ def occlusion(study: Study) -> Drawing:
     figure, (axes,) = blank(height, 1, len(study.detections), margins, sharey=True)
     for ax, kind in zip(axes, study.detections, strict=True):
         for place, variant in enumerate(study.variants):
-            runs = study.at(variant, kind)
+            runs = [run for run in study.at(variant, kind) if run.occluded_share > 0]
             if not runs:
                 continue
             seen = float(np.mean([run.visible_mm for run in runs]))

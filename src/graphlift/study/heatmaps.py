@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.study.cells import signed
-from graphlift.study.figures import NAMES, Drawing, Margins, blank, plain, to_svg
+from graphlift.study.cells import number, signed
+from graphlift.study.figures import NAMES, Drawing, Margins, blank, plain, to_svg, words
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
 
+INK = "#222222"
 Read = Callable[[Result, str], float | None]
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ def _matrix_words(
     ax: "Axes", matrix: Float[np.ndarray, "out in"], real: Bool[np.ndarray, "out in"], limit: float
 ) -> None:
     digits = 1 if limit < 10 else 0
-    for i, j in zip(*np.nonzero(np.isfinite(matrix)), strict=True):
-        value = matrix[i, j]
-        dark = "white" if abs(value) > 0.6 * limit else "#222222"
-        ink = dark if real[i, j] else "#a0a0a0"
-        word = signed(value, digits)
-        ax.text(j + 0.5, i + 0.5, word, ha="center", va="center", fontsize=5.5, color=ink)
+    known = list(zip(*np.nonzero(np.isfinite(matrix)), strict=True))
+    inks = [
+        ("white" if abs(matrix[i, j]) > 0.6 * limit else INK) if real[i, j] else "#a0a0a0"
+        for i, j in known
+    ]
+    places = [(j + 0.5, i + 0.5) for i, j in known]
+    words(ax, places, [signed(matrix[at], digits) for at in known], inks, 5.5)
 
 
 def cells(
@@ -97,10 +99,11 @@ def heatmap(
     low, high = min(known, default=0.0), max(known, default=1.0)
     for ax, kind, panel in zip(grid[:, 0], kinds, panels, strict=True):
         cells(ax, panel, "YlOrBr", (low - 0.1 * (high - low), high + 0.15 * (high - low)))
-        for i, j in zip(*np.nonzero(np.isfinite(panel)), strict=True):
-            ink = "white" if panel[i, j] > low + 0.7 * (high - low) else "#222222"
-            word = f"{panel[i, j]:.0f}"
-            ax.text(j + 0.5, i + 0.5, word, ha="center", va="center", fontsize=6.5, color=ink)
+        filled = list(zip(*np.nonzero(np.isfinite(panel)), strict=True))
+        dark = low + 0.7 * (high - low)
+        inks = ["white" if panel[at] > dark else INK for at in filled]
+        texts = [number(panel[at], 0) for at in filled]
+        words(ax, [(j + 0.5, i + 0.5) for i, j in filled], texts, inks, 6.5)
         ax.set_xticks(np.arange(len(names)) + 0.5, [plain(n) for n in names])
         rows = [plain(v.short) for v in study.variants]
         ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
@@ -114,14 +117,14 @@ def _mean(study: Study, variant: Variant, kind: str, name: str, read: Read) -> f
 
 
 def by_joint(study: Study, names: Sequence[str]) -> Drawing:
-    """Errors by joint; the root's zero is left blank."""
+    """Errors by joint."""
     return heatmap(
         study,
         names,
         lambda run, name: run.per_joint_mm.get(name) or None,
         "joints",
         "Error by joint, mm",
-        "Mean over seeds, weighted over frames as MPJPE is. The root, always zero, is left blank.",
+        "Mean over seeds, weighted over frames as MPJPE is. The root, always zero, is left out.",
     )
 
 

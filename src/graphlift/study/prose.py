@@ -206,7 +206,8 @@ def definitions() -> dict[str, str]:
         "MACs": "Multiply-accumulates of the weight products for one pose.",
         "Poses/s": "Training poses a second, evaluations left out.",
         "±": "Standard deviation over seeds, n − 1 in the denominator.",
-        "Visible, occluded": "Whether a limb lies between the camera and the joint.",
+        "Visible, occluded": "Whether a limb lies between the camera and the joint; without "
+        "the root.",
     }
 
 

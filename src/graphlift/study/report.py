@@ -89,7 +89,10 @@ def _to_html(
 
 
 def _printable(value: object) -> object:
-    """Drop control characters, which could turn a line of text round or break the page."""
-    if type(value) is not str or value.isprintable():
+    """Blank control characters, which could turn a line of text round or break the page."""
+    if hasattr(value, "__html__"):
         return value
-    return "".join(letter if letter.isprintable() else " " for letter in value)
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -147,7 +147,8 @@ def _differences(study: Study, found: Findings) -> list[object]:
 
 
 def _where(study: Study) -> Iterator[object]:
-    names = list(dict.fromkeys(name for run in study.runs for name in run.per_joint_mm))
+    errors = [item for run in study.runs for item in run.per_joint_mm.items()]
+    names = list(dict.fromkeys(name for name, error in errors if error))
     yield heatmaps.by_joint(study, names)
     yield breakdowns.joints(study)
     yield heatmaps.by_activity(study, sorted({a for run in study.runs for a in run.per_activity}))

@@ -76,8 +76,8 @@ def beside_paper(study: Study) -> Table:
         "The paper's own errors beside ours, mm",
         "P1: MPJPE; P2: P-MPJPE. Not the same quantity on both sides: other people and cameras, "
         "true detectors there and simulated ones here, networks of 4.2 M parameters, and weights "
-        "selected on the test subjects by the published code. The paper's plain pre-agg, post-agg and full-sharing most likely denote the decoupled "
-        "versions, so they stand on those rows.",
+        "selected on the test subjects by the published code. The paper's plain pre-agg, post-agg "
+        "and full-sharing most likely denote the decoupled versions, so they stand on those rows.",
         columns,
         rows,
     )
