@@ -1,0 +1,404 @@
+"""A report read back: its numbers, its shape, and what hostile result files do to it."""
+
+import base64
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from fake_results import METHODS, fake_result, fake_results, write_results
+
+from graphlift.errors import FormatError
+from graphlift.study import paper
+from graphlift.study.cells import number, signed, size
+from graphlift.study.claims import Claim, Comparison, claims, joint_kinds
+from graphlift.study.failures import gallery
+from graphlift.study.grid import Study
+from graphlift.study.markdown import escape
+from graphlift.study.report import write_report
+from graphlift.study.results import RESULTS
+from graphlift.study.sections import find
+from graphlift.study.statistics import Contrast, resample
+
+VOID = {"meta", "br", "img"}
+LOADING = ("src", "href", "srcset", "data", "action", "poster", "background")
+
+
+class Page(HTMLParser):
+    """Reads a page: checks nesting, gathers tags, attributes and the rows of tables."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes, self.tables = [], Counter(), [], []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += [(tag, *pair) for pair in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        if tag == "tr":
+            self.tables[-1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.open):
+            self.tables[-1][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def results():
+    return fake_results(seeds=(0, 1), detections=("gt", "hg-sim"), blocks=30)
+
+
+@pytest.fixture(scope="module")
+def written(results, tmp_path_factory):
+    return write_report(write_results(tmp_path_factory.mktemp("study"), results))
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page(written.html.read_text())
+
+
+def of(results, method, decoupled, detections):
+    return [
+        r
+        for r in results
+        if (r.method, r.decoupled, r.detections) == (method, decoupled, detections)
+    ]
+
+
+def test_table_1_holds_means_and_deviations_computed_by_hand(results, page):
+    rows = {row[0]: row[1:] for row in page.tables[0]}
+
+    for method, decoupled, _ in METHODS:
+        name = {"martinez": "Martinez et al.", "semgcn": "SemGCN (Zhao et al.)"}.get(
+            method, method
+        )
+        expected = [f"{of(results, method, decoupled, 'gt')[0].parameters / 1e6:.3f} M"]
+        for kind in ("gt", "hg-sim"):
+            runs = of(results, method, decoupled, kind)
+            for values in ([r.mpjpe_mm for r in runs], [r.p_mpjpe_mm for r in runs]):
+                # of two values: mean, and |a - b| / sqrt 2
+                sd = abs(values[0] - values[1]) / 2**0.5
+                expected.append(f"{sum(values) / 2:.1f} ± {sd:.1f}")
+        assert rows[name + ", decoupled" * decoupled] == expected
+
+
+def test_the_lowest_mean_is_bold(results, written):
+    means = {(m, d): np.mean([r.mpjpe_mm for r in of(results, m, d, "gt")]) for m, d, _ in METHODS}
+    best = min(means.values())
+
+    row = next(line for line in written.md.read_text().splitlines() if f"**{best:.1f} ±" in line)
+
+    method, decoupled = min(means, key=means.get)
+    assert row.startswith(f"| {method}{', decoupled' * decoupled} |")
+
+
+def test_the_papers_numbers_stand_beside_the_decoupled_rows(page):
+    (row,) = [r for r in page.tables[1] if "Pre-agg" in r]
+
+    assert row[0] == "pre-aggregation, decoupled"
+    assert row[-6:] == ["37.83", "30.09", "59.53", "46.35", "52.42", "41.48"]
+    assert "Human3.6M, 4.2 M, published" in page.tables[1][0]
+    assert any("simulated" in cell for cell in page.tables[1][0])
+
+
+def test_other_numbers_of_the_lines_are_there(results, page):
+    cells = {cell for table in page.tables for row in table for cell in row}
+    runs = of(results, "pre-aggregation", True, "hg-sim")
+
+    def mean(values, digits=1):
+        a, b = values
+        return f"{(a + b) / 2:,.{digits}f} ± {abs(a - b) / 2**0.5:.{digits}f}"
+
+    assert mean([r.cross_pck for r in runs]) in cells
+    assert mean([r.cross_auc for r in runs]) in cells
+    assert mean([r.cross_per_activity["jump"].pck for r in runs]) in cells
+    assert mean([r.per_activity["dance"].mpjpe_mm for r in runs]) in cells
+    assert mean([(r.per_joint_mm["LWrist"] + r.per_joint_mm["RWrist"]) / 2 for r in runs]) in cells
+    assert mean([r.noise_bins[3].mpjpe_mm for r in runs]) in cells
+    assert mean([r.occluded_mm for r in runs]) in cells
+    assert mean([r.validation_end_mm for r in runs]) in cells
+    assert f"{runs[0].parameters:,}" in cells
+    assert f"{runs[0].macs_unified / 1e6:.3f} M" in cells
+
+
+def test_the_page_is_well_formed_and_loads_nothing(page, written):
+    for tag, name, value in page.attributes:
+        if name in LOADING:
+            assert value.startswith(("data:image/svg+xml;base64,", "#")), (tag, name, value[:60])
+        assert not name.startswith("on")
+    assert page.tags["img"] == 8
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not re.search(r"url\(|@import", written.html.read_text())
+
+
+def test_figures_load_nothing_and_stand_beside_the_markdown(page, written):
+    inside = [v for _, n, v in page.attributes if n == "src"]
+    linked = re.findall(r"!\[.*?\]\((.*?)\)", written.md.read_text())
+
+    assert len(linked) == len(inside) == 8
+    for link, source in zip(linked, inside, strict=True):
+        svg = (written.md.parent / link).read_text()
+        assert base64.b64decode(source.partition(",")[2]).decode() == svg
+        assert "<script" not in svg
+        assert not re.findall(r'(?:href|src)="(?!#|data:image/png;base64,)', svg)
+
+
+def pipes(line):
+    return len(re.findall(r"(?<!\\)\|", line))
+
+
+def test_markdown_tables_have_equal_columns(written):
+    tables = re.findall(r"(?:^\|.*\n)+", written.md.read_text(), flags=re.M)
+
+    assert len(tables) >= 12
+    for table in tables:
+        assert len({pipes(line) for line in table.splitlines()}) == 1, table[:300]
+
+
+def test_sections_come_in_order(written):
+    headings = re.findall(r"^## (.*)$", written.md.read_text(), flags=re.M)
+
+    assert headings == [
+        "In brief",
+        "Accuracy",
+        "Another data set",
+        "Training",
+        "Which differences are real",
+        "The paper's claims",
+        "Where the error sits",
+        "Failure cases",
+        "Appendix: how this was made",
+    ]
+
+
+def test_one_run_is_enough_for_a_report_and_gives_the_same_bytes_again(tmp_path):
+    paths = write_report(write_results(tmp_path, [fake_result(cross=False)]))
+    files = sorted(tmp_path.rglob("*.*"))
+    before = [path.read_bytes() for path in files]
+
+    text = paths.md.read_text()
+    assert "There is one seed only" in text
+    assert "not tested on another data set" in text
+    assert "There are not two methods to compare" in text
+    assert "error against 2D noise has nothing to show" in text
+    Page(paths.html.read_text())
+    assert write_report(tmp_path) == paths
+    assert sorted(tmp_path.rglob("*.*")) == files
+    assert [path.read_bytes() for path in files] == before
+
+
+def test_bare_runs_make_a_report_too(tmp_path):
+    bare = replace(
+        fake_result("semgcn", False, cross=False),
+        curve=[], failures=[], blocks={}, noise_bins=[], per_activity={}, per_joint_mm={},
+        config={},
+    )  # fmt: skip
+
+    text = write_report(write_results(tmp_path, [bare])).md.read_text()
+
+    assert "kept no frames to draw" in text
+
+
+def test_missing_runs_are_named():
+    results = fake_results(seeds=(0, 1), detections=("gt",), methods=METHODS[5:8], blocks=3)
+    study = Study([r for r in results if (r.method, r.seed) != ("post-aggregation", 1)])
+
+    assert [(v.label, kind, seed) for v, kind, seed in study.missing] == [
+        ("post-aggregation, decoupled", "gt", 1)
+    ]
+
+
+def test_a_repeated_run_counts_once_by_its_last_line():
+    again = replace(fake_result(), mpjpe_mm=1.0)
+    study = Study([fake_result(), again])
+
+    assert [run.mpjpe_mm for run in study.runs] == [1.0]
+    assert study.repeated == 1
+
+
+def test_a_method_at_two_widths_has_two_rows():
+    wide = replace(fake_result(), channels=256, parameters=1_000_000)
+    study = Study([fake_result(), wide])
+
+    assert [v.label for v in study.variants] == [
+        "pre-aggregation, decoupled, 22 channels",
+        "pre-aggregation, decoupled, 256 channels",
+    ]
+    assert study.find("pre-aggregation", True).channels == 256
+
+
+HOSTILE = '<script>alert("x")</script>|$\\frac$`*_[a](http://evil.example)\x1b[31m\u202e'
+
+
+def test_hostile_names_stay_text(tmp_path):
+    runs = [
+        replace(
+            fake_result(seed=0, hard={HOSTILE: np.full(5, 1.1), "walk": np.full(5, 0.9)}),
+            method=method, data=HOSTILE, data_digest=HOSTILE, version=HOSTILE, detections=kind,
+            config={HOSTILE: {"a": HOSTILE}},
+            failures=[replace(fake_result().failures[0], clip=HOSTILE, activity=HOSTILE)],
+        )
+        for method in (HOSTILE, "no-sharing")
+        for kind in (HOSTILE, "gt")
+    ]  # fmt: skip
+
+    paths = write_report(write_results(tmp_path, runs))
+
+    html, md = paths.html.read_text(), paths.md.read_text()
+    page = Page(html)
+    assert "script" not in page.tags
+    assert page.tags["a"] == 9  # the contents only
+    assert any('<script>alert("x")</script>' in row[0] for row in page.tables[0])
+    assert not re.search(r"(?<!\\)<script", md)
+    assert not re.search(r"(?<!\\)\]\(http", md)
+    assert "\x1b" not in html + md
+    assert "\u202e" not in html + md
+    for table in re.findall(r"(?:^\|.*\n)+", md, flags=re.M):
+        assert len({pipes(line) for line in table.splitlines()}) == 1
+
+
+def test_markdown_is_escaped_letter_by_letter():
+    assert escape("a|b\n<i> *c*") == r"a\|b \<i\> \*c\*"
+
+
+def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_report(tmp_path)
+    (tmp_path / RESULTS).write_text("")
+    with pytest.raises(FormatError, match="no results yet: run `graphlift study run`"):
+        write_report(tmp_path)
+
+
+def test_a_report_needs_no_torch():
+    code = "import sys, graphlift.study.sections as s; print('torch' in sys.modules)"
+
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+
+
+def verdict(*contrasts):
+    return Claim("", "", "", [Comparison("", "gt", c) for c in contrasts]).verdict
+
+
+def test_a_claim_holds_only_if_every_comparison_does():
+    clear, open_, against = (
+        Contrast(2, 1, 3, 0.001),
+        Contrast(1, -1, 3, 0.3),
+        Contrast(-2, -3, -1, 0.001),
+    )
+
+    assert verdict(clear, clear) == "holds"
+    assert verdict(clear, open_) == "undecided"
+    assert verdict(clear, against) == "does not hold"
+    assert verdict(Contrast(2)) == "undecided"
+    assert verdict() == "undecided"
+
+
+def planted(better):
+    """Make runs in which one method is 6 mm better than all others."""
+    methods = [(m, d, 0.0 if (m, d) == better else 6.0) for m, d, _ in METHODS]
+    return Study(fake_results(seeds=(0, 1, 2), detections=("gt",), methods=methods, blocks=60))
+
+
+def judged(study):
+    draws = resample(
+        {
+            (v, k): [r.blocks for r in study.at(v, k)]
+            for v in study.variants
+            for k in study.detections
+        }
+    )
+    return {claim.text: claim for claim in claims(study, draws)}
+
+
+def test_claims_follow_the_data():
+    text = "Pre-aggregation is the best overall."
+
+    assert judged(planted(("pre-aggregation", True)))[text].verdict == "holds"
+    lost = judged(planted(("no-sharing", False)))[text]
+    assert lost.verdict == "does not hold"
+    assert [c.what for c in lost.least_favourable] == ["no-sharing"]
+    assert lost.least_favourable[0].contrast.estimate == pytest.approx(-6, abs=1.5)
+
+
+def test_occlusion_and_oscillation_are_judged_from_the_lines():
+    found = judged(planted(("pre-aggregation", True)))
+
+    occlusion = found["Failures come with occlusion."]
+    assert occlusion.verdict == "holds"
+    # the generator puts hidden joints at 1.25 and visible ones at 0.92 of the error
+    runs = planted(("pre-aggregation", True)).at(Study([fake_result()]).variants[0], "gt")
+    gap = np.mean([0.33 * run.mpjpe_mm for run in runs])
+    assert occlusion.comparisons[0].contrast.estimate == pytest.approx(gap)
+    assert (
+        found["A large full-sharing network oscillates most."].comparisons[0].contrast.estimate > 0
+    )
+
+
+def test_runs_over_other_frames_are_left_out_and_named():
+    results = fake_results(seeds=(0,), detections=("gt",), methods=METHODS[:3], blocks=6)
+    stranger = replace(fake_result("no-sharing", False), name="stranger")
+
+    found = find(Study([*results, stranger]))
+
+    assert found.left_out == ["stranger"]
+    assert [len(some) for _, some in found.pairs] == [3]
+
+
+def test_left_and_right_count_together_and_the_root_not_at_all():
+    kinds = joint_kinds({"Hip": 0.0, "RHip": 1.0, "LHip": 3.0, "Thorax": 5.0, "LWrist": 7.0})
+
+    assert kinds == {"Hip": 2.0, "Thorax": 5.0, "LWrist": 7.0}
+
+
+def test_the_gallery_shows_the_worst_frame_of_each_clip():
+    runs = [fake_result(seed=seed) for seed in (0, 1)]
+
+    found = gallery(Study(runs))
+
+    everything = [f for run in runs for f in run.failures]
+    assert found.frames[0].mpjpe_mm == max(f.mpjpe_mm for f in everything)
+    assert len({f.clip for f in found.frames}) == len(found.frames) == 6
+    assert sum(count for _, count in found.worst_kinds) == len(everything) == 16
+    assert found.skeleton.name == "h36m-16"
+
+
+def test_a_frame_of_another_joint_count_is_not_drawn():
+    broken = replace(fake_result().failures[0], truth=[[0.0, 0.0, 0.0]])
+
+    assert gallery(Study([replace(fake_result(), failures=[broken])])) is None
+
+
+def test_the_published_table_agrees_with_itself():
+    """ALL is the frame-weighted mean of 1143, 1058 and 728 frames; Li's printed row is not."""
+    for row in paper.TABLE_2:
+        *parts, whole = row.pck
+        if None not in parts and row.label != "Li et al.":
+            assert np.average(parts, weights=[1143, 1058, 728]) == pytest.approx(whole, abs=0.11)
+    for kind in ("gt", "hg-sim", "cpn-sim"):
+        best = min(paper.TABLE_1, key=lambda row: row.errors.get(kind, (np.inf,))[0])
+        assert best.label == "Pre-agg"
+
+
+def test_numbers_are_written_with_true_signs():
+    assert number(-1234.56) == "−1,234.6"
+    assert number(-0.04) == "0.0"
+    assert signed(0.04) == "0.0"
+    assert signed(2) == "+2.0"
+    assert signed(-2, 2) == "−2.00"
+    assert size(135_631) == "0.136 M"
