@@ -246,7 +246,7 @@ def test_a_broken_skeleton_is_refused_with_its_line(read, old, new, message):
         ("2\nroot", "3\nroot", "frame 3 follows frame 1: frames are missing"),
         ("2\nroot", "1\nroot", "frame 1 follows frame 1"),
         ("2\nroot", "root", "root has 6 numbers, or stands twice in its frame"),
-        ("lfemur 0 0 0\n", "", "frame 1 ends without all bones"),
+        ("lfemur 0 0 0\n", "", "frame 1 ends without lfemur: "),
         ("lfemur 0 0 0\n", "lfemur 0 0\n", "lfemur has 2 numbers.*gives it 3, once"),
         ("lfemur 0 0 0\n", "lfemur 0 0 0\nlfemur 0 0 0\n", "stands twice in its frame"),
         ("lfemur 0 0 0\n", "lfemur 0 nan 0\n", "'nan' is not finite"),

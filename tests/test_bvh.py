@@ -185,6 +185,14 @@ def test_names_are_compared_plainly(name):
     assert plain_name(name) == "leftarm"
 
 
+@pytest.mark.parametrize(("gone", "height"), [("Spine2", 1.2), ("Spine1", 1.08)])
+def test_a_spine_of_fewer_joints_has_its_middle_elsewhere(read, gone, height):
+    text = mixamo().replace("Spine2", "Chest")
+    clip = read(text if gone == "Spine2" else text.replace("Spine1", "Waist"))
+
+    np.testing.assert_allclose(at(clip, "Spine"), [0, 0, height], atol=1e-6)
+
+
 def test_unknown_names_say_what_is_missing(read):
     with pytest.raises(FormatError, match=r"nearest is mixamo, which lacks RWrist;.*data\.md"):
         read(mixamo().replace("RightHand", "RightPaw"))

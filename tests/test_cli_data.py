@@ -45,20 +45,20 @@ def test_a_folder_becomes_a_pack_and_the_pack_is_told(folder, tmp_path):
     run = graphlift("data", "prepare", folder, "--out", out, *options)
 
     assert run.returncode == 0, run.stderr
-    assert run.stdout == f"5 clips, 10 poses of 2 subjects -> {out}\n"
+    assert run.stdout == f"6 clips, 12 poses of 2 subjects -> {out}\n"
     assert run.stderr == ""
     told = graphlift("data", "info", out, "--json")
     facts = json.loads(told.stdout)
     assert facts == {
         "name": "people",
-        "clips": 5,
-        "poses": 10,
+        "clips": 6,
+        "poses": 12,
         "fps": [30.0],
         "subjects": ["01", "raw"],
         "license": "free",
         "source": "",
         "digest": read_pack(out).digest,
-        "activities": {"unlabelled": 10},
+        "activities": {"unlabelled": 12},
     }
 
 
@@ -78,9 +78,9 @@ def test_info_prints_a_table(folder, tmp_path):
 
     lines = data("info", tmp_path / "p.npz").stdout.splitlines()
 
-    assert lines[:2] == ["name      p", "clips     5"]
+    assert lines[:2] == ["name      p", "clips     6"]
     assert "source    -" in lines
-    assert lines[-1].split() == ["10", "unlabelled"]
+    assert lines[-1].split() == ["12", "unlabelled"]
 
 
 def test_info_without_a_pack_tells_of_the_prior():
@@ -102,7 +102,7 @@ def test_files_left_out_are_listed_on_stderr(folder, tmp_path):
 
 
 def test_options_reach_the_readers(folder, tmp_path):
-    for name in ("cmu.bvh", "mixamo.bvh", "daz.bvh"):
+    for name in ("cmu.bvh", "mixamo.bvh", "daz.bvh", "biovision.bvh"):
         (folder / name).unlink()
     table = tmp_path / "table.csv"
     table.write_text("clip,activity\nh36m,stand\n01_01,wave\n")

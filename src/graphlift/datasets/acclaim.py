@@ -319,59 +319,60 @@ def _fixed_axes(angles: Float[np.ndarray, "*batch axis"], axes: str) -> np.ndarr
 
 def _read_frames(lines: Lines, asf: Acclaim) -> tuple[np.ndarray, bool]:
     """Read numbers (frame, channel) in the order of ``asf.freedoms``, and whether in radians."""
-    place: dict[str, slice] = {}
-    width = 0
-    for name, freedoms in zip(asf.names, asf.freedoms, strict=True):
-        if freedoms:
-            place[name] = slice(width, width := width + len(freedoms))
-    rows: list[np.ndarray] = []
-    numbers: list[int] = []
+    widths = {name: len(free) for name, free in zip(asf.names, asf.freedoms, strict=True) if free}
     radians = asf.radians
+    rows: list[np.ndarray] = []
+    frame: dict[str, list[float]] = {}
+    last = None
     for line in lines:
         words = line.partition("#")[0].split()
         key = words[0].lower() if words else ":"
         if key.startswith(":"):
             radians = {":degrees": False, ":radians": True}.get(key, radians)
         elif len(words) == 1 and key.isdecimal():
-            _check_frames(lines, rows, numbers)
-            numbers.append(int(key[:18]))
-            rows.append(np.full(width, np.nan))
-        elif rows:
-            _fill(lines, rows[-1], place, key, words[1:])
-        else:
+            if last is not None:
+                rows.append(_whole_frame(lines, frame, widths, last))
+            number = int(key[:18])
+            if last not in (None, number - 1):
+                raise lines.error(f"frame {number} follows frame {last}: frames are missing")
+            last, frame = number, {}
+        elif last is None:
             raise lines.error(f"{key[:40]!r} before the first frame number: this is no AMC")
-    _check_frames(lines, rows, numbers)
-    if not rows:
+        else:
+            frame[key] = _angles(lines, frame, widths, words)
+    if last is None:
         raise lines.error("there is no frame: this is no AMC, or cut short")
+    rows.append(_whole_frame(lines, frame, widths, last))
     return np.array(rows), radians
 
 
-def _check_frames(lines: Lines, rows: list[np.ndarray], numbers: list[int]) -> None:
-    """Check the last frame read: that it is whole, and follows the one before."""
-    if rows and np.isnan(rows[-1]).any():
+def _whole_frame(
+    lines: Lines, frame: Mapping[str, list[float]], widths: Mapping[str, int], number: int
+) -> np.ndarray:
+    if len(frame) < len(widths):
+        missing = [name for name in widths if name not in frame]
         raise lines.error(
-            f"frame {numbers[-1]} ends without all bones of the skeleton: the file is cut short "
-            "or of another skeleton"
+            f"frame {number} ends without {', '.join(missing[:3])}: the file is cut short, or of "
+            "another skeleton"
         )
-    if len(numbers) > 1 and numbers[-1] != numbers[-2] + 1:
-        raise lines.error(f"frame {numbers[-1]} follows frame {numbers[-2]}: frames are missing")
+    return np.array([value for name in widths for value in frame[name]])
 
 
-def _fill(
-    lines: Lines, row: np.ndarray, place: Mapping[str, slice], name: str, words: list[str]
-) -> None:
-    if name not in place:
+def _angles(
+    lines: Lines, frame: Mapping[str, object], widths: Mapping[str, int], words: list[str]
+) -> list[float]:
+    name, *numbers = words
+    if (name := name.lower()) not in widths:
         raise lines.error(
             f"{name[:40]!r} is no moving bone of the skeleton: the file is cut short, or needs "
             "its own ASF"
         )
-    wanted = place[name].stop - place[name].start
-    if len(words) != wanted or not np.isnan(row[place[name]]).all():
+    if len(numbers) != widths[name] or name in frame:
         raise lines.error(
-            f"{name} has {len(words)} numbers, or stands twice in its frame; the skeleton gives "
-            f"it {wanted}, once: the file is cut short or of another skeleton"
+            f"{name} has {len(numbers)} numbers, or stands twice in its frame; the skeleton gives "
+            f"it {widths[name]}, once: the file is cut short or of another skeleton"
         )
-    row[place[name]] = lines.numbers(words)
+    return lines.numbers(numbers)
 
 
 def _positions(

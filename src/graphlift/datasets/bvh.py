@@ -1,7 +1,7 @@
 """BVH (Biovision hierarchy): bone offsets and Euler angles in, a clip of the 17 joints out.
 
 A BVH says neither its unit nor its up axis, and every tool names joints its own way. So the unit
-is told from the length of the legs, y is taken as up, and joints are found by name in one of four
+is told from the length of the legs, y is taken as up, and joints are found by name in one of five
 families (FAMILIES); all else is refused with the line at fault. Children nest in braces, one frame
 is one line, and angles are degrees that multiply in the order of the channels.
 
@@ -134,7 +134,7 @@ FAMILIES: Mapping[str, Recipe] = {
         "left",
         "right",
         "Hip: 0.5*leftupleg + 0.5*rightupleg\n"
-        "Spine: 0.5*spine + 0.5*spine1 + 0*spine2 | spine\n"
+        "Spine: 0.5*spine + 0.5*spine1 + 0*spine2 | spine1 | spine\n"
         "Thorax: 0.5*leftshoulder + 0.5*rightshoulder | neck\nNeck/Nose: head\n"
         "Head: headtopend | headend | head.end | 0.5*lefteye + 0.5*righteye",
         "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\nWrist: @hand",
@@ -146,6 +146,14 @@ FAMILIES: Mapping[str, Recipe] = {
         "Thorax: 0.5*lcollar + 0.5*rcollar | neck\nNeck/Nose: head\n"
         "Head: head.end | 0.5*lefteye + 0.5*righteye",
         "Hip: @thigh\nKnee: @shin\nFoot: @foot\nShoulder: @shldr\nElbow: @forearm\nWrist: @hand",
+    ),
+    "biovision": _family(
+        "left",
+        "right",
+        "Hip: 0.5*lefthip + 0.5*righthip\nSpine: chest\n"
+        "Thorax: 0.5*leftcollar + 0.5*rightcollar | neck\nNeck/Nose: head\nHead: head.end",
+        "Hip: @hip\nKnee: @knee\nFoot: @ankle | @foot\nShoulder: @shoulder\nElbow: @elbow\n"
+        "Wrist: @wrist | @hand",
     ),
     "h36m": _family(
         "l",

@@ -121,6 +121,29 @@ FAMILIES = {
             )
         ],
     ),
+    "biovision": (
+        "",
+        [
+            *side(
+                [
+                    ("Hips", "", (0, 0.92, 0)),
+                    ("@Hip", "Hips", (0.1, 0.92, 0)),
+                    ("@Knee", "@Hip", (0.1, 0.5, 0)),
+                    ("@Ankle", "@Knee", (0.1, 0.08, 0)),
+                    ("Chest", "Hips", (0, 1.14, 0)),
+                    ("Neck", "Chest", (0, 1.42, 0)),
+                    ("Head", "Neck", (0, 1.58, 0)),
+                    ("Head.end", "Head", (0, 1.68, 0)),
+                    ("@Collar", "Chest", (0, 1.38, 0)),
+                    ("@Shoulder", "@Collar", (0.18, 1.38, 0)),
+                    ("@Elbow", "@Shoulder", (0.46, 1.38, 0)),
+                    ("@Wrist", "@Elbow", (0.7, 1.38, 0)),
+                ],
+                "Left",
+                "Right",
+            )
+        ],
+    ),
     "h36m": (
         "",
         [
@@ -273,9 +296,15 @@ def amc(frames, *, freedoms=FREEDOMS, unit=CMU, root=ROOT, header=":DEGREES"):
 
 def files():
     """Every file and its text."""
-    units = {"mixamo": 0.01, "cmu": CMU, "daz": 0.0254, "h36m": 1.0}
+    units = {"mixamo": 0.01, "cmu": CMU, "daz": 0.0254, "biovision": 0.01, "h36m": 1.0}
     # Frame 1: the left arm, along x, is raised by a quarter turn about z.
-    raised = {"mixamo": "LeftArm", "cmu": "LeftArm", "daz": "lShldr", "h36m": "LShoulder"}
+    raised = {
+        "mixamo": "LeftArm",
+        "cmu": "LeftArm",
+        "daz": "lShldr",
+        "biovision": "LeftShoulder",
+        "h36m": "LShoulder",
+    }
     for family, (prefix, joints) in FAMILIES.items():
         turns = {(raised[family], 1): (90, 0, 0)}
         text = bvh(joints, unit=units[family], turns=turns, frames=2, prefix=prefix)
