@@ -309,6 +309,13 @@ def test_a_claim_holds_only_if_every_comparison_does():
     assert verdict() == "undecided"
 
 
+def test_one_seed_decides_nothing_about_methods():
+    comparison = Comparison("", "gt", Contrast(2, 1, 3, 0.001))
+
+    assert Claim("", "", "", [comparison], seeds=1).verdict == "undecided"
+    assert Claim("", "", "", [comparison], seeds=2).verdict == "holds"
+
+
 def planted(better):
     """Make runs in which one method is 6 mm better than all others."""
     methods = [(m, d, 0.0 if (m, d) == better else 6.0) for m, d, _ in METHODS]

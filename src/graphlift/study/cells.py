@@ -109,6 +109,11 @@ def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     return f"[{signed(low, digits)}, {signed(high, digits)}]"
 
 
+def count(things: int, one: str, many: str) -> str:
+    """Write how many there are: 1 seed, 3 seeds."""
+    return f"{things:,} {one if things == 1 else many}"
+
+
 def one_of(words: Sequence[str]) -> str:
     """Join words with commas and "or"."""
     return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1]

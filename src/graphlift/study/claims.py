@@ -7,7 +7,7 @@ Holm's correction over the claim's comparisons; else it is *undecided*.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -58,18 +58,20 @@ class Claim:
         source: Where the paper makes it.
         measure: What was compared, and by which chance its interval was made.
         comparisons: Every one has to be above zero for the claim to hold.
+        seeds: How many the study has. One decides nothing about methods.
     """
 
     text: str
     source: str
     measure: str
     comparisons: Sequence[Comparison]
+    seeds: int = 2
 
     @property
     def verdict(self) -> Word:
         """Holds, does not hold, or undecided."""
         tested = [c.contrast for c in self.comparisons]
-        if not tested or any(c.p is None for c in tested):
+        if self.seeds < 2 or not tested or any(c.p is None for c in tested):
             return "undecided"
         corrected = holm([c.p if c.p is not None else 1.0 for c in tested])
         if any(c.estimate < 0 and p < LEVEL for c, p in zip(tested, corrected, strict=True)):
@@ -95,7 +97,7 @@ def claims(study: Study, draws: Draws) -> list[Claim]:
         draws: Resampled MPJPE of each variant and detections, see
             :func:`graphlift.study.statistics.resample`.
     """
-    return [
+    made = [
         _decoupling(study, draws),
         _best_overall(study, draws),
         _loss(study),
@@ -105,6 +107,7 @@ def claims(study: Study, draws: Draws) -> list[Claim]:
         _arms(study),
         _occlusion(study),
     ]
+    return [replace(claim, seeds=len(study.seeds)) for claim in made]
 
 
 def five(study: Study) -> list[Variant]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.study.cells import number, signed
-from graphlift.study.figures import NAMES, Drawing, Margins, blank, plain, to_svg, words
+from graphlift.study.figures import NAMES, WIDTH, Drawing, Margins, blank, plain, to_svg, words
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
@@ -40,7 +40,7 @@ def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]
         ax.set_xticks(np.arange(len(order)) + 0.5, names, rotation=90)
         ax.set_yticks(np.arange(len(order)) + 0.5, names if ax is axes[0] else [])
         ax.set_title(plain(detections_label(kind)))
-    bar = figure.colorbar(mesh, cax=axes[-1].inset_axes((1.04, 0.1, 0.035, 0.8)))
+    bar = figure.colorbar(mesh, cax=figure.add_axes((1 - 0.65 / WIDTH, 0.45, 0.012, 0.4)))
     bar.set_label("MPJPE of row minus column, mm")
     return Drawing(
         "differences",

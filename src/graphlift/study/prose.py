@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphlift.study import paper
-from graphlift.study.cells import number, one_of, signed, size
+from graphlift.study.cells import count, number, one_of, signed, size
 from graphlift.study.claims import Claim
 from graphlift.study.failures import Gallery
 from graphlift.study.grid import Study, Variant, detections_label
@@ -26,7 +26,7 @@ def facts(study: Study) -> dict[str, str]:
         "Other data set": _data({(r.cross_data, r.cross_digest) for r in runs if r.cross_data}),
         "Protocols": "open-16 (errors), cross-14 (PCK and AUC)",
         "Detections": "; ".join(map(detections_label, study.detections)),
-        "Runs": f"{len(runs)}, seeds {', '.join(map(str, study.seeds))}",
+        "Runs": f"{len(runs)}; seeds: {', '.join(map(str, study.seeds))}",
         "Training": " or ".join(
             sorted({f"{r.steps:,} steps of {r.batch_size:,} poses" for r in runs})
         ),
@@ -107,9 +107,10 @@ def _gaps(study: Study) -> Iterator[str]:
     ]
     if missing:
         shown = "; ".join(missing[:12]) + ("; …" if len(missing) > 12 else "")
-        yield f"Missing from the full grid: {len(missing)} run(s): {shown}."
+        yield f"Missing from the full grid: {count(len(missing), 'run', 'runs')}: {shown}."
     if study.repeated:
-        yield f"{study.repeated} line(s) repeat a run; the last line of each counts."
+        lines = count(study.repeated, "line repeats", "lines repeat")
+        yield f"{lines} a run; the last line of each counts."
     if len({run.data_digest for run in study.runs}) > 1:
         yield "Not all runs used the same data (see the digests): read differences with care."
 
@@ -134,6 +135,8 @@ def brief(
             f"{detections_label(kind)}: {best.spoken} has the lowest error, {number(error)} mm; "
             f"{only}."
         )
+    if len(study.seeds) == 1:
+        yield "With one seed this speaks of these very networks, not of the methods."
     words = [claim.verdict for claim in found]
     yield (
         f"Of {len(words)} claims of the paper, {words.count('holds')} hold here, "

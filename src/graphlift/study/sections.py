@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from graphlift.study import breakdowns, failures, figures, heatmaps, prose, tables
-from graphlift.study.cells import Table
+from graphlift.study.cells import Table, count
 from graphlift.study.claims import Claim, Draws, claims
 from graphlift.study.figures import Drawing
 from graphlift.study.grid import Study, Variant
@@ -95,14 +95,14 @@ def sections(study: Study) -> list[Section]:
 
 def number(parts: Sequence[tuple[str, Sequence[object]]]) -> list[Section]:
     """Turn plain values into blocks; tables and figures are numbered through."""
-    count: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     made = []
     for title, values in parts:
         blocks = []
         for value in values:
             kind = _kind(value)
-            count[kind] += 1
-            label = f"{kind.capitalize()} {count[kind]}" if kind in ("table", "figure") else ""
+            numbers[kind] += 1
+            label = f"{kind.capitalize()} {numbers[kind]}" if kind in ("table", "figure") else ""
             blocks.append(Block(kind, value, label))
         made.append(Section(title, blocks))
     return made
@@ -186,6 +186,10 @@ def _appendix(study: Study) -> list[object]:
 
 def heading(study: Study) -> tuple[str, Mapping[str, str], list[str]]:
     """Write what stands above the sections: a subtitle, the facts, the introduction."""
-    counts = (len(study.variants), len(study.detections), len(study.seeds), len(study.runs))
-    subtitle = "{} networks, {} kinds of detections, {} seeds: {} runs".format(*counts)
+    grid = (
+        count(len(study.variants), "network", "networks"),
+        count(len(study.detections), "kind of detections", "kinds of detections"),
+        count(len(study.seeds), "seed", "seeds"),
+    )
+    subtitle = f"{', '.join(grid)}: {count(len(study.runs), 'run', 'runs')}"
     return subtitle, prose.facts(study), prose.introduction(study)
