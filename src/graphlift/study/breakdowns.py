@@ -93,7 +93,7 @@ def verdicts(found: Sequence[Claim]) -> Table:
         "The paper's claims, held against these runs",
         "A claim holds if every comparison it implies has its 95 % interval on the claimed side; "
         "it does not hold if any lies on the other side after Holm's correction; else it is "
-        "undecided, as is everything with one seed only. Positive numbers are on the claim's side; "
+        "undecided, as is everything with one seed. Positive numbers are on the claim's side; "
         "shown is the least favourable comparison on each detections.",
         [
             Column("Claim", number=False),
@@ -111,7 +111,8 @@ def _tally(claim: Claim) -> str:
     above = sum(c.contrast.low is not None and c.contrast.low > 0 for c in tested)
     below = sum(c.contrast.high is not None and c.contrast.high < 0 for c in tested)
     rest = len(tested) - above - below
-    return f"{count(len(tested), 'comparison', 'comparisons')}: {above} for, {below} against, {rest} open."
+    tally = count(len(tested), "comparison", "comparisons")
+    return f"{tally}: {above} for, {below} against, {rest} open."
 
 
 def _least(claim: Claim) -> list[str]:

@@ -288,36 +288,19 @@ def _crop(ax: Axes, study: Study, kind: str) -> None:
 
 def noise(study: Study) -> Drawing | None:
     """3D error of a joint against the error of its 2D detection; None without noisy runs."""
-    bins = {
-        kind: sorted(
-            {
-                (b.from_px, b.to_px)
-                for variant in study.variants
-                for run in study.at(variant, kind)
-                for b in run.noise_bins
-                if b.to_px > b.from_px
-            }
-        )
-        for kind in study.detections
-    }
+    bins = {kind: _noise_bins(study, kind) for kind in study.detections}
     kinds = [kind for kind in study.detections if len(bins[kind]) > 1]
     if not kinds:
         return None
     figure, axes = panels(study, 1, len(kinds), 2.2)
     for ax, kind in zip(axes[0], kinds, strict=True):
         for variant in study.variants:
-            means = [_noise_mean(study, variant, kind, b) for b in bins[kind]]
-            ax.plot(
-                means, color=colour(variant), linestyle=line(variant, study), marker="o", ms=2.5
-            )
+            means = [_noise_mean(study, variant, kind, span) for span in bins[kind]]
+            ax.plot(means, line(variant, study), color=colour(variant), marker="o", ms=2.5)
         labels = [bin_label(*b).replace(" and more", "+").replace(" to ", "–") for b in bins[kind]]
         ax.set_xticks(range(len(labels)), labels)
-        ax.set(
-            xlabel="error of the 2D detection, px",
-            ylabel="3D error of the joint, mm",
-            ylim=(0, None),
-        )
-        ax.set_title(plain(detections_label(kind)))
+        ax.set(xlabel="error of the 2D detection, px", ylim=(0, None))
+        ax.set(ylabel="3D error of the joint, mm", title=plain(detections_label(kind)))
     legend(figure, study)
     return Drawing(
         "noise",
@@ -326,6 +309,11 @@ def noise(study: Study) -> Drawing | None:
         "mean over seeds.",
         to_svg(figure),
     )
+
+
+def _noise_bins(study: Study, kind: str) -> list[tuple[float, float]]:
+    bins = (b for v in study.variants for run in study.at(v, kind) for b in run.noise_bins)
+    return sorted({(b.from_px, b.to_px) for b in bins if b.to_px > b.from_px})
 
 
 def _noise_mean(study: Study, variant: Variant, kind: str, span: tuple[float, float]) -> float:
