@@ -41,7 +41,7 @@ def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]
         ax.set_yticks(np.arange(len(order)) + 0.5, names if ax is axes[0] else [])
         ax.set_title(plain(detections_label(kind)))
     bar = figure.colorbar(mesh, cax=figure.add_axes((1 - 0.65 / WIDTH, 0.45, 0.012, 0.4)))
-    bar.set_label("MPJPE of row minus column, mm")
+    bar.ax.set_title("mm", fontsize=8)
     return Drawing(
         "differences",
         "Which differences are real",
