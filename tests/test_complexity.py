@@ -1,0 +1,159 @@
+"""Sizes and costs against the published figures and against layers counted one by one."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphlift.complexity import (
+    channels_for,
+    complexity,
+    martinez_complexity,
+    non_local_parameters,
+    slot_count,
+)
+from graphlift.graph import VARIANTS
+from graphlift.skeletons import H36M_16, H36M_17
+
+MATRICES = {  # at 16 and 17 joints, by hand: method.md, section 1
+    ("full-sharing", False): (1, 1),
+    ("full-sharing", True): (2, 2),
+    ("pre-aggregation", False): (16, 17),
+    ("pre-aggregation", True): (32, 34),
+    ("post-aggregation", False): (16, 17),
+    ("post-aggregation", True): (32, 34),
+    ("no-sharing", False): (46, 49),
+    ("convolution-style", False): (3, 3),
+}
+PATIENT = settings(deadline=None)
+VARIANT = st.sampled_from(VARIANTS)
+
+
+@pytest.mark.parametrize(
+    ("sharing", "decouple", "parameters", "reduced"),
+    [  # issue 2, section 4: 16 joints, 4 blocks, 128 channels; 4,218,703 is the paper's 4.22 M
+        ("full-sharing", False, 135_631, 2_107_392),
+        ("full-sharing", True, 267_343, 4_214_784),
+        ("pre-aggregation", False, 2_111_311, 2_107_392),
+        ("pre-aggregation", True, 4_218_703, 4_214_784),
+        ("post-aggregation", False, 2_111_311, 2_107_392),
+        ("post-aggregation", True, 4_218_703, 4_214_784),
+        ("no-sharing", False, 6_062_671, 6_058_752),
+        ("convolution-style", False, 399_055, 6_058_752),
+    ],
+)
+def test_the_published_sizes_and_costs(sharing, decouple, parameters, reduced):
+    counted = complexity(sharing, decouple_self=decouple)
+
+    assert counted.parameters == parameters
+    assert counted.macs_unified == 6_058_752
+    assert counted.macs_reduced == reduced
+
+
+def test_semgcn_and_martinez_have_their_published_sizes():
+    # 0.43 M and 4.29 M in SemGCN's README; the digits are issue 2's.
+    semgcn = complexity("full-sharing", decouple_self=True, non_local=True)
+
+    assert semgcn.parameters == 434_703
+    assert martinez_complexity().parameters == 4_291_632
+    assert non_local_parameters(128) == 33_472  # method.md, section 2
+
+
+@PATIENT
+@given(VARIANT, st.integers(1, 1000), st.sampled_from([0, 1]))
+def test_parameters_are_the_formula_of_the_notes(variant, channels, body):
+    D = channels
+    sharing, decouple = variant
+    skeleton, nnz = ((H36M_16, 46), (H36M_17, 49))[body]
+    nW = MATRICES[variant][body]
+
+    counted = complexity(sharing, decouple_self=decouple, channels=channels, skeleton=skeleton)
+
+    # method.md, section 2: matrices, biases, batch norm, affinities.
+    assert counted.parameters == nW * (2 * D + 8 * D**2 + 3 * D) + (9 * D + 3) + 18 * D + 10 * nnz
+    assert slot_count(skeleton, sharing, decouple_self=decouple) == nW
+
+
+@PATIENT
+@given(VARIANT, st.integers(1, 300), st.integers(0, 6), st.booleans())
+def test_a_network_is_the_sum_of_its_layers(variant, channels, blocks, non_local):
+    sharing, decouple = variant
+    layers = [(2, channels), *[(channels, channels)] * (2 * blocks), (channels, 3)]
+    parameters = unified = reduced = 0
+    for number, (into, out) in enumerate(layers):
+        last = number == len(layers) - 1
+        parameters += MATRICES[variant][0] * into * out  # weights
+        parameters += out + 46  # bias, learnt affinity
+        parameters += 0 if last else 2 * out  # scale and shift of the normalisation
+        unified += 46 * into * out
+        nodes = 46 if sharing in ("no-sharing", "convolution-style") else 16
+        reduced += (2 if decouple else 1) * nodes * into * out
+    parameters += (blocks + 1) * non_local_parameters(channels) if non_local else 0
+
+    counted = complexity(
+        sharing, decouple_self=decouple, channels=channels, blocks=blocks, non_local=non_local
+    )
+
+    assert (counted.parameters, counted.macs_unified, counted.macs_reduced) == (
+        parameters, unified, reduced
+    )  # fmt: skip
+
+
+@PATIENT
+@given(st.integers(1, 2000), st.integers(0, 4))
+def test_martinez_is_the_sum_of_its_layers(width, blocks):
+    layers = [(32, width), *[(width, width)] * (2 * blocks), (width, 48)]
+    weights = sum(into * out for into, out in layers)
+    biases = sum(out for _, out in layers)
+    normalisation = sum(2 * out for _, out in layers[:-1])
+
+    counted = martinez_complexity(channels=width, blocks=blocks)
+
+    assert counted.parameters == weights + biases + normalisation
+    assert counted.macs_unified == counted.macs_reduced == weights
+
+
+@pytest.mark.parametrize(
+    ("method", "decouple", "channels"),
+    [  # method.md, section 2: widths that reach the published size
+        ("full-sharing", False, 724),
+        ("full-sharing", True, 512),
+        ("convolution-style", False, 418),
+        ("pre-aggregation", False, 181),
+        ("post-aggregation", False, 181),
+        ("pre-aggregation", True, 128),
+        ("post-aggregation", True, 128),
+        ("no-sharing", False, 107),
+    ],
+)
+def test_widths_at_the_papers_size(method, decouple, channels):
+    width = channels_for(method, 4_218_703, decouple_self=decouple)
+
+    assert width.channels == channels
+    assert abs(width.off) < 0.006
+
+
+@settings(max_examples=30, deadline=None)
+@given(VARIANT, st.integers(1, 400_000), st.booleans())
+def test_a_width_is_the_nearest_there_is_and_says_how_far_off(variant, target, non_local):
+    sharing, decouple = variant
+    sizes = {
+        width: complexity(
+            sharing, decouple_self=decouple, channels=width, non_local=non_local
+        ).parameters
+        for width in range(1, 225)
+    }
+
+    width = channels_for(sharing, target, decouple_self=decouple, non_local=non_local)
+
+    assert width.parameters == sizes[width.channels]
+    assert abs(width.parameters - target) == min(abs(size - target) for size in sizes.values())
+    assert width.off == pytest.approx((width.parameters - target) / target)
+
+
+def test_the_fully_connected_network_is_matched_too():
+    width = channels_for("martinez", 131_000)
+
+    sizes = {w: martinez_complexity(channels=w).parameters for w in range(1, 1025)}
+    assert width.channels == min(sizes, key=lambda w: abs(sizes[w] - 131_000))
+    assert channels_for("martinez", 4_291_632).channels == 1024
+    assert channels_for("martinez", 4_291_632).off == 0
