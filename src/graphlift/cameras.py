@@ -54,7 +54,8 @@ def look_at(
     Args:
         position: m, world frame.
         target: m, world frame; not straight above or below ``position``.
-        roll: Turn about the viewing axis, radians; positive turns the image clockwise.
+        roll: Turn about the viewing axis, radians; positive turns the camera clockwise and so
+            the image counter-clockwise.
 
     Returns:
         R with ``camera = R @ (world - position)``.
