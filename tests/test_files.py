@@ -1,0 +1,163 @@
+"""A file is whole or not there, whatever interrupts its writing."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from graphlift.files import replacing, write_text
+
+
+class Interrupted(BaseException):
+    """Like Ctrl-C: no Exception."""
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def break_off(path, error):
+    with replacing(path) as beside:
+        beside.write_text("half of the n")
+        raise error("in the middle")
+
+
+def test_what_is_written_is_there_when_the_block_ends(tmp_path):
+    path = tmp_path / "new" / "folder" / "result.json"
+
+    with replacing(path) as beside:
+        beside.write_text("whole")
+        assert not path.exists()
+
+    assert path.read_text() == "whole"
+    assert names(path.parent) == ["result.json"]
+
+
+def test_the_path_to_write_to_keeps_the_suffix_and_the_folder(tmp_path):
+    # np.savez and others choose by suffix, and a rename is whole only within one file system.
+    with replacing(tmp_path / "pack.npz") as beside:
+        assert beside.suffix == ".npz"
+        assert beside.parent == tmp_path
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt, Interrupted])
+def test_an_exception_leaves_the_old_file_and_no_litter(tmp_path, error):
+    path = tmp_path / "model.safetensors"
+    path.write_text("old")
+
+    with pytest.raises(error):
+        break_off(path, error)
+
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["model.safetensors"]
+
+
+def test_an_exception_leaves_nothing_where_nothing_was(tmp_path):
+    with pytest.raises(ValueError, match="in the middle"):
+        break_off(tmp_path / "a.txt", ValueError)
+
+    assert names(tmp_path) == []
+
+
+def test_a_new_text_replaces_an_old_one_whole(tmp_path):
+    path = tmp_path / "report.md"
+    write_text(path, "a long text that was here before")
+
+    write_text(path, "Σ|N̂_i|")
+
+    assert path.read_text(encoding="utf-8") == "Σ|N̂_i|"
+    assert names(tmp_path) == ["report.md"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_permissions_are_those_of_any_new_file(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "ours.txt", "x")
+        (tmp_path / "any.txt").write_text("x")
+        after = os.umask(umask)
+    finally:
+        os.umask(before)
+
+    ours, others = (stat.S_IMODE((tmp_path / f"{n}.txt").stat().st_mode) for n in ("ours", "any"))
+    assert ours == others
+    assert after == umask  # asking for the mask leaves it as it was
+
+
+def test_somebody_who_reads_meanwhile_reads_the_old_file_to_its_end(tmp_path):
+    path = tmp_path / "log.txt"
+    write_text(path, "old and complete")
+
+    with path.open() as reader:
+        first = reader.read(3)
+        write_text(path, "new")
+        rest = reader.read()
+
+    assert first + rest == "old and complete"
+    assert path.read_text() == "new"
+
+
+def test_two_writers_at_once_do_not_share_a_file(tmp_path):
+    path = tmp_path / "a.txt"
+
+    with replacing(path) as one, replacing(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+
+    assert path.read_text() == "one"  # the outer block ends last
+    assert names(tmp_path) == ["a.txt"]
+
+
+FULL = """
+import resource
+import sys
+from pathlib import Path
+import numpy as np
+from graphlift.files import replacing, write_text
+path = Path(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # Python makes the signal an OSError
+try:
+    if path.suffix == ".npz":
+        with replacing(path) as beside:
+            np.savez(beside, weights=np.zeros(100_000))
+    else:
+        write_text(path, "x" * 100_000)
+except OSError as error:
+    sys.exit(f"refused: {error}")
+"""
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "model.npz"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, name):
+    (tmp_path / name).write_text("old")
+
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 1, run.stderr
+    assert "refused:" in run.stderr
+    assert (tmp_path / name).read_text() == "old"
+    assert names(tmp_path) == [name]
+
+
+def test_a_folder_in_the_way_is_an_error_that_names_it_and_leaves_no_litter(tmp_path):
+    (tmp_path / "taken").mkdir()
+
+    with pytest.raises(OSError, match="taken"):
+        write_text(tmp_path / "taken", "x")
+
+    assert names(tmp_path) == ["taken"]
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(OSError, match="file"):
+        write_text(tmp_path / "file" / "report.md", "x")
