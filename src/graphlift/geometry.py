@@ -37,7 +37,8 @@ def align_scale(
     """
     size = (points**2).sum(axis=(-1, -2), keepdims=True)
     overlap = (points * onto).sum(axis=(-1, -2), keepdims=True)
-    return points * np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
+    scale = np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
+    return np.asarray(points * scale)
 
 
 def bone_vectors(

@@ -84,9 +84,7 @@ def n_mpjpe(predicted: PoseArray, target: PoseArray) -> float:
     return float(joint_errors(predicted, target, alignment="scale").mean())
 
 
-def mpjve(
-    predicted: PoseArray, target: PoseArray, *, starts: Sequence[int] = (0,)
-) -> float:
+def mpjve(predicted: PoseArray, target: PoseArray, *, starts: Sequence[int] = (0,)) -> float:
     """Mean per-joint velocity error: MPJPE of the differences between neighbouring frames.
 
     Args:
@@ -113,9 +111,7 @@ def mpjve(
     return float(np.linalg.norm(velocity[within], axis=-1).mean())
 
 
-def pck(
-    errors: Float[np.ndarray, "*batch joint"], *, threshold: float = PCK_THRESHOLD
-) -> float:
+def pck(errors: Float[np.ndarray, "*batch joint"], *, threshold: float = PCK_THRESHOLD) -> float:
     """Percentage of correct keypoints: joints nearer than ``threshold``, strictly.
 
     Args:
@@ -133,7 +129,7 @@ def auc(errors: Float[np.ndarray, "*batch joint"]) -> float:
 
 
 def by_activity(
-    values: Float[np.ndarray, "frame *rest"], activities: Sequence[str] | np.ndarray
+    values: Float[np.ndarray, " frame *rest"], activities: Sequence[str] | np.ndarray
 ) -> dict[str, np.ndarray]:
     """Average per-frame values over the frames of each activity, activities sorted by name.
 

@@ -4,17 +4,18 @@
 16 joints, screen-normalised 2D in, root-relative metres out; the error is the mean over frames and
 cameras of each activity, then the plain mean of activities, the root's zero counted.
 
-``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`); PCK and AUC
-over 14 joints, without root, neck and head, mean over frames.
+``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`); PCK and
+AUC over 14 joints, without root, neck and head, mean over frames.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -37,7 +38,8 @@ CROSS_14 = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15)
 
 Split = Literal["train", "validation", "test", "cross"]
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
-_PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
+Part = Literal["train", "validation", "test"]
+_PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +176,11 @@ class StudyData:
     test: MotionCapture
     cross: MotionCapture | None
     stride: int
+    _seen: dict[tuple[Split, Detections], Examples] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        parts = {name: set(getattr(self, name).subjects) for name in _PARTS}
-        for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        parts = {part: set(getattr(self, part).subjects) for part in _PARTS}
+        for one, other in combinations(_PARTS, 2):
             if both := parts[one] & parts[other]:
                 raise FormatError(
                     f"{self.name}: {', '.join(sorted(both))} in both {one} and {other} subjects: "
@@ -191,11 +194,18 @@ class StudyData:
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
     def examples(self, split: Split, detections: Detections) -> Examples:
-        """Look at one split through its protocol's cameras.
+        """Look at one split through its protocol's cameras; the last few looks are kept.
 
         Raises:
             DatasetNotFoundError: If ``cross`` is asked for and there is none.
         """
+        if (split, detections) not in self._seen:
+            while len(self._seen) >= len(_SEEDS):
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[split, detections] = self._look(split, detections)
+        return self._seen[split, detections]
+
+    def _look(self, split: Split, detections: Detections) -> Examples:
         capture: MotionCapture | None = getattr(self, split)
         if capture is None:
             raise DatasetNotFoundError(f"{self.name} comes without a second data set (hdm05.npz)")
@@ -221,22 +231,25 @@ def read_study_data(source: str) -> StudyData:
         FormatError: If a file is damaged, or splits overlap or name unknown subjects.
     """
     if source == "prior":
-        parts = [sample_prior(part) for part in _PARTS]
+        train, validation, test = (sample_prior(part) for part in _PARTS)
         other = sample_prior("test", seed=1)
-        return StudyData("prior", *parts, cross=other, stride=1)
+        return StudyData("prior", train, validation, test, cross=other, stride=1)
     folder = Path(source)
     splits = _read_splits(folder / "splits.json")
     capture = read_pack(folder / "cmu.npz")
-    other = folder / "hdm05.npz"
+    train, validation, test = (capture.of(splits[part]) for part in _PARTS)
+    second = folder / "hdm05.npz"
     return StudyData(
         capture.name,
-        *(capture.of(splits[part]) for part in _PARTS),
-        cross=read_pack(other) if other.exists() else None,
+        train,
+        validation,
+        test,
+        cross=read_pack(second) if second.exists() else None,
         stride=STRIDE,
     )
 
 
-def _read_splits(path: Path) -> dict[str, list[str]]:
+def _read_splits(path: Path) -> dict[Part, list[str]]:
     if not path.is_file():
         raise DatasetNotFoundError(
             f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
@@ -252,6 +265,6 @@ def _read_splits(path: Path) -> dict[str, list[str]]:
     return subjects
 
 
-def open_16(values: Float[np.ndarray, "frame *rest"], activity: np.ndarray) -> np.ndarray:
-    """Average per-frame values over the frames of each activity, then over activities."""
+def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> np.ndarray:
+    """Average values over the frames of each activity, then over activities."""
     return np.asarray(np.mean(list(by_activity(values, activity).values()), axis=0))

@@ -28,7 +28,12 @@ def cross_rig() -> tuple[Camera, ...]:
     Azimuths 10°, 100°, 190° and 280°; distances 4.2, 5.0, 6.0 and 7.0 m; heights 0.9, 1.3, 2.0
     and 2.6 m; focal lengths 1000, 1080, 1250 and 1400 px of a 1000 px image; no distortion.
     """
-    rows = ((10, 4.2, 0.9, 1000), (100, 5.0, 1.3, 1080), (190, 6.0, 2.0, 1250), (280, 7, 2.6, 1400))
+    rows = (
+        (10, 4.2, 0.9, 1000),
+        (100, 5.0, 1.3, 1080),
+        (190, 6.0, 2.0, 1250),
+        (280, 7, 2.6, 1400),
+    )
     return tuple(
         place(azimuth=np.deg2rad(azimuth), distance=d, height=h, focal=f, distorted=False)
         for azimuth, d, h, f in rows

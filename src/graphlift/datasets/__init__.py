@@ -43,7 +43,7 @@ class Clip:
     own_skeleton: bool = True
 
     def fast(self, limit: float = FASTEST) -> np.ndarray:
-        """Mark the frames in which, against a neighbouring frame, a joint exceeds ``limit`` m/s."""
+        """Mark the frames in which a joint moves faster than ``limit`` m/s to or from a frame."""
         step = np.linalg.norm(np.diff(self.positions, axis=0), axis=-1).max(axis=-1, initial=0)
         over = step * self.fps > limit
         return np.asarray(np.append(over, False) | np.append(False, over))

@@ -1,8 +1,8 @@
 """The pack: a motion-capture data set in one ``.npz``, positions as int16 millimetres.
 
-Arrays: ``xyz_mm`` int16 (frame, 17, 3), world, z up, floor at 0; ``clip_start`` int (clip + 1,):
-frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``clip_id``, ``subject``, ``fps``,
-``activity`` and optionally ``text``, ``provenance``, ``own_skel``; scalars ``joint_names``,
+Arrays: ``xyz_mm`` int16 (frame, 17, 3), world, z up, floor at 0; ``clip_start`` int (clip + 1,),
+where the frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``clip_id``,
+``subject``, ``fps``, ``activity`` and optionally ``text``, ``provenance``, ``own_skel``; scalars ``joint_names``,
 ``parents``, ``units``, ``up``, ``license``, ``source``.
 """
 
@@ -16,6 +16,12 @@ from graphlift.datasets import Clip, MotionCapture
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
 from graphlift.skeletons import H36M_17
+
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
+    *(RuntimeError, TypeError, MemoryError),
+)
+"""What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
 
 _NEEDED = ("xyz_mm", "clip_start", "clip_id", "subject", "fps", "activity")
 
@@ -37,9 +43,9 @@ def read_pack(path: Path) -> MotionCapture:
             "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise FormatError(
             f"{path}: cannot be read as a pack ({error}): it is cut short, damaged, or holds "
             "objects; copy or prepare it again"
@@ -76,8 +82,11 @@ def write_pack(path: Path, capture: MotionCapture) -> None:
     """Write a pack, whole or not at all; positions are rounded to millimetres.
 
     Raises:
-        FormatError: If a position is not finite or lies more than 32 m from the origin.
+        FormatError: If ``path`` does not end in .npz, there is no clip, or a position is not finite
+            or lies more than 32 m from the origin.
     """
+    if path.suffix != ".npz":
+        raise FormatError(f"{path}: a pack is an .npz file: give it that ending")
     if not capture.clips:
         raise FormatError(f"{path}: nothing to write: no clip was read")
     for clip in capture.clips:

@@ -54,5 +54,3 @@ class Martinez(nn.Module):
             h = h + block(h)
         poses: Tensor = self.output(h).unflatten(1, (keypoints.shape[1], 3))
         return poses
-
-

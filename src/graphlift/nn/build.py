@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from graphlift.graph import AffinityKind
+from graphlift.errors import ModelError
+from graphlift.graph import METHODS, AffinityKind
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
@@ -41,10 +42,13 @@ def build_network(
     count = BLOCKS.get(method, 4) if blocks is None else blocks
     if method == "martinez":
         return Martinez(skeleton, channels=channels, blocks=count, dropout=dropout)
+    if method not in (*METHODS, "semgcn"):
+        known = ", ".join((*METHODS, "semgcn", "martinez"))
+        raise ModelError(f"no network is named {method!r}: use one of {known}")
     semgcn = method == "semgcn"
     return PoseGCN(
         skeleton,
-        sharing="full-sharing" if semgcn else method,  # type: ignore[arg-type]  # checked below
+        sharing="full-sharing" if semgcn else method,  # type: ignore[arg-type]  # checked above
         decouple_self=decouple_self or semgcn,
         channels=channels,
         blocks=count,

@@ -111,8 +111,8 @@ class NonLocal(nn.Module):
     """Attention of every joint to every pair of joints, added to the features.
 
     Joints are grouped in pairs whose features are max-pooled. The affinity of joint i and group g
-    is ReLU(w · [θ(x_i), φ(x_g)]) over the number of groups; the last normalisation starts at zero, so the
-    layer starts as the identity.
+    is ReLU(w · [θ(x_i), φ(x_g)]) over the number of groups; the last normalisation starts at
+    zero, so the layer starts as the identity.
 
     Args:
         skeleton: The body; a joint without a partner is a group by itself.
@@ -144,24 +144,24 @@ class NonLocal(nn.Module):
         self, x: Float[Tensor, "joint batch channel"]
     ) -> Float[Tensor, "joint batch channel"]:
         """Let every joint look at every group."""
+        y = x.transpose(0, 1).contiguous()  # frame by frame: each has its own small products
 
-        def pool(y: Tensor) -> Tensor:
-            return torch.maximum(y[self.first], y[self.second])
+        def pool(z: Tensor) -> Tensor:
+            return torch.maximum(z.index_select(1, self.first), z.index_select(1, self.second))
 
         on_joint, on_group = self.score.chunk(2)
-        by_joint = self.query(x) @ on_joint  # joint batch
-        by_group = pool(self.key(x)) @ on_group  # group batch
-        affinity = torch.relu(by_joint[:, None] + by_group) / len(by_group)
-        seen = torch.einsum("igb,gbc->ibc", affinity, pool(self.value(x)))
-        back = self.back(seen)
-        return x + self.norm(back.flatten(0, 1)).view_as(back)
+        by_joint = self.query(y) @ on_joint  # batch joint
+        by_group = pool(self.key(y)) @ on_group  # batch group
+        affinity = torch.relu(by_joint[:, :, None] + by_group[:, None]) / by_group.shape[1]
+        back = self.back(torch.bmm(affinity, pool(self.value(y)))).transpose(0, 1)
+        seen: Tensor = self.norm(back.flatten(0, 1)).view_as(x)
+        return x + seen
 
 
 def group_joints(skeleton: Skeleton) -> list[tuple[int, int]]:
     """Pair each joint with a neighbour, limbs from their ends; twice itself where none is left.
 
-    On Human3.6M's 16 joints this gives 8 pairs of neighbours. SemGCN's published code lists pairs by hand
-    for the same purpose; the parameters do not depend on them.
+    SemGCN's published code lists its pairs by hand; the parameters do not depend on them.
     """
     free, pairs = set(range(len(skeleton))), []
     for joint in reversed(skeleton.order):

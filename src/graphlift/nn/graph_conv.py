@@ -75,7 +75,8 @@ class GraphConv(nn.Module):
         self.weight = nn.Parameter(torch.empty(int(slots.max()) + 1, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))
         self.learnt = affinity == "learnt"
-        if self.learnt:
+        self.affinity: Tensor
+        if affinity == "learnt":
             self.affinity = nn.Parameter(torch.empty(graph.target.size))
         else:
             fixed = torch.from_numpy(fixed_affinity(graph, affinity)).float()
@@ -111,7 +112,8 @@ class GraphConv(nn.Module):
         """The affinities a_ij as a matrix, rows i; zero where there is no edge."""
         shape = (self.joints, self.joints)
         if not self.learnt:
-            return self.affinity.new_zeros(shape).view(-1).scatter(0, self.where, self.affinity).view(shape)
+            zeros = self.affinity.new_zeros(self.joints**2)
+            return zeros.scatter(0, self.where, self.affinity).view(shape)
         logits = self.affinity.new_full((self.joints**2,), -torch.inf)
         return logits.scatter(0, self.where, self.affinity).view(shape).softmax(dim=-1)
 
@@ -136,10 +138,12 @@ class GraphConv(nn.Module):
 
     def _unified(self, x: Tensor, a: Tensor) -> Tensor:
         """Transform every neighbour for every joint, then aggregate."""
-        groups = x[self.sender].split(self.edges_per_slot)
-        if min(self.edges_per_slot) == max(self.edges_per_slot) == 1:
-            messages = torch.bmm(x[self.sender], self.weight)
+        # index_select, not x[...]: its gradient is a plain sum over equal rows.
+        senders = x.index_select(0, self.sender)
+        if len(self.edges_per_slot) == len(senders):
+            messages = torch.bmm(senders, self.weight)
         else:
+            groups = torch.split(senders, self.edges_per_slot)
             messages = torch.cat([g @ W for g, W in zip(groups, self.weight, strict=True)])
         a_edge = a.view(-1)[self.where[self.edge]]
         incidence = a.new_zeros(self.joints, len(a_edge)).index_put(

@@ -49,5 +49,7 @@ class Batches:
         """Mirror half of the frames: x changes sign, left and right change places."""
         coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
         heads = torch.from_numpy(coin)[:, None, None]
-        other = [t[:, self.mirror] * torch.tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)]
+        other = [
+            t[:, self.mirror] * torch.tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)
+        ]
         return torch.where(heads, other[0], x), torch.where(heads, other[1], y)

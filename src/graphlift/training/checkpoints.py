@@ -69,7 +69,8 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) 
     missing, unknown = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     if missing or unknown:
         raise CheckpointError(
-            f"{path}: weights of another network: it lacks {_some(missing)} and has {_some(unknown)}"
+            f"{path}: weights of another network: it lacks {_some(missing)} and has "
+            f"{_some(unknown)}"
         )
     for name, tensor in own.items():
         if tensor.shape != tensors[name].shape:
@@ -81,7 +82,9 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) 
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "none"
+    return (
+        ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "none"
+    )
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

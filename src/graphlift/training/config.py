@@ -181,4 +181,3 @@ def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             nested = isinstance(value, dict) and isinstance(below, dict)
             merged[key] = merge([below, value]) if nested else value
     return merged
-

@@ -18,7 +18,7 @@ def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.n
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        parts = [network(x) for x in torch.from_numpy(examples.inputs).split(batch)]
+        parts = [network(x) for x in torch.split(torch.from_numpy(examples.inputs), batch)]
     network.train(was_training)
     poses = torch.cat(parts).numpy()
     return np.asarray(poses - poses[:, [examples.skeleton.root]])

@@ -39,7 +39,7 @@ class Progress:
         steps: Steps in all.
         loss: Mean training loss since the last evaluation, in the loss's own unit.
         validation_mpjpe_mm: Error at the last evaluation; NaN before the first.
-        poses_per_second: Training throughput of this start, evaluations left out.
+        poses_per_second: Training throughput so far, evaluations left out.
     """
 
     step: int
@@ -77,14 +77,12 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
     events = _events(out, run.step) if config.tensorboard else None
 
     with _deferred_interrupt() as interrupted, events or nullcontext():
-        saved, spent, done = time.monotonic(), 0.0, 0
+        saved = time.monotonic()
         while run.step < steps:
-            began = time.perf_counter()
             rate = learning_rate(config, run.step, steps, batches.per_epoch)
-            run.take_step(batches[run.step], rate)
-            spent, done = spent + time.perf_counter() - began, done + config.batch_size
+            run.take_step(batches, rate)
             if run.step % every == 0 or run.step == steps:
-                run.evaluate(unseen, rate, done / spent)
+                run.evaluate(unseen, rate)
                 if events:
                     _record(events, run.curve[-1])
                 run.save()
@@ -94,7 +92,7 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
                 saved = time.monotonic()
             if interrupted():
                 raise KeyboardInterrupt
-            yield run.progress(steps, done / spent)
+            yield run.progress(steps)
     run.finish(data)
 
 
@@ -109,7 +107,8 @@ def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
     """Mean squared error, m², or mean distance of joints, m."""
     if kind == "mse":
         return nn.functional.mse_loss(predicted, target)
-    return torch.linalg.vector_norm(predicted - target, dim=-1).mean()
+    distance: Tensor = torch.linalg.vector_norm(predicted - target, dim=-1)
+    return distance.mean()
 
 
 class _Run:
@@ -123,22 +122,23 @@ class _Run:
             self.network.parameters(), config.learning_rate, fused=True
         )
         self.average = {n: t.clone() for n, t in self.network.state_dict().items()}
-        self.kept = dict(self.average)
+        self.kept = {n: t.clone() for n, t in self.average.items()}
         self.step, self.best_step, self.best = 0, 0, float("inf")
-        self.loss_sum, self.loss_count = 0.0, 0
+        self.loss_sum, self.loss_count, self.seconds = 0.0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
         out.mkdir(parents=True, exist_ok=True)
         if (out / CHECKPOINT).exists():
             self._resume(out / CHECKPOINT)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
 
-    def take_step(self, batch: tuple[Tensor, Tensor], rate: float) -> None:
-        x, y = batch
+    def take_step(self, batches: Batches, rate: float) -> None:
+        began = time.perf_counter()
+        x, y = batches[self.step]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss = loss_of(self.config.loss, self.network(x), y)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimizer.step()
@@ -146,8 +146,9 @@ class _Run:
         self.step += 1
         if self.config.ema:
             self._move_average()
+        self.seconds += time.perf_counter() - began
 
-    def evaluate(self, unseen: Examples, rate: float, poses_per_second: float) -> None:
+    def evaluate(self, unseen: Examples, rate: float) -> None:
         with self._averaged():
             error = validate(self.network, unseen)
             if error < self.best:
@@ -158,18 +159,19 @@ class _Run:
             "loss": self.loss_sum / self.loss_count,
             "validation_mpjpe_mm": error,
             "learning_rate": rate,
-            "poses_per_second": round(poses_per_second, 1),
+            "seconds": round(self.seconds, 3),
         }
         self.loss_sum, self.loss_count = 0.0, 0
         self.curve.append(line)
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
-    def progress(self, steps: int, poses_per_second: float) -> Progress:
+    def progress(self, steps: int) -> Progress:
         last = self.curve[-1] if self.curve else {"loss": float("nan")}
         loss = self.loss_sum / self.loss_count if self.loss_count else last["loss"]
         error = last.get("validation_mpjpe_mm", float("nan"))
-        return Progress(self.step, steps, loss, error, poses_per_second)
+        speed = self.step * self.config.batch_size / self.seconds
+        return Progress(self.step, steps, loss, error, speed)
 
     def story(self) -> dict[str, Any]:
         return {
@@ -181,6 +183,7 @@ class _Run:
             "best_validation_mpjpe_mm": self.best if self.curve else None,
             "loss_sum": self.loss_sum,
             "loss_count": self.loss_count,
+            "seconds": self.seconds,
             "curve": self.curve,
         }
 
@@ -230,6 +233,7 @@ class _Run:
         best = story["best_validation_mpjpe_mm"]
         self.best = float("inf") if best is None else best
         self.loss_sum, self.loss_count = story["loss_sum"], story["loss_count"]
+        self.seconds = story["seconds"]
         self.curve = story["curve"]
 
     def _move_average(self) -> None:
@@ -277,5 +281,5 @@ def _events(out: Path, step: int) -> Any:  # noqa: ANN401  # tensorboard has no 
 
 
 def _record(events: Any, line: dict[str, Any]) -> None:  # noqa: ANN401
-    for name in ("loss", "validation_mpjpe_mm", "learning_rate", "poses_per_second"):
+    for name in ("loss", "validation_mpjpe_mm", "learning_rate"):
         events.add_scalar(name, line[name], line["step"])

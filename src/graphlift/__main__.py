@@ -1,0 +1,5 @@
+"""``python -m graphlift``."""
+
+from graphlift.cli import main
+
+main()

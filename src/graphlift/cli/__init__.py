@@ -1,0 +1,65 @@
+"""The ``graphlift`` command: thin verbs over the library."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from graphlift.cli import data, model, study, train
+from graphlift.errors import GraphliftError
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
+    **dict.fromkeys(("matplotlib", "jinja2"), "report"),
+}
+"""Which extra brings a package that a verb may miss."""
+
+app = typer.Typer(
+    name="graphlift",
+    help="Lift 2D human keypoints to 3D poses, and compare the networks that do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(train.train)
+app.command()(train.evaluate)
+app.add_typer(study.app, name="study")
+app.add_typer(model.app, name="model")
+app.add_typer(data.app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    if version:
+        import graphlift
+
+        typer.echo(graphlift.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        _fail(f"this verb needs {package}: pip install 'graphlift[{EXTRAS[package]}]'")
+    except (GraphliftError, OSError) as error:
+        _fail(_one_line(error))
+    except KeyboardInterrupt:
+        typer.echo("graphlift: interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"graphlift: {message}", err=True)
+    sys.exit(2)

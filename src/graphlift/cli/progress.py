@@ -1,0 +1,78 @@
+"""Progress on stderr, drawn only where somebody looks: one bar a run."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+if TYPE_CHECKING:
+    from graphlift.study.runner import Event
+    from graphlift.training.loop import Progress
+
+
+def _bars() -> Bars:
+    return Bars(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _note(progress: "Progress") -> str:
+    return (
+        f"loss {progress.loss:.4f}  validation {progress.validation_mpjpe_mm:.1f} mm  "
+        f"{progress.poses_per_second:,.0f} poses/s"
+    )
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[str, "Progress"], None]]:
+    """Show one run."""
+    with _bars() as bars:
+        task = bars.add_task("", total=None, note="")
+
+        def show(name: str, progress: "Progress") -> None:
+            bars.update(
+                task,
+                description=name,
+                completed=progress.step,
+                total=progress.steps,
+                note=_note(progress),
+            )
+
+        yield show
+
+
+@contextmanager
+def study_bars(runs: int) -> Iterator[Callable[["Event"], None]]:
+    """Show a study: how many runs are done, and those under way."""
+    from graphlift.study.runner import Finished, Moved, Started
+
+    with _bars() as bars:
+        overall = bars.add_task("study", total=runs, note="")
+        tasks: dict[str, int] = {}
+
+        def show(event: "Event") -> None:
+            match event:
+                case Started(name):
+                    tasks[name] = bars.add_task(name, total=None, note="")
+                case Moved(name, progress):
+                    bars.update(
+                        tasks[name],  # type: ignore[arg-type]  # rich's TaskID is an int
+                        completed=progress.step,
+                        total=progress.steps,
+                        note=_note(progress),
+                    )
+                case Finished(name, result):
+                    bars.remove_task(tasks.pop(name))  # type: ignore[arg-type]
+                    bars.update(overall, advance=1, note=f"{name}: {result.mpjpe_mm:.1f} mm")
+
+        yield show

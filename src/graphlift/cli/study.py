@@ -1,0 +1,53 @@
+"""``graphlift study``: the paper's comparison."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Train every method under the same conditions, and report which is better.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def run(
+    plan: Annotated[str, typer.Argument(help="quick, open, paper, or a TOML file.")],
+    out: Annotated[Path, typer.Option(help="Folder of the study; default studies/PLAN.")] = Path(),
+    data: Annotated[
+        str, typer.Option(help="prior, or a folder with cmu.npz, splits.json.")
+    ] = "prior",
+    at_once: Annotated[int, typer.Option(help="Runs at once; 0: one a core.", min=0)] = 0,
+) -> None:
+    """Train what a plan lacks; finished runs are skipped, interrupted ones go on.
+
+    Each finished run adds a line to results.jsonl. Ctrl-C saves first.
+    """
+    import os
+
+    from graphlift.cli.progress import study_bars
+    from graphlift.study.plan import read_plan
+    from graphlift.study.runner import missing_runs, run_study
+
+    folder = out if out != Path() else Path("studies") / Path(plan).stem
+    runs, cut = missing_runs(read_plan(plan), folder, data=data)
+    if cut is not None:
+        typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
+    with study_bars(len(runs)) as show:
+        for event in run_study(runs, folder, at_once=at_once or os.cpu_count() or 1):
+            show(event)
+    typer.echo(folder)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder with results.jsonl.")],
+) -> None:
+    """Write report.html and report.md from the result lines alone; no torch needed."""
+    from graphlift.study.report import write_report
+
+    written = write_report(folder)
+    typer.echo(written.html)
+    typer.echo(written.md)

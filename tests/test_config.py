@@ -1,0 +1,63 @@
+import pytest
+
+from graphlift.errors import ConfigError
+from graphlift.training.config import TrainConfig, read_config
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('data = "prior"\n[model]\nmethod = "no-sharing"\ndecouple_self = false\n')
+    return path
+
+
+def test_defaults_are_the_authors_recipe():
+    config = TrainConfig()
+
+    assert (config.learning_rate, config.batch_size, config.decay, config.clip) == (
+        *(1e-3, 64),
+        *(0.95, 1.0),
+    )
+    assert (config.loss, config.schedule, config.flip, config.model.channels) == (
+        *("mse", "exponential"),
+        *(False, 128),
+    )
+
+
+def test_overrides_are_toml_too(run):
+    config = read_config(run, ["epochs = 3", "model.channels = 64"])
+
+    assert (config.epochs, config.model.channels) == (3, 64)
+    assert config.model.method == "no-sharing"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.widht = 64", r"run\.toml: model\.widht: Unexpected"),
+        ('epochs = "ten"', "epochs: .*integer"),
+        ('model.method = "half"', r"model\.method: .*'full-sharing'"),
+        ("model.channels = 0", "channels must be at least 1"),
+        ("model.decouple_self = true", "no-sharing has no decoupled variant"),
+        ('detections = "yolo"', "detections: .*'cpn-sim'"),
+        ("batch_size = 1", "batch_size must be at least 2"),
+        ("epochs =", "Invalid value"),
+        ("learning_rate = -1.0", "learning_rate must be positive"),
+    ],
+)
+def test_each_mistake_is_named(run, override, message):
+    with pytest.raises(ConfigError, match=message):
+        read_config(run, [override])
+
+
+def test_all_mistakes_are_named_at_once(run):
+    with pytest.raises(ConfigError, match=r"widht.*; .*hight|hight.*; .*widht"):
+        read_config(run, ["model.widht = 1", "model.hight = 2"])
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path):
+    path = tmp_path / "photo.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(ConfigError, match=r"photo\.toml: not TOML"):
+        read_config(path)

@@ -1,0 +1,256 @@
+"""The loop: it learns, it stops anywhere and ends the same, it refuses what is not its own."""
+
+import dataclasses
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from graphlift.errors import CheckpointError
+from graphlift.metrics import mpjpe
+from graphlift.protocols import StudyData
+from graphlift.training.batches import Batches
+from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
+from graphlift.training.config import ModelConfig, TrainConfig
+from graphlift.training.evaluation import predict, validate
+from graphlift.training.loop import CHECKPOINT, LOG, MODEL, learning_rate, loss_of, train
+
+TINY = TrainConfig(
+    steps=12,
+    batch_size=16,
+    evaluate_every=5,
+    tensorboard=False,
+    model=ModelConfig(channels=4, blocks=1, dropout=0.2),
+)
+VARIED = dataclasses.replace(TINY, flip=True, ema=0.9, loss="mpjpe", schedule="cosine")
+
+
+def finish(config, data, out):
+    for _ in train(config, data, out):
+        pass
+    return read_checkpoint(out / MODEL)
+
+
+def assert_same_end(one, other):
+    (tensors, story), (others, another) = one, other
+    assert tensors.keys() == others.keys()
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, others[name]), name
+
+    def timeless(story):
+        curve = [{k: v for k, v in line.items() if k != "seconds"} for line in story["curve"]]
+        return {**story, "curve": curve, "seconds": None}
+
+    assert timeless(story) == timeless(another)
+
+
+@pytest.mark.parametrize("config", [TINY, VARIED], ids=["plain", "flip, EMA, cosine"])
+@pytest.mark.parametrize("stop", [1, 5, 7, 11])
+def test_an_interrupted_run_ends_bitwise_like_an_uninterrupted_one(
+    config, stop, study_data, tmp_path
+):
+    whole = finish(config, study_data, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # the signal comes from inside
+        for progress in train(config, study_data, tmp_path / "cut"):
+            if progress.step == stop:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    torch.manual_seed(99)  # whatever the process did in between
+    assert_same_end(finish(config, study_data, tmp_path / "cut"), whole)
+
+
+def test_sigint_saves_at_the_end_of_the_step_and_then_interrupts(study_data, tmp_path):
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # the signal comes from inside
+        for progress in train(TINY, study_data, tmp_path):
+            if progress.step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    _, story = read_checkpoint(tmp_path / CHECKPOINT)
+    assert story["step"] == 4
+
+
+def test_a_killed_run_goes_on_from_its_last_save(study_data, tmp_path):
+    whole = finish(TINY, study_data, tmp_path / "whole")
+    run = train(TINY, study_data, tmp_path / "killed")
+    for _ in range(8):  # saved at 5, lost at 8
+        next(run)
+    run.close()
+
+    assert read_checkpoint(tmp_path / "killed" / CHECKPOINT)[1]["step"] == 5
+    assert_same_end(finish(TINY, study_data, tmp_path / "killed"), whole)
+
+
+def test_the_log_holds_every_evaluation_once(study_data, tmp_path):
+    run = train(TINY, study_data, tmp_path)
+    for _ in range(8):
+        next(run)
+    run.close()
+    finish(TINY, study_data, tmp_path)
+
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10, 12]
+
+
+def test_the_kept_weights_are_those_of_the_lowest_validation_error(study_data, tmp_path):
+    from graphlift.nn.build import build_network
+
+    tensors, story = finish(TINY, study_data, tmp_path)
+    network = build_network(**story["config"]["model"])
+    load_weights(network, tensors, tmp_path)
+
+    errors = {line["step"]: line["validation_mpjpe_mm"] for line in story["curve"]}
+    assert story["best_step"] == min(errors, key=errors.get)
+    again = validate(network, study_data.examples("validation", "gt"))
+    assert again == pytest.approx(min(errors.values()))
+
+
+def test_a_network_learns_a_handful_of_poses_by_heart(study_data, tmp_path):
+    frames = study_data.examples("train", "gt")
+    few = dataclasses.replace(
+        frames,
+        **{
+            field.name: getattr(frames, field.name)[:32]
+            for field in dataclasses.fields(frames)
+            if isinstance(getattr(frames, field.name), np.ndarray)
+        },
+    )
+
+    torch.manual_seed(0)
+    from graphlift.nn.build import build_network
+
+    network = build_network("pre-aggregation", decouple_self=True, channels=32, blocks=1)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    x, y = torch.from_numpy(few.inputs), torch.from_numpy(few.targets)
+    for step in range(300):
+        optimizer.param_groups[0]["lr"] = learning_rate(
+            dataclasses.replace(VARIED, learning_rate=1e-2), step, 300, 300
+        )
+        loss = loss_of("mpjpe", network(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    assert mpjpe(predict(network, few), few.targets) * 1000 < 20
+
+
+def test_predictions_are_recentred_on_their_own_root(study_data):
+    from graphlift.nn.build import build_network
+
+    frames = study_data.examples("validation", "gt")
+
+    poses = predict(build_network("full-sharing", channels=4, blocks=0), frames)
+
+    assert poses.shape == frames.targets.shape
+    assert not poses[:, 0].any()
+
+
+def test_losses_are_those_of_the_recipe(rng):
+    one, two = (torch.from_numpy(rng.normal(size=(4, 16, 3))) for _ in range(2))
+
+    assert loss_of("mse", one, two).item() == pytest.approx(((one - two) ** 2).sum() / (4 * 16 * 3))
+    distances = [(one[i, j] - two[i, j]).norm().item() for i in range(4) for j in range(16)]
+    assert loss_of("mpjpe", one, two).item() == pytest.approx(np.mean(distances))
+
+
+def test_the_learning_rate_falls_once_an_epoch_or_along_a_cosine():
+    steps, per_epoch = 100, 10
+    rates = [learning_rate(TINY, step, steps, per_epoch) for step in (0, 9, 10, 25)]
+    assert rates == pytest.approx([1e-3, 1e-3, 0.95e-3, 0.95**2 * 1e-3])
+
+    rates = [learning_rate(VARIED, step, steps, per_epoch) for step in (0, 50, 100)]
+    assert rates == pytest.approx([1e-3, 0.5e-3, 0])
+
+
+def test_batches_depend_on_seed_and_step_alone(study_data):
+    frames = study_data.examples("train", "gt")
+    batches = Batches(frames, size=32, seed=1, flip=True)
+    forward = [batches[step] for step in range(2 * batches.per_epoch)]
+    for step in reversed(range(len(forward))):
+        for one, other in zip(forward[step], batches[step], strict=True):
+            assert torch.equal(one, other)
+
+    assert not torch.equal(forward[0][0], Batches(frames, size=32, seed=2, flip=True)[0][0])
+
+
+def test_batches_draw_by_weight(study_data):
+    frames = study_data.examples("train", "gt")
+    batches = Batches(frames, size=32, seed=0)
+    drawn = np.concatenate([batches._draw(epoch) for epoch in range(200)])
+    share = {a: (frames.activity[drawn] == a).mean() for a in np.unique(frames.activity)}
+
+    for activity, got in share.items():
+        assert got == pytest.approx(frames.weights[frames.activity == activity].sum(), abs=0.01)
+
+
+def test_a_flipped_frame_is_what_a_mirror_would_show(study_data):
+    frames = study_data.examples("train", "gt")
+    plain, flipped = (Batches(frames, size=64, seed=0, flip=flip)[0] for flip in (False, True))
+    pairs = {1: 4, 2: 5, 3: 6, 10: 13, 11: 14, 12: 15}  # right-left and left-right, 16 joints
+    swap = list(range(16))
+    for a, b in pairs.items():
+        swap[a], swap[b] = b, a
+
+    mirrored = 0
+    for b in range(64):
+        if torch.equal(flipped[0][b], plain[0][b]):
+            assert torch.equal(flipped[1][b], plain[1][b])
+        else:
+            mirrored += 1
+            for one, other in zip(flipped, plain, strict=True):
+                sign = torch.tensor([-1.0] + [1.0] * (other.shape[-1] - 1))
+                assert torch.equal(one[b], other[b][swap] * sign)
+    assert 16 < mirrored < 48
+
+
+def test_another_configuration_in_the_folder_is_refused_by_key(study_data, tmp_path):
+    run = train(TINY, study_data, tmp_path)
+    for _ in range(6):
+        next(run)
+    run.close()
+
+    with pytest.raises(CheckpointError, match="another learning_rate"):
+        finish(dataclasses.replace(TINY, learning_rate=1e-2), study_data, tmp_path)
+
+
+def test_other_data_in_the_folder_are_refused(study_data, tmp_path):
+    run = train(TINY, study_data, tmp_path)
+    for _ in range(6):
+        next(run)
+    run.close()
+    other = StudyData(
+        "other", study_data.test, study_data.validation, study_data.train, None, stride=1
+    )
+
+    with pytest.raises(CheckpointError, match="trained on other data"):
+        finish(TINY, other, tmp_path)
+
+
+def test_checkpoints_refuse_damage_and_other_networks(tmp_path):
+    from graphlift.nn.build import build_network
+
+    path = tmp_path / "model.safetensors"
+    network = build_network("full-sharing", channels=4, blocks=0)
+    write_checkpoint(path, network.state_dict(), {"step": 3})
+    tensors, story = read_checkpoint(path)
+    assert story == {"step": 3}
+
+    wider = build_network("full-sharing", channels=5, blocks=0)
+    with pytest.raises(CheckpointError, match=r"another network: .* is \(1, 2, 4\).*\(1, 2, 5\)"):
+        load_weights(wider, tensors, path)
+    with pytest.raises(CheckpointError, match="another network: it lacks blocks"):
+        load_weights(build_network("full-sharing", channels=4, blocks=1), tensors, path)
+
+    whole = path.read_bytes()
+    for damaged in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[: len(whole) // 2], b"", b"x" * 40):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"model\.safetensors: .*(damaged|cut short)"):
+            read_checkpoint(path)
+
+
+def test_tensorboard_events_are_written_beside_the_log(study_data, tmp_path):
+    finish(dataclasses.replace(TINY, tensorboard=True, steps=5), study_data, tmp_path)
+
+    assert list(tmp_path.glob("events.out.tfevents.*"))
