@@ -29,10 +29,10 @@ def cross_rig() -> tuple[Camera, ...]:
     and 2.6 m; focal lengths 1000, 1080, 1250 and 1400 px of a 1000 px image; no distortion.
     """
     rows = (
-        (10, 4.2, 0.9, 1000),
-        (100, 5.0, 1.3, 1080),
-        (190, 6.0, 2.0, 1250),
-        (280, 7, 2.6, 1400),
+        (10, 4.2, 0.9, 1000.0),
+        (100, 5.0, 1.3, 1080.0),
+        (190, 6.0, 2.0, 1250.0),
+        (280, 7.0, 2.6, 1400.0),
     )
     return tuple(
         place(azimuth=np.deg2rad(azimuth), distance=d, height=h, focal=f, distorted=False)
@@ -79,7 +79,7 @@ class RandomRig:
     """Ranges from which cameras are drawn, each uniformly; angles in degrees, lengths in m.
 
     Args:
-        distance: From the subject, horizontally.
+        distance: From the point in the middle of the image, horizontally.
         height: Above the floor.
         roll: About the viewing axis; the tilt follows from height, distance and aim.
         field_of_view: Of the image's width; drawn uniformly, then turned into a focal length.
