@@ -20,7 +20,13 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.cameras import Camera, camera_to_image, image_to_screen, world_to_camera
+from graphlift.cameras import (
+    NEAREST,
+    Camera,
+    camera_to_image,
+    image_to_screen,
+    world_to_camera,
+)
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
@@ -109,6 +115,9 @@ def observe(
         stride: 1 takes every frame.
         drop_fast: Leave out frames with a joint faster than 15 m/s (capture errors).
         skeleton: Joints to keep.
+
+    Raises:
+        FormatError: If somebody walks behind a camera.
     """
     kept = [np.arange(0, len(clip.positions), stride) for clip in capture.clips]
     if drop_fast:
@@ -118,6 +127,15 @@ def observe(
     world = joint_map(capture.skeleton, skeleton)(np.concatenate(chosen).astype(np.float64))
     frame = np.concatenate(kept)
     clip = np.repeat(np.arange(len(kept)), counts)
+    for camera in rig:
+        depth = world_to_camera(world, camera)[..., 2].min(axis=-1)
+        if not (depth > NEAREST).all():
+            at = int(depth.argmin())
+            raise FormatError(
+                f"{capture.name}: in frame {frame[at]} of clip {capture.clips[clip[at]].name} a "
+                f"joint is {depth[at]:.1f} m in front of a camera, which must see everybody: move "
+                "the clip to the centre of the capture, or leave it out"
+            )
     activity = np.repeat([clip.activity for clip in capture.clips], counts)
 
     views = [_view(world, camera, skeleton, detections, [seed, c]) for c, camera in enumerate(rig)]
@@ -176,7 +194,9 @@ class StudyData:
     test: MotionCapture
     cross: MotionCapture | None
     stride: int
-    _seen: dict[tuple[Split, Detections], Examples] = field(default_factory=dict, repr=False)
+    _seen: dict[tuple[Split, Detections], Examples] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         parts = {part: set(getattr(self, part).subjects) for part in _PARTS}
@@ -256,12 +276,17 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
         )
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))["cmu"]
-        subjects = {part: [str(name) for name in splits[part]] for part in _PARTS}
+        subjects = {part: splits[part] for part in _PARTS}
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
-            f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], 'test': [...]}}}}"
-            f" with lists of subjects ({error!r})"
+            f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], "
+            f"'test': [...]}}}} with lists of subjects ({error!r})"
         ) from error
+    for part, names in subjects.items():
+        if not (isinstance(names, list) and names and all(isinstance(n, str) for n in names)):
+            raise FormatError(
+                f"{path}: cmu.{part} is {names!r}: give a list of at least one subject's name"
+            )
     return subjects
 
 
