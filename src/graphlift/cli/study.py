@@ -44,10 +44,13 @@ def run(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder with results.jsonl.")],
+    table: Annotated[bool, typer.Option("--table", help="Print the first table too.")] = False,
 ) -> None:
     """Write report.html and report.md from the result lines alone; no torch needed."""
-    from graphlift.study.report import write_report
+    from graphlift.study.report import headline, write_report
 
+    if table:
+        typer.echo(headline(folder) + "\n")
     written = write_report(folder)
     typer.echo(written.html)
     typer.echo(written.md)

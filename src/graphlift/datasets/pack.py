@@ -2,8 +2,8 @@
 
 Arrays: ``xyz_mm`` int16 (frame, 17, 3), world, z up, floor at 0; ``clip_start`` int (clip + 1,),
 where the frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``clip_id``,
-``subject``, ``fps``, ``activity`` and optionally ``text``, ``provenance``, ``own_skel``; scalars ``joint_names``,
-``parents``, ``units``, ``up``, ``license``, ``source``.
+``subject``, ``fps``, ``activity`` and optionally ``text``, ``provenance``, ``own_skel``; scalars
+``joint_names``, ``parents``, ``units``, ``up``, ``license``, ``source``.
 """
 
 import zipfile
@@ -82,8 +82,8 @@ def write_pack(path: Path, capture: MotionCapture) -> None:
     """Write a pack, whole or not at all; positions are rounded to millimetres.
 
     Raises:
-        FormatError: If ``path`` does not end in .npz, there is no clip, or a position is not finite
-            or lies more than 32 m from the origin.
+        FormatError: If ``path`` does not end in .npz, there is no clip, or a position is not
+            finite or lies more than 32 m from the origin.
     """
     if path.suffix != ".npz":
         raise FormatError(f"{path}: a pack is an .npz file: give it that ending")

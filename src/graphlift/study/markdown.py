@@ -30,8 +30,8 @@ def escape(text: object) -> str:
 
 def _block(block: Block) -> str:
     match block.value:
-        case Table() as table:
-            return _table(table, block.label)
+        case Table() as rows:
+            return table(rows, block.label)
         case Drawing() as drawing:
             return _figure(drawing, block.label)
         case Mapping() as facts:
@@ -51,7 +51,8 @@ def _figure(drawing: Drawing, label: str) -> str:
     return f"{image}\n\n**{label}. {escape(drawing.title)}.** {escape(drawing.note)}"
 
 
-def _table(table: Table, label: str) -> str:
+def table(table: Table, label: str) -> str:
+    """Write one table with its label and note."""
     title = f"{label}. {escape(table.title)}"
     rule = "|".join(" ---: " if column.number else " :--- " for column in table.columns)
     grid = "\n".join(

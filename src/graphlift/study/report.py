@@ -6,7 +6,8 @@ letters as paths.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,12 +47,8 @@ def write_report(folder: Path) -> ReportPaths:
         raise FormatError(
             f"{folder / RESULTS} holds no results yet: run `graphlift study run` first"
         )
-    try:
+    with _report_extra():
         from graphlift.study import figures, markdown, sections
-    except ModuleNotFoundError as error:
-        raise GraphliftError(
-            f"the report needs {error.name}: pip install 'graphlift[report]'"
-        ) from error
     with figures.style():
         parts = sections.sections(study)
     paths = ReportPaths(folder / "report.html", folder / "report.md")
@@ -63,6 +60,31 @@ def write_report(folder: Path) -> ReportPaths:
     write_text(paths.html, _to_html(*head, parts))
     write_text(paths.md, markdown.to_markdown(*head, parts))
     return paths
+
+
+def headline(folder: Path) -> str:
+    """Give the report's first table as Markdown, which a terminal shows well enough.
+
+    Raises:
+        FileNotFoundError: If the folder has no result file.
+        FormatError: If a line is no result.
+        GraphliftError: If the extra ``report`` is not installed.
+    """
+    study = Study(read_results(folder / RESULTS))
+    with _report_extra():
+        from graphlift.study import markdown, tables
+    return markdown.table(tables.accuracy(study), "Table 1")
+
+
+@contextmanager
+def _report_extra() -> Iterator[None]:
+    """Say which extra is missing where an import fails."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise GraphliftError(
+            f"the report needs {error.name}: pip install 'graphlift[report]'"
+        ) from error
 
 
 def _to_html(
