@@ -41,6 +41,14 @@ def test_a_planted_similarity_is_undone(seed, scale, offset):
     np.testing.assert_allclose(align_similarity(moved, target), target, atol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e-5, 1e9])
+def test_no_pose_is_too_small_or_too_large_to_be_recovered(scale):
+    target = poses(0)
+
+    np.testing.assert_allclose(align_similarity(scale * target, target), target, atol=1e-9)
+    np.testing.assert_allclose(align_scale(scale * target, target), target, atol=1e-9)
+
+
 @PATIENT
 @given(SEEDS)
 def test_the_turn_is_the_one_scipy_finds(seed):
