@@ -61,6 +61,11 @@ class Plan:
             raise ValueError("parameters and channels must be positive")
         if fixed := {"data", "detections", "seed"} & set(self.recipe):
             raise ValueError(f"recipe: {', '.join(sorted(fixed))} is for the grid or the command")
+        model = self.recipe.get("model")
+        if isinstance(model, Mapping) and (
+            fixed := {"method", "decouple_self", "channels"} & {*model}
+        ):
+            raise ValueError(f"recipe.model: {', '.join(sorted(fixed))} is for the grid")
         for axis in ("methods", "detections", "seeds"):
             values = getattr(self, axis)
             if not values or len(set(values)) < len(values):
@@ -105,16 +110,17 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
     Raises:
         ConfigError: If the recipe has an unknown key or a value that makes no sense.
     """
+    blocks = parse_table(TrainConfig, plan.recipe, "recipe").model.blocks
     return tuple(
         _run(plan, name, width, detections, seed, data)
         for seed in plan.seeds
         for detections in plan.detections
         for name in plan.methods
-        for width in _widths(plan, name)
+        for width in dict.fromkeys(_widths(plan, name, blocks))  # two sizes may have one width
     )
 
 
-def _widths(plan: Plan, name: str) -> Iterator[int]:
+def _widths(plan: Plan, name: str, blocks: int | None) -> Iterator[int]:
     method, decoupled = NAMES[name]
     yield from plan.channels
     for parameters in plan.parameters:
@@ -123,6 +129,7 @@ def _widths(plan: Plan, name: str) -> Iterator[int]:
             graph_method,
             parameters,
             decouple_self=decoupled or method == "semgcn",
+            blocks=blocks,
             non_local=method == "semgcn",
         )
         yield width.channels

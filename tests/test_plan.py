@@ -1,0 +1,229 @@
+"""Plans: what they say is what is run, and nothing else is."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphlift.errors import ConfigError
+from graphlift.nn.build import build_network
+from graphlift.study.plan import NAMES, SHIPPED, Plan, check_same, planned_runs, read_plan
+from graphlift.study.scoring import cost
+
+VARIANTS = {
+    ("full-sharing", False),
+    ("pre-aggregation", False),
+    ("post-aggregation", False),
+    ("no-sharing", False),
+    ("convolution-style", False),
+    ("full-sharing", True),
+    ("pre-aggregation", True),
+    ("post-aggregation", True),
+}
+BASELINES = {("semgcn", False), ("martinez", False)}
+
+
+def written(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def grid(runs):
+    return [(run.config.seed, run.config.detections) for run in runs]
+
+
+def methods(runs):
+    return {(run.config.model.method, run.config.model.decouple_self) for run in runs}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_plan_trains_every_variant_and_both_baselines(name):
+    assert methods(planned_runs(read_plan(name), data="prior")) == VARIANTS | BASELINES
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "detections", "seeds"),
+    [
+        ("quick", 128_000, {"gt"}, {0}),
+        ("open", 128_000, {"gt", "hg-sim", "cpn-sim"}, {0, 1, 2}),
+        ("paper", 4_200_000, {"gt", "hg-sim", "cpn-sim"}, {0, 1, 2}),
+    ],
+)
+def test_a_shipped_plan_is_the_grid_its_text_says(name, parameters, detections, seeds):
+    runs = planned_runs(read_plan(name), data="prior")
+
+    assert len(runs) == 10 * len(detections) * len(seeds)
+    assert {run.config.detections for run in runs} == detections
+    assert {run.config.seed for run in runs} == seeds
+    for run in runs:
+        assert cost(run.config.model).parameters == pytest.approx(parameters, rel=0.05), run.name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_runs_of_a_shipped_plan_differ_in_nothing_but_the_grid(name):
+    runs = planned_runs(read_plan(name), data="here")
+
+    def shared(run):
+        config = dataclasses.asdict(run.config)
+        for key in ("method", "decouple_self", "channels"):
+            del config["model"][key]
+        return {key: value for key, value in config.items() if key not in ("detections", "seed")}
+
+    assert all(shared(run) == shared(runs[0]) for run in runs)
+    assert runs[0].config.data == "here"
+
+
+def test_the_paper_plan_is_the_recipe_of_the_papers_authors():
+    config = planned_runs(read_plan("paper"), data="prior")[0].config
+
+    assert (config.epochs, config.steps, config.batch_size) == (100, None, 64)
+    assert (config.learning_rate, config.schedule, config.decay) == (1e-3, "exponential", 0.95)
+    assert (config.clip, config.loss, config.flip, config.ema) == (1.0, "mse", False, 0.0)
+
+
+def test_matched_sizes_are_those_of_the_networks_that_are_built():
+    for run in planned_runs(read_plan("quick"), data="prior"):
+        network = build_network(**dataclasses.asdict(run.config.model))
+
+        built = sum(parameter.numel() for parameter in network.parameters())
+        assert built == cost(run.config.model).parameters, run.name
+
+
+def test_sizes_are_matched_with_the_blocks_of_the_recipe():
+    plan = Plan(parameters=(128_000,), recipe={"model": {"blocks": 2}})
+
+    for run in planned_runs(plan, data="prior"):
+        assert run.config.model.blocks == 2
+        assert cost(run.config.model).parameters == pytest.approx(128_000, rel=0.05), run.name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_names_are_unique_and_usable_as_folders_anywhere(name):
+    names = [run.name for run in planned_runs(read_plan(name), data="prior")]
+
+    assert len({name.lower() for name in names}) == len(names)
+    for name in names:
+        assert name.isascii()
+        assert not set(name) & set(' /\\:*?"<>|')
+        assert len(name) < 100
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    parameters=st.lists(st.integers(1, 300_000), max_size=3),
+    channels=st.lists(st.integers(1, 60), max_size=3),
+    seeds=st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
+)
+def test_names_are_unique_whatever_the_sizes(parameters, channels, seeds):
+    # Two sizes may be nearest to one width; a width may be given and matched.
+    plan = Plan(
+        methods=("no-sharing", "decoupled full-sharing", "martinez"),
+        parameters=(*parameters, 128_000),
+        channels=tuple(channels),
+        seeds=tuple(seeds),
+    )
+
+    runs = planned_runs(plan, data="prior")
+
+    assert len({run.name for run in runs}) == len(runs)
+    widths = {(run.config.model.method, run.config.model.channels) for run in runs}
+    assert {("no-sharing", width) for width in channels} <= widths
+
+
+def test_a_study_that_was_cut_off_has_whole_tables():
+    runs = planned_runs(read_plan("open"), data="prior")
+
+    # All methods on one kind of detections, then the next kind, then the next seed.
+    assert grid(runs) == [
+        (seed, detections)
+        for seed in (0, 1, 2)
+        for detections in ("gt", "cpn-sim", "hg-sim")
+        for _ in range(10)
+    ]
+
+
+def test_fixed_widths_are_the_same_for_every_method():
+    runs = planned_runs(Plan(channels=(4, 8)), data="prior")
+
+    assert [run.config.model.channels for run in runs] == [4, 8] * len(NAMES)
+
+
+def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):
+    text = 'methods = ["decoupled full-sharing"]\nchannels = [4]\ndetections = ["hg-sim"]\n'
+    text += "seeds = [7]\n[recipe]\nsteps = 5\n[recipe.model]\ndropout = 0.2\n"
+
+    (run,) = planned_runs(read_plan(written(tmp_path, text)), data="folder")
+
+    assert run.name == "decoupled-full-sharing-4_hg-sim_seed7"
+    assert (run.config.model.method, run.config.model.decouple_self) == ("full-sharing", True)
+    assert (run.config.steps, run.config.model.dropout) == (5, 0.2)
+    assert (run.config.seed, run.config.detections, run.config.data) == (7, "hg-sim", "folder")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('methods = ["half-sharing"]\nchannels = [4]', r"'half-sharing': use some of .*semgcn"),
+        ('methods = ["decoupled no-sharing"]\nchannels = [4]', "'decoupled no-sharing'"),
+        ("methods = []\nchannels = [4]", "methods must not be empty"),
+        ('methods = ["semgcn", "semgcn"]\nchannels = [4]', "methods must not .* repeat"),
+        ("chanels = [4]", r"chanels: Unexpected"),
+        ("channels = [4.5]", r"channels\.0: .*integer"),
+        ("channels = [0]", "channels must be positive"),
+        ("parameters = [-1]", "must be positive"),
+        ("seeds = [0]", r"parameters = \[\.\.\.\].* or channels"),
+        ('channels = [4]\ndetections = ["yolo"]', r"detections\.0: .*'cpn-sim'"),
+        ('channels = [4]\nseeds = ["a"]', r"seeds\.0: .*integer"),
+        ("channels = [4]\nseeds = [1, 1]", "seeds must not .* repeat"),
+        ('channels = [4]\n[recipe]\ndata = "x"', "recipe: data is for the grid or the command"),
+        ("channels = [4]\n[recipe]\nseed = 1", "recipe: seed is for the grid"),
+        ('channels = [4]\n[recipe]\ndetections = "gt"', "recipe: detections is for the grid"),
+        ("channels = [4]\n[recipe.model]\nchannels = 8", r"recipe\.model: channels is for the gr"),
+        ('channels = [4]\n[recipe.model]\nmethod = "semgcn"', r"recipe\.model: method is for"),
+    ],
+)
+def test_a_plans_mistakes_are_named_with_file_and_key(tmp_path, text, message):
+    name = written(tmp_path, text)
+
+    with pytest.raises(ConfigError, match=rf"mine\.toml: .*{message}"):
+        read_plan(name)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        ({"stesp": 5}, "recipe: stesp: Unexpected"),
+        ({"model": {"widht": 5}}, r"recipe: model\.widht: Unexpected"),
+        ({"model": 3}, "recipe: model: "),
+        ({"model": {"blocks": "four"}}, r"recipe: model\.blocks: .*integer"),
+        ({"batch_size": 1}, "recipe: .*batch_size must be at least 2"),
+    ],
+)
+def test_a_recipes_mistakes_are_named_by_their_path(recipe, message):
+    with pytest.raises(ConfigError, match=message):
+        planned_runs(Plan(parameters=(9_000,), recipe=recipe), data="prior")
+
+
+def test_a_plan_that_is_nowhere_lists_those_there_are():
+    with pytest.raises(FileNotFoundError, match="'qiuck': give one of quick, open, paper"):
+        read_plan("qiuck")
+
+
+def test_finished_runs_may_have_had_their_data_elsewhere_but_nothing_else_otherwise():
+    plan = Plan(methods=("full-sharing", "semgcn"), channels=(4,), recipe={"steps": 9})
+    runs = planned_runs(plan, data="here")
+
+    def finished(**changes):
+        config = dataclasses.asdict(runs[1].config) | changes
+        return {runs[1].name: json.loads(json.dumps(config))}
+
+    check_same(runs, {})
+    check_same(runs, finished(data="/moved/to/there"))
+    check_same(runs, finished() | {"a run of another plan": {}})
+    with pytest.raises(ConfigError, match="semgcn-4_gt_seed0 is finished with another steps:"):
+        check_same(runs, finished(steps=10))
+    with pytest.raises(ConfigError, match="another loss, model"):
+        check_same(runs, finished(loss="mpjpe", model={"method": "semgcn"}))
