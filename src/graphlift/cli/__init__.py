@@ -1,5 +1,6 @@
 """The ``graphlift`` command: thin verbs over the library."""
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -13,6 +14,8 @@ EXTRAS = {
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
 }
 """Which extra brings a package that a verb may miss."""
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="graphlift",
@@ -39,7 +42,11 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 
 def main() -> None:
-    """Run the command; a user's mistake is one line on stderr and exit status 2."""
+    """Run the command; a user's mistake is one line on stderr and exit status 2.
+
+    SIGTERM is an interrupt like Ctrl-C: what runs saves its state first.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except ModuleNotFoundError as error:
@@ -49,9 +56,10 @@ def main() -> None:
         _fail(f"this verb needs {package}: pip install 'graphlift[{EXTRAS[package]}]'")
     except (GraphliftError, OSError) as error:
         _fail(_one_line(error))
-    except KeyboardInterrupt:
-        typer.echo("graphlift: interrupted; run the same command again to go on", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer has caught the KeyboardInterrupt
+            typer.echo("graphlift: interrupted; run the same command again to go on", err=True)
+        raise
 
 
 def _one_line(error: Exception) -> str:
