@@ -5,9 +5,10 @@ import json
 import multiprocessing as mp
 import os
 import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,7 +16,7 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 from graphlift.detections import Detections
-from graphlift.errors import CheckpointError, GraphliftError
+from graphlift.errors import CheckpointError, ConfigError, GraphliftError
 from graphlift.protocols import StudyData, read_study_data
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
 from graphlift.study.results import (
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
 
 TELL_SECONDS = 0.5
+PATIENCE_SECONDS = 30.0
+"""How long a worker may take to save its state and end."""
+
+_TELLING = (GraphliftError, OSError, ModuleNotFoundError)
+"""Errors that say all a user needs to know; the trace of any other is shown."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Finished:
 @dataclass(frozen=True)
 class _Failed:
     name: str
-    error: Exception
+    error: Exception | None
     trace: str
 
 
@@ -97,32 +103,44 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Iterator
 
     Raises:
         GraphliftError: What a worker met; the other runs are saved.
-        RuntimeError: If a worker died.
+        ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    results = folder / RESULTS
+    digests = {r.data_digest: r.name for r in read_results(results)} if results.exists() else {}
     context = mp.get_context("spawn")
     tasks, events = context.Queue(), context.Queue()
     for run in runs:
         tasks.put(run)
     count = min(at_once, len(runs))
     workers = [
-        context.Process(target=_work, args=(tasks, events, folder, count)) for _ in range(count)
+        context.Process(target=_work, args=(tasks, events, folder, count, digests))
+        for _ in range(count)
     ]
-    for worker in workers:
-        tasks.put(None)
-        worker.start()
     try:
+        _start(workers, tasks)
         left = len(runs)
         while left:
             event = _next_event(events, workers)
             if isinstance(event, _Failed):
                 raise _translated(event)
             if isinstance(event, Finished):
-                append_result(folder / RESULTS, event.result)
+                append_result(results, event.result)
                 left -= 1
             yield event
     finally:
         _stop(workers, tasks, events)
+
+
+def _start(workers: Sequence[BaseProcess], tasks: "Queue[PlannedRun | None]") -> None:
+    """Start workers deaf to Ctrl-C: the study hears it, and asks each of them once to end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for worker in workers:
+            tasks.put(None)
+            worker.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _next_event(
@@ -131,19 +149,18 @@ def _next_event(
     while True:
         with contextlib.suppress(Empty):
             return events.get(timeout=1)
-        if dead := [w for w in workers if w.exitcode not in (None, 0)]:
+        ended = [w.exitcode for w in workers if w.exitcode is not None]
+        if len(ended) == len(workers) or any(ended):
             with contextlib.suppress(Empty):
                 return events.get(timeout=1)
-            raise RuntimeError(
-                f"a training process ended with status {dead[0].exitcode} (killed, or out of "
-                "memory?): run the study again to go on where it was"
+            raise ChildProcessError(
+                f"a training process ended with status {next(filter(None, ended), 0)} (killed, or "
+                "out of memory?): run the study again to go on where it was"
             )
 
 
 def _translated(failed: _Failed) -> Exception:
-    if isinstance(failed.error, (GraphliftError, OSError)):
-        return failed.error
-    return RuntimeError(f"{failed.name}: {failed.trace}")
+    return failed.error or RuntimeError(f"{failed.name}: {failed.trace}")
 
 
 def _stop(
@@ -153,7 +170,8 @@ def _stop(
     for worker in workers:
         if worker.is_alive():
             worker.terminate()  # SIGTERM: the loop saves at the end of its step
-    patience = time.monotonic() + 30
+    workers = [worker for worker in workers if worker.pid is not None]
+    patience = time.monotonic() + PATIENCE_SECONDS
     while any(worker.is_alive() for worker in workers) and time.monotonic() < patience:
         with contextlib.suppress(Empty):  # a full pipe would keep a worker from ending
             events.get(timeout=0.1)
@@ -171,9 +189,11 @@ def _work(
     events: "Queue[Event | _Failed]",
     folder: Path,
     runs_at_once: int,
+    digests: Mapping[str, str],
 ) -> None:
     """Take runs from the queue until there are no more: the life of a worker."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     data: dict[str, StudyData] = {}
     name = "before its first run"
     try:
@@ -181,13 +201,37 @@ def _work(
             name = run.name
             events.put(Started(name))
             if run.config.data not in data:
-                data = {run.config.data: read_study_data(run.config.data)}
+                data = {run.config.data: _read_data(run.config.data, folder, digests)}
             _run_one(run, data[run.config.data], folder, runs_at_once, events.put)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
     except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         events.cancel_join_thread()
+        raise SystemExit(130) from None
     except Exception as error:  # whatever it is, the parent tells the user
-        events.put(_Failed(name, error, traceback.format_exc()))
+        telling = error if isinstance(error, _TELLING) else None
+        events.put(_Failed(name, telling, traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    """Interrupt this worker once the study that started it is gone; then end it for good."""
+    parent = mp.parent_process()
+    if parent is not None:
+        parent.join()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        time.sleep(PATIENCE_SECONDS)
+        os._exit(1)
+
+
+def _read_data(source: str, folder: Path, digests: Mapping[str, str]) -> StudyData:
+    """Read the data of a study, and refuse other data than its finished runs had."""
+    data = read_study_data(source)
+    if other := [name for digest, name in digests.items() if digest != data.digest]:
+        raise ConfigError(
+            f"{folder / RESULTS}: {other[0]} was trained on other data than {source!r} now holds: "
+            "give this study another folder"
+        )
+    return data
 
 
 def _run_one(
@@ -201,14 +245,28 @@ def _run_one(
     from graphlift.training.loop import MODEL, train
 
     out, told = folder / "runs" / run.name, 0.0
-    if not (out / MODEL).exists():
+    if (out / MODEL).exists():
+        _check_own(out / MODEL, run, data)
+    else:
         for progress in train(run.config, data, out):
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 tell(Moved(run.name, progress))
-                _check_parent()
     result = evaluate_model(out / MODEL, data, name=run.name, runs_at_once=runs_at_once)
     tell(Finished(run.name, result))
+
+
+def _check_own(model: Path, run: PlannedRun, data: StudyData) -> None:
+    """Refuse weights that another configuration or other data left under the same name."""
+    from graphlift.training.checkpoints import read_checkpoint
+
+    story = read_checkpoint(model)[1]
+    check_same((run,), {run.name: story.get("config", {})})
+    if story.get("data_digest") != data.digest:
+        raise CheckpointError(
+            f"{model}: was trained on other data than {run.config.data!r} now holds: give this "
+            "study another folder"
+        )
 
 
 def evaluate_model(
@@ -257,10 +315,3 @@ def evaluate_model(
         seconds=story["seconds"],
         runs_at_once=runs_at_once,
     )
-
-
-def _check_parent() -> None:
-    """Interrupt oneself if the study that started this worker is gone."""
-    parent = mp.parent_process()
-    if parent is not None and not parent.is_alive():
-        os.kill(os.getpid(), signal.SIGTERM)
