@@ -187,7 +187,7 @@ def read_results(path: Path) -> list[Result]:
 
     adapter = TypeAdapter(Result)
     results = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             results.append(adapter.validate_json(line))
         except ValidationError as error:
