@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from graphlift.errors import ModelError
 from graphlift.metrics import joint_errors
 from graphlift.protocols import Examples, open_16
 
@@ -25,6 +26,16 @@ def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.n
 
 
 def validate(network: nn.Module, examples: Examples) -> float:
-    """Score ``open-16`` MPJPE, mm."""
-    errors = joint_errors(predict(network, examples), examples.targets)
+    """Score ``open-16`` MPJPE, mm.
+
+    Raises:
+        ModelError: If a prediction is not finite: training has diverged.
+    """
+    predicted = predict(network, examples)
+    if not np.isfinite(predicted).all():
+        raise ModelError(
+            "training diverged: the network's predictions are not finite: give this run a lower "
+            "learning_rate, and another folder"
+        )
+    errors = joint_errors(predicted, examples.targets)
     return float(open_16(errors.mean(axis=1), examples.activity)) * 1000
