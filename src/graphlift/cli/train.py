@@ -59,7 +59,7 @@ def evaluate(
     from graphlift.study.runner import evaluate_model
     from graphlift.training.checkpoints import read_checkpoint
 
-    source = data or read_checkpoint(model)[1]["config"]["data"]
+    source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
     result = asdict(
         evaluate_model(
             model, read_study_data(source), name=str(model), detections=_detections(detections)
