@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from graphlift.graph import Sharing, body_graph, weight_slots
+from graphlift.errors import ModelError
+from graphlift.graph import METHODS, Sharing, body_graph, weight_slots
 from graphlift.skeletons import H36M_16, Skeleton
 
 IN, OUT = 2, 3
@@ -113,7 +114,13 @@ def channels_for(
         blocks: Residual blocks; each network's own default (4; martinez 2) when left out.
         non_local: As in :func:`complexity`.
         skeleton: The body.
+
+    Raises:
+        ModelError: If there is no such method, or it has no decoupled variant.
     """
+    if method not in (*METHODS, "martinez"):
+        known = ", ".join((*METHODS, "martinez"))
+        raise ModelError(f"no method is named {method!r}: use one of {known}")
 
     def size(channels: int) -> int:
         if method == "martinez":
@@ -121,7 +128,7 @@ def channels_for(
                 channels=channels, blocks=2 if blocks is None else blocks, skeleton=skeleton
             ).parameters
         return complexity(
-            method,  # type: ignore[arg-type]  # an unknown name is refused by weight_slots
+            method,  # type: ignore[arg-type]  # one of METHODS
             decouple_self=decouple_self,
             channels=channels,
             blocks=4 if blocks is None else blocks,

@@ -10,7 +10,7 @@ AUC over 14 joints, without root, neck and head, mean over frames.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -117,7 +117,7 @@ def observe(
         skeleton: Joints to keep.
 
     Raises:
-        FormatError: If somebody walks behind a camera.
+        FormatError: If somebody walks behind a camera, or no frame is left.
     """
     kept = [np.arange(0, len(clip.positions), stride) for clip in capture.clips]
     if drop_fast:
@@ -127,16 +127,13 @@ def observe(
     world = joint_map(capture.skeleton, skeleton)(np.concatenate(chosen).astype(np.float64))
     frame = np.concatenate(kept)
     clip = np.repeat(np.arange(len(kept)), counts)
-    for camera in rig:
-        depth = world_to_camera(world, camera)[..., 2].min(axis=-1)
-        if not (depth > NEAREST).all():
-            at = int(depth.argmin())
-            raise FormatError(
-                f"{capture.name}: in frame {frame[at]} of clip {capture.clips[clip[at]].name} a "
-                f"joint is {depth[at]:.1f} m in front of a camera, which must see everybody: move "
-                "the clip to the centre of the capture, or leave it out"
-            )
     activity = np.repeat([clip.activity for clip in capture.clips], counts)
+    _check_in_front(
+        world,
+        rig,
+        capture.name,
+        lambda at: f"frame {frame[at]} of clip {capture.clips[clip[at]].name}",
+    )
 
     views = [_view(world, camera, skeleton, detections, [seed, c]) for c, camera in enumerate(rig)]
     keypoints, inputs, targets, noise, hidden = (
@@ -156,6 +153,22 @@ def observe(
         clips=tuple(clip.name for clip in capture.clips),
         fps=capture.clips[0].fps,
     )
+
+
+def _check_in_front(
+    world: np.ndarray, rig: Sequence[Camera], capture: str, place: Callable[[int], str]
+) -> None:
+    if not len(world):
+        raise FormatError(f"{capture}: no frame is left: in all of them a joint exceeds 15 m/s")
+    for camera in rig:
+        depth = world_to_camera(world, camera)[..., 2].min(axis=-1)
+        if not (depth > NEAREST).all():
+            at = int(depth.argmin())
+            raise FormatError(
+                f"{capture}: in {place(at)} a joint is {depth[at]:.1f} m in front of a camera, "
+                "which must see everybody: move the clip to the centre of the capture, or leave "
+                "it out"
+            )
 
 
 def _view(
