@@ -2,17 +2,18 @@
 
     python benchmarks/training_step.py [--threads 2] [--json]
 
-The network is the paper's: decoupled pre-aggregation, 16 joints, 4 blocks, 128 channels, 4,218,703
-parameters. A step is forward, loss, backward, clipping and Adam on data in memory. Its arithmetic is
-that of the weight products alone: 3 × 2 × 4,214,784 operations a pose (forward, gradient of the
-features, gradient of the weights). Rates are alternated with the product of two 2048 × 2048 float32
-matrices, so that both see the same machine; medians are printed, and quartiles.
+The network is the paper's: decoupled pre-aggregation, 16 joints, 4 blocks, 128 channels,
+4,218,703 parameters. A step is forward, loss, backward, clipping and Adam on data in memory. Its
+arithmetic is that of the weight products alone: 3 × 2 × 4,214,784 operations a pose (forward,
+gradient of the features, gradient of the weights). Steps alternate with the product of two
+2048 × 2048 float32 matrices, so that both see the same machine; medians and quartiles are printed.
 """
 
 import argparse
 import json
 import statistics
 import time
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -57,7 +58,7 @@ class EinsumGCN(nn.Module):
         super().__init__()
         widths = [2] + [channels] * (2 * blocks + 1)
         self.convs = nn.ModuleList(
-            EinsumGraphConv(a, b) for a, b in zip(widths, widths[1:], strict=False)
+            EinsumGraphConv(before, after) for before, after in pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(channels) for _ in self.convs)
         self.output = EinsumGraphConv(channels, 3)

@@ -312,7 +312,7 @@ def draw_samples(path: Path) -> None:
     note(f"wrote {path}")
 
 
-def draw_pose(axis, flat: np.ndarray) -> None:  # noqa: ANN001 - matplotlib has no types here
+def draw_pose(axis, flat: np.ndarray) -> None:
     """Draw a pose seen along one axis: right side red, left side blue."""
     colours = {"R": "tab:red", "L": "tab:blue"}
     for parent, child in H36M_17.bones:

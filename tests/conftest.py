@@ -23,7 +23,12 @@ def small(split, people=2, poses=120, seed=0):
 def study_data():
     """People to train, validate, test and cross over to, small enough for a test."""
     return StudyData(
-        "small", small("train"), small("validation"), small("test"), small("test", seed=7), stride=1
+        "small",
+        small("train"),
+        small("validation"),
+        small("test"),
+        small("test", seed=7),
+        stride=1,
     )
 
 

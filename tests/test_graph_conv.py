@@ -12,7 +12,9 @@ OUTWARD = {  # (joint, neighbour farther from the spine) of the 17 joints, writt
     *((7, 0), (0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6)),
     *((7, 8), (8, 9), (9, 10), (8, 11), (11, 12), (12, 13), (8, 14), (14, 15), (15, 16)),
 }
-REDUCIBLE = [variant for variant in VARIANTS if variant[0].endswith(("full-sharing", "aggregation"))]
+REDUCIBLE = [
+    variant for variant in VARIANTS if variant[0].endswith(("full-sharing", "aggregation"))
+]
 
 
 def name(variant):
@@ -22,7 +24,12 @@ def name(variant):
 def layer(variant, skeleton=H36M_17, before=4, after=5, **options):
     torch.manual_seed(0)
     conv = GraphConv(
-        body_graph(skeleton), before, after, sharing=variant[0], decouple_self=variant[1], **options
+        body_graph(skeleton),
+        before,
+        after,
+        sharing=variant[0],
+        decouple_self=variant[1],
+        **options,
     ).double()
     with torch.no_grad():
         conv.bias.normal_()

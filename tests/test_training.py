@@ -150,7 +150,9 @@ def test_predictions_are_recentred_on_their_own_root(study_data):
 def test_losses_are_those_of_the_recipe(rng):
     one, two = (torch.from_numpy(rng.normal(size=(4, 16, 3))) for _ in range(2))
 
-    assert loss_of("mse", one, two).item() == pytest.approx(((one - two) ** 2).sum() / (4 * 16 * 3))
+    assert loss_of("mse", one, two).item() == pytest.approx(
+        ((one - two) ** 2).sum() / (4 * 16 * 3)
+    )
     distances = [(one[i, j] - two[i, j]).norm().item() for i in range(4) for j in range(16)]
     assert loss_of("mpjpe", one, two).item() == pytest.approx(np.mean(distances))
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind, Sharing, body_graph
+from graphlift.nn.fused import fusable, pre_aggregation_layer
 from graphlift.nn.graph_conv import GraphConv, Init, Order
 from graphlift.skeletons import H36M_16, Skeleton
 
@@ -101,9 +102,13 @@ class Layer(nn.Module):
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Convolve, normalise, rectify."""
-        h = self.conv(x)
-        h = self.norm(h.flatten(0, 1)).view_as(h)
-        out: Tensor = self.dropout(torch.relu_(h))
+        if self.training and fusable(self.conv):
+            h = pre_aggregation_layer(x, self.conv, self.norm)
+        else:
+            h = self.conv(x)
+            # Rectified before it is viewed: in place on a view, autograd would copy the whole.
+            h = torch.relu_(self.norm(h.flatten(0, 1))).view_as(h)
+        out: Tensor = self.dropout(h)
         return out
 
 
