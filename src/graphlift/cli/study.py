@@ -26,6 +26,7 @@ def run(
     Each finished run adds a line to results.jsonl. Ctrl-C saves first.
     """
     import os
+    from contextlib import closing
 
     from graphlift.cli.progress import study_bars
     from graphlift.study.plan import read_plan
@@ -35,8 +36,9 @@ def run(
     runs, cut = missing_runs(read_plan(plan), folder, data=data)
     if cut is not None:
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
-    with study_bars(len(runs)) as show:
-        for event in run_study(runs, folder, at_once=at_once or os.cpu_count() or 1):
+    study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)
+    with study_bars(len(runs)) as show, closing(study) as events:
+        for event in events:
             show(event)
     typer.echo(folder)
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,6 +31,7 @@ from graphlift.training.loop import Progress
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
+    from multiprocessing.sharedctypes import Synchronized
 
 TELL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
@@ -91,7 +92,7 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
     return [run for run in runs if run.name not in finished], cut
 
 
-def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Iterator[Event]:
+def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generator[Event]:
     """Train and score runs in ``at_once`` processes; an interrupted run goes on where it was.
 
     Closing the iterator, or an interrupt, lets every worker save its state first.
@@ -109,16 +110,14 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Iterator
     results = folder / RESULTS
     digests = {r.data_digest: r.name for r in read_results(results)} if results.exists() else {}
     context = mp.get_context("spawn")
-    tasks, events = context.Queue(), context.Queue()
-    for run in runs:
-        tasks.put(run)
+    taken, events = context.Value("i", 0), context.Queue()
     count = min(at_once, len(runs))
     workers = [
-        context.Process(target=_work, args=(tasks, events, folder, count, digests))
+        context.Process(target=_work, args=(runs, taken, events, folder, count, digests))
         for _ in range(count)
     ]
     try:
-        _start(workers, tasks)
+        _start(workers)
         left = len(runs)
         while left:
             event = _next_event(events, workers)
@@ -129,15 +128,14 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Iterator
                 left -= 1
             yield event
     finally:
-        _stop(workers, tasks, events)
+        _stop(workers, events)
 
 
-def _start(workers: Sequence[BaseProcess], tasks: "Queue[PlannedRun | None]") -> None:
+def _start(workers: Sequence[BaseProcess]) -> None:
     """Start workers deaf to Ctrl-C: the study hears it, and asks each of them once to end."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for worker in workers:
-            tasks.put(None)
             worker.start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -163,9 +161,7 @@ def _translated(failed: _Failed) -> Exception:
     return failed.error or RuntimeError(f"{failed.name}: {failed.trace}")
 
 
-def _stop(
-    workers: Sequence[BaseProcess], tasks: "Queue[PlannedRun | None]", events: "Queue[Event]"
-) -> None:
+def _stop(workers: Sequence[BaseProcess], events: "Queue[Event | _Failed]") -> None:
     """Ask the workers to save and end; a worker that does not is killed after a while."""
     for worker in workers:
         if worker.is_alive():
@@ -179,26 +175,25 @@ def _stop(
         if worker.is_alive():
             worker.kill()
         worker.join()
-    for queue in (tasks, events):
-        queue.cancel_join_thread()
-        queue.close()
+    events.close()
 
 
 def _work(
-    tasks: "Queue[PlannedRun | None]",
+    runs: Sequence[PlannedRun],
+    taken: "Synchronized[int]",
     events: "Queue[Event | _Failed]",
     folder: Path,
     runs_at_once: int,
     digests: Mapping[str, str],
 ) -> None:
-    """Take runs from the queue until there are no more: the life of a worker."""
+    """Take runs until there are no more: the life of a worker."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     data: dict[str, StudyData] = {}
     name = "before its first run"
     try:
-        while (run := tasks.get()) is not None:
-            name = run.name
+        while (at := _take(taken)) < len(runs):
+            run, name = runs[at], runs[at].name
             events.put(Started(name))
             if run.config.data not in data:
                 data = {run.config.data: _read_data(run.config.data, folder, digests)}
@@ -206,11 +201,17 @@ def _work(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
     except KeyboardInterrupt:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        events.cancel_join_thread()
         raise SystemExit(130) from None
     except Exception as error:  # whatever it is, the parent tells the user
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         telling = error if isinstance(error, _TELLING) else None
         events.put(_Failed(name, telling, traceback.format_exc()))
+
+
+def _take(taken: "Synchronized[int]") -> int:
+    with taken.get_lock():
+        taken.value += 1
+        return taken.value - 1
 
 
 def _end_with_parent() -> None:
