@@ -7,12 +7,17 @@ channels those cost as much as the matrix products. The plain layer stays in
 equal.
 """
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
+from graphlift.graph import BodyGraph
 from graphlift.nn.graph_conv import GraphConv
 
 
@@ -29,8 +34,11 @@ def pre_aggregation_layer(
     The convolution's bias shifts a channel by as much as its mean, so the normalised features do
     not depend on it: its gradient is zero, and only the running mean needs to hear of it.
     """
+    edges = _edges(conv.graph, conv.decouple_self, x.device)
+    a = conv.affinities()
     out: Tensor = _Layer.apply(  # type: ignore[no-untyped-call]
-        x, conv.affinities(), conv.weight, conv.bias, norm.weight, norm.bias, norm
+        *(x, a[edges.target, edges.source], a.diagonal() if conv.decouple_self else None),
+        *(conv.weight, conv.bias, norm.weight, norm.bias, norm, edges),
     )
     # BatchNorm1d keeps statistics unless told not to, and nothing here tells it.
     assert norm.running_mean is not None
@@ -39,6 +47,39 @@ def pre_aggregation_layer(
         norm.running_mean.add_(conv.bias, alpha=norm.momentum or 0.0)
         norm.num_batches_tracked.add_(1)
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """Edges of a sum over senders, by target; ``reverse`` finds edge (j, i) for edge (i, j)."""
+
+    target: Tensor
+    source: Tensor
+    first: Tensor
+    reverse: Tensor
+
+    def sum(self, a: Tensor, rows: Tensor) -> Tensor:
+        """Σ_j a_ij rows_j: reads and writes each row once, where a dense product does more."""
+        summed = nn.functional.embedding_bag(
+            self.source, rows.flatten(1), self.first, mode="sum", per_sample_weights=a
+        )
+        return summed.view_as(rows)
+
+    def products(self, rows: Tensor, others: Tensor) -> Tensor:
+        """rows_i · others_j for each edge: the gradient of :meth:`sum` by ``a``."""
+        per_edge: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
+            rows.flatten(1), others.flatten(1), self.source, self.first, self.target, 0
+        )
+        return per_edge
+
+
+@lru_cache
+def _edges(graph: BodyGraph, decoupled: bool, device: torch.device) -> _Edges:
+    kept = ~graph.itself if decoupled else np.ones_like(graph.itself)
+    target, source = graph.target[kept], graph.source[kept]
+    first = np.searchsorted(target, np.arange(len(graph.skeleton)))
+    reverse = np.lexsort((target, source))  # the body's edges go both ways
+    return _Edges(*(torch.from_numpy(v).to(device) for v in (target, source, first, reverse)))
 
 
 class _Layer(torch.autograd.Function):
@@ -53,18 +94,18 @@ class _Layer(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         x: Tensor,
         a: Tensor,
+        a_self: Tensor | None,
         weight: Tensor,
         _bias: Tensor,
         scale: Tensor,
         shift: Tensor,
         norm: nn.BatchNorm1d,
+        edges: _Edges,
     ) -> Tensor:
-        joints = len(a)
-        decoupled = len(weight) > joints
-        between = a.clone().fill_diagonal_(0) if decoupled else a
+        joints = len(x)
         sent = torch.bmm(x, weight[:joints])
-        z = torch.mm(between, sent.flatten(1)).view_as(sent)
-        own = a.diagonal()[:, None, None] * weight[joints:] if decoupled else None
+        z = edges.sum(a, sent)
+        own = None if a_self is None else a_self[:, None, None] * weight[joints:]
         if own is not None:
             z.baddbmm_(x, own)
         running = (norm.running_mean, norm.running_var)
@@ -72,31 +113,32 @@ class _Layer(torch.autograd.Function):
             z.flatten(0, 1), scale, shift, *running, True, norm.momentum or 0.0, norm.eps
         )
         y.relu_()
-        ctx.save_for_backward(x, a, between, weight, own, sent, z, scale, mean, inverse_sd, y)
-        ctx.eps = norm.eps
+        ctx.save_for_backward(x, a, a_self, weight, own, sent, z, scale, mean, inverse_sd, y)
+        ctx.eps, ctx.edges = norm.eps, edges
         return y.view_as(z)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x, a, between, weight, own, sent, z, scale, mean, inverse_sd, y = ctx.saved_tensors
-        joints = len(a)
+        x, a, a_self, weight, own, sent, z, scale, mean, inverse_sd, y = ctx.saved_tensors
+        edges, joints = ctx.edges, len(x)
         dy = torch.ops.aten.threshold_backward(dy.reshape(y.shape), y, 0)
         dz, dscale, dshift = torch.ops.aten.native_batch_norm_backward(
             *(dy, z.flatten(0, 1), scale, None, None, mean, inverse_sd, True, ctx.eps),
             [True, True, True],
         )
         dz = dz.view_as(z)
-        da = torch.mm(dz.flatten(1), sent.flatten(1).t())
-        dsent = torch.mm(between.t(), dz.flatten(1)).view_as(sent)
+        da, da_self = edges.products(dz, sent), None
+        dsent = edges.sum(a[edges.reverse], dz)
         dweight = torch.empty_like(weight)
         torch.bmm(x.transpose(1, 2), dsent, out=dweight[:joints])
         if own is not None:  # d(a_ii W_i) first, from which both factors' gradients follow
             down = torch.bmm(x.transpose(1, 2), dz, out=dweight[joints:])
-            da.diagonal().copy_((down * weight[joints:]).sum((1, 2)))
-            down.mul_(a.diagonal()[:, None, None])
+            da_self = (down * weight[joints:]).sum((1, 2))
+            down.mul_(a_self[:, None, None])
         dx = None
         if ctx.needs_input_grad[0]:
             dx = torch.bmm(dsent, weight[:joints].transpose(1, 2))
             if own is not None:
                 dx.baddbmm_(dz, own.transpose(1, 2))
-        return dx, da, dweight, torch.zeros_like(mean), dscale, dshift, None
+        return dx, da, da_self, dweight, torch.zeros_like(mean), dscale, dshift, None, None

@@ -70,7 +70,8 @@ class GraphConv(nn.Module):
     ) -> None:
         super().__init__()
         slots = weight_slots(graph, sharing, decouple_self=decouple_self)
-        self.sharing, self.decouple_self, self.init = sharing, decouple_self, init
+        self.graph, self.init = graph, init
+        self.sharing, self.decouple_self = sharing, decouple_self
         self.order: Order = order if sharing in DECOUPLED else "unified"
         self.weight = nn.Parameter(torch.empty(int(slots.max()) + 1, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))
