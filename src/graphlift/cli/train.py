@@ -21,7 +21,10 @@ Set = Annotated[
 
 def train(
     config: Annotated[Path, typer.Argument(help="The run, in TOML; see recipes/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; an interrupted one goes on.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder of the run; default runs/CONFIG. An interrupted one goes on."),
+    ] = Path(),
     overrides: Set = None,
 ) -> None:
     """Train one network, or go on where an interrupted run stopped.
@@ -37,10 +40,11 @@ def train(
 
     settings = read_config(config, overrides or ())
     data = read_study_data(settings.data)
+    folder = out if out != Path() else Path("runs") / config.stem
     with training_bar() as show:
-        for progress in run(settings, data, out):
-            show(out.name, progress)
-    typer.echo(out / MODEL)
+        for progress in run(settings, data, folder):
+            show(folder.name, progress)
+    typer.echo(folder / MODEL)
 
 
 def evaluate(
