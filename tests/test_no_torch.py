@@ -1,0 +1,135 @@
+"""What reads, measures, plans or reports runs where torch is not installed."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from command import Said, assert_refused
+from fake_results import fake_results, write_results
+
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+TORCH = {"torch", "safetensors", "onnx", "onnxscript", "tensorboard"}
+DRAWING = {"matplotlib", "jinja2"}
+
+BARE = """
+import sys
+class Ban:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {banned}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Ban())
+"""
+COMMAND = "from graphlift.cli import main\nmain()"
+
+
+def bare(script, *args, banned=TORCH | DRAWING):
+    """Run a script in a process without some packages."""
+    run = subprocess.run(
+        [sys.executable, "-c", BARE.format(banned=banned) + script, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Said(run.returncode, run.stdout, run.stderr)
+
+
+def torch_free():
+    """The modules that the import contract holds to be free of torch."""
+    contracts = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
+    (contract,) = (each for each in contracts if each["type"] == "forbidden")
+    return contract["source_modules"]
+
+
+def test_the_ban_bans():
+    said = bare("import graphlift.nn.build")
+
+    assert said.status == 1
+    assert "ModuleNotFoundError: No module named 'torch'" in said.err
+
+
+def test_the_package_and_every_module_of_the_contract_are_imported():
+    script = "\n".join(f"import {module}" for module in ["graphlift", *torch_free()])
+    also = "import pkgutil, graphlift.datasets as d\nfor m in pkgutil.iter_modules(d.__path__):\n"
+    also += "    __import__(f'graphlift.datasets.{m.name}')"
+
+    assert bare(f"{script}\n{also}") == (0, "", "")
+
+
+def test_importing_the_package_brings_nothing_heavy_along():
+    heavy = {"torch", "scipy", "onnxruntime", "pydantic", "matplotlib", "typer", "rich"}
+    script = f"import sys, graphlift\nprint(sorted({heavy} & set(sys.modules)))"
+
+    assert bare(script, banned=set()) == (0, "[]\n", "")
+
+
+@pytest.mark.parametrize("args", [("--help",), ("train", "--help"), ("study", "run", "--help")])
+def test_help_needs_nothing(args):
+    said = bare(COMMAND, *args)
+
+    assert (said.status, said.err) == (0, "")
+    assert "Usage:" in said.out
+
+
+def test_the_list_of_models_needs_nothing():
+    said = bare(COMMAND, "model", "list", "--json")
+
+    assert (said.status, said.err) == (0, "")
+    assert len(json.loads(said.out)) == 8
+
+
+def test_the_embedded_people_need_nothing():
+    said = bare(COMMAND, "data", "info", "prior", "--json")
+
+    assert (said.status, said.err) == (0, "")
+    assert json.loads(said.out)["name"] == "prior"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("train", "x.toml"),
+        ("evaluate", "x.safetensors"),
+        ("model", "info", "x.safetensors"),
+        ("study", "run", "quick"),
+    ],
+    ids=" ".join,
+)
+def test_a_verb_that_needs_torch_says_how_to_get_it(args, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    said = bare(COMMAND, *args)
+
+    assert_refused(said)
+    assert said.err == "graphlift: this verb needs torch: pip install 'graphlift[train]'\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_read_and_its_runs_are_listed():
+    script = """
+from graphlift.study.plan import planned_runs, read_plan
+print(len(planned_runs(read_plan("open"), data="prior")))
+"""
+    assert bare(script) == (0, "90\n", "")
+
+
+@pytest.fixture
+def study(tmp_path):
+    return write_results(tmp_path / "study", fake_results(seeds=(0,), blocks=4))
+
+
+def test_a_report_is_written_without_torch(study):
+    said = bare(COMMAND, "study", "report", study, banned=TORCH)
+
+    assert (said.status, said.err) == (0, "")
+    assert said.out == f"{study / 'report.html'}\n{study / 'report.md'}\n"
+    assert (study / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+
+
+def test_a_report_without_its_extra_says_how_to_get_it(study):
+    said = bare(COMMAND, "study", "report", study)
+
+    assert_refused(said, "pip install 'graphlift[report]'")
+    assert not (study / "report.html").exists()
