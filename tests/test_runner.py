@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tiny_pack import write_folder
 
-from graphlift.errors import CheckpointError, ConfigError, DatasetNotFoundError, FormatError
+from graphlift.errors import CheckpointError, ConfigError, FormatError
 from graphlift.study.plan import Plan, read_plan
 from graphlift.study.results import RESULTS
 from graphlift.study.runner import Finished, Moved, Started, missing_runs, run_study
@@ -266,12 +266,6 @@ def test_results_on_other_data_are_not_added_to(whole, plan, tmp_path):
     with pytest.raises(ConfigError, match=r"results.jsonl: .*_seed0 was trained on other data"):
         go_on(more, folder, others)
     assert (folder / RESULTS).read_bytes() == (whole[0] / RESULTS).read_bytes()
-
-
-def test_what_a_worker_meets_is_the_users_own_error(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"no splits at .*nowhere"):
-        go_on(QUICK, tmp_path / "study", tmp_path / "nowhere")
-    assert not mp.active_children()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
