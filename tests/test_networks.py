@@ -95,11 +95,11 @@ def test_a_non_local_layer_starts_as_the_identity_and_is_its_formula_after():
 
 
 @pytest.mark.parametrize("skeleton", [H36M_16, H36M_17, COCO_17, MPI_INF_3DHP_17])
-def test_groups_are_bones_or_single_joints_and_cover_everybody_once(skeleton):
+def test_groups_are_bones_or_mirrored_or_single_and_cover_everybody_once(skeleton):
     groups = group_joints(skeleton)
 
     assert sorted(joint for pair in groups for joint in set(pair)) == list(range(len(skeleton)))
-    assert all(a == b or (b, a) in skeleton.bones or (a, b) in skeleton.bones for a, b in groups)
+    assert all(a == b or {(a, b), (b, a)} & {*skeleton.bones, *skeleton.pairs} for a, b in groups)
 
 
 def test_martinez_is_two_residual_blocks_of_a_vector():
@@ -116,3 +116,32 @@ def test_martinez_is_two_residual_blocks_of_a_vector():
 def test_an_unknown_method_is_named_with_the_known_ones():
     with pytest.raises(ModelError, match=r"'half-sharing'.*full-sharing"):
         build_network("half-sharing")
+
+
+def test_groups_of_the_16_joints_are_the_published_ones():
+    """Zhao et al., CVPR 2019, in their published code."""
+    published = [[2, 3], [5, 6], [1, 4], [0, 7], [8, 9], [14, 15], [11, 12], [10, 13]]
+
+    assert sorted(map(sorted, group_joints(H36M_16))) == sorted(published)
+
+
+@pytest.mark.parametrize("method", ["convolution-style", "pre-aggregation", "semgcn", "martinez"])
+def test_a_bias_before_a_normalisation_counts_in_evaluation_and_is_left_alone_in_training(method):
+    torch.manual_seed(0)
+    network = build_network(method, channels=6, blocks=1)
+    x = torch.randn(64, 16, 2)
+    before = {n: p.clone() for n, p in network.named_parameters()}
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith(("conv.bias", "linear.bias", "back.bias")):
+                parameter.fill_(3.0)
+
+    network(x).sum().backward()
+
+    shifted = [n for n, p in network.named_parameters() if not torch.equal(p, before[n])]
+    assert shifted
+    assert all(network.get_parameter(name).grad is None for name in shifted)
+    for _ in range(200):  # until the running statistics are those of this batch
+        trained = network(x)
+    network.eval()
+    torch.testing.assert_close(network(x), trained.detach(), rtol=0.05, atol=0.05)

@@ -1,8 +1,10 @@
 """The fully connected baseline that the papers compare with."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.normalise import normalise
 from graphlift.skeletons import H36M_16, Skeleton
 
 
@@ -30,17 +32,10 @@ class Martinez(nn.Module):
         super().__init__()
         joints = len(skeleton)
 
-        def layer(before: int) -> nn.Sequential:
-            return nn.Sequential(
-                nn.Linear(before, channels),
-                nn.BatchNorm1d(channels),
-                nn.ReLU(inplace=True),
-                nn.Dropout(dropout),
-            )
-
-        self.input = layer(joints * 2)
+        self.input = DenseLayer(joints * 2, channels, dropout)
         self.blocks = nn.ModuleList(
-            nn.Sequential(*layer(channels), *layer(channels)) for _ in range(blocks)
+            nn.Sequential(*(DenseLayer(channels, channels, dropout) for _ in range(2)))
+            for _ in range(blocks)
         )
         self.output = nn.Linear(channels, joints * 3)
         for module in self.modules():
@@ -54,3 +49,19 @@ class Martinez(nn.Module):
             h = h + block(h)
         poses: Tensor = self.output(h).unflatten(1, (keypoints.shape[1], 3))
         return poses
+
+
+class DenseLayer(nn.Module):
+    """Linear map, batch normalisation, ReLU, dropout."""
+
+    def __init__(self, before: int, after: int, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(before, after)
+        self.norm = nn.BatchNorm1d(after)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "batch in"]) -> Float[Tensor, "batch out"]:
+        """Map, normalise, rectify."""
+        h = nn.functional.linear(x, self.linear.weight)
+        out: Tensor = self.dropout(torch.relu(normalise(self.norm, h, self.linear.bias)))
+        return out

@@ -31,14 +31,13 @@ def pre_aggregation_layer(
 ) -> Float[Tensor, "joint batch out"]:
     """Convolve, normalise by the batch's own statistics, rectify; moves the running statistics.
 
-    The convolution's bias shifts a channel by as much as its mean, so the normalised features do
-    not depend on it: its gradient is zero, and only the running mean needs to hear of it.
+    The bias is treated as :func:`graphlift.nn.normalise.normalise` does.
     """
     edges = _edges(conv.graph, conv.decouple_self, x.device)
     a = conv.affinities()
     out: Tensor = _Layer.apply(  # type: ignore[no-untyped-call]
         *(x, a[edges.target, edges.source], a.diagonal() if conv.decouple_self else None),
-        *(conv.weight, conv.bias, norm.weight, norm.bias, norm, edges),
+        *(conv.weight, norm.weight, norm.bias, norm, edges),
     )
     # BatchNorm1d keeps statistics unless told not to, and nothing here tells it.
     assert norm.running_mean is not None
@@ -96,7 +95,6 @@ class _Layer(torch.autograd.Function):
         a: Tensor,
         a_self: Tensor | None,
         weight: Tensor,
-        _bias: Tensor,
         scale: Tensor,
         shift: Tensor,
         norm: nn.BatchNorm1d,
@@ -141,4 +139,4 @@ class _Layer(torch.autograd.Function):
             dx = torch.bmm(dsent, weight[:joints].transpose(1, 2))
             if own is not None:
                 dx.baddbmm_(dz, own.transpose(1, 2))
-        return dx, da, da_self, dweight, torch.zeros_like(mean), dscale, dshift, None, None
+        return dx, da, da_self, dweight, dscale, dshift, None, None

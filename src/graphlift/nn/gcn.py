@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from graphlift.graph import AffinityKind, Sharing, body_graph
 from graphlift.nn.fused import fusable, pre_aggregation_layer
 from graphlift.nn.graph_conv import GraphConv, Init, Order
+from graphlift.nn.normalise import normalise
 from graphlift.skeletons import H36M_16, Skeleton
 
 
@@ -105,9 +106,7 @@ class Layer(nn.Module):
         if self.training and fusable(self.conv):
             h = pre_aggregation_layer(x, self.conv, self.norm)
         else:
-            h = self.conv(x)
-            # Rectified before it is viewed: in place on a view, autograd would copy the whole.
-            h = torch.relu_(self.norm(h.flatten(0, 1))).view_as(h)
+            h = torch.relu(normalise(self.norm, self.conv.without_bias(x), self.conv.bias))
         out: Tensor = self.dropout(h)
         return out
 
@@ -158,22 +157,30 @@ class NonLocal(nn.Module):
         by_joint = self.query(y) @ on_joint  # batch joint
         by_group = pool(self.key(y)) @ on_group  # batch group
         affinity = torch.relu(by_joint[:, :, None] + by_group[:, None]) / by_group.shape[1]
-        back = self.back(torch.bmm(affinity, pool(self.value(y)))).transpose(0, 1)
-        seen: Tensor = self.norm(back.flatten(0, 1)).view_as(x)
-        return x + seen
+        seen = torch.bmm(affinity, pool(self.value(y))).transpose(0, 1)
+        back = nn.functional.linear(seen, self.back.weight)
+        return x + normalise(self.norm, back, self.back.bias)
 
 
 def group_joints(skeleton: Skeleton) -> list[tuple[int, int]]:
-    """Pair each joint with a neighbour, limbs from their ends; twice itself where none is left.
+    """Pair the joints: ends of limbs with their parents, then left with right, then the midline.
 
-    SemGCN's published code lists its pairs by hand; the parameters do not depend on them.
+    Returns:
+        Pairs of joints; a joint without a partner is paired with itself.
+
+    Source: on Human3.6M's 16 joints these are the eight pairs of SemGCN's published code.
     """
-    free, pairs = set(range(len(skeleton))), []
-    for joint in reversed(skeleton.order):
-        if joint not in free:
-            continue
-        parent = skeleton.parents[joint]
-        partner = parent if parent in free else joint
-        free -= {joint, partner}
-        pairs.append((joint, partner))
+    parents, free, pairs = skeleton.parents, set(range(len(skeleton))), []
+    ends = [joint for joint in skeleton.order if joint not in parents]
+    inner = [joint for joint in skeleton.order if joint != skeleton.root]
+    wanted = (
+        *((parents[joint], joint) for joint in ends),
+        *skeleton.pairs,
+        *((parents[joint], joint) for joint in inner),
+        *((joint, joint) for joint in skeleton.order),
+    )
+    for one, other in wanted:
+        if one in free and other in free:
+            free -= {one, other}
+            pairs.append((one, other))
     return sorted(pairs)

@@ -120,16 +120,20 @@ class GraphConv(nn.Module):
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Exchange features between neighbouring joints."""
+        return self.without_bias(x) + self.bias
+
+    def without_bias(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
+        """The sum alone, for a layer that is normalised next."""
         a = self.affinities()
         if self.order == "unified":
-            return self._unified(x, a) + self.bias
+            return self._unified(x, a)
         if not self.decouple_self:
-            return self._reduced(x, a, self.weight) + self.bias
+            return self._reduced(x, a, self.weight)
         near, own = self.weight.chunk(2)
         a_self = a.diagonal()
         between = self._reduced(x, a - a_self.diag(), near)
         # a_ii (h_i W_i) = h_i (a_ii W_i): there are fewer weights than features.
-        return torch.baddbmm(between, x, a_self[:, None, None] * own) + self.bias
+        return torch.baddbmm(between, x, a_self[:, None, None] * own)
 
     def _reduced(self, x: Tensor, a: Tensor, weight: Tensor) -> Tensor:
         """Transform each joint once and aggregate, or the other way round."""
