@@ -6,7 +6,7 @@ Trains decoupled pre-aggregation, with the recipe of the plan `open` but for the
 pilot came before that was settled), on detections of several
 levels of the error model, and scores it on the validation subjects. Level 1 is CPN. The HG level
 is where the error has grown by as much as between CPN and HG in the supplement's Table 1
-(59.53 - 52.42 = 7.11 mm), by linear interpolation. Test subjects are not looked at.
+(59.53 - 52.42 = 7.11 mm), on the straight line through the levels. Test subjects are not looked at.
 """
 
 import argparse
@@ -58,7 +58,8 @@ def main() -> None:
         errors.append(validation_error(level, arguments))
         print(f"level {level:g}: {errors[-1]:.2f} mm on the validation subjects", file=sys.stderr)
     target = errors[0] + EXTRA_MM
-    level = float(np.interp(target, errors, sorted(arguments.levels)))
+    slope, base = np.polyfit(errors, sorted(arguments.levels), 1)
+    level = float(base + slope * target)
     print(json.dumps({"levels": sorted(arguments.levels), "mm": errors, "hg_level": level}))
 
 
