@@ -56,6 +56,21 @@ def test_training_leaves_a_model_and_prints_where(trained):
     assert [json.loads(line)["step"] for line in (out / LOG).read_text().splitlines()] == [3, 6]
 
 
+def test_a_finished_run_is_not_trained_again_and_says_so(trained, config):
+    out = trained[0]
+    before = (out / MODEL).read_bytes()
+
+    again = here("train", config, "--out", out, "--set", "model.channels = 4")
+    other = here("train", config, "--out", out, "--set", "model.channels = 5")
+
+    assert again == (
+        *(0, f"{out / MODEL}\n"),
+        f"graphlift: {out} is finished: there is nothing to do\n",
+    )
+    assert_refused(other, out / MODEL, "another model", "another folder")
+    assert (out / MODEL).read_bytes() == before
+
+
 def test_the_model_is_evaluated_on_the_data_of_its_training(trained):
     model = trained[0] / MODEL
 

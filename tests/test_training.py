@@ -230,6 +230,43 @@ def test_other_data_in_the_folder_are_refused(study_data, tmp_path):
         finish(TINY, other, tmp_path)
 
 
+def test_a_finished_run_is_left_as_it_is(study_data, tmp_path):
+    finish(TINY, study_data, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert list(train(TINY, study_data, tmp_path)) == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_end_of_another_run_is_not_overwritten(study_data, tmp_path):
+    finish(TINY, study_data, tmp_path)
+    before = (tmp_path / MODEL).read_bytes()
+    wider = dataclasses.replace(TINY.model, channels=5)
+    others = dataclasses.replace(study_data, train=study_data.test, test=study_data.train)
+
+    with pytest.raises(CheckpointError, match=rf"{MODEL}: .*another seed, model:"):
+        finish(dataclasses.replace(TINY, seed=1, model=wider), study_data, tmp_path)
+    with pytest.raises(CheckpointError, match=rf"{MODEL}: was trained on other data"):
+        finish(TINY, others, tmp_path)
+    assert (tmp_path / MODEL).read_bytes() == before
+
+
+def test_a_run_goes_on_though_its_data_have_moved(study_data, tmp_path):
+    whole = finish(TINY, study_data, tmp_path / "whole")
+    run = train(TINY, study_data, tmp_path / "moved")
+    for _ in range(6):
+        next(run)
+    run.close()
+
+    moved = dataclasses.replace(TINY, data="/moved/to/there")
+    tensors, story = finish(moved, study_data, tmp_path / "moved")
+
+    assert story["config"].pop("data") == "/moved/to/there"
+    whole[1]["config"].pop("data")
+    assert_same_end((tensors, story), whole)
+    assert list(train(TINY, study_data, tmp_path / "moved")) == []
+
+
 def test_checkpoints_refuse_damage_and_other_networks(tmp_path):
     from graphlift.nn.build import build_network
 

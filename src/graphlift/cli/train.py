@@ -35,12 +35,14 @@ def train(
     from graphlift.cli.progress import training_bar
     from graphlift.protocols import read_study_data
     from graphlift.training.config import read_config
-    from graphlift.training.loop import MODEL
+    from graphlift.training.loop import MODEL, is_finished
     from graphlift.training.loop import train as run
 
     settings = read_config(config, overrides or ())
     data = read_study_data(settings.data)
     folder = out if out != Path() else Path("runs") / config.stem
+    if is_finished(settings, data.digest, folder):
+        typer.echo(f"graphlift: {folder} is finished: there is nothing to do", err=True)
     with training_bar() as show:
         for progress in run(settings, data, folder):
             show(folder.name, progress)

@@ -16,6 +16,7 @@ from graphlift.training.config import (
     Method,
     ModelConfig,
     TrainConfig,
+    differences,
     parse_table,
     read_toml,
 )
@@ -166,9 +167,7 @@ def check_same(plan: tuple[PlannedRun, ...], finished: Mapping[str, Mapping[str,
         ConfigError: If a run of the same name was made with another configuration.
     """
     for run in plan:
-        ours = dataclasses.asdict(run.config)
-        theirs = finished.get(run.name, ours)
-        if wrong := [k for k in ours if k != "data" and ours[k] != theirs.get(k)]:
+        if run.name in finished and (wrong := differences(run.config, finished[run.name])):
             raise ConfigError(
                 f"{run.name} is finished with another {', '.join(wrong)}: give this plan another "
                 "folder"

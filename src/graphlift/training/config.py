@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
@@ -134,6 +134,17 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
         OSError: If the file cannot be read.
     """
     return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
+
+
+def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
+    """Name the keys in which a stored configuration is not this one.
+
+    A key that the stored one lacks has its default there. ``data`` is left out: it is a path, and
+    what lies at its end is told by the digest.
+    """
+    ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
+    theirs = {**default, **other}
+    return [key for key in ours if key != "data" and ours[key] != theirs[key]]
 
 
 def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, StudyData
 from graphlift.training.batches import Batches
 from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
-from graphlift.training.config import TrainConfig
+from graphlift.training.config import TrainConfig, differences
 from graphlift.training.evaluation import validate
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
@@ -56,7 +56,7 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
     batches are a function of seed and step, and the checkpoint holds everything else. SIGINT and
     SIGTERM save first; a kill loses what came after the last save. Leaves in ``out`` the kept
     weights (``model.safetensors``: those of the lowest validation error), ``log.jsonl``, and
-    TensorBoard events if asked.
+    TensorBoard events if asked. A run that is finished is left as it is.
 
     Args:
         config: Everything that decides the result.
@@ -64,9 +64,11 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
         out: Folder of the run.
 
     Raises:
-        CheckpointError: If ``out`` holds another run, or a damaged checkpoint.
+        CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
+    if is_finished(config, data.digest, out):
+        return
     torch.set_num_threads(config.threads)
     frames = data.examples("train", config.detections)
     unseen = data.examples("validation", config.detections)
@@ -94,6 +96,19 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
                 raise KeyboardInterrupt
             yield run.progress(steps)
     run.finish(data)
+
+
+def is_finished(config: TrainConfig, data_digest: str, out: Path) -> bool:
+    """Tell whether a folder holds the end of this run.
+
+    Raises:
+        CheckpointError: If it holds the end of another one, or a damaged file.
+    """
+    if not (out / MODEL).exists():
+        return False
+    story = read_checkpoint(out / MODEL)[1]
+    _check_own(out / MODEL, story, config, data_digest)
+    return True
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:
@@ -205,17 +220,7 @@ class _Run:
 
     def _resume(self, path: Path) -> None:
         tensors, story = read_checkpoint(path)
-        ours = json.loads(json.dumps(dataclasses.asdict(self.config)))
-        if other := sorted(k for k in ours if ours[k] != story["config"].get(k)):
-            raise CheckpointError(
-                f"{path}: belongs to a run with another {', '.join(other)}: give this run another "
-                "folder, or delete the old one"
-            )
-        if story["data_digest"] != self.digest:
-            raise CheckpointError(
-                f"{path}: was trained on other data than {self.config.data!r} now holds: give "
-                "this run another folder"
-            )
+        _check_own(path, story, self.config, self.digest)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
@@ -253,6 +258,22 @@ class _Run:
         self.network.load_state_dict(self.average)
         yield
         self.network.load_state_dict(current)
+
+
+def _check_own(
+    path: Path, story: Mapping[str, Any], config: TrainConfig, data_digest: str
+) -> None:
+    """Refuse what another run left."""
+    if other := differences(config, story["config"]):
+        raise CheckpointError(
+            f"{path}: belongs to a run with another {', '.join(other)}: give this run another "
+            "folder, or delete the old one"
+        )
+    if story["data_digest"] != data_digest:
+        raise CheckpointError(
+            f"{path}: was trained on other data than {config.data!r} now holds: give this run "
+            "another folder"
+        )
 
 
 @contextmanager
