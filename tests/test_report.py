@@ -13,7 +13,7 @@ import pytest
 from fake_results import METHODS, fake_result, fake_results, write_results
 
 from graphlift.errors import FormatError
-from graphlift.study import paper
+from graphlift.study import paper, prose
 from graphlift.study.cells import number, signed, size
 from graphlift.study.failures import gallery
 from graphlift.study.grid import Study
@@ -239,6 +239,36 @@ def test_a_method_at_two_widths_has_two_rows():
         "pre-aggregation, decoupled, 256 channels",
     ]
     assert study.find("pre-aggregation", True).channels == 256
+
+
+def said(study):
+    found = find(study)
+    return list(prose.brief(study, found.pairs, found.claims))
+
+
+def test_the_brief_says_how_it_tells_methods_apart():
+    better = [(m, d, 0.0 if (m, d) == ("no-sharing", False) else 40.0) for m, d, _ in METHODS]
+    everything = fake_results((0, 1, 2), ("gt",), better, blocks=20)
+    uneven = [r for r in everything if r.method != "martinez" or r.seed == 0]
+
+    clear, untested, single = (
+        said(Study(runs))[0]
+        for runs in (everything, uneven, [r for r in everything if r.seed == 0])
+    )
+
+    assert "every other method differs from it at 5 % after Holm's correction." in clear
+    assert "every method tested differs from it" in untested
+    assert "not tested, for want of seeds: Martinez et al." in untested
+    assert "this speaks of these very networks only" in single
+    assert "differ" not in single
+
+
+def test_the_brief_names_methods_that_do_not_differ():
+    same = [(m, d, 0.0) for m, d, _ in METHODS[:2]]
+
+    (text, _) = said(Study(fake_results((0, 1, 2), ("gt",), same, blocks=20)))
+
+    assert "at 5 % after Holm's correction it does not differ from" in text
 
 
 HOSTILE = '<script>alert("x")</script>|$\\frac$`*_[a](http://evil.example)\x1b[31m\u202e'

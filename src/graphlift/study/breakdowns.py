@@ -34,15 +34,14 @@ def pairs(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) ->
         rows += [_pair_row(pair, names) for pair in by_size]
     return Table(
         "Paired differences of MPJPE between methods, mm",
-        "The better method first. Interval: 95 %. Better in: share of draws in which the first "
-        "has the lower error. p is two-sided; p (Holm) is corrected over all pairs on the same "
-        "detections, in bold below 0.05.",
+        "The better method first. Interval: 95 %, by seconds and seeds. p is two-sided; p (Holm) "
+        "is corrected over all pairs on the same detections, in bold below 0.05. Where a method "
+        "has one seed, neither is known: –.",
         [
             Column("Better", number=False),
             Column("than", number=False),
             Column("Difference"),
             Column("95 % interval"),
-            Column("Better in, %"),
             Column("p"),
             Column("p (Holm)"),
         ],
@@ -53,18 +52,17 @@ def pairs(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) ->
 
 def _pair_row(pair: Pair[Variant], names: Mapping[Variant, str]) -> Row:
     """Write a pair, the better method first."""
-    c, better, worse, share = pair.difference, pair.first, pair.second, pair.below_zero
+    c, better, worse = pair.difference, pair.first, pair.second
     if c.estimate > 0:
-        c, better, worse, share = -c, worse, better, 1 - share
+        c, better, worse = -c, worse, better
     return Row(
         [
             Cell(names[better]),
             Cell(names[worse]),
             Cell(signed(c.estimate, 2)),
             Cell(interval(c.low, c.high)),
-            Cell(number(100 * share)),
             Cell(DASH if c.p is None else probability(c.p)),
-            Cell(probability(pair.p_holm), best=pair.real),
+            Cell(DASH if pair.p_holm is None else probability(pair.p_holm), best=pair.real),
         ]
     )
 
@@ -93,8 +91,9 @@ def verdicts(found: Sequence[Claim]) -> Table:
         "The paper's claims, held against these runs",
         "A claim holds if every comparison it implies has its 95 % interval on the claimed side; "
         "it does not hold if any lies on the other side after Holm's correction; else it is "
-        "undecided, as is everything with one seed. Positive numbers are on the claim's side; "
-        "shown is the least favourable comparison on each detections.",
+        "undecided, as is everything with one seed. What the paper says of large networks is not "
+        "tested by small ones; what they did is shown nevertheless. Positive numbers are on the "
+        "claim's side; shown is the least favourable comparison on each detections.",
         [
             Column("Claim", number=False),
             Column("Measured", number=False),

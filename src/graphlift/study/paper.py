@@ -16,6 +16,13 @@ PARAMETERS = 4_218_703
 Source: quoted as 4.22 M by Zou and Tang, "Modulated graph convolutional network", ICCV 2021; the
 exact count is ours. The supplement says 4.2 M for its Fig. 1.
 """
+FAR = 1.5
+"""Factor from the published size beyond which networks are another regime; ours to choose."""
+
+
+def far(parameters: float) -> bool:
+    """Whether networks are much smaller or larger than the paper's."""
+    return not PARAMETERS / FAR < parameters < PARAMETERS * FAR
 
 
 @dataclass(frozen=True)

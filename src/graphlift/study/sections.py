@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphlift.study import breakdowns, failures, figures, heatmaps, prose, tables
 from graphlift.study.cells import Table, count
-from graphlift.study.claims import Claim, Draws, claims
+from graphlift.study.claims import Claim, Draws, claims, seeds_of
 from graphlift.study.figures import Drawing
 from graphlift.study.grid import Study, Variant
 from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
@@ -60,19 +60,19 @@ def find(study: Study) -> Findings:
     """Resample a study's runs once and draw every conclusion from the same draws."""
     layouts = Counter(block_layout(run.blocks) for run in study.runs if run.blocks)
     common = layouts.most_common(1)[0][0] if layouts else None
-    kept: dict[tuple[Variant, str], list[Mapping[str, Blocks]]] = {}
+    kept: dict[tuple[Variant, str, int], Mapping[str, Blocks]] = {}
     left_out = []
     for run in study.runs:
         if common is not None and block_layout(run.blocks) == common:
-            kept.setdefault((study.variant(run), run.detections), []).append(run.blocks)
+            kept[study.variant(run), run.detections, run.seed] = run.blocks
         else:
             left_out.append(run.name)
     draws: Draws = resample(kept)
-    by_kind = [
-        (kind, all_pairs({v: draws[v, kind] for v in study.variants if (v, kind) in draws}))
-        for kind in study.detections
-    ]
-    pairs = [(kind, some) for kind, some in by_kind if some]
+    pairs = []
+    for kind in study.detections:
+        errors = {v: seeds_of(draws, v, {kind: 1}) for v in study.variants}
+        some = all_pairs({v: e for v, e in errors.items() if e is not None})
+        pairs += [(kind, some)] if some else []
     return Findings(pairs, claims(study, draws), left_out)
 
 

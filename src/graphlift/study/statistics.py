@@ -1,8 +1,8 @@
 """What may be said from finished runs: spreads, paired bootstrap, intervals, oscillation.
 
 Two kinds of chance are at work: which seconds of motion happen to be in the test set, and which
-seed a network started from. The bootstrap draws both; :func:`welch` sees seeds only, for numbers
-that have no test frames behind them.
+seed a network started from. :func:`contrast` counts both, the first by bootstrap and the second
+by Student's t; :func:`welch` sees seeds only, for numbers that have no test frames behind them.
 """
 
 import math
@@ -20,6 +20,13 @@ DRAWS = 10_000
 SEED = 20_200_823
 """Of the draws. The day ECCV 2020 opened; any number would do, but it must be said beforehand."""
 LEVEL = 0.05
+FALSE_FINDS = 0.021
+"""Largest share of simulated studies in which methods of one law were told apart after Holm.
+
+Measured with ``false_finds`` of ``tests/test_statistics.py`` over 1,000 studies of ten methods with
+three seeds, frame noise 0, 0.2 and 0.5 of the spread of seeds: 2.1, 2.1 and 1.6 per cent. Of the
+95 % intervals 4.6, 4.0 and 3.4 per cent missed zero.
+"""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -96,28 +103,27 @@ def oscillation(steps: Sequence[int], errors: Sequence[float]) -> float | None:
 
 
 def resample(
-    runs: Mapping[Key, Sequence[Mapping[str, Blocks]]], draws: int = DRAWS, seed: int = SEED
+    runs: Mapping[Key, Mapping[str, Blocks]], draws: int = DRAWS, seed: int = SEED
 ) -> dict[Key, Float[np.ndarray, " draw"]]:
-    """Draw test seconds and seeds again and again, the same seconds for every method.
+    """Draw test seconds again and again, the same seconds for every run.
 
     Within each activity as many blocks are drawn, with replacement, as it has; the error of an
     activity is the mean over the frames drawn, that of a run the plain mean of its activities
-    (protocol ``open-16``). Then as many seeds are drawn as a method has. So few seeds spread too
-    little by the factor (n - 1)/n in variance, so their deviations are widened by its inverse.
+    (protocol ``open-16``).
 
     Args:
-        runs: For each method the blocks of its runs, one entry a seed; all over the same frames.
+        runs: The blocks of each run; all over the same frames.
         draws: How many.
         seed: Of the draws.
 
     Returns:
-        For each method MPJPE in mm: first as observed, then draw by draw.
+        For each run MPJPE in mm: first as observed, then draw by draw.
 
     Raises:
         ValueError: If two runs do not have the same blocks of the same lengths.
     """
     rng = np.random.default_rng(seed)
-    columns = [blocks for seeds in runs.values() for blocks in seeds]
+    columns = list(runs.values())
     if not columns:
         return {}
     layout = block_layout(columns[0])
@@ -128,11 +134,7 @@ def resample(
         weights = _block_counts(len(frames), draws, rng) * np.array(frames)
         table = np.array([blocks[activity].mpjpe_mm for blocks in columns]).T
         errors += weights @ table / weights.sum(axis=1, keepdims=True) / len(layout)
-    parts = np.cumsum([len(seeds) for seeds in runs.values()])[:-1]
-    return {
-        method: _draw_seeds(part, rng)
-        for method, part in zip(runs, np.split(errors, parts, axis=1), strict=True)
-    }
+    return dict(zip(runs, errors.T, strict=True))
 
 
 def block_layout(blocks: Mapping[str, Blocks]) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -150,25 +152,48 @@ def _block_counts(
     return np.concatenate([np.ones((1, blocks)), counts])
 
 
-def _draw_seeds(
-    errors: Float[np.ndarray, "draw seed"], rng: np.random.Generator
-) -> Float[np.ndarray, " draw"]:
-    mean, count = errors.mean(axis=1), errors.shape[1]
-    if count == 1:
-        return np.asarray(mean)
-    drawn = rng.integers(count, size=(len(errors) - 1, count))
-    deviation = np.take_along_axis(errors[1:], drawn, axis=1).mean(axis=1) - mean[1:]
-    mean[1:] += math.sqrt(count / (count - 1)) * deviation
-    return np.asarray(mean)
+def contrast(
+    first: Float[np.ndarray, "seed draw"], second: Float[np.ndarray, "seed draw"]
+) -> Contrast:
+    """Mean of the first minus mean of the second, by test seconds and by seeds.
 
+    Three seeds drawn with replacement hardly spread, so seeds are not drawn: to each draw of
+    seconds is added what Welch's test says of the seeds, the standard error of the difference
+    times Student's t with his degrees of freedom.
 
-def contrast(difference: Float[np.ndarray, " draw"]) -> Contrast:
-    """Sum up a resampled difference: observed first, then the draws."""
-    draws = difference[1:]
+    Args:
+        first: Resampled errors of one method, a row for each seed.
+        second: Those of another.
+
+    Returns:
+        Without interval when either has fewer than two seeds.
+    """
+    frames = first.mean(axis=0) - second.mean(axis=0)
+    estimate = float(frames[0])
+    if min(len(first), len(second)) < 2:
+        return Contrast(estimate)
+    error, freedom = _by_seeds(first[:, 0], second[:, 0])
+    chance = np.random.default_rng(SEED).standard_t(freedom, frames.size - 1)
+    draws = frames[1:] + error * chance
     low, high = np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2])
     tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
     p = min(1.0, float(2 * (tail + 1) / (draws.size + 1)))
-    return Contrast(float(difference[0]), float(low), float(high), p)
+    return Contrast(estimate, float(low), float(high), p)
+
+
+def _by_seeds(
+    first: Float[np.ndarray, " seed"], second: Float[np.ndarray, " seed"]
+) -> tuple[float, float]:
+    """Standard error of a difference of means and its degrees of freedom.
+
+    Source: Welch, "The generalization of 'Student's' problem when several different population
+    variances are involved", Biometrika 34, 1947.
+    """
+    a, b = (float(np.var(values, ddof=1)) / len(values) for values in (first, second))
+    if a + b == 0:
+        return 0.0, 1.0
+    freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
+    return math.sqrt(a + b), freedom
 
 
 @dataclass(frozen=True)
@@ -179,31 +204,32 @@ class Pair(Generic[Key]):
         first: By its key.
         second: By its key.
         difference: Error of the first minus that of the second: below zero, the first is better.
-        below_zero: Share of draws in which the first is better.
-        p_holm: ``difference.p`` corrected for all the pairs of the table.
+        p_holm: ``difference.p`` corrected for all the pairs of the table; None without it.
     """
 
     first: Key
     second: Key
     difference: Contrast
-    below_zero: float
-    p_holm: float
+    p_holm: float | None
 
     @property
     def real(self) -> bool:
         """Whether the difference stands after correction."""
-        return self.p_holm < LEVEL
+        return self.p_holm is not None and self.p_holm < LEVEL
 
 
-def all_pairs(errors: Mapping[Key, Float[np.ndarray, " draw"]]) -> list[Pair[Key]]:
-    """Compare every method with every later one, corrected together."""
+def all_pairs(errors: Mapping[Key, Float[np.ndarray, "seed draw"]]) -> list[Pair[Key]]:
+    """Compare every method with every later one, corrected together.
+
+    Pairs in which a method has one seed only are not tested.
+    """
     keys = list(errors)
     pairs = [(a, b) for i, a in enumerate(keys) for b in keys[i + 1 :]]
-    contrasts = [contrast(errors[a] - errors[b]) for a, b in pairs]
-    corrected = holm([c.p if c.p is not None else 1.0 for c in contrasts])
+    contrasts = [contrast(errors[a], errors[b]) for a, b in pairs]
+    corrected = iter(holm([c.p for c in contrasts if c.p is not None]))
     return [
-        Pair(a, b, c, float(np.mean(errors[a][1:] < errors[b][1:])), p)
-        for (a, b), c, p in zip(pairs, contrasts, corrected, strict=True)
+        Pair(a, b, c, None if c.p is None else next(corrected))
+        for (a, b), c in zip(pairs, contrasts, strict=True)
     ]
 
 
@@ -225,18 +251,11 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Contrast:
 
     Returns:
         Without interval when either has fewer than two seeds.
-
-    Source: Welch, "The generalization of 'Student's' problem when several different population
-    variances are involved", Biometrika 34, 1947.
     """
     estimate = float(np.mean(first) - np.mean(second))
     if min(len(first), len(second)) < 2:
         return Contrast(estimate)
-    a, b = (float(np.var(values, ddof=1)) / len(values) for values in (first, second))
-    if a + b == 0:
-        return Contrast(estimate, estimate, estimate, 0.0 if estimate else 1.0)
-    freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
-    return _t_contrast(estimate, math.sqrt(a + b), freedom)
+    return _t_contrast(estimate, *_by_seeds(np.asarray(first), np.asarray(second)))
 
 
 def paired_t(differences: Sequence[float]) -> Contrast:
@@ -245,34 +264,24 @@ def paired_t(differences: Sequence[float]) -> Contrast:
     if len(differences) < 2:
         return Contrast(estimate)
     error = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
-    if error == 0:
-        return Contrast(estimate, estimate, estimate, 0.0 if estimate else 1.0)
     return _t_contrast(estimate, error, len(differences) - 1)
 
 
 def _t_contrast(estimate: float, error: float, freedom: float) -> Contrast:
-    """Student's interval; with t = √ν tan θ its density is proportional to cos^(ν-1) θ."""
-    theta = np.linspace(0, math.pi / 2, 20_001)
-    density = np.cos(theta) ** (freedom - 1)
-    within = np.concatenate([[0], np.cumsum(density[1:] + density[:-1])])
-    within /= within[-1]
-    quantile = math.sqrt(freedom) * math.tan(float(np.interp(1 - LEVEL, within, theta)))
-    angle = math.atan(abs(estimate) / error / math.sqrt(freedom))
-    p = 1 - float(np.interp(angle, theta, within))
-    return Contrast(estimate, estimate - quantile * error, estimate + quantile * error, p)
+    """Student's interval and p; without spread there is no doubt."""
+    if error == 0:
+        return Contrast(estimate, estimate, estimate, 0.0 if estimate else 1.0)
+    from scipy.stats import t
+
+    extent = float(t.ppf(1 - LEVEL / 2, freedom)) * error
+    p = 2 * float(t.sf(abs(estimate) / error, freedom))
+    return Contrast(estimate, estimate - extent, estimate + extent, p)
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
     """Spearman's, ties sharing their mean rank; None with fewer than three or without order."""
-    if len(first) < 3:
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    a, b = (_ranks(np.asarray(values, dtype=float)) for values in (first, second))
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return None
-    return float(np.corrcoef(a, b)[0, 1])
+    from scipy.stats import spearmanr
 
-
-def _ranks(values: Float[np.ndarray, " in"]) -> Float[np.ndarray, " in"]:
-    below = (values[:, None] > values).sum(axis=1)
-    equal = (values[:, None] == values).sum(axis=1)
-    return np.asarray(below + (equal - 1) / 2)
+    return float(spearmanr(first, second).statistic)
