@@ -11,9 +11,11 @@ import pytest
 from command import assert_refused, command, here
 from tiny_pack import write_folder
 
+from graphlift.protocols import read_study_data
 from graphlift.study.results import Result
 from graphlift.training.checkpoints import read_checkpoint, write_checkpoint
-from graphlift.training.loop import CHECKPOINT, LOG, MODEL
+from graphlift.training.config import read_config
+from graphlift.training.loop import CHECKPOINT, LOG, MODEL, train
 
 RUN = """
 steps = 6
@@ -233,6 +235,26 @@ def test_weights_that_are_not_of_the_configuration_beside_them_are_refused(train
     assert_refused(told(method="martinez"), path, "weights of another network")
     assert_refused(told(method="half-sharing"), path, "model.method")
     assert_refused(told(widht=3), path, "model.widht")
+
+
+def test_the_checkpoint_of_a_run_under_way_is_told_from_a_model(config, pack, tmp_path):
+    settings = read_config(config, ["model.channels = 4"])
+    run = train(settings, read_study_data(str(pack)), tmp_path)
+    for _ in range(4):
+        next(run)
+    run.close()
+
+    said = here("evaluate", tmp_path / CHECKPOINT)
+
+    assert_refused(said, tmp_path / CHECKPOINT, "a run under way", "finish the run")
+
+
+def test_a_damaged_model_is_not_to_be_deleted(trained, tmp_path):
+    path = tmp_path / MODEL
+    path.write_bytes((trained[0] / MODEL).read_bytes()[:-1])
+
+    for said in (here("evaluate", path), here("model", "info", path)):
+        assert_refused(said, path, "cut short", "copy it again")
 
 
 def test_a_file_that_no_finished_run_left_is_refused(trained, tmp_path):

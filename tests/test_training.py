@@ -8,8 +8,10 @@ import signal
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
 
-from graphlift.errors import CheckpointError
+from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
 from graphlift.protocols import StudyData
 from graphlift.training.batches import Batches
@@ -287,6 +289,78 @@ def test_checkpoints_refuse_damage_and_other_networks(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(CheckpointError, match=r"model\.safetensors: .*(damaged|cut short)"):
             read_checkpoint(path)
+
+
+@pytest.mark.parametrize("change", [("seed", 2), ("step", 4), ("added", None)])
+def test_a_story_that_was_changed_is_refused(tmp_path, change):
+    path = tmp_path / "model.safetensors"
+    story = {"step": 3, "config": {"seed": 1, "model": {"channels": 4}}, "curve": [0.1, 1e-9]}
+    write_checkpoint(path, {"w": torch.ones(2)}, story)
+    tensors, told = read_checkpoint(path)
+    assert told == story
+    size = int.from_bytes(path.read_bytes()[:8], "little")
+    header = json.loads(path.read_bytes()[8 : 8 + size])
+    written = json.loads(header["__metadata__"]["graphlift"])
+    (written["config"] if change[0] == "seed" else written)[change[0]] = change[1]
+
+    path.write_bytes(save(tensors, metadata={"graphlift": json.dumps(written)}))
+
+    with pytest.raises(CheckpointError, match=r"damaged: .*; take another"):
+        read_checkpoint(path, way_out="take another")
+
+
+def test_the_order_in_which_a_story_is_told_does_not_matter(tmp_path):
+    one, other = {"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}
+    cards = []
+    for story in (one, other):
+        write_checkpoint(tmp_path / "x.safetensors", {"w": torch.ones(2)}, story)
+        with safe_open(tmp_path / "x.safetensors", "pt") as file:
+            cards.append(json.loads(file.metadata()["graphlift"])["sha256"])
+
+    assert cards[0] == cards[1]
+
+
+def stopped(config, data, out):
+    run = train(config, data, out)
+    for _ in range(6):
+        next(run)
+    run.close()
+    return read_checkpoint(out / CHECKPOINT)
+
+
+@pytest.mark.parametrize("key", ["config", "data_digest", "step", "curve", "loss_sum", "seconds"])
+def test_a_checkpoint_without_its_whole_story_is_refused(study_data, tmp_path, key):
+    tensors, story = stopped(TINY, study_data, tmp_path)
+    del story[key]
+    write_checkpoint(tmp_path / CHECKPOINT, tensors, story)
+
+    with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: lacks {key}:"):
+        finish(TINY, study_data, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "part"), [(TINY, p) for p in ("network", "kept", "adam", "random")]
+    + [(VARIED, "average")],
+)  # fmt: skip
+def test_a_checkpoint_without_one_of_its_parts_is_refused(study_data, tmp_path, config, part):
+    tensors, story = stopped(config, study_data, tmp_path)
+    few = {name: t for name, t in tensors.items() if name.partition(".")[0] != part}
+    write_checkpoint(tmp_path / CHECKPOINT, few, story)
+
+    with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: .* lacks {part}"):
+        finish(config, study_data, tmp_path)
+    other = {name: t[..., :-1] if t.ndim and name.startswith(part) else t
+             for name, t in tensors.items()}  # fmt: skip
+    write_checkpoint(tmp_path / CHECKPOINT, other, story)
+    with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: .*{part}.* is \("):
+        finish(config, study_data, tmp_path)
+
+
+def test_a_run_that_diverges_stops_by_name_and_is_not_saved(study_data, tmp_path):
+    with pytest.raises(ModelError, match=r"diverged at step 2: the loss .*lower learning_rate"):
+        finish(dataclasses.replace(TINY, learning_rate=1e30), study_data, tmp_path)
+
+    assert not list(tmp_path.glob("*.safetensors"))
 
 
 def test_tensorboard_events_are_written_beside_the_log(study_data, tmp_path):

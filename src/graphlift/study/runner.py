@@ -259,11 +259,12 @@ def _run_one(
 
 def _check_own(model: Path, run: PlannedRun, data: StudyData) -> None:
     """Refuse weights that another configuration or other data left under the same name."""
-    from graphlift.training.checkpoints import read_checkpoint
+    from graphlift.training.checkpoints import check_story, read_checkpoint
 
-    story = read_checkpoint(model)[1]
-    check_same((run,), {run.name: story.get("config", {})})
-    if story.get("data_digest") != data.digest:
+    story = read_checkpoint(model, way_out="delete it, and its run is done again")[1]
+    check_story(story, ("config", "data_digest"), model)
+    check_same((run,), {run.name: story["config"]})
+    if story["data_digest"] != data.digest:
         raise CheckpointError(
             f"{model}: was trained on other data than {run.config.data!r} now holds: give this "
             "study another folder"
@@ -294,13 +295,15 @@ def evaluate_model(
 
     from graphlift.nn.build import build_network
     from graphlift.study.scoring import score_run
-    from graphlift.training.checkpoints import load_weights, read_checkpoint
+    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
     from graphlift.training.evaluation import predict
 
     tensors, story = read_checkpoint(model)
-    if lacking := {"config", "curve", "best_step", "seconds"} - set(story):
+    check_story(story, ("config", "curve", "best_step", "seconds"), model)
+    if "random" in tensors:
         raise CheckpointError(
-            f"{model}: lacks {', '.join(sorted(lacking))}: it was not left by a finished run"
+            f"{model}: is the checkpoint of a run under way: finish the run by the command that "
+            "started it, and take its model.safetensors"
         )
     config = parse_table(TrainConfig, story["config"], str(model))
     torch.set_num_threads(config.threads)

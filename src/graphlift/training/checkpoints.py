@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,20 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], story: Mapping[s
     from safetensors.torch import save
 
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    card = json.dumps({**story, "sha256": _digest(contiguous)}, allow_nan=False)
+    card = json.dumps({**story, "sha256": _digest(contiguous, story)}, allow_nan=False)
     data = save(contiguous, metadata={_KEY: card})
     with replacing(path) as beside:
         beside.write_bytes(data)
 
 
-def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_checkpoint(
+    path: Path, *, way_out: str = "copy it again, or train the network again"
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what :func:`write_checkpoint` wrote.
+
+    Args:
+        path: The file.
+        way_out: What the user may do about a damaged one.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -45,16 +51,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = load(data)
         size = int.from_bytes(data[:8], "little")
         story = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
-        intact = story.pop("sha256") == _digest(tensors)
+        intact = story.pop("sha256") == _digest(tensors, story)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: not a checkpoint of graphlift, or cut short ({error!r}): delete it to start "
-            "the run again"
+            f"{path}: not a checkpoint of graphlift, or cut short ({error!r}): {way_out}"
         ) from error
     if not intact:
         raise CheckpointError(
-            f"{path}: damaged: its tensors are not those that were written; delete it to start "
-            "the run again"
+            f"{path}: damaged: it does not hold what was written to it; {way_out}"
         )
     return tensors, story
 
@@ -65,20 +69,41 @@ def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) 
     Raises:
         CheckpointError: If names or shapes are not the network's: another architecture.
     """
-    own = network.state_dict()
+    check_shapes({name: t.shape for name, t in network.state_dict().items()}, tensors, path)
+    network.load_state_dict(dict(tensors))
+
+
+def check_shapes(own: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors whose names or shapes are not those of a network, or of its training.
+
+    Raises:
+        CheckpointError: If one is missing, unknown, or of another shape.
+    """
     missing, unknown = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     if missing or unknown:
         raise CheckpointError(
             f"{path}: weights of another network: it lacks {_some(missing)} and has "
             f"{_some(unknown)}"
         )
-    for name, tensor in own.items():
-        if tensor.shape != tensors[name].shape:
+    for name, shape in own.items():
+        if shape != tensors[name].shape:
             raise CheckpointError(
                 f"{path}: weights of another network: {name} is {tuple(tensors[name].shape)}, "
-                f"the configuration asks for {tuple(tensor.shape)}"
+                f"the configuration asks for {tuple(shape)}"
             )
-    network.load_state_dict(dict(tensors))
+
+
+def check_story(story: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
+    """Refuse a file that does not tell what was asked.
+
+    Raises:
+        CheckpointError: If a key is missing, or the configuration is no table.
+    """
+    lacking = set(keys) - {k for k, v in story.items() if k != "config" or isinstance(v, dict)}
+    if lacking:
+        raise CheckpointError(
+            f"{path}: lacks {', '.join(sorted(lacking))}: it was not left by a run of this version"
+        )
 
 
 def _some(names: list[str]) -> str:
@@ -87,8 +112,9 @@ def _some(names: list[str]) -> str:
     )
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    state = hashlib.sha256()
+def _digest(tensors: Mapping[str, Tensor], story: Mapping[str, Any]) -> str:
+    """SHA-256 over the story, in an order that does not depend on the writer, and the tensors."""
+    state = hashlib.sha256(json.dumps(story, sort_keys=True, allow_nan=False).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         state.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

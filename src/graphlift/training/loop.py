@@ -16,18 +16,30 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.errors import CheckpointError
+from graphlift.errors import CheckpointError, ModelError
 from graphlift.files import write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, StudyData
 from graphlift.training.batches import Batches
-from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
+from graphlift.training.checkpoints import (
+    check_shapes,
+    check_story,
+    read_checkpoint,
+    write_checkpoint,
+)
 from graphlift.training.config import TrainConfig, differences
 from graphlift.training.evaluation import validate
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
 SAVE_SECONDS = 60.0
 """A run that is killed loses at most this much work."""
+
+
+STORY = (
+    *("version", "config", "data_digest", "step", "best_step", "best_validation_mpjpe_mm"),
+    *("loss_sum", "loss_count", "seconds", "curve"),
+)
+"""What both files of a run tell of it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,7 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
 
     Raises:
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
+        ModelError: If training diverges; no state that is not finite is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
     if is_finished(config, data.digest, out):
@@ -152,12 +165,17 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         loss = loss_of(self.config.loss, self.network(x), y)
+        if not np.isfinite(value := loss.item()):
+            raise ModelError(
+                f"training diverged at step {self.step + 1}: the loss is not finite: give this "
+                "run a lower learning_rate, and another folder"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         self.optimizer.step()
-        self.loss_sum, self.loss_count = self.loss_sum + loss.item(), self.loss_count + 1
+        self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
         self.step += 1
         if self.config.ema:
             self._move_average()
@@ -203,14 +221,30 @@ class _Run:
         }
 
     def save(self) -> None:
+        tensors = self._tensors()
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{n}": t for n, t in state.items()}
+        write_checkpoint(self.out / CHECKPOINT, tensors, self.story())
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All that a checkpoint must hold but for the optimiser's, which a first step makes."""
         tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
         tensors |= {f"kept.{n}": t for n, t in self.kept.items()}
         if self.config.ema:
             tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{n}": t for n, t in state.items()}
         tensors["random"] = torch.get_rng_state()
-        write_checkpoint(self.out / CHECKPOINT, tensors, self.story())
+        return tensors
+
+    def _shapes(self, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+        """Shapes that a checkpoint must hold; Adam has a state where there was a gradient."""
+        shapes = {name: tensor.shape for name, tensor in self._tensors().items()}
+        moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
+        for index, parameter in enumerate(self.network.parameters()):
+            if moved and str(index) not in moved:
+                continue
+            shapes |= {f"adam.{index}.{n}": parameter.shape for n in ("exp_avg", "exp_avg_sq")}
+            shapes[f"adam.{index}.step"] = torch.Size()
+        return shapes
 
     def finish(self, data: StudyData) -> None:
         """Write the kept weights; the checkpoint has served."""
@@ -219,16 +253,17 @@ class _Run:
         (self.out / CHECKPOINT).unlink(missing_ok=True)
 
     def _resume(self, path: Path) -> None:
-        tensors, story = read_checkpoint(path)
+        tensors, story = read_checkpoint(path, way_out="delete it to start the run again")
         _check_own(path, story, self.config, self.digest)
+        check_shapes(self._shapes(tensors), tensors, path)
         parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
-        load_weights(self.network, parts["network"], path)
+        self.network.load_state_dict(parts["network"])
         self.kept, self.average = parts["kept"], parts.get("average", self.average)
         state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts.get("adam", {}).items():
+        for name, tensor in parts["adam"].items():
             index, _, rest = name.partition(".")
             state.setdefault(int(index), {})[rest] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
@@ -264,6 +299,7 @@ def _check_own(
     path: Path, story: Mapping[str, Any], config: TrainConfig, data_digest: str
 ) -> None:
     """Refuse what another run left."""
+    check_story(story, STORY, path)
     if other := differences(config, story["config"]):
         raise CheckpointError(
             f"{path}: belongs to a run with another {', '.join(other)}: give this run another "
