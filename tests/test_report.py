@@ -2,11 +2,13 @@
 
 import base64
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +17,11 @@ from fake_results import METHODS, fake_result, fake_results, write_results
 from graphlift.errors import FormatError
 from graphlift.study import paper, prose
 from graphlift.study.cells import number, signed, size
-from graphlift.study.failures import gallery
+from graphlift.study.failures import choose, gallery
 from graphlift.study.grid import Study
 from graphlift.study.markdown import escape
 from graphlift.study.report import write_report
-from graphlift.study.results import RESULTS
+from graphlift.study.results import RESULTS, read_results, without_poses
 from graphlift.study.sections import find
 
 VOID = {"meta", "br", "img"}
@@ -271,6 +273,11 @@ def test_the_brief_names_methods_that_do_not_differ():
     assert "at 5 % after Holm's correction it does not differ from" in text
 
 
+def publish(study, out):
+    recipe = Path(__file__).parents[1] / "recipes" / "publish_study.py"
+    runpy.run_path(str(recipe))["main"]([str(study), str(out)])
+
+
 HOSTILE = '<script>alert("x")</script>|$\\frac$`*_[a](http://evil.example)\x1b[31m\u202e'
 
 
@@ -336,9 +343,82 @@ def test_the_gallery_shows_the_worst_frame_of_each_clip():
 
     everything = [f for run in runs for f in run.failures]
     assert found.frames[0].mpjpe_mm == max(f.mpjpe_mm for f in everything)
-    assert len({f.clip for f in found.frames}) == len(found.frames) == 6
-    assert sum(count for _, count in found.worst_kinds) == len(everything) == 16
+    drawn = choose(found.frames, 6)
+    assert drawn[0] is found.frames[0]
+    assert len({f.clip for f in drawn}) == len(drawn) == 6
     assert found.skeleton.name == "h36m-16"
+
+
+def test_a_frame_that_fails_with_every_seed_counts_once():
+    one, other = fake_result(seed=0), fake_result(seed=1)  # the same eight frames, other poses
+    moved = replace(other, failures=[replace(f, camera=f.camera + 4) for f in other.failures])
+
+    same, more = gallery(Study([one, other])), gallery(Study([one, moved]))
+
+    assert len(same.frames) == sum(count for _, count in same.worst_kinds) == 8
+    assert same.seeds == [2] * 8
+    pairs = zip(one.failures, other.failures, strict=True)
+    assert [f.mpjpe_mm for f in same.frames] == sorted(
+        (max(a.mpjpe_mm, b.mpjpe_mm) for a, b in pairs), reverse=True
+    )
+    assert "8 distinct frames of 8 clips" in prose.failing(same)
+    assert "16 distinct frames of 8 clips" in prose.failing(more)
+
+
+def test_lines_without_poses_name_the_worst_frames_and_draw_none(tmp_path):
+    runs = [fake_result(seed=seed) for seed in (0, 1)]
+    full = write_report(write_results(tmp_path / "full", runs)).md.read_text()
+    bare = write_report(write_results(tmp_path / "bare", map(without_poses, runs))).md.read_text()
+
+    def table(text):
+        part = text.partition("The worst frames of decoupled pre-aggregation, GT, mm")[2]
+        return [line.split(" | ") for line in part.splitlines() if line.startswith("|")]
+
+    assert "figures/failures.svg" in full
+    assert "figures/failures.svg" not in bare
+    assert "not published with these lines" in bare
+    assert "not published with these lines" not in full
+    assert [row[:-1] for row in table(full)[:10]] == [row[:-1] for row in table(bare)[:10]]
+    assert len(table(full)) >= 10
+
+
+def test_published_lines_hold_no_pose_and_the_report_beside_them_has_its_drawings(tmp_path):
+    runs = [fake_result(seed=seed) for seed in (0, 1)]
+    study, out = write_results(tmp_path / "study", runs), tmp_path / "docs" / "open"
+    before = (study / RESULTS).read_bytes()
+
+    publish(study, out)
+
+    lines = read_results(out / RESULTS)
+    assert lines == [without_poses(run) for run in read_results(study / RESULTS)]
+    assert not any(
+        len(part)
+        for run in lines
+        for f in run.failures
+        for part in (f.keypoints, f.predicted, f.truth)
+    )
+    assert [f.mpjpe_mm for run in lines for f in run.failures] == [
+        f.mpjpe_mm for run in runs for f in run.failures
+    ]
+    write_report(study)
+    for name in ("report.html", "report.md", "figures/failures.svg"):
+        assert (out / name).read_bytes() == (study / name).read_bytes()
+    assert (study / RESULTS).read_bytes() == before
+
+
+def test_a_study_is_not_published_onto_itself_nor_in_pieces(tmp_path, capsys):
+    study, out = write_results(tmp_path / "study", [fake_result()]), tmp_path / "out"
+    before = (study / RESULTS).read_bytes()
+
+    with pytest.raises(SystemExit):
+        publish(study, study / ".." / "study")
+    assert "give another" in capsys.readouterr().err
+    assert (study / RESULTS).read_bytes() == before
+    (study / RESULTS).write_bytes(before + before[:99])
+    with pytest.raises(SystemExit):
+        publish(study, out)
+    assert "line 2: not a result" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_frame_of_another_joint_count_is_not_drawn():

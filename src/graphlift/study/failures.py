@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.skeletons import SKELETONS, Skeleton
+from graphlift.study.cells import DASH, Cell, Column, Row, Table, number
 from graphlift.study.claims import BEST, worst_joint
 from graphlift.study.figures import Drawing, canvas, plain, to_svg
 from graphlift.study.grid import Study, Variant, detections_label
@@ -32,8 +33,8 @@ class Gallery:
         detections: The detections.
         skeleton: That joints belong to; None if their names are of no known one.
         joints: Names, in the order of the frames' rows.
-        frames: The worst first, each from another clip as far as there are others.
-        all_frames: Everything the runs kept, for counting.
+        frames: Distinct frames that the runs kept, the worst first, each as its worst run saw it.
+        seeds: In how many runs each of them is among the worst.
         occluded_share: Share of all test joints that are hidden.
     """
 
@@ -42,28 +43,31 @@ class Gallery:
     skeleton: Skeleton | None
     joints: tuple[str, ...]
     frames: Sequence[Failure]
-    all_frames: Sequence[Failure]
+    seeds: Sequence[int]
     occluded_share: float
+
+    @property
+    def posed(self) -> list[Failure]:
+        """Frames with their poses; none in lines that were published."""
+        return [failure for failure in self.frames if len(failure.predicted)]
 
     @property
     def worst_kinds(self) -> list[tuple[str, int]]:
         """How often each kind of joint has the largest error of its frame, the most first."""
-        kinds = Counter(_kind(worst_joint(f, self.joints)) for f in self.all_frames)
+        kinds = Counter(_kind(worst_joint(f, self.joints)) for f in self.posed)
         return sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
 
     @property
     def occluded_worst(self) -> int:
         """In how many frames the joint with the largest error is hidden."""
-        return sum(
-            f.occluded[self.joints.index(worst_joint(f, self.joints))] for f in self.all_frames
-        )
+        return sum(f.occluded[self.joints.index(worst_joint(f, self.joints))] for f in self.posed)
 
 
-def gallery(study: Study, count: int = 6) -> Gallery | None:
-    """Choose the frames: the paper's best method (else ours), the noisiest detections.
+def gallery(study: Study) -> Gallery | None:
+    """Gather the worst frames of the paper's best method (else ours) on the noisiest detections.
 
     Returns:
-        None if no run kept a frame that can be drawn.
+        None if no run kept a frame.
     """
     noisiest: list[str] = ["hg-sim", "cpn-sim", "gt"]
     kinds = [k for k in noisiest if k in study.detections]
@@ -73,18 +77,21 @@ def gallery(study: Study, count: int = 6) -> Gallery | None:
     for variant in variants:
         for kind in kinds:
             runs = study.at(variant, kind)
-            kept = [f for run in runs for f in run.failures if _drawable(f, run)]
+            kept = [f for run in runs for f in run.failures if _whole(f, run)]
             if kept:
                 names = tuple(runs[0].per_joint_mm)
                 share = float(np.mean([run.occluded_share for run in runs]))
-                chosen = _choose(kept, count)
-                return Gallery(variant, kind, _skeleton(names), names, chosen, kept, share)
+                return Gallery(variant, kind, _skeleton(names), names, *_distinct(kept), share)
     return None
 
 
-def _drawable(failure: Failure, run: Result) -> bool:
+def _whole(failure: Failure, run: Result) -> bool:
+    """Whether a frame has a row for each joint, or no poses at all."""
     joints = len(run.per_joint_mm)
-    rows = (failure.keypoints, failure.predicted, failure.truth, failure.occluded)
+    poses = (failure.keypoints, failure.predicted, failure.truth)
+    if not any(map(len, poses)):
+        return True
+    rows = (*poses, failure.occluded)
     if any(len(each) != joints for each in rows):
         return False
     return all(len(p) == 2 for p in failure.keypoints) and all(
@@ -92,9 +99,16 @@ def _drawable(failure: Failure, run: Result) -> bool:
     )
 
 
-def _choose(failures: Sequence[Failure], count: int) -> list[Failure]:
+def _distinct(failures: Sequence[Failure]) -> tuple[list[Failure], list[int]]:
+    """Keep each frame of each camera once, by its worst error; count how often it was there."""
+    frames: dict[tuple[str, int, int], list[Failure]] = {}
+    for failure in sorted(failures, key=lambda f: -f.mpjpe_mm):
+        frames.setdefault((failure.clip, failure.frame, failure.camera), []).append(failure)
+    return [same[0] for same in frames.values()], [len(same) for same in frames.values()]
+
+
+def choose(worst_first: Sequence[Failure], count: int) -> list[Failure]:
     """Take the worst frame of each clip first, so that one bad second does not fill the page."""
-    worst_first = sorted(failures, key=lambda f: -f.mpjpe_mm)
     clips: dict[str, Failure] = {}
     for failure in worst_first:
         clips.setdefault(failure.clip, failure)
@@ -110,14 +124,15 @@ def _kind(joint: str) -> str:
     return joint[1:] if joint[:1] in "LR" and joint[1:2].isupper() else joint
 
 
-def worst_frames(found: Gallery) -> Drawing:
+def worst_frames(found: Gallery, count: int = 6) -> Drawing:
     """Fig. 2 of the supplement: 2D input, then prediction over truth from the front and a side.
 
     All views share one coordinate system, inches of the page with y downwards.
     """
-    figure, ax = canvas(_TOP + _ROW * (-(-len(found.frames) // 2)))
+    shown = choose(found.posed, count)
+    figure, ax = canvas(_TOP + _ROW * (-(-len(shown) // 2)))
     truths, drawn, hidden = [], [], []
-    for place, failure in enumerate(found.frames):
+    for place, failure in enumerate(shown):
         left, top = 0.1 + _PAIR * (place % 2), _TOP + _ROW * (place // 2)
         clip = plain(f"{failure.activity}, {failure.clip}")
         where = f"{clip}, frame {failure.frame}, camera {failure.camera}"
@@ -198,3 +213,37 @@ def _bones(
 def _side(joint: str) -> str:
     paired = joint[1:2].isupper()
     return {"L": LEFT, "R": RIGHT}.get(joint[:1], MIDDLE) if paired else MIDDLE
+
+
+def listed(found: Gallery, count: int = 12) -> Table:
+    """The worst frames by name, which can be published where their poses cannot."""
+    rows = [
+        Row(
+            [
+                Cell(failure.activity),
+                Cell(failure.clip),
+                Cell(str(failure.frame)),
+                Cell(str(failure.camera)),
+                Cell(number(failure.mpjpe_mm)),
+                Cell(str(seeds)),
+                Cell(worst_joint(failure, found.joints) if len(failure.predicted) else DASH),
+            ]
+        )
+        for failure, seeds in list(zip(found.frames, found.seeds, strict=True))[:count]
+    ]
+    return Table(
+        f"The worst frames of {found.variant.spoken}, {detections_label(found.detections)}, mm",
+        "Each frame of each camera once, with the error of its worst run; runs: how many kept it "
+        "among their worst.",
+        [
+            Column("Activity", number=False),
+            Column("Clip", number=False),
+            Column("Frame"),
+            Column("Camera"),
+            Column("MPJPE"),
+            Column("Runs"),
+            Column("Largest error at", number=False),
+        ],
+        rows,
+        folded=True,
+    )

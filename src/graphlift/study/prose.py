@@ -15,6 +15,9 @@ from graphlift.study.statistics import DRAWS, FALSE_FINDS, SEED, Pair, spread
 from graphlift.study.tables import order_kept
 
 
+UNPUBLISHED = "The poses themselves are not published with these lines; the figure was drawn where they were."
+
+
 def facts(study: Study) -> dict[str, str]:
     """List the facts that a reader wants first."""
     runs = study.runs
@@ -191,14 +194,17 @@ def bootstrap(study: Study) -> Iterator[str]:
 
 def failing(gallery: Gallery) -> str:
     """Count where the largest error of each kept frame sits."""
-    total = len(gallery.all_frames)
-    kinds = ", ".join(f"{name} {count}" for name, count in gallery.worst_kinds)
+    total, clips = len(gallery.posed), len({failure.clip for failure in gallery.posed})
+    kinds = ", ".join(f"{name} {times}" for name, times in gallery.worst_kinds)
     hidden = 100 * gallery.occluded_worst / total
     return (
-        f"In the {total} worst frames that the runs of {gallery.variant.spoken} on "
-        f"{detections_label(gallery.detections)} kept, the joint with the largest error is: "
-        f"{kinds}. It is hidden by a limb in {number(hidden, 0)} % of these frames; of all test "
-        f"joints {number(100 * gallery.occluded_share, 0)} % are."
+        f"The runs of {gallery.variant.spoken} on {detections_label(gallery.detections)} kept "
+        f"{count(total, 'distinct frame', 'distinct frames')} of {count(clips, 'clip', 'clips')} "
+        "among their worst (a frame of one camera counts once, in however many seeds it failed). "
+        f"The joint with the largest error is: {kinds}. It is hidden by a limb in "
+        f"{number(hidden, 0)} % of these frames; of all test joints "
+        f"{number(100 * gallery.occluded_share, 0)} % are. So few frames show where to look; they "
+        "prove nothing."
     )
 
 

@@ -31,10 +31,14 @@ class ReportPaths:
     md: Path
 
 
-def write_report(folder: Path) -> ReportPaths:
+def write_report(folder: Path, out: Path | None = None) -> ReportPaths:
     """Make ``report.html``, ``report.md`` and ``figures/*.svg`` from a study's result lines.
 
     The same lines give the same bytes. Each file is written whole or not at all.
+
+    Args:
+        folder: Of the result lines.
+        out: Where the report goes; beside the lines if not given.
 
     Raises:
         FileNotFoundError: If the folder has no result file.
@@ -51,11 +55,12 @@ def write_report(folder: Path) -> ReportPaths:
         from graphlift.study import figures, markdown, sections
     with figures.style():
         parts = sections.sections(study)
-    paths = ReportPaths(folder / "report.html", folder / "report.md")
+    out = folder if out is None else out
+    paths = ReportPaths(out / "report.html", out / "report.md")
     for part in parts:
         for block in part.blocks:
             if block.kind == "figure":
-                write_text(folder / "figures" / f"{block.value.name}.svg", block.value.svg)
+                write_text(out / "figures" / f"{block.value.name}.svg", block.value.svg)
     head = (TITLE, *sections.heading(study))
     write_text(paths.html, _to_html(*head, parts))
     write_text(paths.md, markdown.to_markdown(*head, parts))

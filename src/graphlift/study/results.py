@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -198,6 +198,16 @@ def read_results(path: Path) -> list[Result]:
                 "cut short, `graphlift study run` on this folder sets it aside and repeats the run"
             ) from error
     return results
+
+
+def without_poses(result: Result) -> Result:
+    """Leave the poses of the worst frames out, for lines that are published.
+
+    They are pieces of motion capture, which a repository must not carry; which frames they were
+    stays.
+    """
+    bare = [replace(f, keypoints=[], predicted=[], truth=[]) for f in result.failures]
+    return replace(result, failures=bare)
 
 
 def set_aside_cut_line(path: Path) -> str | None:

@@ -168,7 +168,10 @@ def _failures(study: Study) -> list[object]:
     gallery = failures.gallery(study)
     if gallery is None:
         return ["These runs kept no frames to draw."]
-    return [failures.worst_frames(gallery), prose.failing(gallery)]
+    table = failures.listed(gallery)
+    if not gallery.posed:
+        return [prose.UNPUBLISHED, table]
+    return [failures.worst_frames(gallery), prose.failing(gallery), table]
 
 
 def _appendix(study: Study) -> list[object]:

@@ -23,9 +23,9 @@ LEVEL = 0.05
 FALSE_FINDS = 0.021
 """Largest share of simulated studies in which methods of one law were told apart after Holm.
 
-Measured with ``false_finds`` of ``tests/test_statistics.py`` over 1,000 studies of ten methods with
-three seeds, frame noise 0, 0.2 and 0.5 of the spread of seeds: 2.1, 2.1 and 1.6 per cent. Of the
-95 % intervals 4.6, 4.0 and 3.4 per cent missed zero.
+Measured with ``false_finds`` of ``tests/test_statistics.py`` over 1,000 studies of ten methods
+with three seeds, frame noise 0, 0.2 and 0.5 of the spread of seeds: 2.1, 2.1 and 1.6 per cent. Of
+the 95 % intervals 4.6, 4.0 and 3.4 per cent missed zero.
 """
 
 Key = TypeVar("Key", bound=Hashable)
