@@ -2,7 +2,7 @@
 
     python recipes/prior_vs_real.py DATA -o DIR [--steps 1500] [--seeds 0 1]
 
-The same small study twice: trained on people sampled from the prior (and its kept weights chosen on
+The same small study twice: trained on people sampled from the prior (its kept weights chosen on
 other sampled people), and trained on the real training subjects (chosen on the real validation
 subjects). Both are tested on the real test subjects, protocol open-16, ground-truth keypoints, and
 on HDM05, protocol cross-14. Prints the Markdown table of docs/study/prior-vs-real.md; finished
