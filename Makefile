@@ -4,14 +4,16 @@ VENV ?= .venv
 DATA ?= prior
 PLAN ?= quick
 BIN := $(VENV)/bin
-export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+PIP := $(BIN)/pip install --quiet -c constraints.txt
+# DATA=path/ and DATA=path are one folder.
+FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: study test check clean
 
 study: $(BIN)/.installed-study
-	$(BIN)/graphlift study run $(PLAN) --data $(DATA) --out studies/$(PLAN)-$(notdir $(DATA))
-	$(BIN)/graphlift study report studies/$(PLAN)-$(notdir $(DATA)) --table
+	$(BIN)/graphlift study run $(PLAN) --data $(DATA) --out $(FOLDER)
+	$(BIN)/graphlift study report $(FOLDER) --table
 
 test: $(BIN)/.installed-test
 	$(MAKE) --no-print-directory check
@@ -30,11 +32,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(BIN)/.installed-study: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet -e '.[train,report]'
+	$(PIP) -e '.[train,report]'
 	@touch $@
 
 $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/pip install --quiet -e '.[train,report,dev]'
+	$(PIP) -e '.[train,report,dev]'
 	@touch $@ $(BIN)/.installed-study
 
 clean:
