@@ -1,5 +1,6 @@
 """A file is whole or not there, whatever interrupts its writing."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -7,7 +8,7 @@ import sys
 
 import pytest
 
-from graphlift.files import replacing, write_text
+from graphlift.files import append_line, replacing, write_text
 
 
 class Interrupted(BaseException):
@@ -116,13 +117,15 @@ import resource
 import sys
 from pathlib import Path
 import numpy as np
-from graphlift.files import replacing, write_text
+from graphlift.files import append_line, replacing, write_text
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # Python makes the signal an OSError
 try:
     if path.suffix == ".npz":
         with replacing(path) as beside:
             np.savez(beside, weights=np.zeros(100_000))
+    elif path.suffix == ".log":
+        append_line(path, "x" * 100_000)
     else:
         write_text(path, "x" * 100_000)
 except OSError as error:
@@ -130,7 +133,7 @@ except OSError as error:
 """
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "model.npz"])
+@pytest.mark.parametrize("name", ["results.jsonl", "model.npz", "run.log"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, name):
     (tmp_path / name).write_text("old")
 
@@ -143,8 +146,37 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, name
 
     assert run.returncode == 1, run.stderr
     assert "refused:" in run.stderr
+    assert str(tmp_path / name) in run.stderr
     assert (tmp_path / name).read_text() == "old"
     assert names(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_with_the_way_out(tmp_path, number):
+    def write():
+        with replacing(tmp_path / "model.npz"):
+            raise OSError(number, os.strerror(number))  # as the system does: without a name
+
+    with pytest.raises(OSError, match="free some space and run the same command again") as told:
+        write()
+    assert told.value.filename == str(tmp_path / "model.npz")
+    assert told.value.errno == number
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110
+def test_a_line_that_does_not_fit_is_refused_by_the_files_name(tmp_path):
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left on device: free some space") as told:
+        append_line(tmp_path / "log.jsonl", "{}")
+    assert told.value.filename == str(tmp_path / "log.jsonl")
+
+
+def test_lines_are_added_at_the_end(tmp_path):
+    for line in ("one", "Σ"):
+        append_line(tmp_path / "log.txt", line)
+
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8") == "one\nΣ\n"
 
 
 def test_a_folder_in_the_way_is_an_error_that_names_it_and_leaves_no_litter(tmp_path):

@@ -1,10 +1,25 @@
 """Files that are either whole or not there: written beside their place, then renamed into it."""
 
+import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name ``path`` in an error of the system that names nothing, such as a full disk's."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        way_out = ": free some space and run the same command again" if full else ""
+        raise OSError(error.errno, f"{error.strerror}{way_out}", str(path)) from error
 
 
 @contextmanager
@@ -15,16 +30,18 @@ def replacing(path: Path) -> Iterator[Path]:
     was at ``path`` before is untouched. The new file gets the permissions any new file would.
 
     Raises:
-        OSError: If the folder cannot be written to; the message of the system names it.
+        OSError: If the folder cannot be written to, or the disk is full; the message names the
+            folder or ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     beside = Path(name)
     try:
-        yield beside
-        with beside.open("rb") as written:
-            os.fsync(written.fileno())
+        with naming(path):
+            yield beside
+            with beside.open("rb") as written:
+                os.fsync(written.fileno())
         beside.chmod(0o666 & ~_umask())
         beside.replace(path)
     finally:
@@ -35,6 +52,25 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, whole or not at all, and make sure that it is on the disk.
+
+    Raises:
+        OSError: If the disk is full; the file is then as long as it was.
+    """
+    rest = memoryview(f"{line}\n".encode())
+    with naming(path), path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(before)
+            raise
 
 
 def _umask() -> int:

@@ -1,13 +1,13 @@
 """Result lines: one JSON object for each finished run, which is all that a report is made of."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
+from graphlift.files import append_line, naming
 
 RESULTS = "results.jsonl"
 
@@ -168,12 +168,8 @@ class Result:
 
 
 def append_result(path: Path, result: Result) -> None:
-    """Add one line and make sure that it is on the disk."""
-    line = json.dumps(asdict(result), separators=(",", ":"), allow_nan=False)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add one line, whole or not at all."""
+    append_line(path, json.dumps(asdict(result), separators=(",", ":"), allow_nan=False))
 
 
 def read_results(path: Path) -> list[Result]:
@@ -222,8 +218,9 @@ def set_aside_cut_line(path: Path) -> str | None:
     whole, _, cut = data.rpartition(b"\n")
     if not cut:
         return None
-    with path.with_suffix(path.suffix + ".cut").open("ab") as aside:
-        aside.write(cut + b"\n")
+    aside = path.with_suffix(path.suffix + ".cut")
+    with naming(aside), aside.open("ab") as file:
+        file.write(cut + b"\n")
     with path.open("r+b") as file:
         file.truncate(len(whole) + 1 if whole else 0)
     return cut.decode("utf-8", errors="replace")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import graphlift
 from graphlift.errors import CheckpointError, ModelError
-from graphlift.files import write_text
+from graphlift.files import append_line, write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, StudyData
 from graphlift.training.batches import Batches
@@ -196,8 +196,7 @@ class _Run:
         }
         self.loss_sum, self.loss_count = 0.0, 0
         self.curve.append(line)
-        with (self.out / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        append_line(self.out / LOG, json.dumps(line))
 
     def progress(self, steps: int) -> Progress:
         last = self.curve[-1] if self.curve else {"loss": float("nan")}
