@@ -103,6 +103,17 @@ def test_a_plans_mistake_is_one_line(tmp_path, text, words):
     assert not (tmp_path / "study").exists()
 
 
+def test_the_folder_one_stands_in_may_be_the_studys(studied, plan, pack, monkeypatch):
+    monkeypatch.chdir(studied[0])
+
+    assert here("study", "run", plan, "--data", pack, "--out", ".") == (0, ".\n", "")
+
+
+@pytest.mark.parametrize("verb", [("train",), ("study", "run")])
+def test_help_names_no_default_that_is_not_one(verb):
+    assert "[default: .]" not in here(*verb, "--help").out
+
+
 def test_a_plan_or_study_that_is_nowhere_is_named(tmp_path):
     assert_refused(
         here("study", "run", "qiuck", "--out", tmp_path / "s"), "'qiuck'", "quick, open, paper"

@@ -171,6 +171,15 @@ def test_a_run_without_a_folder_gets_one_named_after_its_file(config, tmp_path, 
     assert (tmp_path / "runs" / "run" / MODEL).exists()
 
 
+def test_the_folder_one_stands_in_may_be_the_runs(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    said = here("train", config, "--set", "model.channels = 4", "--out", ".")
+
+    assert said == (0, f"{MODEL}\n", "")
+    assert {path.name for path in tmp_path.iterdir()} == {MODEL, LOG}
+
+
 def test_a_mistake_is_one_line_from_a_shell_too(config, tmp_path):
     said = command("train", config, "--out", tmp_path / "run", "--set", "model.widht = 4")
 

@@ -15,7 +15,9 @@ app = typer.Typer(
 @app.command()
 def run(
     plan: Annotated[str, typer.Argument(help="quick, open, paper, or a TOML file.")],
-    out: Annotated[Path, typer.Option(help="Folder of the study; default studies/PLAN.")] = Path(),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the study; default studies/PLAN.")
+    ] = None,
     data: Annotated[
         str, typer.Option(help="prior, or a folder with cmu.npz, splits.json.")
     ] = "prior",
@@ -32,7 +34,7 @@ def run(
     from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, run_study
 
-    folder = out if out != Path() else Path("studies") / Path(plan).stem
+    folder = out or Path("studies") / Path(plan).stem
     runs, cut = missing_runs(read_plan(plan), folder, data=data)
     if cut is not None:
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)

@@ -22,9 +22,9 @@ Set = Annotated[
 def train(
     config: Annotated[Path, typer.Argument(help="The run, in TOML; see recipes/.")],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="Folder of the run; default runs/CONFIG. An interrupted one goes on."),
-    ] = Path(),
+    ] = None,
     overrides: Set = None,
 ) -> None:
     """Train one network, or go on where an interrupted run stopped.
@@ -40,7 +40,7 @@ def train(
 
     settings = read_config(config, overrides or ())
     data = read_study_data(settings.data)
-    folder = out if out != Path() else Path("runs") / config.stem
+    folder = out or Path("runs") / config.stem
     if is_finished(settings, data.digest, folder):
         typer.echo(f"graphlift: {folder} is finished: there is nothing to do", err=True)
     with training_bar() as show:
