@@ -6,7 +6,7 @@ Trains decoupled pre-aggregation, with the recipe of the plan `open` but for the
 pilot came before that was settled), on detections of several
 levels of the error model, and scores it on the validation subjects. Level 1 is CPN. The HG level
 is where the error has grown by as much as between CPN and HG in the supplement's Table 1
-(59.53 - 52.42 = 7.11 mm), on the straight line through the levels. Test subjects are not looked at.
+(59.53 - 52.42 = 7.11 mm), on the straight line through the levels. Test subjects stay unseen.
 """
 
 import argparse
