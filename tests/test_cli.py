@@ -53,11 +53,34 @@ def test_the_version_is_the_packages():
     ],
 )
 def test_words_that_are_no_command_are_refused_with_the_word(args, names):
-    status, out, err = here(*args)
+    assert_refused(
+        here(*args), names, f"graphlift {args[0]}" if names != "trian" else "", "--help"
+    )
 
-    assert (status, out) == (2, "")
-    assert names in err
-    assert "--help" in err
+
+@pytest.mark.parametrize("verb", [(), ("study",), ("model",), ("data",)])
+def test_a_command_without_a_verb_shows_its_verbs(verb):
+    said = here(*verb)
+
+    assert said.status == 2
+    assert (said.out, said.err.startswith("Usage: ")) == ("", True)
+    assert "\nCommands:\n" in said.err
+
+
+@pytest.mark.parametrize(
+    ("args", "goes_on"),
+    [(("train", "run.toml"), True), (("study", "run", "quick"), True), (("data", "info"), False)],
+)
+def test_only_what_can_go_on_is_said_to(args, goes_on, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("graphlift.training.config.read_config", interrupt)
+    monkeypatch.setattr("graphlift.study.plan.read_plan", interrupt)
+    monkeypatch.setattr("graphlift.datasets.prior.sample_prior", interrupt)
+
+    more = "; run the same command again to go on" if goes_on else ""
+    assert here(*args) == (130, "", f"graphlift: interrupted{more}\n")
 
 
 def test_an_error_is_one_line_even_if_its_file_has_a_name_of_two(tmp_path):

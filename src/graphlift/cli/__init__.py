@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -16,6 +16,11 @@ EXTRAS = {
 """Which extra brings a package that a verb may miss."""
 
 INTERRUPTED = 130
+RESUMING = (("train",), ("study", "run"))
+"""Verbs that save when they are interrupted, and go on when they are called again."""
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Typer's own, whichever Click it brings: an unknown verb or option, a value out of range."""
 
 app = typer.Typer(
     name="graphlift",
@@ -48,7 +53,12 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        if app(standalone_mode=False) == INTERRUPTED:  # Typer has caught the KeyboardInterrupt
+            _interrupted()
+    except (typer.Abort, KeyboardInterrupt):
+        _interrupted()
+    except _UsageError as error:
+        _fail_usage(error)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in EXTRAS:
@@ -56,10 +66,22 @@ def main() -> None:
         _fail(f"this verb needs {package}: pip install 'graphlift[{EXTRAS[package]}]'")
     except (GraphliftError, OSError) as error:
         _fail(_one_line(error))
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # Typer has caught the KeyboardInterrupt
-            typer.echo("graphlift: interrupted; run the same command again to go on", err=True)
-        raise
+
+
+def _interrupted() -> NoReturn:
+    resumes = any(tuple(sys.argv[1 : 1 + len(verb)]) == verb for verb in RESUMING)
+    way_on = "; run the same command again to go on" if resumes else ""
+    typer.echo(f"graphlift: interrupted{way_on}", err=True)
+    sys.exit(INTERRUPTED)
+
+
+def _fail_usage(error: Any) -> NoReturn:  # noqa: ANN401
+    """Say what is wrong with the words of a command; without any words, show the help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.format_message(), err=True)
+        sys.exit(2)
+    command = error.ctx.command_path if error.ctx else "graphlift"
+    _fail(f"{' '.join(error.format_message().split()).rstrip('.')}: see {command} --help")
 
 
 def _one_line(error: Exception) -> str:
