@@ -47,7 +47,7 @@ def read_pack(path: Path) -> MotionCapture:
             arrays = {name: stored[name] for name in stored.files}
     except _DAMAGE as error:
         raise FormatError(
-            f"{path}: cannot be read as a pack ({error}): it is cut short, damaged, or holds "
+            f"{path}: cannot be read as a pack: it is no .npz, cut short, damaged, or holds "
             "objects; copy or prepare it again"
         ) from error
     _check(path, arrays)
