@@ -68,7 +68,7 @@ def test_claims_follow_the_data():
 def test_occlusion_is_judged_from_the_lines():
     found = judged(planted(("pre-aggregation", True)))
 
-    occlusion = found["Failures come with occlusion."]
+    occlusion = found["Error sits on hidden joints."]
     assert occlusion.verdict == "holds"
     # the generator puts hidden joints at 1.25 and visible ones at 0.92 of the error
     runs = planted(("pre-aggregation", True)).at(Study([fake_result()]).variants[0], "gt")

@@ -15,7 +15,7 @@ import pytest
 from fake_results import METHODS, fake_result, fake_results, write_results
 
 from graphlift.errors import FormatError
-from graphlift.study import paper, prose
+from graphlift.study import figures, paper, prose
 from graphlift.study.cells import number, signed, size
 from graphlift.study.failures import choose, gallery
 from graphlift.study.grid import Study
@@ -241,6 +241,52 @@ def test_a_method_at_two_widths_has_two_rows():
         "pre-aggregation, decoupled, 256 channels",
     ]
     assert study.find("pre-aggregation", True).channels == 256
+
+
+CMU = "obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
+
+
+def test_owners_of_the_data_are_thanked(written, tmp_path):
+    real = written.md.read_text()
+    prior = replace(fake_result(), data="prior", cross_data="prior")
+    sampled = write_report(write_results(tmp_path, [prior])).md.read_text()
+
+    assert real.count(CMU) == 1
+    assert "Universität Bonn 2007, CC BY-SA 3.0, used for testing only" in real
+    assert sampled.count(CMU) == 1
+    assert "Fitted to training subjects" in sampled
+    assert "HDM05" not in sampled
+    assert prose.acknowledgements(Study([replace(prior, data="mine", cross_data=None)])) == {}
+
+
+def test_other_people_of_the_prior_are_not_called_another_data_set(written, tmp_path):
+    prior = replace(fake_result(), data="prior", cross_data="prior")
+
+    sampled = write_report(write_results(tmp_path, [prior])).md.read_text()
+
+    assert "AUC through other cameras, other people of the same prior, per cent" in sampled
+    assert "through other cameras on other people of the same prior, over 14" in sampled
+    assert "## Other cameras" in sampled
+    assert "nother data set (" not in sampled
+    assert "AUC on another data set (hdm05), per cent" in written.md.read_text()
+
+
+def test_speed_is_called_this_implementations(written):
+    text = written.md.read_text()
+
+    assert "with 2 runs at once and whatever else the machine did" in text
+    assert "not a property of a method" in text
+
+
+def test_every_method_has_its_band_of_seeds(results):
+    """Two panels for each detections: a band each, and none with one seed."""
+    methods = len(METHODS)
+
+    def bands(study):
+        return figures.curves(study).svg.count("FillBetween")
+
+    assert bands(Study(results)) == 2 * 2 * methods
+    assert bands(Study([r for r in results if r.seed == 0])) == 0
 
 
 def said(study):

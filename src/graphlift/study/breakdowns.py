@@ -1,4 +1,8 @@
-"""The tables behind the figures: pairs of methods, claims, joints, activities, noise, runs."""
+"""Tables that take the scores apart: by pair, claim, joint, activity, noise, occlusion and run.
+
+Most stand behind a figure and are shown on demand. The paper's own tables are in
+:mod:`graphlift.study.tables`.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +26,12 @@ from graphlift.study.claims import Claim, Comparison, joint_kinds
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
+
+CONFOUND = (
+    "Which joints get hidden is no matter of chance (limbs hide other limbs or the trunk), and "
+    "wrists err more than hips whether hidden or not; the lines do not part the two. This says "
+    "where the error sits, not what hiding does."
+)
 
 
 def pairs(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) -> Table:
@@ -212,7 +222,8 @@ def occlusion(study: Study) -> Table:
 
     return Table(
         "Visible and occluded joints, mm",
-        "Occluded: another limb lies between the camera and the joint. The root is left out.",
+        "Occluded: another limb lies between the camera and the joint. The root is left out. "
+        + CONFOUND,
         [
             Column("Method", number=False),
             Column("Visible"),

@@ -310,8 +310,8 @@ def _arms(study: Study) -> Claim:
             for other in others
         ]
     return Claim(
-        "Failures sit on wrists and elbows.",
-        "supplement, section 5",
+        "Error sits on wrists and elbows.",
+        "supplement, section 5 (of failures; here of all test frames)",
         "Decoupled pre-aggregation: mean error of elbows and of wrists minus that of every other "
         "kind of joint; seeds alone",
         comparisons,
@@ -327,10 +327,10 @@ def _occlusion(study: Study) -> Claim:
             gaps = [run.occluded_mm - run.visible_mm for run in runs]
             comparisons.append(Comparison("occluded against visible", kind, paired_t(gaps)))
     return Claim(
-        "Failures come with occlusion.",
-        "supplement, section 5",
-        "Decoupled pre-aggregation: mean error of joints hidden by a limb minus that of visible "
-        "joints; seeds alone",
+        "Error sits on hidden joints.",
+        "supplement, section 5 (of failures, and as their main cause)",
+        "Decoupled pre-aggregation, all test frames: mean error of joints hidden by a limb minus "
+        "that of visible joints, whichever joints they are; no test of the cause; seeds alone",
         comparisons,
     )
 

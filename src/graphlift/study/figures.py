@@ -24,7 +24,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import IdentityTransform
 
-from graphlift.study.breakdowns import bin_label
+from graphlift.study.breakdowns import CONFOUND, bin_label
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import CurvePoint
 
@@ -244,7 +244,8 @@ def curves(study: Study) -> Drawing:
     return Drawing(
         "curves",
         "Training loss and validation error",
-        "Lines: mean over seeds; bands: lowest to highest seed. The loss is on a logarithmic "
+        "Lines: mean over seeds, dashed where self-connections are coupled; bands: lowest to "
+        "highest seed, paler behind dashed lines. The loss is on a logarithmic "
         "scale; validation starts above the frame where its first evaluations are far off.",
         to_svg(figure),
     )
@@ -268,9 +269,10 @@ def _band(
     values = np.array([[run[step] for step in steps] for run in runs])
     mean = values.mean(axis=0)
     ax.plot(steps, mean, line(variant, study), color=colour(variant), lw=1.2)
-    if len(values) > 1 and not dashed(variant, study):
+    if len(values) > 1:
         low, high = values.min(axis=0), values.max(axis=0)
-        ax.fill_between(steps, low, high, color=colour(variant), alpha=0.13, lw=0)
+        alpha = 0.07 if dashed(variant, study) else 0.13
+        ax.fill_between(steps, low, high, color=colour(variant), alpha=alpha, lw=0)
 
 
 def _crop(ax: Axes, study: Study, kind: str) -> None:
@@ -382,6 +384,7 @@ def occlusion(study: Study) -> Drawing:
     return Drawing(
         "occlusion",
         "Visible and occluded joints",
-        "Hollow: joints that no limb hides from the camera; filled: joints that one does.",
+        "Hollow: joints that no limb hides from the camera; filled: joints that one does. "
+        + CONFOUND,
         to_svg(figure),
     )

@@ -34,7 +34,7 @@ def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]
             matrix[i, j], matrix[j, i] = pair.difference.estimate, -pair.difference.estimate
             real[i, j] = real[j, i] = pair.real
         shown = np.where(real, matrix, 0.0)
-        mesh = cells(ax, shown, "RdBu_r", (-limit, limit))
+        mesh = draw_matrix(ax, shown, "RdBu_r", (-limit, limit))
         _matrix_words(ax, matrix, real, limit)
         names = [plain(variant.short) for variant in order]
         ax.set_xticks(np.arange(len(order)) + 0.5, names, rotation=90)
@@ -64,7 +64,7 @@ def _matrix_words(
     words(ax, places, [signed(matrix[at], digits) for at in known], inks, 5.5)
 
 
-def cells(
+def draw_matrix(
     ax: "Axes", values: Float[np.ndarray, "out in"], palette: str, limits: tuple[float, float]
 ) -> "QuadMesh":
     """Draw a matrix as a grid of coloured cells, first row on top."""
@@ -98,7 +98,7 @@ def heatmap(
     known = [value for panel in panels for value in panel.ravel() if np.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=1.0)
     for ax, kind, panel in zip(grid[:, 0], kinds, panels, strict=True):
-        cells(ax, panel, "YlOrBr", (low - 0.1 * (high - low), high + 0.15 * (high - low)))
+        draw_matrix(ax, panel, "YlOrBr", (low - 0.1 * (high - low), high + 0.15 * (high - low)))
         filled = list(zip(*np.nonzero(np.isfinite(panel)), strict=True))
         dark = low + 0.7 * (high - low)
         inks = ["white" if panel[at] > dark else INK for at in filled]

@@ -12,10 +12,13 @@ from graphlift.study.failures import Gallery
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import DRAWS, FALSE_FINDS, SEED, Pair, spread
-from graphlift.study.tables import order_kept
+from graphlift.study.tables import crossed_on_prior, order_kept
 
-
-UNPUBLISHED = "The poses themselves are not published with these lines; the figure was drawn where they were."
+UNPUBLISHED = (
+    "The poses themselves are not published with these lines; the figure was drawn where they "
+    "were."
+)
+"""In place of Fig. 2; see :func:`graphlift.study.results.without_poses`."""
 
 
 def facts(study: Study) -> dict[str, str]:
@@ -24,7 +27,9 @@ def facts(study: Study) -> dict[str, str]:
     sizes = study.parameters
     return {
         "Training and test data": _data({(r.data, r.data_digest) for r in runs}),
-        "Other data set": _data({(r.cross_data, r.cross_digest) for r in runs if r.cross_data}),
+        "Other people of the same prior" if crossed_on_prior(study) else "Other data set": _data(
+            {(r.cross_data, r.cross_digest) for r in runs if r.cross_data}
+        ),
         "Protocols": "open-16 (errors), cross-14 (PCK and AUC)",
         "Detections": "; ".join(map(detections_label, study.detections)),
         "Runs": f"{len(runs)}; seeds: {', '.join(map(str, study.seeds))}",
@@ -208,8 +213,11 @@ def failing(gallery: Gallery) -> str:
     )
 
 
-def definitions() -> dict[str, str]:
+def definitions(study: Study) -> dict[str, str]:
     """Define every figure of the report in one sentence."""
+    other = "tested on another through other cameras"
+    if crossed_on_prior(study):
+        other = "tested through other cameras on other people of the same prior"
     return {
         "MPJPE": "Mean distance between predicted and true joints, both relative to the root, "
         "over 16 joints with the root's zero counted; mm.",
@@ -217,13 +225,12 @@ def definitions() -> dict[str, str]:
         "N-MPJPE": "MPJPE after each predicted pose is scaled onto the truth.",
         "open-16": "Mean over frames and four cameras of each activity, then the plain mean of "
         "activities; subjects of training, validation and test are disjoint.",
-        "cross-14": "Trained on one data set, tested on another through other cameras, over 14 "
-        "joints.",
+        "cross-14": f"Trained on one data set, {other}, over 14 joints.",
         "PCK": "Share of joints nearer than 150 mm to the truth, per cent.",
         "AUC": "Mean PCK over the thresholds 0, 5, …, 150 mm, per cent; it ends at 96.77.",
         "Parameters": "Numbers that training learns.",
         "MACs": "Multiply-accumulates of the weight products for one pose.",
-        "Poses/s": "Training poses a second, evaluations left out.",
+        "Poses/s": "Training poses a second of this implementation, evaluations left out.",
         "Differs, real": "p below 0.05 after Holm's correction; by seconds and seeds.",
         "±": "Standard deviation over seeds, n − 1 in the denominator.",
         "Visible, occluded": "Whether a limb lies between the camera and the joint; without "
@@ -262,6 +269,29 @@ def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
         else:
             text = json.dumps(value, ensure_ascii=False)
             yield f"{prefix}{key}", text if len(text) <= 200 else text[:199] + "…"
+
+
+CMU = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
+    "with funding from NSF EIA-0196217."
+)
+ACKNOWLEDGEMENTS = {
+    "cmu": CMU,
+    "hdm05": "Müller, Röder, Clausen, Eberhardt, Krüger, Weber: Documentation Mocap Database "
+    "HDM05, CG-2007-2, Universität Bonn 2007, CC BY-SA 3.0, used for testing only.",
+    "prior": f"Fitted to training subjects of the CMU Graphics Lab database. {CMU}",
+}
+"""What the owners of the data ask for, by a word in the name of the data."""
+
+
+def acknowledgements(study: Study) -> dict[str, str]:
+    """Thank whom the data of the runs come from."""
+    names = {name.lower() for run in study.runs for name in (run.data, run.cross_data) if name}
+    return {
+        f"Data: {word}": thanks
+        for word, thanks in ACKNOWLEDGEMENTS.items()
+        if any(word in name for name in names)
+    }
 
 
 def provenance(study: Study) -> dict[str, str]:

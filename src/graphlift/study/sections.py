@@ -82,7 +82,7 @@ def sections(study: Study) -> list[Section]:
     parts: list[tuple[str, list[object]]] = [
         ("In brief", [*prose.brief(study, found.pairs, found.claims)]),
         ("Accuracy", _accuracy(study)),
-        ("Another data set", _cross(study)),
+        ("Other cameras" if tables.crossed_on_prior(study) else "Another data set", _cross(study)),
         ("Training", [figures.curves(study), tables.training(study)]),
         ("Which differences are real", _differences(study, found)),
         ("The paper's claims", [breakdowns.verdicts(found.claims)]),
@@ -176,7 +176,7 @@ def _failures(study: Study) -> list[object]:
 
 def _appendix(study: Study) -> list[object]:
     return [
-        prose.definitions(),
+        prose.definitions(study),
         "Settings that all runs share:",
         prose.shared_settings(study.runs),
         *prose.varied_settings(study.runs),
@@ -184,6 +184,7 @@ def _appendix(study: Study) -> list[object]:
         "To repeat the runs and the report:",
         ["graphlift study run PLAN", "graphlift study report DIR"],
         prose.provenance(study),
+        prose.acknowledgements(study),
     ]
 
 
