@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -110,14 +110,17 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
     results = folder / RESULTS
     digests = {r.data_digest: r.name for r in read_results(results)} if results.exists() else {}
     context = mp.get_context("spawn")
-    taken, events = context.Value("i", 0), context.Queue()
+    with _undisturbed():
+        taken, events = context.Value("i", 0), context.Queue()
     count = min(at_once, len(runs))
     workers = [
         context.Process(target=_work, args=(runs, taken, events, folder, count, digests))
         for _ in range(count)
     ]
     try:
-        _start(workers)
+        with _undisturbed():
+            for worker in workers:
+                worker.start()
         left = len(runs)
         while left:
             event = _next_event(events, workers)
@@ -131,14 +134,27 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
         _stop(workers, events)
 
 
-def _start(workers: Sequence[BaseProcess]) -> None:
-    """Start workers deaf to Ctrl-C: the study hears it, and asks each of them once to end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put an interrupt off until the block ends; processes started in it never hear Ctrl-C.
+
+    The study hears it, and asks each worker once to end.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are somebody else's
+        return
+    noted: list[int] = []
+    heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
+    before = {s: signal.signal(s, lambda number, _: noted.append(number)) for s in heard}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        for worker in workers:
-            worker.start()
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if noted:
+        raise KeyboardInterrupt
 
 
 def _next_event(
@@ -187,11 +203,11 @@ def _work(
     digests: Mapping[str, str],
 ) -> None:
     """Take runs until there are no more: the life of a worker."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     data: dict[str, StudyData] = {}
     name = "before its first run"
     try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         while (at := _take(taken)) < len(runs):
             run, name = runs[at], runs[at].name
             events.put(Started(name))
