@@ -191,7 +191,8 @@ def test_the_workers_of_a_killed_study_end_soon_and_save(plan, pack, tmp_path):
     wait_for(lambda: not alive(process.pid))
     process.communicate()
     runs, cut = missing_runs(read_plan(str(plan)), folder, data=str(pack))
-    assert (len(runs), cut) == (2 - len(list(folder.glob(RESULTS))), None)
+    assert cut is None
+    assert {run.name for run in runs} <= {"full-sharing-4_gt_seed0", "martinez-4_gt_seed0"}
     assert list(folder.glob("runs/*/*.safetensors"))
 
 
