@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from graphlift.errors import ConfigError
 from graphlift.training.config import TrainConfig, read_config
@@ -43,6 +44,18 @@ def test_overrides_are_toml_too(run):
         ("batch_size = 1", "batch_size must be at least 2"),
         ("epochs =", "Invalid value"),
         ("learning_rate = -1.0", "learning_rate must be positive"),
+        ("learning_rate = inf", "learning_rate must be finite"),
+        ("learning_rate = nan", "learning_rate must be finite"),
+        ("decay = nan", "decay must be finite"),
+        ("clip = inf", "clip must be finite"),
+        ("ema = -inf", "ema must be finite"),
+        ("model.dropout = nan", "dropout must be at least 0 and below 1"),
+        (f"seed = {10**20}", "seed must not be negative, and below 2 to the 63"),
+        (f"seed = {2**63}", "seed must not be negative, and below 2 to the 63"),
+        (f"model.channels = {10**9}", "channels must be at least 1 and at most 65,536"),
+        (f"model.blocks = {10**9}", "blocks must not be negative, and at most 1,000"),
+        (f"threads = {10**9}", "threads must be at most 1,024"),
+        (f"batch_size = {10**12}", "batch_size must be at most 16,777,216"),
     ],
 )
 def test_each_mistake_is_named(run, override, message):
@@ -53,6 +66,13 @@ def test_each_mistake_is_named(run, override, message):
 def test_all_mistakes_are_named_at_once(run):
     with pytest.raises(ConfigError, match=r"widht.*; .*hight|hight.*; .*widht"):
         read_config(run, ["model.widht = 1", "model.hight = 2"])
+
+
+def test_the_largest_seed_and_width_are_taken(run):
+    config = read_config(run, [f"seed = {2**63 - 1}", "model.channels = 65_536"])
+
+    torch.manual_seed(config.seed)
+    assert config.model.channels == 65_536
 
 
 def test_a_file_that_is_not_toml_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """What a training run is: plain dataclasses, read from TOML and checked at the border."""
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -55,8 +56,11 @@ class ModelConfig:
     init: Literal["glorot", "stacked"] = "glorot"
 
     def __post_init__(self) -> None:
-        _require(self.channels >= 1, "channels must be at least 1")
-        _require(self.blocks is None or self.blocks >= 0, "blocks must not be negative")
+        _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")
+        _require(
+            self.blocks is None or 0 <= self.blocks <= 1_000,
+            "blocks must not be negative, and at most 1,000",
+        )
         _require(0 <= self.dropout < 1, "dropout must be at least 0 and below 1")
         _require(
             not self.decouple_self or self.method in DECOUPLED,
@@ -117,7 +121,11 @@ class TrainConfig:
         for name in ("threads", "epochs", "batch_size", "steps", "evaluate_every"):
             value = getattr(self, name)
             _require(value is None or value >= 1, f"{name} must be at least 1")
-        _require(self.seed >= 0, "seed must not be negative")
+        for name, most in (("threads", 1_024), ("batch_size", 2**24)):
+            _require(getattr(self, name) <= most, f"{name} must be at most {most:,}")
+        for name in ("learning_rate", "decay", "clip", "ema"):
+            _require(math.isfinite(getattr(self, name)), f"{name} must be finite")
+        _require(0 <= self.seed < 2**63, "seed must not be negative, and below 2 to the 63")
         _require(self.batch_size >= 2, "batch_size must be at least 2: batches are normalised")
         _require(self.learning_rate > 0, "learning_rate must be positive")
         _require(0 < self.decay <= 1, "decay must be above 0 and at most 1")
