@@ -85,7 +85,7 @@ def test_positions_survive_to_half_a_millimetre(tmp_path_factory, positions):
 
     write_pack(path, MotionCapture("p", H36M_17, clips))
 
-    after = read_pack(path).clips[0].positions
+    after = np.load(path)["xyz_mm"] / 1000
     np.testing.assert_allclose(after, clips[0].positions, atol=0.000501)
 
 
@@ -128,6 +128,29 @@ def with_nan():
     return xyz
 
 
+def scaled(frames, factor):
+    xyz = XYZ.copy()
+    xyz[frames] *= factor
+    return xyz
+
+
+def test_a_child_among_others_is_read(pack):
+    legs = [clip.positions[0, 0, 2] for clip in read_pack(pack()).clips]
+    frames = np.concatenate([XYZ[:2] * 0.5, XYZ, XYZ])
+
+    read = read_pack(pack(
+        xyz_mm=frames, clip_start=np.array([0, 2, 7, 12]), clip_id=np.array(["a", "b", "c"]),
+        subject=np.array(["child", "S", "S"]), fps=np.full(3, 30), activity=np.full(3, "walk"),
+    ))  # fmt: skip
+
+    assert read.clips[0].positions[0, 0, 2] == pytest.approx(0.5 * legs[0], abs=1e-3)
+
+
+@pytest.mark.parametrize("units", ["mm", "xyz_mm: int16 millimetres", "millimeters"])
+def test_millimetres_may_be_spelt_in_many_ways(pack, units):
+    assert len(read_pack(pack(units=np.array(units)))) == 5
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -140,6 +163,8 @@ def with_nan():
         ({"xyz_mm": XYZ / 1000}, "high but should be a person's height in millimetres"),
         ({"clip_start": np.array([0, 5, 5])}, "clip_start is .* rising whole frame numbers"),
         ({"clip_start": np.array([0, 4, 2])}, "clip_start is .* rising"),
+        ({"clip_start": np.array([0, 4, 2, 5], dtype=np.uint32)}, "clip_start is .* rising"),
+        ({"clip_start": np.array([0, 4, 2, 5], dtype=np.uint64)}, "clip_start is .* rising"),
         ({"clip_start": np.array([0.0, 2.0, 5.0])}, "clip_start is float64"),
         ({"clip_start": np.array([0, 2, 6])}, "from 0 to 6 but should be from 0 to 5"),
         ({"clip_start": np.array([-1, 2, 5])}, "from -1 to 5"),
@@ -148,6 +173,18 @@ def with_nan():
         ({"fps": np.array([30.0, 0.0])}, "fps is not positive everywhere"),
         ({"fps": np.array([30.0, np.nan])}, "fps is not positive everywhere"),
         ({"fps": np.array(["30", "30"])}, "fps is not positive everywhere"),
+        ({"fps": np.array([30.0, np.inf])}, "fps is not positive everywhere"),
+        ({"subject": np.array(["S1", " "])}, "subject is empty in clip 1"),
+        (
+            {"parents": np.array([1, 0, *H36M_17.parents[2:]])},
+            r"parents is \[1, 0, 1.*Human3.6M's",
+        ),
+        ({"parents": np.array([-1])}, r"parents is \[-1\]"),
+        ({"units": np.array("metres")}, "units is 'metres' but should be millimetres"),
+        ({"units": np.array("cm")}, "units is 'cm' but should be millimetres"),
+        ({"xyz_mm": scaled(slice(2, 5), 0.1)}, "clip b: with 0.001 m a unit, a leg is 0.08"),
+        ({"xyz_mm": scaled(slice(0, 2), 10)}, "clip a: with 0.001 m a unit, a leg is 8"),
+        ({"xyz_mm": scaled(slice(0, 5), 0.5)}, "people's legs, .*, measure 0.4.* scale"),
         ({"joint_names": np.array(["Nose"])}, "joint_names is Nose but should be Human3.6M's"),
         ({"up": np.array("y")}, "up is 'y' but should be 'z'"),
         ({"clip_id": np.array(["a", ["b"]], dtype=object)}, "holds objects"),
@@ -247,3 +284,4 @@ def test_the_shared_pack_is_what_its_page_says():
 
     assert (len(read), len(read.clips), len(read.subjects)) == (105_041, 361, 29)
     assert {clip.fps for clip in read.clips} == {30}
+    assert len(read_pack(SHARED / "hdm05.npz")) == 17_951

@@ -6,13 +6,16 @@ where the frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``c
 ``joint_names``, ``parents``, ``units``, ``up``, ``license``, ``source``.
 """
 
+import re
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from graphlift.datasets import Clip, MotionCapture
+from graphlift.datasets.kinematics import check_person, leg_length
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
 from graphlift.skeletons import H36M_17
@@ -22,6 +25,10 @@ _DAMAGE = (
     *(RuntimeError, TypeError, MemoryError),
 )
 """What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
+
+_LEGS = (0.5, 1.2)
+"""m; where the median over clips must lie. One clip may be a child's; a data set of half size, or
+in feet, may not be."""
 
 _NEEDED = ("xyz_mm", "clip_start", "clip_id", "subject", "fps", "activity")
 
@@ -52,7 +59,7 @@ def read_pack(path: Path) -> MotionCapture:
         ) from error
     _check(path, arrays)
     metres = arrays["xyz_mm"].astype(np.float32) / 1000
-    starts = arrays["clip_start"]
+    starts = arrays["clip_start"].astype(np.int64)
     count = len(starts) - 1
     optional = {
         "text": np.full(count, ""),
@@ -73,6 +80,7 @@ def read_pack(path: Path) -> MotionCapture:
         )
         for c in range(count)
     )
+    _check_people(path, clips)
     return MotionCapture(
         path.stem, H36M_17, clips, str(arrays.get("license", "")), str(arrays.get("source", ""))
     )
@@ -139,6 +147,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     if xyz.size and not 100 < np.ptp(xyz[..., 2].astype(float)) < 20_000:
         raise refuse("xyz_mm", f"{np.ptp(xyz[..., 2])} high", "a person's height in millimetres")
     whole = np.issubdtype(starts.dtype, np.integer)
+    starts = starts.astype(np.int64) if whole else starts  # unsigned ones would not fall
     if not whole or starts.ndim != 1 or starts.size < 2 or (np.diff(starts) < 1).any():
         raise refuse("clip_start", f"{starts.dtype} {starts.shape}", "rising whole frame numbers")
     if starts[0] != 0 or starts[-1] != len(xyz):
@@ -146,10 +155,39 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name in (*_NEEDED[2:], "text", "provenance", "own_skel"):
         if name in arrays and arrays[name].shape != (len(starts) - 1,):
             raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
-    if not np.issubdtype(arrays["fps"].dtype, np.number) or not (arrays["fps"] > 0).all():
-        raise refuse("fps", "not positive everywhere", "positive frames per second")
+    fps = arrays["fps"]
+    if not np.issubdtype(fps.dtype, np.number) or not ((fps > 0) & np.isfinite(fps)).all():
+        raise refuse("fps", "not positive everywhere", "positive, finite frames per second")
+    if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
+        raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
     names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints))))
     if names != H36M_17.joints:
         raise refuse("joint_names", ", ".join(names), f"Human3.6M's: {', '.join(H36M_17.joints)}")
+    _check_frame(arrays, refuse)
+
+
+def _check_frame(
+    arrays: dict[str, np.ndarray], refuse: Callable[[str, object, str], FormatError]
+) -> None:
+    """Refuse another hierarchy, another unit or another axis that points up."""
+    parents = arrays.get("parents", np.array(H36M_17.parents))
+    if not np.array_equal(parents, H36M_17.parents):
+        raise refuse("parents", parents.tolist(), f"Human3.6M's: {list(H36M_17.parents)}")
+    units = str(arrays.get("units", "mm"))
+    if not re.search(r"\bmm\b|millimet(er|re)", units):
+        raise refuse("units", repr(units), "millimetres")
     if str(arrays.get("up", "z")) != "z":
         raise refuse("up", repr(str(arrays["up"])), "'z'")
+
+
+def _check_people(path: Path, clips: tuple[Clip, ...]) -> None:
+    """Refuse clips in another unit than the others, and people that are all too small or large."""
+    for clip in clips:
+        check_person(clip.positions, clip.fps, scale=0.001, where=f"{path}: clip {clip.name}")
+    usual = float(np.median([leg_length(clip.positions) for clip in clips]))
+    if not _LEGS[0] <= usual <= _LEGS[1]:
+        raise FormatError(
+            f"{path}: the people's legs, hip to knee to ankle, measure {usual:.3g} m (the median "
+            f"of all clips) but should measure {_LEGS[0]} to {_LEGS[1]}: xyz_mm is not in "
+            "millimetres; prepare it again with the right scale"
+        )
