@@ -1,6 +1,7 @@
 """Sizes and costs against the published figures and against layers counted one by one."""
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from graphlift.complexity import (
     slot_count,
 )
 from graphlift.graph import VARIANTS
+from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16, H36M_17
 
 MATRICES = {  # at 16 and 17 joints, by hand: method.md, section 1
@@ -87,7 +89,12 @@ def test_a_network_is_the_sum_of_its_layers(variant, channels, blocks, non_local
         unified += 46 * into * out
         nodes = 46 if sharing in ("no-sharing", "convolution-style") else 16
         reduced += (2 if decouple else 1) * nodes * into * out
-    parameters += (blocks + 1) * non_local_parameters(channels) if non_local else 0
+    if non_local:
+        parameters += (blocks + 1) * non_local_parameters(channels)
+        inner = max(channels // 2, 1)
+        for into, out in [(channels, inner)] * 3 + [(inner, channels)]:  # value, query, key, back
+            unified += (blocks + 1) * 16 * into * out
+            reduced += (blocks + 1) * 16 * into * out
 
     counted = complexity(
         sharing, decouple_self=decouple, channels=channels, blocks=blocks, non_local=non_local
@@ -96,6 +103,34 @@ def test_a_network_is_the_sum_of_its_layers(variant, channels, blocks, non_local
     assert (counted.parameters, counted.macs_unified, counted.macs_reduced) == (
         parameters, unified, reduced
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("channels", "blocks"), [(8, 2), (7, 1), (1, 0)])
+def test_the_products_of_non_local_layers_are_those_that_a_network_does(channels, blocks):
+    torch.manual_seed(0)
+    network = PoseGCN(
+        sharing="full-sharing", decouple_self=True, channels=channels, blocks=blocks,
+        non_local=True,
+    ).eval()  # fmt: skip
+    poses, done = 3, []
+    product = torch.nn.functional.linear
+
+    def counted(x, weight, bias=None):
+        done.append(x.numel() * len(weight))  # one for each number that goes in and comes out
+        return product(x, weight, bias)
+
+    with pytest.MonkeyPatch.context() as patch, torch.inference_mode():
+        patch.setattr(torch.nn.functional, "linear", counted)
+        network(torch.randn(poses, 16, 2))
+
+    plain, mixed = (
+        complexity("full-sharing", decouple_self=True, channels=channels, blocks=blocks,
+                   non_local=non_local)
+        for non_local in (False, True)
+    )  # fmt: skip
+    assert len(done) == 4 * (blocks + 1)
+    assert mixed.macs_unified - plain.macs_unified == sum(done) / poses
+    assert mixed.macs_reduced - plain.macs_reduced == sum(done) / poses
 
 
 @PATIENT

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graphlift.errors import ModelError
-from graphlift.graph import METHODS, Sharing, body_graph, weight_slots
+from graphlift.graph import DECOUPLED, METHODS, Sharing, body_graph, weight_slots
 from graphlift.skeletons import H36M_16, Skeleton
 
 IN, OUT = 2, 3
@@ -43,6 +43,11 @@ def non_local_parameters(channels: int) -> int:
     return projections + 2 * inner + back + 2 * channels
 
 
+def non_local_macs(channels: int, joints: int) -> int:
+    """Count the multiply-accumulates of the four linear maps of one non-local layer, a pose."""
+    return joints * 4 * channels * max(channels // 2, 1)
+
+
 def complexity(
     sharing: Sharing,
     *,
@@ -55,7 +60,7 @@ def complexity(
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.gcn.PoseGCN`.
 
     Per layer: one matrix a slot, one bias a channel, one affinity an edge; the normalised layers
-    add a scale and a shift a channel.
+    add a scale and a shift a channel. Non-local layers cost the same in either order.
     """
     graph = body_graph(skeleton)
     edges, joints = graph.target.size, len(skeleton)
@@ -64,11 +69,11 @@ def complexity(
     layers = 2 * blocks + 2
     parameters = slots * products + edges * layers
     parameters += (layers - 1) * 3 * channels + OUT  # biases, scales and shifts; the last bias
-    if non_local:
-        parameters += (blocks + 1) * non_local_parameters(channels)
-    reducible = sharing in ("full-sharing", "pre-aggregation", "post-aggregation")
-    per_layer = joints * (2 if decouple_self else 1) if reducible else edges
-    return Complexity(parameters, edges * products, per_layer * products)
+    transforms = joints * (2 if decouple_self else 1) if sharing in DECOUPLED else edges
+    mixers = blocks + 1 if non_local else 0
+    parameters += mixers * non_local_parameters(channels)
+    mixing = mixers * non_local_macs(channels, joints)
+    return Complexity(parameters, edges * products + mixing, transforms * products + mixing)
 
 
 def martinez_complexity(
