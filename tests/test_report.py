@@ -2,26 +2,23 @@
 
 import base64
 import re
-import runpy
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_results import METHODS, fake_result, fake_results, write_results
 
 from graphlift.errors import FormatError
-from graphlift.study import figures, paper, prose
+from graphlift.study import paper
 from graphlift.study.cells import number, signed, size
-from graphlift.study.failures import choose, gallery
 from graphlift.study.grid import Study
 from graphlift.study.markdown import escape
 from graphlift.study.report import write_report
-from graphlift.study.results import RESULTS, read_results, without_poses
+from graphlift.study.results import RESULTS
 from graphlift.study.sections import find
 
 VOID = {"meta", "br", "img"}
@@ -243,87 +240,6 @@ def test_a_method_at_two_widths_has_two_rows():
     assert study.find("pre-aggregation", True).channels == 256
 
 
-CMU = "obtained from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
-
-
-def test_owners_of_the_data_are_thanked(written, tmp_path):
-    real = written.md.read_text()
-    prior = replace(fake_result(), data="prior", cross_data="prior")
-    sampled = write_report(write_results(tmp_path, [prior])).md.read_text()
-
-    assert real.count(CMU) == 1
-    assert "Universität Bonn 2007, CC BY-SA 3.0, used for testing only" in real
-    assert sampled.count(CMU) == 1
-    assert "Fitted to training subjects" in sampled
-    assert "HDM05" not in sampled
-    assert prose.acknowledgements(Study([replace(prior, data="mine", cross_data=None)])) == {}
-
-
-def test_other_people_of_the_prior_are_not_called_another_data_set(written, tmp_path):
-    prior = replace(fake_result(), data="prior", cross_data="prior")
-
-    sampled = write_report(write_results(tmp_path, [prior])).md.read_text()
-
-    assert "AUC through other cameras, other people of the same prior, per cent" in sampled
-    assert "through other cameras on other people of the same prior, over 14" in sampled
-    assert "## Other cameras" in sampled
-    assert "nother data set (" not in sampled
-    assert "AUC on another data set (hdm05), per cent" in written.md.read_text()
-
-
-def test_speed_is_called_this_implementations(written):
-    text = written.md.read_text()
-
-    assert "with 2 runs at once and whatever else the machine did" in text
-    assert "not a property of a method" in text
-
-
-def test_every_method_has_its_band_of_seeds(results):
-    """Two panels for each detections: a band each, and none with one seed."""
-    methods = len(METHODS)
-
-    def bands(study):
-        return figures.curves(study).svg.count("FillBetween")
-
-    assert bands(Study(results)) == 2 * 2 * methods
-    assert bands(Study([r for r in results if r.seed == 0])) == 0
-
-
-def said(study):
-    found = find(study)
-    return list(prose.brief(study, found.pairs, found.claims))
-
-
-def test_the_brief_says_how_it_tells_methods_apart():
-    better = [(m, d, 0.0 if (m, d) == ("no-sharing", False) else 40.0) for m, d, _ in METHODS]
-    everything = fake_results((0, 1, 2), ("gt",), better, blocks=20)
-    uneven = [r for r in everything if r.method != "martinez" or r.seed == 0]
-
-    clear, untested, single = (
-        said(Study(runs))[0]
-        for runs in (everything, uneven, [r for r in everything if r.seed == 0])
-    )
-
-    assert "every other method differs from it at 5 % after Holm's correction." in clear
-    assert "every method tested differs from it" in untested
-    assert "not tested, for want of seeds: Martinez et al." in untested
-    assert "this speaks of these very networks only" in single
-    assert "differ" not in single
-
-
-def test_the_brief_names_methods_that_do_not_differ():
-    same = [(m, d, 0.0) for m, d, _ in METHODS[:2]]
-
-    (text, _) = said(Study(fake_results((0, 1, 2), ("gt",), same, blocks=20)))
-
-    assert "at 5 % after Holm's correction it does not differ from" in text
-
-
-def publish(study, out):
-    recipe = Path(__file__).parents[1] / "recipes" / "publish_study.py"
-    runpy.run_path(str(recipe))["main"]([str(study), str(out)])
-
-
 HOSTILE = '<script>alert("x")</script>|$\\frac$`*_[a](http://evil.example)\x1b[31m\u202e'
 
 
@@ -380,97 +296,6 @@ def test_runs_over_other_frames_are_left_out_and_named():
 
     assert found.left_out == ["stranger"]
     assert [len(some) for _, some in found.pairs] == [3]
-
-
-def test_the_gallery_shows_the_worst_frame_of_each_clip():
-    runs = [fake_result(seed=seed) for seed in (0, 1)]
-
-    found = gallery(Study(runs))
-
-    everything = [f for run in runs for f in run.failures]
-    assert found.frames[0].mpjpe_mm == max(f.mpjpe_mm for f in everything)
-    drawn = choose(found.frames, 6)
-    assert drawn[0] is found.frames[0]
-    assert len({f.clip for f in drawn}) == len(drawn) == 6
-    assert found.skeleton.name == "h36m-16"
-
-
-def test_a_frame_that_fails_with_every_seed_counts_once():
-    one, other = fake_result(seed=0), fake_result(seed=1)  # the same eight frames, other poses
-    moved = replace(other, failures=[replace(f, camera=f.camera + 4) for f in other.failures])
-
-    same, more = gallery(Study([one, other])), gallery(Study([one, moved]))
-
-    assert len(same.frames) == sum(count for _, count in same.worst_kinds) == 8
-    assert same.seeds == [2] * 8
-    pairs = zip(one.failures, other.failures, strict=True)
-    assert [f.mpjpe_mm for f in same.frames] == sorted(
-        (max(a.mpjpe_mm, b.mpjpe_mm) for a, b in pairs), reverse=True
-    )
-    assert "8 distinct frames of 8 clips" in prose.failing(same)
-    assert "16 distinct frames of 8 clips" in prose.failing(more)
-
-
-def test_lines_without_poses_name_the_worst_frames_and_draw_none(tmp_path):
-    runs = [fake_result(seed=seed) for seed in (0, 1)]
-    full = write_report(write_results(tmp_path / "full", runs)).md.read_text()
-    bare = write_report(write_results(tmp_path / "bare", map(without_poses, runs))).md.read_text()
-
-    def table(text):
-        part = text.partition("The worst frames of decoupled pre-aggregation, GT, mm")[2]
-        return [line.split(" | ") for line in part.splitlines() if line.startswith("|")]
-
-    assert "figures/failures.svg" in full
-    assert "figures/failures.svg" not in bare
-    assert "not published with these lines" in bare
-    assert "not published with these lines" not in full
-    assert [row[:-1] for row in table(full)[:10]] == [row[:-1] for row in table(bare)[:10]]
-    assert len(table(full)) >= 10
-
-
-def test_published_lines_hold_no_pose_and_the_report_beside_them_has_its_drawings(tmp_path):
-    runs = [fake_result(seed=seed) for seed in (0, 1)]
-    study, out = write_results(tmp_path / "study", runs), tmp_path / "docs" / "open"
-    before = (study / RESULTS).read_bytes()
-
-    publish(study, out)
-
-    lines = read_results(out / RESULTS)
-    assert lines == [without_poses(run) for run in read_results(study / RESULTS)]
-    assert not any(
-        len(part)
-        for run in lines
-        for f in run.failures
-        for part in (f.keypoints, f.predicted, f.truth)
-    )
-    assert [f.mpjpe_mm for run in lines for f in run.failures] == [
-        f.mpjpe_mm for run in runs for f in run.failures
-    ]
-    write_report(study)
-    for name in ("report.html", "report.md", "figures/failures.svg"):
-        assert (out / name).read_bytes() == (study / name).read_bytes()
-    assert (study / RESULTS).read_bytes() == before
-
-
-def test_a_study_is_not_published_onto_itself_nor_in_pieces(tmp_path, capsys):
-    study, out = write_results(tmp_path / "study", [fake_result()]), tmp_path / "out"
-    before = (study / RESULTS).read_bytes()
-
-    with pytest.raises(SystemExit):
-        publish(study, study / ".." / "study")
-    assert "give another" in capsys.readouterr().err
-    assert (study / RESULTS).read_bytes() == before
-    (study / RESULTS).write_bytes(before + before[:99])
-    with pytest.raises(SystemExit):
-        publish(study, out)
-    assert "line 2: not a result" in capsys.readouterr().err
-    assert not out.exists()
-
-
-def test_a_frame_of_another_joint_count_is_not_drawn():
-    broken = replace(fake_result().failures[0], truth=[[0.0, 0.0, 0.0]])
-
-    assert gallery(Study([replace(fake_result(), failures=[broken])])) is None
 
 
 def test_the_published_table_agrees_with_itself():

@@ -133,10 +133,8 @@ def brief(
         )
         (error, _, best), *others = ranked
         rest = _beside(best, [other for _, _, other in others], dict(pairs).get(kind, ()))
-        yield (
-            f"{detections_label(kind)}: {best.spoken} has the lowest error, {number(error)} mm; "
-            f"{rest}."
-        )
+        text = f"{detections_label(kind)}: {best.spoken} has the lowest error, {number(error)} mm"
+        yield f"{text}; {rest}".removesuffix(".") + "."  # names may end in "et al."
     words = Counter(claim.verdict for claim in found)
     yield (
         f"Of {len(found)} claims of the paper, {words['holds']} hold here, "
@@ -161,8 +159,10 @@ def _beside(best: Variant, others: Sequence[Variant], pairs: Sequence[Pair[Varia
     alone = [other.spoken for other in others if other not in tested]
     every = "every method tested" if alone else "every other method"
     text = f"{every} differs from it at 5 % after Holm's correction"
-    if alike:
-        text = f"at 5 % after Holm's correction it does not differ from {one_of(alike)}"
+    if len(alike) == len(tested) > 1:
+        text = "no other method is shown to differ from it at 5 % after Holm's correction"
+    elif alike:
+        text = f"at 5 % after Holm's correction it is not told from {one_of(alike)}"
     return f"{text}; not tested, for want of seeds: {', '.join(alone)}" if alone else text
 
 
@@ -187,7 +187,8 @@ def bootstrap(study: Study) -> Iterator[str]:
         "degrees of freedom. p-values are two-sided, corrected by Holm over all pairs of methods "
         "on the same detections. Tried on simulated studies of ten methods that do not differ, "
         f"three seeds each: at most {number(100 * FALSE_FINDS)} % of the studies called any pair "
-        "different."
+        "different. With so few seeds only differences many times their spread pass: a "
+        "difference that is not called real is not thereby nothing."
     )
     yield (
         "Blocks of one clip are not independent, nor are clips of one of the few test subjects, "
