@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from graphlift.files import append_line, replacing, write_text
+from graphlift.files import append_line, locked, replacing, write_text
 
 
 class Interrupted(BaseException):
@@ -193,3 +193,13 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
 
     with pytest.raises(OSError, match="file"):
         write_text(tmp_path / "file" / "report.md", "x")
+
+
+def test_a_lock_is_held_once_and_ends_with_its_block(tmp_path):
+    def hold():
+        with locked(tmp_path / ".lock", "somebody is here"):
+            return True
+
+    with locked(tmp_path / ".lock", "never"), pytest.raises(BlockingIOError, match="somebody"):
+        hold()
+    assert hold()

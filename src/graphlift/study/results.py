@@ -183,15 +183,23 @@ def read_results(path: Path) -> list[Result]:
 
     adapter = TypeAdapter(Result)
     results = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+    data = path.read_bytes()
+    lines = data.splitlines()
+    for number, line in enumerate(lines, 1):
         try:
             results.append(adapter.validate_json(line))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole line"
+            cut = number == len(lines) and not data.endswith(b"\n")
+            way_out = (
+                "it is cut short: `graphlift study run` on this folder sets it aside and scores "
+                "its run again"
+                if cut
+                else f"delete line {number} and `graphlift study run` scores its run again"
+            )
             raise FormatError(
-                f"{path}, line {number}: not a result ({where}: {first['msg']}); if the line is "
-                "cut short, `graphlift study run` on this folder sets it aside and repeats the run"
+                f"{path}, line {number}: not a result ({where}: {first['msg']}); {way_out}"
             ) from error
     return results
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from graphlift.detections import Detections
 from graphlift.errors import CheckpointError, ConfigError, GraphliftError
+from graphlift.files import locked
 from graphlift.protocols import StudyData, read_study_data
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
 from graphlift.study.results import (
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.sharedctypes import Synchronized
 
+LOCK = ".lock"
 TELL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state and end."""
@@ -81,12 +83,16 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
         The runs still to do, and what was cut off the end of the results, if anything.
 
     Raises:
+        BlockingIOError: If another study runs in the folder.
         ConfigError: If a finished run was made with another configuration.
         FormatError: If a line of the results is damaged.
     """
     runs = planned_runs(plan, data=data)
     results = folder / RESULTS
-    cut = set_aside_cut_line(results)
+    if not folder.exists():
+        return list(runs), None
+    with _alone(folder):
+        cut = set_aside_cut_line(results)
     finished = {r.name: r.config for r in read_results(results)} if results.exists() else {}
     check_same(runs, {name: json.loads(json.dumps(config)) for name, config in finished.items()})
     return [run for run in runs if run.name not in finished], cut
@@ -104,17 +110,23 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
 
     Raises:
         GraphliftError: What a worker met; the other runs are saved.
+        BlockingIOError: If another study runs in the folder.
         ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        yield from _run_study(runs, folder, at_once)
+
+
+def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[Event]:
     results = folder / RESULTS
-    digests = {r.data_digest: r.name for r in read_results(results)} if results.exists() else {}
+    finished = {_seen(r): r.name for r in read_results(results)} if results.exists() else {}
     context = mp.get_context("spawn")
     with _undisturbed():
         taken, events = context.Value("i", 0), context.Queue()
     count = min(at_once, len(runs))
     workers = [
-        context.Process(target=_work, args=(runs, taken, events, folder, count, digests))
+        context.Process(target=_work, args=(runs, taken, events, folder, count, finished))
         for _ in range(count)
     ]
     try:
@@ -132,6 +144,14 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
             yield event
     finally:
         _stop(workers, events)
+
+
+def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Keep other studies out of a folder; the system lets them in once this process is gone."""
+    return locked(
+        folder / LOCK,
+        f"another study runs in {folder}: wait until it ends, or give this one another folder",
+    )
 
 
 @contextlib.contextmanager
@@ -200,7 +220,7 @@ def _work(
     events: "Queue[Event | _Failed]",
     folder: Path,
     runs_at_once: int,
-    digests: Mapping[str, str],
+    finished: Mapping["_Digests", str],
 ) -> None:
     """Take runs until there are no more: the life of a worker."""
     data: dict[str, StudyData] = {}
@@ -212,7 +232,7 @@ def _work(
             run, name = runs[at], runs[at].name
             events.put(Started(name))
             if run.config.data not in data:
-                data = {run.config.data: _read_data(run.config.data, folder, digests)}
+                data = {run.config.data: _read_data(run.config.data, folder, finished)}
             _run_one(run, data[run.config.data], folder, runs_at_once, events.put)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
     except KeyboardInterrupt:
@@ -240,15 +260,34 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _read_data(source: str, folder: Path, digests: Mapping[str, str]) -> StudyData:
+_Digests = tuple[str, str | None]
+"""Of the data that a run was trained on, and of the other data set it was scored on."""
+
+
+def _seen(result: Result) -> _Digests:
+    return result.data_digest, result.cross_digest
+
+
+def _read_data(source: str, folder: Path, finished: Mapping[_Digests, str]) -> StudyData:
     """Read the data of a study, and refuse other data than its finished runs had."""
     data = read_study_data(source)
-    if other := [name for digest, name in digests.items() if digest != data.digest]:
-        raise ConfigError(
-            f"{folder / RESULTS}: {other[0]} was trained on other data than {source!r} now holds: "
-            "give this study another folder"
-        )
+    cross = data.cross.digest if data.cross else None
+    for (own, other), name in finished.items():
+        if own != data.digest:
+            raise ConfigError(
+                f"{folder / RESULTS}: {name} was trained on other data than {source!r} now holds: "
+                "give this study another folder"
+            )
+        if other != cross:
+            raise ConfigError(
+                f"{folder / RESULTS}: {name} was scored on {_short(other)} as the other data set, "
+                f"but {source!r} now holds {_short(cross)}: give this study another folder"
+            )
     return data
+
+
+def _short(digest: str | None) -> str:
+    return f"one of digest {digest[:12]}" if digest else "none"
 
 
 def _run_one(
