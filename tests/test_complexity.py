@@ -9,10 +9,14 @@ from graphlift.complexity import (
     channels_for,
     complexity,
     martinez_complexity,
+    network_complexity,
     non_local_parameters,
     slot_count,
 )
+from graphlift.errors import ModelError
 from graphlift.graph import VARIANTS
+from graphlift.networks import Layout, layout
+from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16, H36M_17
 
@@ -168,17 +172,21 @@ def test_widths_at_the_papers_size(method, decouple, channels):
 
 
 @settings(max_examples=30, deadline=None)
-@given(VARIANT, st.integers(1, 400_000), st.booleans())
-def test_a_width_is_the_nearest_there_is_and_says_how_far_off(variant, target, non_local):
-    sharing, decouple = variant
+@given(st.sampled_from([*VARIANTS, ("semgcn", False)]), st.integers(1, 400_000))
+def test_a_width_is_the_nearest_there_is_and_says_how_far_off(variant, target):
+    method, decouple = variant
+    semgcn = method == "semgcn"
     sizes = {
         width: complexity(
-            sharing, decouple_self=decouple, channels=width, non_local=non_local
+            "full-sharing" if semgcn else method,
+            decouple_self=decouple or semgcn,
+            channels=width,
+            non_local=semgcn,
         ).parameters
         for width in range(1, 225)
     }
 
-    width = channels_for(sharing, target, decouple_self=decouple, non_local=non_local)
+    width = channels_for(method, target, decouple_self=decouple)
 
     assert width.parameters == sizes[width.channels]
     assert abs(width.parameters - target) == min(abs(size - target) for size in sizes.values())
@@ -192,3 +200,24 @@ def test_the_fully_connected_network_is_matched_too():
     assert width.channels == min(sizes, key=lambda w: abs(sizes[w] - 131_000))
     assert channels_for("martinez", 4_291_632).channels == 1024
     assert channels_for("martinez", 4_291_632).off == 0
+
+
+def test_a_name_means_one_network_wherever_it_is_written():
+    assert layout("martinez") == Layout(None, False, False, 2)
+    assert layout("semgcn") == Layout("full-sharing", True, True, 4)
+    assert layout("post-aggregation", decouple_self=True, blocks=1) == Layout(
+        "post-aggregation", True, False, 1
+    )
+    with pytest.raises(ModelError, match="'half-sharing': use one of full-sharing, .*, martinez"):
+        layout("half-sharing")
+
+
+@pytest.mark.parametrize("variant", [*VARIANTS, ("semgcn", False), ("martinez", False)])
+@pytest.mark.parametrize("blocks", [None, 0, 3])
+def test_a_network_is_counted_as_it_is_built(variant, blocks):
+    method, decouple = variant
+    network = build_network(method, decouple_self=decouple, channels=6, blocks=blocks)
+
+    counted = network_complexity(method, decouple_self=decouple, channels=6, blocks=blocks)
+
+    assert counted.parameters == sum(parameter.numel() for parameter in network.parameters())

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from fake_results import fake_result, write_results
 
-from graphlift.study import prose
-from graphlift.study.failures import choose, gallery
 from graphlift.study.grid import Study
-from graphlift.study.report import write_report
+from graphlift.study.report import prose, write_report
+from graphlift.study.report.failures import choose, gallery
 from graphlift.study.results import RESULTS, read_results, without_poses
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphlift.complexity import channels_for, complexity
 from graphlift.errors import ConfigError
 from graphlift.nn.build import build_network
 from graphlift.study.plan import NAMES, SHIPPED, Plan, check_same, planned_runs, read_plan
@@ -111,9 +112,15 @@ def test_names_are_unique_and_usable_as_folders_anywhere(name):
         assert len(name) < 100
 
 
+def matched(size):
+    names = {"no-sharing": False, "full-sharing": True, "martinez": False}
+    widths = (channels_for(name, size, decouple_self=own) for name, own in names.items())
+    return all(abs(width.off) <= 0.05 for width in widths)
+
+
 @settings(deadline=None, max_examples=20)
 @given(
-    parameters=st.lists(st.integers(1, 300_000), max_size=3),
+    parameters=st.lists(st.integers(100_000, 300_000).filter(matched), max_size=3),
     channels=st.lists(st.integers(1, 60), max_size=3),
     seeds=st.lists(st.integers(0, 9), min_size=1, max_size=3, unique=True),
 )
@@ -131,6 +138,21 @@ def test_names_are_unique_whatever_the_sizes(parameters, channels, seeds):
     assert len({run.name for run in runs}) == len(runs)
     widths = {(run.config.model.method, run.config.model.channels) for run in runs}
     assert {("no-sharing", width) for width in channels} <= widths
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 20_000])
+def test_a_size_that_a_method_cannot_come_near_is_refused_by_name(size):
+    plan = Plan(methods=("no-sharing",), parameters=(size,))
+    sizes = [complexity("no-sharing", channels=width).parameters for width in range(1, 30)]
+    nearest = min(sizes, key=lambda other: abs(other - size))
+    width, off = sizes.index(nearest) + 1, 100 * (nearest - size) / size
+    assert abs(off) > 5
+
+    with pytest.raises(ConfigError) as refusal:
+        planned_runs(plan, data="prior")
+
+    for part in ("no-sharing", f"{size:,}", f"width, {width},", f"{nearest:,}", f"{off:+.1f}%"):
+        assert part in str(refusal.value)
 
 
 def test_a_study_that_was_cut_off_has_whole_tables():

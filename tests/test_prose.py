@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 from fake_results import METHODS, fake_result, fake_results, write_results
 
-from graphlift.study import figures, prose
 from graphlift.study.grid import Study
-from graphlift.study.report import write_report
-from graphlift.study.sections import find
+from graphlift.study.report import figures, prose, write_report
+from graphlift.study.report.sections import find
 
 
 @pytest.fixture(scope="module")

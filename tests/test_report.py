@@ -14,12 +14,12 @@ from fake_results import METHODS, fake_result, fake_results, write_results
 
 from graphlift.errors import FormatError
 from graphlift.study import paper
-from graphlift.study.cells import number, signed, size
 from graphlift.study.grid import Study
-from graphlift.study.markdown import escape
 from graphlift.study.report import write_report
+from graphlift.study.report.cells import number, signed, size
+from graphlift.study.report.markdown import escape
+from graphlift.study.report.sections import find
 from graphlift.study.results import RESULTS
-from graphlift.study.sections import find
 
 VOID = {"meta", "br", "img"}
 LOADING = ("src", "href", "srcset", "data", "action", "poster", "background")
@@ -283,7 +283,7 @@ def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
 
 
 def test_a_report_needs_no_torch():
-    code = "import sys, graphlift.study.sections as s; print('torch' in sys.modules)"
+    code = "import sys, graphlift.study.report.sections as s; print('torch' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 

@@ -16,7 +16,6 @@ from graphlift.skeletons import (
     SKELETONS,
     Skeleton,
     joint_map,
-    skeleton_by_name,
 )
 
 PATIENT = settings(deadline=None)
@@ -176,14 +175,6 @@ def test_joints_are_found_by_name_and_a_wrong_one_is_named():
     assert list(H36M_17.index("Hip", "Head", "RWrist")) == [0, 10, 16]
     with pytest.raises(SkeletonError, match="h36m-17 has no joint 'Tail': its joints are Hip, RH"):
         H36M_17.index("Hip", "Tail")
-
-
-def test_a_skeleton_is_found_by_its_name_and_others_are_listed():
-    assert skeleton_by_name("coco-17") is COCO_17
-    with pytest.raises(
-        SkeletonError, match="no skeleton is named 'smpl': use one of h36m-16, h36"
-    ):
-        skeleton_by_name("smpl")
 
 
 # Joint maps

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from graphlift.errors import ModelError
-from graphlift.graph import DECOUPLED, METHODS, Sharing, body_graph, weight_slots
+from graphlift.graph import DECOUPLED, Sharing, body_graph, weight_slots
+from graphlift.networks import layout
 from graphlift.skeletons import H36M_16, Skeleton
 
 IN, OUT = 2, 3
@@ -101,43 +101,55 @@ class Width:
     off: float
 
 
+def network_complexity(
+    method: str,
+    *,
+    decouple_self: bool = False,
+    channels: int,
+    blocks: int | None = None,
+    skeleton: Skeleton = H36M_16,
+) -> Complexity:
+    """Count any network of the study by its name (see :func:`graphlift.networks.layout`)."""
+    which = layout(method, decouple_self=decouple_self, blocks=blocks)
+    if which.sharing is None:
+        return martinez_complexity(channels=channels, blocks=which.blocks, skeleton=skeleton)
+    return complexity(
+        which.sharing,
+        decouple_self=which.decouple_self,
+        channels=channels,
+        blocks=which.blocks,
+        non_local=which.non_local,
+        skeleton=skeleton,
+    )
+
+
 def channels_for(
     method: str,
     parameters: int,
     *,
     decouple_self: bool = False,
     blocks: int | None = None,
-    non_local: bool = False,
     skeleton: Skeleton = H36M_16,
 ) -> Width:
     """Find the width at which a network comes nearest to a number of parameters.
 
     Args:
-        method: A weight-sharing method, or ``martinez``.
+        method: A weight-sharing method, ``semgcn`` or ``martinez``.
         parameters: The size wanted; the paper compares at 4.2 million.
         decouple_self: As in :func:`complexity`.
         blocks: Residual blocks; each network's own default (4; martinez 2) when left out.
-        non_local: As in :func:`complexity`.
         skeleton: The body.
 
     Raises:
         ModelError: If there is no such method, or it has no decoupled variant.
     """
-    if method not in (*METHODS, "martinez"):
-        known = ", ".join((*METHODS, "martinez"))
-        raise ModelError(f"no method is named {method!r}: use one of {known}")
 
     def size(channels: int) -> int:
-        if method == "martinez":
-            return martinez_complexity(
-                channels=channels, blocks=2 if blocks is None else blocks, skeleton=skeleton
-            ).parameters
-        return complexity(
-            method,  # type: ignore[arg-type]  # one of METHODS
+        return network_complexity(
+            method,
             decouple_self=decouple_self,
             channels=channels,
-            blocks=4 if blocks is None else blocks,
-            non_local=non_local,
+            blocks=blocks,
             skeleton=skeleton,
         ).parameters
 

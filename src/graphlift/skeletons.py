@@ -180,17 +180,6 @@ SKELETONS: Mapping[str, Skeleton] = {
 }
 
 
-def skeleton_by_name(name: str) -> Skeleton:
-    """Look a skeleton up.
-
-    Raises:
-        SkeletonError: If there is none of that name.
-    """
-    if name not in SKELETONS:
-        raise SkeletonError(f"no skeleton is named {name!r}: use one of {', '.join(SKELETONS)}")
-    return SKELETONS[name]
-
-
 Kind = Literal["exact", "derived", "missing"]
 
 

@@ -2,15 +2,12 @@
 
 from torch import nn
 
-from graphlift.errors import ModelError
-from graphlift.graph import METHODS, AffinityKind
+from graphlift.graph import AffinityKind
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
+from graphlift.networks import layout
 from graphlift.skeletons import H36M_16, Skeleton
-
-BLOCKS = {"martinez": 2}
-"""Residual blocks where it is not the four of the graph networks."""
 
 
 def build_network(
@@ -39,21 +36,17 @@ def build_network(
     Raises:
         ModelError: If the method is unknown or has no decoupled variant.
     """
-    count = BLOCKS.get(method, 4) if blocks is None else blocks
-    if method == "martinez":
-        return Martinez(skeleton, channels=channels, blocks=count, dropout=dropout)
-    if method not in (*METHODS, "semgcn"):
-        known = ", ".join((*METHODS, "semgcn", "martinez"))
-        raise ModelError(f"no network is named {method!r}: use one of {known}")
-    semgcn = method == "semgcn"
+    which = layout(method, decouple_self=decouple_self, blocks=blocks)
+    if which.sharing is None:
+        return Martinez(skeleton, channels=channels, blocks=which.blocks, dropout=dropout)
     return PoseGCN(
         skeleton,
-        sharing="full-sharing" if semgcn else method,  # type: ignore[arg-type]  # checked above
-        decouple_self=decouple_self or semgcn,
+        sharing=which.sharing,
+        decouple_self=which.decouple_self,
         channels=channels,
-        blocks=count,
+        blocks=which.blocks,
         dropout=dropout,
-        non_local=semgcn,
+        non_local=which.non_local,
         affinity=affinity,
         init=init,
     )

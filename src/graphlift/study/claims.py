@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from graphlift.graph import DECOUPLED
 from graphlift.study import paper
-from graphlift.study.cells import size
 from graphlift.study.grid import PAPER_FIVE, Study, Variant
+from graphlift.study.report.cells import size
 from graphlift.study.results import Failure, Result
 from graphlift.study.statistics import (
     LEVEL,

@@ -21,6 +21,9 @@ from graphlift.training.config import (
     read_toml,
 )
 
+TOLERANCE = 0.05
+"""How far from the size asked for a network may be and still count as matched."""
+
 SHIPPED = ("quick", "open", "paper")
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
 NAMES: Mapping[str, tuple[Method, bool]] = {
@@ -109,7 +112,8 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
     """List every run of a plan, detections first, then seeds, so that partial studies are whole.
 
     Raises:
-        ConfigError: If the recipe has an unknown key or a value that makes no sense.
+        ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
+            has no width within TOLERANCE of a size.
     """
     blocks = parse_table(TrainConfig, plan.recipe, "recipe").model.blocks
     return tuple(
@@ -125,14 +129,13 @@ def _widths(plan: Plan, name: str, blocks: int | None) -> Iterator[int]:
     method, decoupled = NAMES[name]
     yield from plan.channels
     for parameters in plan.parameters:
-        graph_method = "full-sharing" if method == "semgcn" else method
-        width = channels_for(
-            graph_method,
-            parameters,
-            decouple_self=decoupled or method == "semgcn",
-            blocks=blocks,
-            non_local=method == "semgcn",
-        )
+        width = channels_for(method, parameters, decouple_self=decoupled, blocks=blocks)
+        if abs(width.off) > TOLERANCE:
+            raise ConfigError(
+                f"parameters: {name} cannot be matched to {parameters:,}: the nearest width, "
+                f"{width.channels}, has {width.parameters:,}, {width.off:+.1%} off, and more than "
+                f"{TOLERANCE:.0%} is no match: ask for another size, or leave this method out"
+            )
         yield width.channels
 
 

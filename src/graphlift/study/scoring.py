@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphlift
-from graphlift.complexity import Complexity, complexity, martinez_complexity
+from graphlift.complexity import Complexity, network_complexity
 from graphlift.metrics import auc, by_activity, joint_errors, pck
 from graphlift.protocols import CROSS_14, Examples, StudyData, open_16
 from graphlift.study.results import (
@@ -30,16 +30,11 @@ Predict = Callable[[Examples], np.ndarray]
 
 def cost(model: ModelConfig) -> Complexity:
     """Count the parameters and multiply-accumulates of a configured network."""
-    if model.method == "martinez":
-        blocks = 2 if model.blocks is None else model.blocks
-        return martinez_complexity(channels=model.channels, blocks=blocks)
-    semgcn = model.method == "semgcn"
-    return complexity(
-        "full-sharing" if semgcn else model.method,  # type: ignore[arg-type]  # martinez is gone
-        decouple_self=model.decouple_self or semgcn,
+    return network_complexity(
+        model.method,
+        decouple_self=model.decouple_self,
         channels=model.channels,
-        blocks=4 if model.blocks is None else model.blocks,
-        non_local=semgcn,
+        blocks=model.blocks,
     )
 
 

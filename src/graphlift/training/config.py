@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, TypeVar
 
 from graphlift.detections import Detections
 from graphlift.errors import ConfigError
@@ -21,7 +21,6 @@ Method = Literal[
     "semgcn",
     "martinez",
 ]
-NETWORKS: tuple[Method, ...] = get_args(Method)
 STRICT = {"extra": "forbid", "strict": True}
 
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from graphlift.study.cells import Cell, Column, Row, Table
-from graphlift.study.figures import Drawing
-from graphlift.study.sections import Block, Section
+from graphlift.study.report.cells import Cell, Column, Row, Table
+from graphlift.study.report.figures import Drawing
+from graphlift.study.report.sections import Block, Section
 
 
 def to_markdown(

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphlift.study import paper
-from graphlift.study.cells import count, number, one_of, signed, size
 from graphlift.study.claims import Claim
-from graphlift.study.failures import Gallery
 from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.cells import count, number, one_of, signed, size
+from graphlift.study.report.failures import Gallery
+from graphlift.study.report.tables import crossed_on_prior, order_kept
 from graphlift.study.results import Result
 from graphlift.study.statistics import DRAWS, FALSE_FINDS, SEED, Pair, spread
-from graphlift.study.tables import crossed_on_prior, order_kept
 
 UNPUBLISHED = (
     "The poses themselves are not published with these lines; the figure was drawn where they "

@@ -24,8 +24,8 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath, text_to_path
 from matplotlib.transforms import IdentityTransform
 
-from graphlift.study.breakdowns import CONFOUND, bin_label
 from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.breakdowns import CONFOUND, bin_label
 from graphlift.study.results import CurvePoint
 
 COLOURS = {

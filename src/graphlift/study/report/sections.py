@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from graphlift.study import breakdowns, failures, figures, heatmaps, prose, tables
-from graphlift.study.cells import Table, count
 from graphlift.study.claims import Claim, Draws, claims, seeds_of
-from graphlift.study.figures import Drawing
 from graphlift.study.grid import Study, Variant
+from graphlift.study.report import breakdowns, failures, figures, heatmaps, prose, tables
+from graphlift.study.report.cells import Table, count
+from graphlift.study.report.figures import Drawing
 from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
 
 if TYPE_CHECKING:

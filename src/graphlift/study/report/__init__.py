@@ -1,8 +1,8 @@
 """Result lines in, one HTML page and one Markdown page out; nothing else is read.
 
 The page needs no network and no script. Strings of result files are hostile until shown: HTML is
-escaped by the template engine, Markdown by :func:`graphlift.study.markdown.escape`, figures draw
-letters as paths.
+escaped by the template engine, Markdown by :func:`graphlift.study.report.markdown.escape`, figures
+draw letters as paths.
 """
 
 import base64
@@ -18,7 +18,7 @@ from graphlift.study.grid import Study
 from graphlift.study.results import RESULTS, read_results
 
 if TYPE_CHECKING:
-    from graphlift.study.sections import Section
+    from graphlift.study.report.sections import Section
 
 TITLE = "Weight sharing in graph networks for 3D human pose"
 
@@ -52,7 +52,7 @@ def write_report(folder: Path, out: Path | None = None) -> ReportPaths:
             f"{folder / RESULTS} holds no results yet: run `graphlift study run` first"
         )
     with _report_extra():
-        from graphlift.study import figures, markdown, sections
+        from graphlift.study.report import figures, markdown, sections
     with figures.style():
         parts = sections.sections(study)
     out = folder if out is None else out
@@ -77,7 +77,7 @@ def headline(folder: Path) -> str:
     """
     study = Study(read_results(folder / RESULTS))
     with _report_extra():
-        from graphlift.study import markdown, tables
+        from graphlift.study.report import markdown, tables
     return markdown.table(tables.accuracy(study), "Table 1")
 
 
@@ -102,7 +102,7 @@ def _to_html(
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("graphlift.study"),
+        loader=jinja2.PackageLoader("graphlift.study.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

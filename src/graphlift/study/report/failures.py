@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.skeletons import SKELETONS, Skeleton
-from graphlift.study.cells import DASH, Cell, Column, Row, Table, number
 from graphlift.study.claims import BEST, worst_joint
-from graphlift.study.figures import Drawing, canvas, plain, to_svg
 from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.cells import DASH, Cell, Column, Row, Table, number
+from graphlift.study.report.figures import Drawing, canvas, plain, to_svg
 from graphlift.study.results import Failure, Result
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """The paper's own tables again, one row a method: errors, cost, the other data set, training.
 
 What goes deeper than one number a method and detections is in
-:mod:`graphlift.study.breakdowns`.
+:mod:`graphlift.study.report.breakdowns`.
 """
 
 from collections.abc import Iterator
 
 from graphlift.study import paper
-from graphlift.study.cells import (
+from graphlift.study.claims import curve_oscillation
+from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.cells import (
     DASH,
     Cell,
     Column,
@@ -21,8 +23,6 @@ from graphlift.study.cells import (
     one_of,
     size,
 )
-from graphlift.study.claims import curve_oscillation
-from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import rank_correlation, spread
 

@@ -1,12 +1,14 @@
 """Tables that take the scores apart: by pair, claim, joint, activity, noise, occlusion and run.
 
 Most stand behind a figure and are shown on demand. The paper's own tables are in
-:mod:`graphlift.study.tables`.
+:mod:`graphlift.study.report.tables`.
 """
 
 from collections.abc import Mapping, Sequence
 
-from graphlift.study.cells import (
+from graphlift.study.claims import Claim, Comparison, joint_kinds
+from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.cells import (
     DASH,
     Cell,
     Column,
@@ -22,8 +24,6 @@ from graphlift.study.cells import (
     probability,
     signed,
 )
-from graphlift.study.claims import Claim, Comparison, joint_kinds
-from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
 

@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.study.cells import number, signed
-from graphlift.study.figures import NAMES, WIDTH, Drawing, Margins, blank, plain, to_svg, words
 from graphlift.study.grid import Study, Variant, detections_label
+from graphlift.study.report.cells import number, signed
+from graphlift.study.report.figures import (
+    NAMES,
+    WIDTH,
+    Drawing,
+    Margins,
+    blank,
+    plain,
+    to_svg,
+    words,
+)
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
 
