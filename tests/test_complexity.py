@@ -208,7 +208,7 @@ def test_a_name_means_one_network_wherever_it_is_written():
     assert layout("post-aggregation", decouple_self=True, blocks=1) == Layout(
         "post-aggregation", True, False, 1
     )
-    with pytest.raises(ModelError, match="'half-sharing': use one of full-sharing, .*, martinez"):
+    with pytest.raises(ModelError, match=r"'half-sharing': use one of full-sharing, .*, martinez"):
         layout("half-sharing")
 
 

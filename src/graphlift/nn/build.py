@@ -3,10 +3,10 @@
 from torch import nn
 
 from graphlift.graph import AffinityKind
+from graphlift.networks import layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
-from graphlift.networks import layout
 from graphlift.skeletons import H36M_16, Skeleton
 
 
