@@ -1,0 +1,72 @@
+"""The pages: links lead somewhere, commands exist, code blocks are code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [code for kind, code in FENCE.findall(page.read_text()) if kind == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    missing = [
+        link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()
+    ]
+
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_blocks_compile(page):
+    for code in blocks(page, "python"):
+        compile(code, str(page), "exec")
+
+
+def test_every_command_shown_is_a_verb_with_these_options():
+    shown = {
+        line.split("#")[0].strip()
+        for page in PAGES
+        for code in blocks(page, "sh")
+        for line in code.replace("\\\n", " ").splitlines()
+        if line.strip().startswith("graphlift ")
+    }
+    verbs = {
+        tuple(re.findall(r"^graphlift ((?:[a-z]+)(?: (?:run|report|list|info|prepare))?)", c))
+        for c in shown
+    }
+    for (verb,) in verbs:
+        run = subprocess.run(
+            [sys.executable, "-m", "graphlift", *verb.split(), "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, verb
+        options = {
+            o
+            for c in shown
+            if c.startswith(f"graphlift {verb}")
+            for o in re.findall(r" (--[a-z-]+)", c)
+        }
+        assert not {option for option in options if option not in run.stdout}, verb
+
+
+def test_recipes_and_benchmarks_that_pages_name_exist():
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\b((?:recipes|benchmarks)/\w+\.(?:py|toml))\b", page.read_text())
+    }
+
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
