@@ -229,6 +229,17 @@ def test_a_recipes_mistakes_are_named_by_their_path(recipe, message):
         planned_runs(Plan(parameters=(9_000,), recipe=recipe), data="prior")
 
 
+def test_a_recipe_may_be_overridden_key_by_key():
+    plan = read_plan("paper", ['device = "cuda"', "model.dropout = 0.5"])
+
+    config = planned_runs(plan, data="prior")[0].config
+    assert (config.device, config.model.dropout, config.epochs) == ("cuda", 0.5, 100)
+    with pytest.raises(ConfigError, match=r"plan paper: .*recipe: seed is for the grid"):
+        read_plan("paper", ["seed = 3"])
+    with pytest.raises(ConfigError, match="--set 'device =': not TOML"):
+        read_plan("paper", ["device ="])
+
+
 def test_a_plan_that_is_nowhere_lists_those_there_are():
     with pytest.raises(FileNotFoundError, match="'qiuck': give one of quick, open, paper"):
         read_plan("qiuck")

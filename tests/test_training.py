@@ -367,3 +367,33 @@ def test_tensorboard_events_are_written_beside_the_log(study_data, tmp_path):
     finish(dataclasses.replace(TINY, tensorboard=True, steps=5), study_data, tmp_path)
 
     assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    device, study_data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+    with pytest.raises(ModelError, match=rf"device = '{device}': .* write device = \"cpu\""):
+        finish(dataclasses.replace(TINY, device=device), study_data, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_made_before_there_were_devices_goes_on_on_the_processor(study_data, tmp_path):
+    tensors, story = finish(TINY, study_data, tmp_path)
+    del story["config"]["device"]
+    write_checkpoint(tmp_path / MODEL, tensors, story)
+
+    assert list(train(TINY, study_data, tmp_path)) == []
+    with pytest.raises(CheckpointError, match="another device"):
+        finish(dataclasses.replace(TINY, device="mps"), study_data, tmp_path)
+
+
+def test_frames_lie_on_the_device_they_are_asked_to(study_data):
+    frames = study_data.examples("train", "gt")
+    batches = Batches(frames, size=8, seed=0, flip=True, device=torch.device("meta"))
+
+    assert {t.device.type for t in (batches.inputs, batches.targets, batches.mirror)} == {"meta"}
+    assert {t.device.type for t in batches[0]} == {"meta"}

@@ -22,6 +22,10 @@ def run(
         str, typer.Option(help="prior, or a folder with cmu.npz, splits.json.")
     ] = "prior",
     at_once: Annotated[int, typer.Option(help="Runs at once; 0: one a core.", min=0)] = 0,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override a key of the recipe, in TOML. Repeatable."),
+    ] = None,
 ) -> None:
     """Train what a plan lacks; finished runs are skipped, interrupted ones go on.
 
@@ -35,7 +39,7 @@ def run(
     from graphlift.study.runner import missing_runs, run_study
 
     folder = out or Path("studies") / Path(plan).stem
-    runs, cut = missing_runs(read_plan(plan), folder, data=data)
+    runs, cut = missing_runs(read_plan(plan, overrides or ()), folder, data=data)
     if cut is not None:
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
     study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)

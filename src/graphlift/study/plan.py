@@ -1,7 +1,7 @@
 """Plans: which methods at which sizes on which detections with which seeds, as a small TOML."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from graphlift.training.config import (
     ModelConfig,
     TrainConfig,
     differences,
+    merge,
     parse_table,
     read_toml,
 )
@@ -89,8 +90,12 @@ class PlannedRun:
     config: TrainConfig
 
 
-def read_plan(name: str) -> Plan:
+def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
     """Read a shipped plan by its name, or one from a file.
+
+    Args:
+        name: Of the plan, or of the file.
+        overrides: Keys of the recipe, each as ``key = value`` in TOML.
 
     Raises:
         ConfigError: If it has unknown keys, methods or values; each is named by its path.
@@ -99,13 +104,18 @@ def read_plan(name: str) -> Plan:
     if name in SHIPPED:
         shipped = resources.files("graphlift.study") / "plans" / f"{name}.toml"
         with resources.as_file(shipped) as path:
-            return parse_table(Plan, read_toml(path)[0], f"plan {name}")
+            return _parse(read_toml(path, overrides), f"plan {name}")
     path = Path(name)
     if not path.exists():
         raise FileNotFoundError(
             f"no plan {name!r}: give one of {', '.join(SHIPPED)}, or the path of a TOML file"
         )
-    return parse_table(Plan, read_toml(path)[0], str(path))
+    return _parse(read_toml(path, overrides), str(path))
+
+
+def _parse(tables: list[dict[str, Any]], where: str) -> Plan:
+    plan, *recipes = tables
+    return parse_table(Plan, merge([plan, *({"recipe": table} for table in recipes)]), where)
 
 
 def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:

@@ -336,6 +336,8 @@ def evaluate_model(
 ) -> Result:
     """Score trained weights on the test subjects and on the other data set.
 
+    On the device of the training where that is there, else on the processor.
+
     Args:
         model: ``model.safetensors`` of a run.
         data: With the test subjects.
@@ -351,6 +353,7 @@ def evaluate_model(
     from graphlift.nn.build import build_network
     from graphlift.study.scoring import score_run
     from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
+    from graphlift.training.devices import is_there
     from graphlift.training.evaluation import predict
 
     tensors, story = read_checkpoint(model)
@@ -364,6 +367,7 @@ def evaluate_model(
     torch.set_num_threads(config.threads)
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, model)
+    network.to(config.device if is_there(config.device) else "cpu")
     return score_run(
         name,
         replace(config, detections=detections or config.detections),

@@ -18,13 +18,22 @@ class Batches:
         size: Frames a batch.
         seed: Same seed, same batches, whatever step one starts from.
         flip: Mirror half of the frames.
+        device: Where the frames lie; which ones are drawn does not depend on it.
     """
 
-    def __init__(self, examples: Examples, *, size: int, seed: int, flip: bool = False) -> None:
-        self.size, self.seed, self.flip = size, seed, flip
-        self.inputs = torch.from_numpy(examples.inputs)
-        self.targets = torch.from_numpy(examples.targets)
-        self.mirror = torch.from_numpy(examples.skeleton.mirror)
+    def __init__(
+        self,
+        examples: Examples,
+        *,
+        size: int,
+        seed: int,
+        flip: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self.size, self.seed, self.flip, self.device = size, seed, flip, device
+        self.inputs = torch.from_numpy(examples.inputs).to(device)
+        self.targets = torch.from_numpy(examples.targets).to(device)
+        self.mirror = torch.from_numpy(examples.skeleton.mirror).to(device)
         self._chances = examples.weights
         self._order = lru_cache(maxsize=1)(self._draw)
 
@@ -36,7 +45,8 @@ class Batches:
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         """The inputs and targets of a step, counted from 0 over all epochs."""
         epoch, place = divmod(step, self.per_epoch)
-        chosen = torch.from_numpy(self._order(epoch)[place * self.size : (place + 1) * self.size])
+        drawn = self._order(epoch)[place * self.size : (place + 1) * self.size]
+        chosen = torch.from_numpy(drawn).to(self.device)
         x, y = self.inputs[chosen], self.targets[chosen]
         return self._flipped(x, y, step) if self.flip else (x, y)
 
@@ -48,8 +58,8 @@ class Batches:
     def _flipped(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Mirror half of the frames: x changes sign, left and right change places."""
         coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
-        heads = torch.from_numpy(coin)[:, None, None]
+        heads = torch.from_numpy(coin).to(self.device)[:, None, None]
         other = [
-            t[:, self.mirror] * torch.tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)
+            t[:, self.mirror] * t.new_tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)
         ]
         return torch.where(heads, other[0], x), torch.where(heads, other[1], y)

@@ -23,7 +23,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], story: Mapping[s
     """
     from safetensors.torch import save
 
-    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     card = json.dumps({**story, "sha256": _digest(contiguous, story)}, allow_nan=False)
     data = save(contiguous, metadata={_KEY: card})
     with replacing(path) as beside:

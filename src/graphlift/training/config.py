@@ -21,6 +21,7 @@ Method = Literal[
     "semgcn",
     "martinez",
 ]
+Device = Literal["cpu", "cuda", "mps"]
 STRICT = {"extra": "forbid", "strict": True}
 
 
@@ -78,6 +79,7 @@ class TrainConfig:
         data: ``prior``, or a folder with ``cmu.npz`` and ``splits.json``.
         detections: ``gt``, or the simulated ``hg-sim`` or ``cpn-sim``.
         seed: Of initial weights, batches and dropout.
+        device: Where it is trained; rounding depends on it, so it is part of the run.
         threads: Of torch; rounding depends on it, so it is part of the run.
         epochs: Passes over the training frames, drawn by weight with replacement.
         steps: Ends the run after so many steps instead, if given.
@@ -101,6 +103,7 @@ class TrainConfig:
     data: str = "prior"
     detections: Detections = "gt"
     seed: int = 0
+    device: Device = "cpu"
     threads: int = 1
     epochs: int = 100
     steps: int | None = None

@@ -10,7 +10,7 @@ from graphlift.protocols import Examples, open_16
 
 
 def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.ndarray:
-    """Lift every frame, with the network in evaluation mode.
+    """Lift every frame, with the network in evaluation mode, where its weights are.
 
     Returns:
         (frame, joint, 3), m, camera axes, moved so that the root is at the origin: the published
@@ -19,9 +19,10 @@ def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.n
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        parts = [network(x) for x in torch.split(torch.from_numpy(examples.inputs), batch)]
+        inputs = torch.from_numpy(examples.inputs).to(next(network.parameters()).device)
+        parts = [network(x) for x in torch.split(inputs, batch)]
     network.train(was_training)
-    poses = torch.cat(parts).numpy()
+    poses = torch.cat(parts).cpu().numpy()
     return np.asarray(poses - poses[:, [examples.skeleton.root]])
 
 

@@ -28,6 +28,7 @@ from graphlift.training.checkpoints import (
     write_checkpoint,
 )
 from graphlift.training.config import TrainConfig, differences
+from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
@@ -77,18 +78,22 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
 
     Raises:
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
-        ModelError: If training diverges; no state that is not finite is saved.
+        ModelError: If the device is not there, or training diverges; no state that is not finite
+            is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
     if is_finished(config, data.digest, out):
         return
+    device = open_device(config.device)
     torch.set_num_threads(config.threads)
     frames = data.examples("train", config.detections)
     unseen = data.examples("validation", config.detections)
-    batches = Batches(frames, size=config.batch_size, seed=config.seed, flip=config.flip)
+    batches = Batches(
+        frames, size=config.batch_size, seed=config.seed, flip=config.flip, device=device
+    )
     steps = config.steps or config.epochs * batches.per_epoch
     every = config.evaluate_every or batches.per_epoch
-    run = _Run(config, data.digest, out)
+    run = _Run(config, data.digest, out, device)
     events = _events(out, run.step) if config.tensorboard else None
 
     with _deferred_interrupt() as interrupted, events or nullcontext():
@@ -142,10 +147,10 @@ def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
 class _Run:
     """The state of a run: what a checkpoint must hold, and how it moves on."""
 
-    def __init__(self, config: TrainConfig, digest: str, out: Path) -> None:
-        self.config, self.digest, self.out = config, digest, out
+    def __init__(self, config: TrainConfig, digest: str, out: Path, device: torch.device) -> None:
+        self.config, self.digest, self.out, self.device = config, digest, out, device
         torch.manual_seed(config.seed)
-        self.network = build_network(**dataclasses.asdict(config.model))
+        self.network = build_network(**dataclasses.asdict(config.model)).to(device)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), config.learning_rate, fused=True
         )
@@ -231,8 +236,7 @@ class _Run:
         tensors |= {f"kept.{n}": t for n, t in self.kept.items()}
         if self.config.ema:
             tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        tensors["random"] = torch.get_rng_state()
-        return tensors
+        return tensors | random_state(self.device)
 
     def _shapes(self, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
         """Shapes that a checkpoint must hold; Adam has a state where there was a gradient."""
@@ -260,14 +264,17 @@ class _Run:
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
         self.network.load_state_dict(parts["network"])
-        self.kept, self.average = parts["kept"], parts.get("average", self.average)
+        self.kept, self.average = (
+            {n: t.to(self.device) for n, t in part.items()}
+            for part in (parts["kept"], parts.get("average", self.average))
+        )
         state: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["adam"].items():
             index, _, rest = name.partition(".")
             state.setdefault(int(index), {})[rest] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        torch.set_rng_state(tensors["random"])
+        set_random_state(tensors, self.device)
         self.step, self.best_step = story["step"], story["best_step"]
         best = story["best_validation_mpjpe_mm"]
         self.best = float("inf") if best is None else best
