@@ -152,7 +152,7 @@ def test_an_interrupted_study_says_so_and_ends_as_if_it_had_not_been(whole, plan
 
     assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
     assert process.returncode == 130
-    assert not alive(process.pid)
+    wait_for(lambda: not alive(process.pid))
     go_on(read_plan(str(plan)), folder, pack)
     assert ends(folder) == ends(whole[0])
 
@@ -166,7 +166,7 @@ def test_a_study_that_is_asked_to_end_saves_too(plan, pack, tmp_path):
 
     assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
     assert process.returncode == 130
-    assert not alive(process.pid)
+    wait_for(lambda: not alive(process.pid))
     assert list(folder.glob("runs/*/*.safetensors"))
 
 
@@ -178,7 +178,7 @@ def test_a_study_interrupted_while_it_starts_says_so_too(plan, pack, tmp_path):
 
     assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
     assert process.returncode == 130
-    assert not alive(process.pid)
+    wait_for(lambda: not alive(process.pid))
 
 
 def test_the_workers_of_a_killed_study_end_soon_and_save(plan, pack, tmp_path):
