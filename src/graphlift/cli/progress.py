@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from graphlift.study.runner import Event
-    from graphlift.training.loop import Progress
+    from graphlift.training.progress import Progress
 
 
 def _bars() -> Bars:

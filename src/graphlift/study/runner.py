@@ -28,7 +28,7 @@ from graphlift.study.results import (
     set_aside_cut_line,
 )
 from graphlift.training.config import TrainConfig, parse_table
-from graphlift.training.loop import Progress
+from graphlift.training.progress import Progress
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue

@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +29,7 @@ from graphlift.training.checkpoints import (
 from graphlift.training.config import TrainConfig, differences
 from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
+from graphlift.training.progress import Progress
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
 SAVE_SECONDS = 60.0
@@ -41,25 +41,6 @@ STORY = (
     *("loss_sum", "loss_count", "seconds", "curve"),
 )
 """What both files of a run tell of it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands.
-
-    Args:
-        step: Steps done.
-        steps: Steps in all.
-        loss: Mean training loss since the last evaluation, in the loss's own unit.
-        validation_mpjpe_mm: Error at the last evaluation; NaN before the first.
-        poses_per_second: Training throughput so far, evaluations left out.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    validation_mpjpe_mm: float
-    poses_per_second: float
 
 
 def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]:

@@ -1,0 +1,22 @@
+"""Where a run stands, told without torch: a study's parent listens and never trains."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        step: Steps done.
+        steps: Steps in all.
+        loss: Mean training loss since the last evaluation, in the loss's own unit.
+        validation_mpjpe_mm: Error at the last evaluation; NaN before the first.
+        poses_per_second: Training throughput so far, evaluations left out.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    validation_mpjpe_mm: float
+    poses_per_second: float
