@@ -1,5 +1,6 @@
 """``graphlift study``: the paper's comparison."""
 
+import importlib.util
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,10 @@ def run(
     from graphlift.cli.progress import study_bars
     from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, run_study
+
+    # Only the workers load torch; that it is missing is better said before they start.
+    if importlib.util.find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     folder = out or Path("studies") / Path(plan).stem
     runs, cut = missing_runs(read_plan(plan, overrides or ()), folder, data=data)
