@@ -4,9 +4,13 @@ import contextlib
 import errno
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 
 @contextmanager
@@ -100,3 +104,21 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
+    *(RuntimeError, TypeError, MemoryError),
+)
+"""What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read every array of an ``.npz``, never an object.
+
+    Raises:
+        Exception: One of :data:`DAMAGE`, for the caller to say what file it should have been.
+    """
+    # np.load leaves a file open that it opened itself and then cannot read.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}

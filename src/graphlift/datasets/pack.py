@@ -7,8 +7,6 @@ where the frames of clip c are ``clip_start[c]:clip_start[c + 1]``; per clip ``c
 """
 
 import re
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,14 +15,8 @@ import numpy as np
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.kinematics import check_person, leg_length
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.files import replacing
+from graphlift.files import DAMAGE, read_arrays, replacing
 from graphlift.skeletons import H36M_17
-
-_DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
-    *(RuntimeError, TypeError, MemoryError),
-)
-"""What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
 
 _LEGS = (0.5, 1.2)
 """m; where the median over clips must lie. One clip may be a child's; a data set of half size, or
@@ -50,9 +42,8 @@ def read_pack(path: Path) -> MotionCapture:
             "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
         )
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except _DAMAGE as error:
+        arrays = read_arrays(path)
+    except DAMAGE as error:
         raise FormatError(
             f"{path}: cannot be read as a pack: it is no .npz, cut short, damaged, or holds "
             "objects; copy or prepare it again"

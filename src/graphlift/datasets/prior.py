@@ -9,8 +9,6 @@ Each activity has a mixture of probabilistic PCAs over them; bone lengths have a
 distribution of their own. Poses are independent draws: there is no motion here.
 """
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.ppca import Mixture
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.files import DAMAGE, read_arrays
 from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
 from graphlift.skeletons import H36M_17
 
@@ -296,11 +295,8 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
             "recipes/fit_prior.py"
         )
     try:
-        # np.load leaves a file open that it opened itself and then cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        return _unpack(arrays)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError) as error:
+        return _unpack(read_arrays(path))
+    except DAMAGE as error:
         raise FormatError(
             f"{path}: cannot be read as the prior's parameters ({error}): install graphlift "
             "again, or fit them with recipes/fit_prior.py"
