@@ -1,0 +1,199 @@
+"""Sequences: people's 2D keypoints and 3D poses over frames, each saying what its numbers mean.
+
+Every array has a frame axis and a person axis. A missing joint is NaN, never (0, 0); a frame with
+nobody is a row of NaN, never dropped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.cameras import Camera
+from graphlift.errors import ShapeError
+from graphlift.skeletons import Skeleton
+
+Axes = Literal["camera", "world"]
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """2D joints of people over frames.
+
+    Args:
+        positions: px, x right, y down from the image's top left corner; NaN where missing.
+        confidence: From 0 to 1; 0 exactly where a joint is missing.
+        skeleton: Joint order.
+        image_size: Width and height, px, if known.
+        fps: Frames per second, if known.
+        people: A name for each person, kept over time.
+        source: What it was read from, in a few words.
+    """
+
+    positions: Float[np.ndarray, "frame person joint 2"]
+    confidence: Float[np.ndarray, "frame person joint"]
+    skeleton: Skeleton
+    image_size: tuple[int, int] | None = None
+    fps: float | None = None
+    people: tuple[str, ...] = ("0",)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check(self.positions, 2, self.skeleton, self.people)
+        if self.confidence.shape != self.positions.shape[:-1]:
+            raise ShapeError(
+                f"confidence {self.confidence.shape} should be one number a joint, "
+                f"{self.positions.shape[:-1]}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def seen(self) -> Bool[np.ndarray, "frame person joint"]:
+        """Whether there is a position at all."""
+        return np.isfinite(self.positions).all(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """3D joints of people over frames: m, right-handed.
+
+    ``camera`` axes are x right, y down, z forward; ``world`` axes are z up with the floor at
+    z = 0. ``rooted`` poses have their root at the origin in every frame; others move through
+    space.
+
+    Args:
+        positions: m; NaN where there is nobody.
+        skeleton: Joint order.
+        axes: Frame of reference.
+        rooted: Whether positions are relative to each person's root.
+        seen: Whether the joint was seen; where not, its position is inferred from the others (or
+            from other frames) and should be trusted less.
+        sigma: Standard deviation of each coordinate of a joint, m; NaN where unknown.
+        fps: Frames per second, if known.
+        people: A name for each person, kept over time.
+        keypoints: What the poses were lifted from, in its own skeleton.
+        camera: Which looked on: with ``world`` axes where it stood, if that is known.
+        model: Which model lifted them.
+        notes: What was assumed and done, one sentence each.
+    """
+
+    positions: Float[np.ndarray, "frame person joint 3"]
+    skeleton: Skeleton
+    axes: Axes = "camera"
+    rooted: bool = True
+    seen: Bool[np.ndarray, "frame person joint"] = field(default=None)  # type: ignore[assignment]
+    sigma: Float[np.ndarray, "frame person joint"] = field(default=None)  # type: ignore[assignment]
+    fps: float | None = None
+    people: tuple[str, ...] = ("0",)
+    keypoints: Keypoints | None = None
+    camera: Camera | None = None
+    model: str = ""
+    notes: tuple[str, ...] = ()
+
+    units = "m"
+
+    def __post_init__(self) -> None:
+        _check(self.positions, 3, self.skeleton, self.people)
+        joints = self.positions.shape[:-1]
+        if self.seen is None:
+            object.__setattr__(self, "seen", np.isfinite(self.positions).all(axis=-1))
+        if self.sigma is None:
+            object.__setattr__(self, "sigma", np.full(joints, np.nan))
+        for name in ("seen", "sigma"):
+            if (shape := getattr(self, name).shape) != joints:
+                raise ShapeError(f"{name} {shape} should be one value a joint, {joints}")
+        if self.keypoints and self.keypoints.positions.shape[:2] != joints[:2]:
+            raise ShapeError(
+                f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
+                f"belong to poses of {joints[:2]}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "frame person"]:
+        """Whether the person is there in the frame."""
+        return np.isfinite(self.positions).all(axis=(-2, -1))
+
+    def noting(self, note: str, **changes: Any) -> "Poses":  # noqa: ANN401
+        """Copy with some fields changed, and a note that says what was done."""
+        return replace(self, notes=(*self.notes, note), **changes)
+
+    def save(self, path: str | Path) -> None:
+        """Write a file; its suffix says which kind (:func:`graphlift.formats.write_poses`)."""
+        from graphlift.formats import write_poses
+
+        write_poses(Path(path), self)
+
+
+def keypoints_from(
+    positions: np.ndarray,
+    skeleton: Skeleton,
+    *,
+    confidence: np.ndarray | None = None,
+    image_size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    people: Sequence[str] | None = None,
+    source: str = "",
+) -> Keypoints:
+    """Make keypoints of plain arrays, as detectors leave them.
+
+    A joint is missing if a coordinate is not finite, if both are exactly 0, or if its confidence
+    is 0, negative or not finite. Confidences above 1 count as 1.
+
+    Args:
+        positions: px, (joint, 2), (frame, joint, 2) or (frame, person, joint, 2); with 3 numbers
+            a joint, the third is the confidence.
+        skeleton: Joint order.
+        confidence: Same axes without the last; 1 everywhere when left out.
+        image_size: Width and height, px, if known.
+        fps: Frames per second, if known.
+        people: Names; ``0``, ``1``, ... when left out.
+        source: What it came from, in a few words.
+
+    Raises:
+        ShapeError: If an array is none of these, or the joints are not the skeleton's.
+    """
+    array = np.asarray(positions, dtype=np.float64)
+    if not 2 <= array.ndim <= 4 or array.shape[-1] not in (2, 3):
+        raise ShapeError(
+            f"keypoints {array.shape} should be (joint, 2), (frame, joint, 2) or (frame, person, "
+            "joint, 2), or the same with 3: x, y, confidence"
+        )
+    if array.shape[-1] == 3:
+        confidence, array = array[..., 2] if confidence is None else confidence, array[..., :2]
+    given = np.ones(array.shape[:-1]) if confidence is None else np.asarray(confidence, float)
+    if given.shape != array.shape[:-1]:
+        raise ShapeError(f"confidence {given.shape} should be {array.shape[:-1]}, one a joint")
+    if array.ndim == 2:
+        array, given = array[None], given[None]
+    if array.ndim == 3:
+        array, given = array[:, None], given[:, None]
+    there = np.isfinite(array).all(axis=-1) & (array != 0).any(axis=-1)
+    there &= np.isfinite(given) & (given > 0)
+    return Keypoints(
+        positions=np.where(there[..., None], array, np.nan),
+        confidence=np.where(there, np.minimum(np.nan_to_num(given), 1), 0.0),
+        skeleton=skeleton,
+        image_size=image_size,
+        fps=fps,
+        people=tuple(people or map(str, range(array.shape[1]))),
+        source=source,
+    )
+
+
+def _check(
+    positions: np.ndarray, numbers: int, skeleton: Skeleton, people: tuple[str, ...]
+) -> None:
+    wanted = (len(people), len(skeleton), numbers)
+    if positions.ndim != 4 or positions.shape[1:] != wanted:
+        raise ShapeError(
+            f"positions {positions.shape} should be (frame, {wanted[0]} people, {wanted[1]} joints "
+            f"of {skeleton.name}, {numbers})"
+        )
