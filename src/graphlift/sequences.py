@@ -194,6 +194,6 @@ def _check(
     wanted = (len(people), len(skeleton), numbers)
     if positions.ndim != 4 or positions.shape[1:] != wanted:
         raise ShapeError(
-            f"positions {positions.shape} should be (frame, {wanted[0]} people, {wanted[1]} joints "
-            f"of {skeleton.name}, {numbers})"
+            f"positions {positions.shape} should be (frame, {wanted[0]} people, "
+            f"{wanted[1]} joints of {skeleton.name}, {numbers})"
         )
