@@ -46,6 +46,41 @@ class Camera:
     tangential: tuple[float, float] = (0.0, 0.0)
 
 
+FIELD_OF_VIEW = 55.0
+"""Degrees, across the longer side of the image, where nothing is known of a camera.
+
+Source: the default of MeTRAbs (Sarandi et al., "MeTRAbs: metric-scale truncation-robust heatmaps
+for absolute 3D human pose estimation", 2021); phones and webcams are near it.
+"""
+
+
+def assumed_camera(size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIEW) -> Camera:
+    """Make up intrinsics for an image of which nothing else is known.
+
+    The principal point is the image's middle and there is no distortion. The camera stands at the
+    world's origin, level, looking along the world's y axis.
+
+    Args:
+        size: Width and height, px.
+        field_of_view: Degrees, across the longer side.
+
+    Raises:
+        ShapeError: If the size or the angle makes no sense.
+    """
+    if min(size) < 1:
+        raise ShapeError(f"image size {size[0]}x{size[1]}: give a positive width and height, px")
+    if not 1 <= field_of_view < 180:
+        raise ShapeError(f"field of view {field_of_view}: give degrees from 1 to below 180")
+    focal = max(size) / 2 / np.tan(np.deg2rad(field_of_view) / 2)
+    return Camera(
+        focal=(focal, focal),
+        centre=(size[0] / 2, size[1] / 2),
+        size=size,
+        R=np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
+        position=np.zeros(3),
+    )
+
+
 def look_at(
     position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0
 ) -> Float[np.ndarray, "3 3"]:

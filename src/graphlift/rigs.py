@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from graphlift.cameras import H36M_DISTORTION, H36M_TANGENTIAL, Camera, look_at
 
@@ -113,3 +114,64 @@ class RandomRig:
             roll=np.deg2rad(rng.uniform(*self.roll)),
             distorted=False,
         )
+
+    def draw_many(self, rng: np.random.Generator, count: int) -> "Placements":
+        """Draw many cameras, each around somebody who stands at the origin."""
+        beside, bearing = rng.random(count), rng.uniform(0, 2 * np.pi, count)
+        radius = self.off_centre * np.sqrt(beside)
+        return Placements(
+            azimuth=rng.uniform(0, 2 * np.pi, count),
+            distance=rng.uniform(*self.distance, count),
+            height=rng.uniform(*self.height, count),
+            target=np.stack(
+                [
+                    radius * np.cos(bearing),
+                    radius * np.sin(bearing),
+                    rng.uniform(*self.aim_height, count),
+                ],
+                axis=-1,
+            ),
+            roll=np.deg2rad(rng.uniform(*self.roll, count)),
+            field_of_view=np.deg2rad(rng.uniform(*self.field_of_view, count)),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Placements:
+    """Where many cameras stand and look, each around the origin; angles in radians, lengths in m.
+
+    Args:
+        azimuth: Where on a circle around ``target``, from the world's x axis, counter-clockwise.
+        distance: From ``target``, horizontally.
+        height: Above the floor.
+        target: What the middle of the image shows.
+        roll: About the viewing axis.
+        field_of_view: Of the image's width.
+    """
+
+    azimuth: Float[np.ndarray, " camera"]
+    distance: Float[np.ndarray, " camera"]
+    height: Float[np.ndarray, " camera"]
+    target: Float[np.ndarray, "camera 3"]
+    roll: Float[np.ndarray, " camera"]
+    field_of_view: Float[np.ndarray, " camera"]
+
+
+def stand(
+    placements: Placements,
+) -> tuple[Float[np.ndarray, "camera 3 3"], Float[np.ndarray, "camera 3"]]:
+    """Work out the turns and positions of many cameras, as :func:`place` does for one.
+
+    Returns:
+        R and position of each, with ``camera = R @ (world - position)``.
+    """
+    cos, sin = np.cos(placements.azimuth), np.sin(placements.azimuth)
+    around = placements.target[:, :2] + placements.distance[:, None] * np.stack([cos, sin], -1)
+    position = np.concatenate([around, placements.height[:, None]], axis=-1)
+    forward = placements.target - position
+    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    down = np.cross(forward, right)
+    cos, sin = np.cos(placements.roll)[:, None], np.sin(placements.roll)[:, None]
+    return np.stack([cos * right + sin * down, cos * down - sin * right, forward], 1), position

@@ -7,7 +7,7 @@ from graphlift.networks import layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
-from graphlift.skeletons import H36M_16, Skeleton
+from graphlift.skeletons import H36M_16, H36M_17
 
 
 def build_network(
@@ -19,7 +19,9 @@ def build_network(
     dropout: float = 0.0,
     affinity: AffinityKind = "learnt",
     init: Init = "glorot",
-    skeleton: Skeleton = H36M_16,
+    joints: int = 16,
+    inputs: str = "screen",
+    sigma: bool = False,
 ) -> nn.Module:
     """Build a network with fresh weights from torch's global generator.
 
@@ -31,12 +33,15 @@ def build_network(
         dropout: Share of features dropped in training.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         init: As there.
-        skeleton: The body.
+        joints: 16 or 17, Human3.6M's.
+        inputs: ``screen``, or ``canonical`` with confidence as a third number.
+        sigma: Whether a standard deviation comes out beside each position.
 
     Raises:
         ModelError: If the method is unknown or has no decoupled variant.
     """
     which = layout(method, decouple_self=decouple_self, blocks=blocks)
+    skeleton = {16: H36M_16, 17: H36M_17}[joints]
     if which.sharing is None:
         return Martinez(skeleton, channels=channels, blocks=which.blocks, dropout=dropout)
     return PoseGCN(
@@ -49,4 +54,5 @@ def build_network(
         non_local=which.non_local,
         affinity=affinity,
         init=init,
+        features=(3 if inputs == "canonical" else 2, 4 if sigma else 3),
     )

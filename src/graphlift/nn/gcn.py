@@ -30,6 +30,7 @@ class PoseGCN(nn.Module):
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         init: As there.
         order: As there.
+        features: Numbers of a joint that go in, and that come out.
 
     Source: Liu et al., ECCV 2020; the skeleton of the network is that of Zhao et al., CVPR 2019.
     """
@@ -47,6 +48,7 @@ class PoseGCN(nn.Module):
         affinity: AffinityKind = "learnt",
         init: Init = "glorot",
         order: Order = "reduced",
+        features: tuple[int, int] = (2, 3),
     ) -> None:
         super().__init__()
         graph = body_graph(skeleton)
@@ -69,21 +71,25 @@ class PoseGCN(nn.Module):
         def mixer() -> nn.Module:
             return NonLocal(skeleton, channels) if non_local else nn.Identity()
 
-        self.input = nn.Sequential(layer(2), mixer())
+        self.input = nn.Sequential(layer(features[0]), mixer())
         self.blocks = nn.ModuleList(
             nn.Sequential(layer(channels), layer(channels)) for _ in range(blocks)
         )
         self.mixers = nn.ModuleList(mixer() for _ in range(blocks))
-        self.output = conv(channels, 3)
+        self.output = conv(channels, features[1])
 
-    def forward(self, keypoints: Float[Tensor, "batch joint 2"]) -> Float[Tensor, "batch joint 3"]:
+    def forward(
+        self, keypoints: Float[Tensor, "batch joint before"]
+    ) -> Float[Tensor, "batch joint after"]:
         """Lift keypoints.
 
         Args:
-            keypoints: Screen-normalised positions.
+            keypoints: Screen-normalised positions, or canonical ones with confidence
+                (:mod:`graphlift.preprocessing`).
 
         Returns:
-            Root-relative positions, m, camera axes.
+            Root-relative positions, m, camera axes; then the logarithm of their standard
+            deviation, if the network has that output.
         """
         h = self.input(keypoints.transpose(0, 1).contiguous())
         for block, mixer in zip(self.blocks, self.mixers, strict=True):

@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from graphlift.protocols import Examples
+from graphlift.views import Lessons, People, Variety, training_views
 
 
 class Batches:
@@ -63,3 +64,49 @@ class Batches:
             t[:, self.mirror] * t.new_tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)
         ]
         return torch.where(heads, other[0], x), torch.where(heads, other[1], y)
+
+
+class ViewBatches:
+    """Fresh views of people through random cameras, a few batches drawn at a time.
+
+    Args:
+        people: The training frames.
+        variety: How views vary.
+        size: Frames a batch.
+        seed: Same seed, same batches, whatever step one starts from.
+        device: Where batches lie.
+    """
+
+    together = 32
+    """Batches drawn at once: enough for NumPy to be quick, few enough to be small."""
+
+    def __init__(
+        self,
+        people: People,
+        variety: Variety,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device | None = None,
+    ) -> None:
+        self.people, self.variety = people, variety
+        self.size, self.seed, self.device = size, seed, device
+        self._lessons = lru_cache(maxsize=1)(self._draw)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in which as many views are seen as there are training frames."""
+        return max(len(self.people.positions) // self.size, 1)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """The inputs and targets of a step."""
+        drawing, place = divmod(step, self.together)
+        lessons = self._lessons(drawing)
+        at = slice(place * self.size, (place + 1) * self.size)
+        x, y = (torch.from_numpy(a[at]).to(self.device) for a in (lessons.inputs, lessons.targets))
+        return x, y
+
+    def _draw(self, drawing: int) -> Lessons:
+        count = self.together * self.size
+        seed = (self.seed, drawing)
+        return training_views(self.people, self.variety, count=count, seed=seed).lessons()

@@ -4,13 +4,14 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from graphlift.detections import Detections
 from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, AffinityKind
+from graphlift.views import Variety
 
 Method = Literal[
     "full-sharing",
@@ -44,6 +45,10 @@ class ModelConfig:
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised`` or ``symmetric``.
         init: ``glorot``, or ``stacked`` as the published code draws.
+        joints: 16, as the study has them, or 17.
+        inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
+            (:mod:`graphlift.preprocessing`).
+        sigma: Let a standard deviation come out beside each position.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -54,6 +59,9 @@ class ModelConfig:
     dropout: float = 0.0
     affinity: AffinityKind = "learnt"
     init: Literal["glorot", "stacked"] = "glorot"
+    joints: Literal[16, 17] = 16
+    inputs: Literal["screen", "canonical"] = "screen"
+    sigma: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")
@@ -65,6 +73,11 @@ class ModelConfig:
         _require(
             not self.decouple_self or self.method in DECOUPLED,
             f"{self.method} has no decoupled variant: write decouple_self = false",
+        )
+        _require(
+            self.method != "martinez"
+            or (self.joints, self.inputs, self.sigma) == (16, "screen", False),
+            "martinez takes 16 joints on the screen, and gives positions alone",
         )
 
 
@@ -94,6 +107,12 @@ class TrainConfig:
             evaluated and kept; 0 for none.
         evaluate_every: Steps between evaluations on the validation subjects; an epoch if left out.
         tensorboard: Write TensorBoard events beside the JSON lines.
+        weight_decay: Share of each weight that a step takes away, times the learning rate
+            (AdamW).
+        cameras: ``open``, the four of the open protocol, or ``random``, one of its own for every
+            example; those are for canonical inputs, 17 joints and ``detections = "gt"``, with
+            noise as ``views`` says.
+        views: How random views vary.
         model: Which network.
 
     Source: the recipe is that of the code published by the paper's first authors.
@@ -117,6 +136,9 @@ class TrainConfig:
     ema: float = 0.0
     evaluate_every: int | None = None
     tensorboard: bool = True
+    weight_decay: float = 0.0
+    cameras: Literal["open", "random"] = "open"
+    views: Variety = field(default_factory=Variety)
     model: ModelConfig = ModelConfig()
 
     def __post_init__(self) -> None:
@@ -133,6 +155,21 @@ class TrainConfig:
         _require(0 < self.decay <= 1, "decay must be above 0 and at most 1")
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
+        _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
+        canonical = self.model.inputs == "canonical"
+        _require(
+            canonical == (self.cameras == "random"),
+            'canonical inputs go with cameras = "random", screen inputs with cameras = "open"',
+        )
+        _require(
+            not canonical or (self.model.joints == 17 and self.detections == "gt"),
+            'random cameras show 17 joints: write model.joints = 17 and detections = "gt" '
+            "(noise is views.noise)",
+        )
+        _require(
+            canonical or (self.model.joints == 16 and not self.model.sigma),
+            "the open protocol has 16 joints and no sigma: leave joints and sigma out",
+        )
 
 
 def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
@@ -153,7 +190,7 @@ def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
     what lies at its end is told by the digest.
     """
     ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
-    theirs = {**default, **other}
+    theirs = merge([default, other])
     return [key for key in ours if key != "data" and ours[key] != theirs[key]]
 
 

@@ -7,9 +7,10 @@ from torch import nn
 from graphlift.errors import ModelError
 from graphlift.metrics import joint_errors
 from graphlift.protocols import Examples, open_16
+from graphlift.views import Lessons
 
 
-def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.ndarray:
+def predict(network: nn.Module, examples: Examples | Lessons, *, batch: int = 512) -> np.ndarray:
     """Lift every frame, with the network in evaluation mode, where its weights are.
 
     Returns:
@@ -22,11 +23,11 @@ def predict(network: nn.Module, examples: Examples, *, batch: int = 512) -> np.n
         inputs = torch.from_numpy(examples.inputs).to(next(network.parameters()).device)
         parts = [network(x) for x in torch.split(inputs, batch)]
     network.train(was_training)
-    poses = torch.cat(parts).cpu().numpy()
+    poses = torch.cat(parts).cpu().numpy()[..., :3]
     return np.asarray(poses - poses[:, [examples.skeleton.root]])
 
 
-def validate(network: nn.Module, examples: Examples) -> float:
+def validate(network: nn.Module, examples: Examples | Lessons) -> float:
     """Score ``open-16`` MPJPE, mm.
 
     Raises:

@@ -19,7 +19,7 @@ from graphlift.errors import CheckpointError, ModelError
 from graphlift.files import append_line, write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, StudyData
-from graphlift.training.batches import Batches
+from graphlift.training.batches import Batches, ViewBatches
 from graphlift.training.checkpoints import (
     check_shapes,
     check_story,
@@ -30,10 +30,15 @@ from graphlift.training.config import TrainConfig, differences
 from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
 from graphlift.training.progress import Progress
+from graphlift.views import UNSEEN_RIG, Lessons, exact_views, people_of
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
 SAVE_SECONDS = 60.0
 """A run that is killed loses at most this much work."""
+SIGMA_WEIGHT = 0.01
+"""m: how much a unit of log-likelihood counts beside a metre of error."""
+VALIDATION_SEED = 1
+"""Of the random cameras that validation subjects are seen through."""
 
 
 STORY = (
@@ -67,11 +72,7 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
         return
     device = open_device(config.device)
     torch.set_num_threads(config.threads)
-    frames = data.examples("train", config.detections)
-    unseen = data.examples("validation", config.detections)
-    batches = Batches(
-        frames, size=config.batch_size, seed=config.seed, flip=config.flip, device=device
-    )
+    batches, unseen = _teaching(config, data, device)
     steps = config.steps or config.epochs * batches.per_epoch
     every = config.evaluate_every or batches.per_epoch
     run = _Run(config, data.digest, out, device)
@@ -97,6 +98,25 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
     run.finish(data)
 
 
+def _teaching(
+    config: TrainConfig, data: StudyData, device: torch.device
+) -> tuple[Batches | ViewBatches, Examples | Lessons]:
+    """What a run learns from, and what it is validated on."""
+    size, seed = config.batch_size, config.seed
+    if config.cameras == "random":
+        people = people_of(data.train)
+        unseen = exact_views(
+            people_of(data.validation, stride=data.stride), UNSEEN_RIG, seed=VALIDATION_SEED
+        )
+        batches = ViewBatches(people, config.views, size=size, seed=seed, device=device)
+        return batches, unseen.lessons()
+    frames = data.examples("train", config.detections)
+    return (
+        Batches(frames, size=size, seed=seed, flip=config.flip, device=device),
+        data.examples("validation", config.detections),
+    )
+
+
 def is_finished(config: TrainConfig, data_digest: str, out: Path) -> bool:
     """Tell whether a folder holds the end of this run.
 
@@ -118,11 +138,19 @@ def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) ->
 
 
 def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error, m², or mean distance of joints, m."""
-    if kind == "mse":
-        return nn.functional.mse_loss(predicted, target)
-    distance: Tensor = torch.linalg.vector_norm(predicted - target, dim=-1)
-    return distance.mean()
+    """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
+
+    A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
+    the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, which leaves d alone.
+    """
+    position = predicted[..., :3]
+    distance: Tensor = torch.linalg.vector_norm(position - target, dim=-1)
+    loss = nn.functional.mse_loss(position, target) if kind == "mse" else distance.mean()
+    if predicted.shape[-1] == 3:
+        return loss
+    log_sigma = predicted[..., 3]
+    likelihood = 2 * distance.detach() * torch.exp(-log_sigma) + 3 * log_sigma
+    return loss + SIGMA_WEIGHT * likelihood.mean()
 
 
 class _Run:
@@ -132,8 +160,12 @@ class _Run:
         self.config, self.digest, self.out, self.device = config, digest, out, device
         torch.manual_seed(config.seed)
         self.network = build_network(**dataclasses.asdict(config.model)).to(device)
-        self.optimizer = torch.optim.Adam(
-            self.network.parameters(), config.learning_rate, fused=True
+        adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+        self.optimizer = adam(
+            self.network.parameters(),
+            config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
         self.average = {n: t.clone() for n, t in self.network.state_dict().items()}
         self.kept = {n: t.clone() for n, t in self.average.items()}
@@ -145,7 +177,7 @@ class _Run:
             self._resume(out / CHECKPOINT)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
 
-    def take_step(self, batches: Batches, rate: float) -> None:
+    def take_step(self, batches: Batches | ViewBatches, rate: float) -> None:
         began = time.perf_counter()
         x, y = batches[self.step]
         for group in self.optimizer.param_groups:
@@ -167,7 +199,7 @@ class _Run:
             self._move_average()
         self.seconds += time.perf_counter() - began
 
-    def evaluate(self, unseen: Examples, rate: float) -> None:
+    def evaluate(self, unseen: Examples | Lessons, rate: float) -> None:
         with self._averaged():
             error = validate(self.network, unseen)
             if error < self.best:

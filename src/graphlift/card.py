@@ -1,0 +1,90 @@
+"""Model cards: what a model expects and answers, how it was made, what it scored.
+
+They travel inside the model's file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from graphlift.errors import FormatError
+
+CMU = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
+    "with funding from NSF EIA-0196217."
+)
+"""The acknowledgement that the CMU Graphics Lab motion capture database asks for."""
+
+INPUTS = {
+    "canonical": "x, y in a virtual camera aimed at the person, in units of the person's size, "
+    "and confidence; 0, 0, 0 for a missing joint (graphlift.preprocessing)",
+}
+OUTPUTS = "root-relative position, m, axes of the virtual camera; logarithm of its sigma, m"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What one must know of a model to use it, and to trust it no further than it goes.
+
+    Args:
+        name: Of the model.
+        skeleton: Joint order of inputs and outputs.
+        inputs: A key of :data:`INPUTS`.
+        method: How it shares weights.
+        parameters: Learnt numbers.
+        sigma_scale: What the network's sigma is multiplied by; fitted on validation subjects.
+        recipe: The configuration it was trained with.
+        data: What it was trained on.
+        data_digest: SHA-256 of that.
+        licence: Of the weights.
+        acknowledgement: What the data's owners ask to be said.
+        metrics: What it scored; each entry names its protocol.
+        limits: What it is not good at.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    name: str
+    skeleton: str
+    inputs: str
+    method: str
+    parameters: int
+    sigma_scale: float = 1.0
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    data: str = ""
+    data_digest: str = ""
+    licence: str = "Apache-2.0"
+    acknowledgement: str = ""
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    limits: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """The card as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def read_card(text: str, where: str) -> ModelCard:
+    """Read a card from JSON.
+
+    Args:
+        text: The card.
+        where: What to call the file in an error.
+
+    Raises:
+        FormatError: If it is no card, or describes inputs that this version does not know.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        card = TypeAdapter(ModelCard).validate_json(text)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors()
+        )
+        raise FormatError(f"{where}: its model card is not one of graphlift's: {wrong}") from error
+    if card.inputs not in INPUTS:
+        raise FormatError(
+            f"{where}: the model wants {card.inputs!r} inputs, this version knows "
+            f"{', '.join(INPUTS)}: install a newer graphlift, or use another model"
+        )
+    return card

@@ -1,0 +1,171 @@
+"""A trained network as ONNX, with everything folded that is constant once training is over.
+
+Affinities become numbers, batch normalisation moves into weights and biases, and the affinity of a
+self-connection into its matrix. Weights are stored in half precision and used in single.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphlift.card import ModelCard
+from graphlift.errors import ModelError
+from graphlift.files import replacing
+
+if TYPE_CHECKING:
+    from graphlift.nn.gcn import Layer, PoseGCN
+    from graphlift.nn.graph_conv import GraphConv
+
+OPSET, IR_VERSION = 17, 9
+PARITY = 2e-3
+"""m: how far half-precision weights may move a joint before an export is refused."""
+
+
+def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
+    """Write a network of a graph-convolution method as ONNX, its card inside.
+
+    Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
+    out), float32. The file is checked against the network before it is kept.
+
+    Args:
+        network: In any mode; it is evaluated as trained.
+        card: Goes into the file's metadata under ``card``.
+        path: Ends in .onnx.
+
+    Raises:
+        ModelError: If the network has non-local layers, or the file would not agree with it.
+        OSError: If the file cannot be written.
+    """
+    import onnx
+    from onnx import helper
+
+    graph = _Graph()
+    x = graph.node("Transpose", ["keypoints"], perm=[1, 0, 2])
+    x = _layer(graph, x, network.input[0])
+    for block, mixer in zip(network.blocks, network.mixers, strict=True):
+        if len(list(mixer.parameters())):
+            raise ModelError("non-local layers have no export: lift with a plain graph network")
+        h = _layer(graph, _layer(graph, x, block[0]), block[1])
+        x = graph.node("Add", [x, h])
+    x = _conv(graph, x, network.output, None)
+    graph.node("Transpose", [x], name="poses", perm=[1, 0, 2])
+    joints, before = network.output.joints, network.input[0].conv.weight.shape[1]
+    after = network.output.weight.shape[2]
+    floats = onnx.TensorProto.FLOAT
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            card.name,
+            [helper.make_tensor_value_info("keypoints", floats, ["frame", joints, before])],
+            [helper.make_tensor_value_info("poses", floats, ["frame", joints, after])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="graphlift",
+    )
+    helper.set_model_props(model, {"card": card.to_json()})
+    onnx.checker.check_model(model, full_check=True)
+    _check_parity(network, model.SerializeToString(), (joints, before))
+    with replacing(path) as beside:
+        beside.write_bytes(model.SerializeToString())
+
+
+class _Graph:
+    """Nodes and constants of an ONNX graph under way."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, op: str, inputs: list[str], name: str = "", **attributes: Any) -> str:  # noqa: ANN401
+        from onnx import helper
+
+        name = name or f"{op.lower()}{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
+        return name
+
+    def constant(self, value: np.ndarray, *, half: bool = False) -> str:
+        from onnx import TensorProto, numpy_helper
+
+        name = f"constant{len(self.constants)}"
+        kept = value.astype(np.float16) if half else value
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
+        return self.node("Cast", [name], to=TensorProto.FLOAT) if half else name
+
+
+def _layer(graph: _Graph, x: str, layer: "Layer") -> str:
+    """Convolution and normalisation in one, then ReLU."""
+    return graph.node("Relu", [_conv(graph, x, layer.conv, layer.norm)])
+
+
+def _conv(graph: _Graph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: ANN401
+    """Σ_j a_ij h_j W_s(i,j), scaled and shifted as the normalisation would."""
+    weight, a, bias = (
+        t.detach().double().numpy() for t in (conv.weight, conv.affinities(), conv.bias)
+    )
+    if norm is not None:
+        mean, variance, gamma, beta = (
+            t.detach().double().numpy()
+            for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
+        gain = gamma / np.sqrt(variance + norm.eps)
+        weight, bias = weight * gain, (bias - mean) * gain + beta
+    shift = graph.constant(bias.astype(np.float32))
+    if conv.order == "unified":
+        total = _unified(graph, x, conv, a, weight)
+    elif conv.decouple_self:
+        near, own = np.split(weight, 2)
+        a_self = np.diagonal(a)
+        between = _reduced(graph, x, conv, a - np.diag(a_self), near)
+        itself = graph.node("MatMul", [x, graph.constant(a_self[:, None, None] * own, half=True)])
+        total = graph.node("Add", [between, itself])
+    else:
+        total = _reduced(graph, x, conv, a, weight)
+    return graph.node("Add", [total, shift])
+
+
+def _reduced(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray) -> str:
+    matrices = graph.constant(weight, half=True)
+    if conv.sharing == "post-aggregation":
+        return graph.node("MatMul", [_aggregate(graph, a, x, weight.shape[1]), matrices])
+    return _aggregate(graph, a, graph.node("MatMul", [x, matrices]), weight.shape[2])
+
+
+def _unified(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray) -> str:
+    """One matrix an edge: edges that share one hold copies of it."""
+    edges, sender = conv.edge.numpy(), conv.sender.numpy()
+    target = conv.target.numpy()[edges]
+    of_edge = np.repeat(np.arange(len(weight)), conv.edges_per_slot)
+    senders = graph.node("Gather", [x, graph.constant(sender)], axis=0)
+    messages = graph.node("MatMul", [senders, graph.constant(weight[of_edge], half=True)])
+    incidence = np.zeros((conv.joints, len(edges)))
+    incidence[target, np.arange(len(edges))] = a[target, sender]
+    return _aggregate(graph, incidence, messages, weight.shape[2])
+
+
+def _aggregate(graph: _Graph, a: np.ndarray, messages: str, channels: int) -> str:
+    flat = graph.node("Flatten", [messages], axis=1)
+    summed = graph.node("MatMul", [graph.constant(a.astype(np.float32)), flat])
+    shape = graph.constant(np.array([len(a), -1, channels], dtype=np.int64))
+    return graph.node("Reshape", [summed, shape])
+
+
+def _check_parity(network: "PoseGCN", model: bytes, features: tuple[int, int]) -> None:
+    import onnxruntime
+    import torch
+
+    probe = np.random.default_rng(0).normal(0, 0.5, (64, *features)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (ours,) = session.run(None, {"keypoints": probe})
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        theirs = network(torch.from_numpy(probe)).numpy()
+    network.train(was_training)
+    if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < PARITY:
+        raise ModelError(
+            f"the ONNX file would differ from the network by {worst * 1000:.1f} mm: its weights "
+            "do not fit half precision; train it longer or with weight_decay"
+        )

@@ -1,0 +1,223 @@
+"""Lift 2D keypoints to 3D poses with a trained model, by ONNX Runtime; torch is not needed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_rays
+from graphlift.card import ModelCard, read_card
+from graphlift.errors import FormatError, ModelError, ShapeError
+from graphlift.preprocessing import canonical, turn_back
+from graphlift.sequences import Keypoints, Poses, keypoints_from
+from graphlift.skeletons import H36M_17, SKELETONS, Skeleton, joint_map
+
+SHIPPED = ("open-pre-agg", "open-small")
+BATCH = 256
+"""Poses at once: as many as keep a layer's features in the cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lifter:
+    """A model that lifts keypoints; make one with :meth:`load`.
+
+    Args:
+        card: What the model expects, how it was made, what it scored.
+        session: Of ONNX Runtime.
+    """
+
+    card: ModelCard
+    session: Any
+
+    @classmethod
+    def load(cls, model: str | Path = "open-pre-agg", *, threads: int = 0) -> "Lifter":
+        """Load a shipped model by its name, or one from an .onnx file.
+
+        Args:
+            model: ``open-pre-agg``, ``open-small``, or a path.
+            threads: Of ONNX Runtime; 0 for as many as there are cores.
+
+        Raises:
+            FileNotFoundError: If there is neither a model nor a file of that name.
+            FormatError: If the file is damaged, or not one of graphlift's.
+        """
+        content, where = _read(model)
+        session = _session(content, threads, where)
+        card = session.get_modelmeta().custom_metadata_map.get("card")
+        if card is None:
+            raise FormatError(f"{where}: holds no model card: export it with graphlift")
+        return cls(_fitting(read_card(card, where), session, where), session)
+
+    def __call__(
+        self,
+        keypoints: Keypoints | np.ndarray,
+        *,
+        camera: Camera | None = None,
+        image_size: tuple[int, int] | None = None,
+        skeleton: Skeleton | str | None = None,
+        fps: float | None = None,
+        field_of_view: float = FIELD_OF_VIEW,
+        flip: bool = False,
+    ) -> Poses:
+        """Lift every frame by itself. Frames out = frames in.
+
+        Args:
+            keypoints: From :func:`graphlift.formats.read_keypoints`, or an array of (joint, 2),
+                (frame, joint, 2) or (frame, person, joint, 2), px, with 3 numbers a joint if the
+                third is its confidence.
+            camera: Whose image it is; only its intrinsics are used.
+            image_size: Width and height, px; of arrays, and of keypoints that do not know it.
+            skeleton: Joint order of an array.
+            fps: Frames per second of an array.
+            field_of_view: Degrees across the image's longer side, assumed without a camera.
+            flip: Lift the mirror image too and take the mean: somewhat better, twice the time.
+
+        Returns:
+            Root-relative poses in the camera's axes, m; NaN where fewer than three joints of a
+            person were seen.
+
+        Raises:
+            ShapeError: If an array's shape fits no skeleton, or the image size is not known.
+        """
+        given = _given(keypoints, skeleton, image_size, fps)
+        eye, note = _eye(given, camera, field_of_view)
+        wanted = _converted(given)
+        frames, people = given.positions.shape[:2]
+        shape = (frames * people, len(H36M_17))
+        positions = np.empty((*shape, 3), dtype=np.float32)
+        sigma = np.empty(shape, dtype=np.float32)
+        flat = wanted.positions.reshape(*shape, 2), wanted.confidence.reshape(shape)
+        for part in _parts(shape[0]):
+            positions[part], sigma[part] = self._lift(flat[0][part], flat[1][part], eye, flip)
+        return Poses(
+            positions=positions.reshape(frames, people, -1, 3),
+            skeleton=H36M_17,
+            seen=wanted.seen,
+            sigma=sigma.reshape(frames, people, -1),
+            fps=given.fps,
+            people=given.people,
+            keypoints=given,
+            camera=eye,
+            model=self.card.name,
+            notes=(note,) if note else (),
+        )
+
+    def _lift(
+        self,
+        positions: Float[np.ndarray, "frame joint 2"],
+        confidence: Float[np.ndarray, "frame joint"],
+        camera: Camera,
+        flip: bool,
+    ) -> tuple[Float[np.ndarray, "frame joint 3"], Float[np.ndarray, "frame joint"]]:
+        confidence = np.where(np.isfinite(positions).all(axis=-1), confidence, 0)
+        rays = image_to_rays(np.nan_to_num(positions), camera)
+        seen = canonical(rays, confidence)
+        answer = self._run(seen.inputs)
+        if flip:
+            mirror = H36M_17.mirror
+            other = self._run(seen.inputs[:, mirror] * np.array([-1.0, 1, 1]))
+            other = other[:, mirror] * np.array([-1, 1, 1, 1], dtype=np.float32)
+            answer = (answer + other) / 2
+        answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
+        poses = answer[..., :3] - answer[:, [H36M_17.root], :3]
+        return turn_back(poses, seen), np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
+
+    def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint 4"]:
+        (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
+        return np.asarray(answer)
+
+
+def _read(model: str | Path) -> tuple[bytes, str]:
+    if str(model) in SHIPPED:
+        where = f"{model}.onnx"
+        return (resources.files("graphlift") / "models" / where).read_bytes(), where
+    path = Path(model)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no model {str(model)!r}: give one of {', '.join(SHIPPED)}, or the path of an .onnx "
+            "file"
+        )
+    return path.read_bytes(), str(path)
+
+
+def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  # no types
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or (os.cpu_count() or 1)
+    options.log_severity_level = 4  # its errors become ours
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises bare exceptions of its own
+        raise FormatError(f"{where}: is no ONNX model, or a damaged one ({error})") from error
+
+
+def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
+    """Refuse a card that does not describe its network."""
+    (takes,), (gives,) = session.get_inputs(), session.get_outputs()
+    joints = len(H36M_17)
+    wanted = ["keypoints", [joints, 3]], ["poses", [joints, 4]]
+    found = [takes.name, takes.shape[1:]], [gives.name, gives.shape[1:]]
+    if card.skeleton != H36M_17.name or found != wanted:
+        raise ModelError(
+            f"{where}: its card says {card.skeleton} with {card.inputs} inputs, its network takes "
+            f"{found[0]} and gives {found[1]}; lifting needs {H36M_17.name}, {wanted[0]} and "
+            f'{wanted[1]}: train with model.joints = 17, inputs = "canonical" and sigma = true'
+        )
+    return card
+
+
+def _given(
+    keypoints: Keypoints | np.ndarray,
+    skeleton: Skeleton | str | None,
+    image_size: tuple[int, int] | None,
+    fps: float | None,
+) -> Keypoints:
+    if isinstance(keypoints, Keypoints):
+        size = keypoints.image_size or image_size
+        return replace(keypoints, image_size=size, fps=keypoints.fps or fps)
+    if skeleton is None:
+        raise ShapeError(
+            "an array does not say which joints it holds: give skeleton=, one of "
+            f"{', '.join(SKELETONS)}"
+        )
+    body = SKELETONS.get(skeleton) if isinstance(skeleton, str) else skeleton
+    if body is None:
+        raise ShapeError(f"no skeleton is named {skeleton!r}: use one of {', '.join(SKELETONS)}")
+    return keypoints_from(keypoints, body, image_size=image_size, fps=fps, source="array")
+
+
+def _eye(keypoints: Keypoints, camera: Camera | None, field_of_view: float) -> tuple[Camera, str]:
+    """The camera that looked on, and what had to be assumed of it."""
+    if camera is not None:
+        return camera, ""
+    if keypoints.image_size is None:
+        raise ShapeError(
+            "the size of the image is not known, and without it a px means nothing: give "
+            "image_size=(width, height) (--image-size WxH on the command line), or a camera"
+        )
+    width, height = keypoints.image_size
+    note = f"assumed a field of view of {field_of_view:g}° across {max(width, height)} px"
+    return assumed_camera((width, height), field_of_view=field_of_view), note
+
+
+def _converted(keypoints: Keypoints) -> Keypoints:
+    """The 17 joints of the model, from whatever joints there are."""
+    if keypoints.skeleton == H36M_17:
+        return keypoints
+    to_ours = joint_map(keypoints.skeleton, H36M_17)
+    positions = to_ours(keypoints.positions)
+    made_of = np.nan_to_num(to_ours.weights) != 0
+    certainty = np.where(made_of, keypoints.confidence[..., None, :], np.inf).min(axis=-1)
+    certainty = np.where(np.isfinite(positions).all(axis=-1), certainty, 0)
+    return replace(keypoints, positions=positions, confidence=certainty, skeleton=H36M_17)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    for start in range(0, count, BATCH):
+        yield slice(start, start + BATCH)
