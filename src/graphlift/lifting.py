@@ -93,7 +93,10 @@ class Lifter:
         sigma = np.empty(shape, dtype=np.float32)
         flat = wanted.positions.reshape(*shape, 2), wanted.confidence.reshape(shape)
         for part in _parts(shape[0]):
-            positions[part], sigma[part] = self._lift(flat[0][part], flat[1][part], eye, flip)
+            there = np.isfinite(flat[0][part]).all(axis=-1)
+            rays = image_to_rays(np.where(there[..., None], flat[0][part], 0), eye)
+            confidence = np.where(there, flat[1][part], 0)
+            positions[part], sigma[part] = self.lift_rays(rays, confidence, flip=flip)
         return Poses(
             positions=positions.reshape(frames, people, -1, 3),
             skeleton=H36M_17,
@@ -107,15 +110,24 @@ class Lifter:
             notes=(note,) if note else (),
         )
 
-    def _lift(
+    def lift_rays(
         self,
-        positions: Float[np.ndarray, "frame joint 2"],
+        rays: Float[np.ndarray, "frame joint 2"],
         confidence: Float[np.ndarray, "frame joint"],
-        camera: Camera,
-        flip: bool,
+        *,
+        flip: bool = False,
     ) -> tuple[Float[np.ndarray, "frame joint 3"], Float[np.ndarray, "frame joint"]]:
-        confidence = np.where(np.isfinite(positions).all(axis=-1), confidence, 0)
-        rays = image_to_rays(np.nan_to_num(positions), camera)
+        """Lift rays of the 17 joints, each frame of a camera of its own if need be.
+
+        Args:
+            rays: x, y at unit depth, camera axes; finite.
+            confidence: 0 for a missing joint.
+            flip: As in :meth:`__call__`.
+
+        Returns:
+            Root-relative positions and their standard deviations, m, camera axes; NaN where fewer
+            than three joints were seen.
+        """
         seen = canonical(rays, confidence)
         answer = self._run(seen.inputs)
         if flip:
@@ -125,7 +137,8 @@ class Lifter:
             answer = (answer + other) / 2
         answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
         poses = answer[..., :3] - answer[:, [H36M_17.root], :3]
-        return turn_back(poses, seen), np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
+        sigma = np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
+        return turn_back(poses, seen), sigma
 
     def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint 4"]:
         (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
