@@ -38,38 +38,49 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
         OSError: If the file cannot be written.
     """
     import onnx
-    from onnx import helper
 
     graph = _Graph()
-    x = graph.node("Transpose", ["keypoints"], perm=[1, 0, 2])
-    x = _layer(graph, x, network.input[0])
-    for block, mixer in zip(network.blocks, network.mixers, strict=True):
-        if len(list(mixer.parameters())):
-            raise ModelError("non-local layers have no export: lift with a plain graph network")
-        h = _layer(graph, _layer(graph, x, block[0]), block[1])
-        x = graph.node("Add", [x, h])
-    x = _conv(graph, x, network.output, None)
-    graph.node("Transpose", [x], name="poses", perm=[1, 0, 2])
-    joints, before = network.output.joints, network.input[0].conv.weight.shape[1]
-    after = network.output.weight.shape[2]
-    floats = onnx.TensorProto.FLOAT
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            card.name,
-            [helper.make_tensor_value_info("keypoints", floats, ["frame", joints, before])],
-            [helper.make_tensor_value_info("poses", floats, ["frame", joints, after])],
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=IR_VERSION,
-        producer_name="graphlift",
-    )
-    helper.set_model_props(model, {"card": card.to_json()})
+    joints, before, after = _network(graph, network)
+    model = _model(graph, card, (joints, before), (joints, after))
     onnx.checker.check_model(model, full_check=True)
     _check_parity(network, model.SerializeToString(), (joints, before))
     with replacing(path) as beside:
         beside.write_bytes(model.SerializeToString())
+
+
+def _network(graph: "_Graph", network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
+    """Write the whole network down; joints, features in and features out."""
+    if any(len(list(mixer.parameters())) for mixer in network.mixers):
+        raise ModelError("non-local layers have no export: lift with a plain graph network")
+    x = graph.node("Transpose", ["keypoints"], perm=[1, 0, 2])
+    x = _layer(graph, x, network.input[0])
+    for block in network.blocks:
+        h = _layer(graph, _layer(graph, x, block[0]), block[1])
+        x = graph.node("Add", [x, h])
+    x = _conv(graph, x, network.output, None)
+    graph.node("Transpose", [x], name="poses", perm=[1, 0, 2])
+    first, last = network.input[0].conv.weight, network.output.weight
+    return network.output.joints, first.shape[1], last.shape[2]
+
+
+def _model(
+    graph: "_Graph", card: ModelCard, takes: tuple[int, int], gives: tuple[int, int]
+) -> Any:  # noqa: ANN401
+    from onnx import TensorProto, helper
+
+    body = helper.make_graph(
+        graph.nodes,
+        card.name,
+        [helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["frame", *takes])],
+        [helper.make_tensor_value_info("poses", TensorProto.FLOAT, ["frame", *gives])],
+        graph.constants,
+    )
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(
+        body, opset_imports=[opset], ir_version=IR_VERSION, producer_name="graphlift"
+    )
+    helper.set_model_props(model, {"card": card.to_json()})
+    return model
 
 
 class _Graph:

@@ -5,7 +5,7 @@ nobody is a row of NaN, never dropped.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,7 +55,7 @@ class Keypoints:
     @property
     def seen(self) -> Bool[np.ndarray, "frame person joint"]:
         """Whether there is a position at all."""
-        return np.isfinite(self.positions).all(axis=-1)
+        return np.asarray(np.isfinite(self.positions).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +86,8 @@ class Poses:
     skeleton: Skeleton
     axes: Axes = "camera"
     rooted: bool = True
-    seen: Bool[np.ndarray, "frame person joint"] = field(default=None)  # type: ignore[assignment]
-    sigma: Float[np.ndarray, "frame person joint"] = field(default=None)  # type: ignore[assignment]
+    seen: Bool[np.ndarray, "frame person joint"] = None  # type: ignore[assignment]
+    sigma: Float[np.ndarray, "frame person joint"] = None  # type: ignore[assignment]
     fps: float | None = None
     people: tuple[str, ...] = ("0",)
     keypoints: Keypoints | None = None
@@ -119,7 +119,7 @@ class Poses:
     @property
     def valid(self) -> Bool[np.ndarray, "frame person"]:
         """Whether the person is there in the frame."""
-        return np.isfinite(self.positions).all(axis=(-2, -1))
+        return np.asarray(np.isfinite(self.positions).all(axis=(-2, -1)))
 
     def noting(self, note: str, **changes: Any) -> "Poses":  # noqa: ANN401
         """Copy with some fields changed, and a note that says what was done."""

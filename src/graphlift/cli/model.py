@@ -66,3 +66,26 @@ def info(
         if key != "curve":
             typer.echo(f"{key}: {json.dumps(value)}")
     typer.echo(f"tensors: {len(learnt)}")
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="model.safetensors of a run for lifting.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the exported files.")],
+    name: Annotated[str, typer.Option(help="Of the model.")] = "mine",
+    data: Annotated[str, typer.Option(help="As in training; default: what the run says.")] = "",
+) -> None:
+    """Turn a run into a model to lift with: calibrated, scored, as ONNX and safetensors.
+
+    The run must have been made for lifting, as recipes/open.toml makes it. Leaves NAME.onnx,
+    NAME.safetensors and the model card NAME.json; prints the card's scores.
+    """
+    from graphlift.protocols import read_study_data
+    from graphlift.study.release import release
+    from graphlift.training.checkpoints import read_checkpoint
+
+    source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
+    card = release(model, read_study_data(source), name, out)
+    for row in card.metrics:
+        typer.echo(json.dumps(row))
+    typer.echo(out / f"{name}.onnx")

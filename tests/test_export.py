@@ -1,0 +1,105 @@
+"""ONNX against the network it came from, for every method; the card inside."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from graphlift.card import ModelCard, read_card
+from graphlift.errors import FormatError, ModelError
+from graphlift.export import export_onnx
+from graphlift.graph import VARIANTS
+from graphlift.nn.build import build_network
+
+
+def trained(method, decoupled, channels=8):
+    """A network whose normalisations have seen something."""
+    torch.manual_seed(0)
+    network = build_network(
+        method, decouple_self=decoupled, channels=channels, blocks=2, joints=17,
+        inputs="canonical", sigma=True,
+    )  # fmt: skip
+    for parameter in network.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    for _ in range(3):
+        network(torch.randn(64, 17, 3))
+    return network.eval()
+
+
+def card(**changes):
+    facts = {"name": "probe", "skeleton": "h36m-17", "inputs": "canonical", "method": "any"}
+    return ModelCard(**(facts | {"parameters": 1} | changes))
+
+
+@pytest.mark.parametrize(("method", "decoupled"), VARIANTS)
+def test_the_file_answers_as_the_network_does(tmp_path, method, decoupled):
+    network = trained(method, decoupled)
+    export_onnx(network, card(), tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+
+    for frames in (1, 5):
+        x = np.random.default_rng(frames).normal(size=(frames, 17, 3)).astype(np.float32)
+        (ours,) = session.run(None, {"keypoints": x})
+        with torch.inference_mode():
+            theirs = network(torch.from_numpy(x)).numpy()
+        # Half precision: 11 bits, relative error 2^-11 a weight, over six layers.
+        np.testing.assert_allclose(ours, theirs, atol=6 * 2**-11 * max(1, np.abs(theirs).max()))
+
+
+def test_weights_are_stored_in_half_precision(tmp_path):
+    export_onnx(trained("pre-aggregation", True, channels=32), card(), tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx")
+
+    sizes = {
+        kind: sum(len(c.raw_data) for c in model.graph.initializer if c.data_type == kind)
+        for kind in (onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT)
+    }
+    # 2 × 17 matrices a layer, two bytes a number.
+    products = 3 * 32 + 4 * 32 * 32 + 32 * 4
+    assert sizes[onnx.TensorProto.FLOAT16] == 2 * 2 * 17 * products
+    assert sizes[onnx.TensorProto.FLOAT] < 0.1 * sizes[onnx.TensorProto.FLOAT16]
+
+
+def test_the_card_travels_inside(tmp_path):
+    told = card(metrics=({"on": "test subjects", "mpjpe_mm": 1.5},), limits=("one",))
+    export_onnx(trained("full-sharing", False), told, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+
+    assert read_card(session.get_modelmeta().custom_metadata_map["card"], "m.onnx") == told
+
+
+def test_a_network_with_non_local_layers_is_refused(tmp_path):
+    network = build_network("semgcn", channels=8, joints=17, inputs="canonical", sigma=True)
+
+    with pytest.raises(ModelError, match="non-local layers have no export"):
+        export_onnx(network, card(), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_half_precision_spoils_is_refused(tmp_path):
+    network = trained("pre-aggregation", True)
+    network.output.weight.data *= 1e3
+
+    with pytest.raises(ModelError, match=r"would differ from the network by .* mm"):
+        export_onnx(network, card(), tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nonsense", "m.onnx: its model card is not one of graphlift's"),
+        (json.dumps({"name": "x"}), "skeleton: Field required"),
+    ],
+)
+def test_what_is_no_card_is_refused(text, says):
+    with pytest.raises(FormatError, match=says):
+        read_card(text, "m.onnx")
+
+
+def test_inputs_of_the_future_are_refused():
+    with pytest.raises(FormatError, match="wants 'video' inputs, this version knows canonical"):
+        read_card(card(inputs="video").to_json(), "m.onnx")
