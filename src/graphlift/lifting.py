@@ -110,6 +110,38 @@ class Lifter:
             notes=(note,) if note else (),
         )
 
+    def stream(
+        self,
+        *,
+        skeleton: Skeleton | str,
+        camera: Camera | None = None,
+        image_size: tuple[int, int] | None = None,
+        fps: float | None = None,
+        field_of_view: float = FIELD_OF_VIEW,
+        smooth: bool = False,
+    ) -> "Stream":
+        """Lift frame by frame, as they come: causal, in memory that does not grow.
+
+        Args:
+            skeleton: Joint order of the frames to come.
+            camera: As in :meth:`__call__`.
+            image_size: As there.
+            fps: Frames per second; needed to smooth.
+            field_of_view: As in :meth:`__call__`.
+            smooth: Smooth each joint over time by a One-Euro filter.
+
+        Raises:
+            ShapeError: If the skeleton is unknown, the image size is, or ``smooth`` is asked for
+                without ``fps``.
+        """
+        body = _skeleton(skeleton)
+        nobody = np.full((1, 1, len(body), 2), np.nan)
+        known = keypoints_from(nobody, body, image_size=image_size, fps=fps)
+        eye, _ = _eye(known, camera, field_of_view)
+        if smooth and not fps:
+            raise ShapeError("smoothing needs the frame rate: give fps=")
+        return Stream(self, body, eye, fps, smooth)
+
     def lift_rays(
         self,
         rays: Float[np.ndarray, "frame joint 2"],
@@ -143,6 +175,43 @@ class Lifter:
     def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint 4"]:
         (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
         return np.asarray(answer)
+
+
+class Stream:
+    """People lifted as their frames come; make one with :meth:`Lifter.stream`."""
+
+    def __init__(
+        self, lifter: Lifter, skeleton: Skeleton, camera: Camera, fps: float | None, smooth: bool
+    ) -> None:
+        self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
+        self._smooth = smooth
+        self._filter: Any = None
+
+    def __call__(self, frame: np.ndarray, confidence: np.ndarray | None = None) -> Poses:
+        """Lift one frame.
+
+        Args:
+            frame: px, (joint, 2) or (person, joint, 2), or with 3 numbers: x, y, confidence. As
+                many people as in the first frame, in the same order; NaN where one is away.
+            confidence: (joint,) or (person, joint).
+
+        Returns:
+            Poses of one frame, as :meth:`Lifter.__call__` would give them.
+        """
+        array = np.asarray(frame, dtype=np.float64)
+        one = array[None] if array.ndim == 3 else array
+        given = None if confidence is None else np.asarray(confidence)
+        given = given[None] if given is not None and given.ndim == 2 else given
+        keypoints = keypoints_from(one, self.skeleton, confidence=given, fps=self.fps)
+        poses = self.lifter(keypoints, camera=self.camera)
+        if not self._smooth:
+            return poses
+        if self._filter is None:
+            from graphlift.motion.smoothing import OneEuro
+
+            self._filter = OneEuro(self.fps)
+        smoothed = self._filter(poses.positions[0])
+        return poses.noting("smoothed by a One-Euro filter", positions=smoothed[None])
 
 
 def _read(model: str | Path) -> tuple[bytes, str]:
@@ -199,10 +268,16 @@ def _given(
             "an array does not say which joints it holds: give skeleton=, one of "
             f"{', '.join(SKELETONS)}"
         )
-    body = SKELETONS.get(skeleton) if isinstance(skeleton, str) else skeleton
-    if body is None:
-        raise ShapeError(f"no skeleton is named {skeleton!r}: use one of {', '.join(SKELETONS)}")
+    body = _skeleton(skeleton)
     return keypoints_from(keypoints, body, image_size=image_size, fps=fps, source="array")
+
+
+def _skeleton(skeleton: Skeleton | str) -> Skeleton:
+    if isinstance(skeleton, Skeleton):
+        return skeleton
+    if skeleton not in SKELETONS:
+        raise ShapeError(f"no skeleton is named {skeleton!r}: use one of {', '.join(SKELETONS)}")
+    return SKELETONS[skeleton]
 
 
 def _eye(keypoints: Keypoints, camera: Camera | None, field_of_view: float) -> tuple[Camera, str]:

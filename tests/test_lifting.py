@@ -1,0 +1,296 @@
+"""The lifter, without torch: what goes in comes out, right way round, for any input a user has."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphlift.cameras import Camera, assumed_camera, camera_to_image
+from graphlift.datasets.prior import sample_prior
+from graphlift.errors import FormatError, ModelError, ShapeError
+from graphlift.lifting import SHIPPED, Lifter
+from graphlift.metrics import mpjpe
+from graphlift.sequences import keypoints_from
+from graphlift.skeletons import COCO_17, H36M_17
+from graphlift.views import UNSEEN_RIG, exact_views, people_of
+
+SIZE = (1280, 720)
+PATIENT = settings(deadline=None, max_examples=15)
+
+
+@pytest.fixture(scope="module")
+def lifter():
+    return Lifter.load("open-small", threads=1)
+
+
+@pytest.fixture(scope="module")
+def people():
+    """Somebody before a 55° camera: positions in its axes, and where it sees them, px."""
+    views = exact_views(people_of(sample_prior("test"), stride=7), UNSEEN_RIG, seed=0)
+    truth = views.targets[:120]
+    placed = truth + [0.3, 0.0, 4.0]
+    return truth, camera_to_image(placed, assumed_camera(SIZE))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_models_lift_people_who_were_made_up(name, people):
+    truth, px = people
+    poses = Lifter.load(name, threads=1)(px, skeleton="h36m-17", image_size=SIZE)
+
+    assert poses.positions.shape == (120, 1, 17, 3)
+    assert poses.units == "m"
+    assert poses.axes == "camera"
+    assert poses.model == name
+    # A mirrored or tilted body would be several hundred millimetres off.
+    assert mpjpe(poses.positions[:, 0].astype(float), truth) < 0.12
+    assert (poses.sigma > 0).all()
+
+
+def test_a_body_is_never_mirrored(lifter, people):
+    """Left of the trunk stays left: the triple product of trunk and hips keeps its sign."""
+    truth, px = people
+    lifted = lifter(px, skeleton="h36m-17", image_size=SIZE).positions[:, 0]
+
+    def facing(pose):
+        left, right, hip, thorax = (
+            pose[:, j] for j in H36M_17.index("LHip", "RHip", "Hip", "Thorax")
+        )
+        return np.cross(left - right, thorax - hip)
+
+    cosine = np.einsum("fi,fi->f", facing(lifted), facing(truth))
+    assert (cosine > 0).mean() > 0.95
+
+
+def test_frames_out_are_frames_in_and_nobody_is_nan(lifter, people):
+    _, px = people
+    px = px.copy()
+    px[0] = px[50:80] = np.nan
+
+    poses = lifter(px, skeleton="h36m-17", image_size=SIZE, fps=25.0)
+
+    assert len(poses) == 120
+    assert poses.fps == 25.0
+    gone = np.isnan(px).all(axis=(1, 2))
+    np.testing.assert_array_equal(~poses.valid[:, 0], gone)
+    np.testing.assert_array_equal(np.isnan(poses.sigma[:, 0]).all(axis=-1), gone)
+
+
+@PATIENT
+@given(st.integers(0, 2**31 - 1), st.floats(0, 0.6))
+def test_missing_joints_never_break_a_pose(lifter, people, seed, share):
+    _, px = people
+    gone = np.random.default_rng(seed).random(px.shape[:2]) < share
+    partly = np.where(gone[..., None], np.nan, px)
+
+    poses = lifter(partly, skeleton="h36m-17", image_size=SIZE)
+
+    enough = (~gone).sum(axis=1) >= 3
+    np.testing.assert_array_equal(poses.valid[:, 0], enough)
+    np.testing.assert_array_equal(poses.seen[:, 0], ~gone)
+
+
+def test_confidence_zero_means_missing(lifter, people):
+    _, px = people
+    sure = np.ones((*px.shape[:2], 1))
+    sure[:, 5] = 0
+    px = px.copy()
+    gone = px.copy()
+    gone[:, 5] = np.nan
+    px[:, 5] = 3.0
+
+    by_confidence = lifter(np.concatenate([px, sure], -1), skeleton="h36m-17", image_size=SIZE)
+    by_nan = lifter(gone, skeleton="h36m-17", image_size=SIZE)
+
+    np.testing.assert_array_equal(by_confidence.positions, by_nan.positions)
+
+
+def test_people_do_not_disturb_each_other(lifter, people):
+    _, px = people
+    both = np.stack([px[:60], px[60:]], axis=1)
+
+    together = lifter(both, skeleton="h36m-17", image_size=SIZE)
+    alone = lifter(px, skeleton="h36m-17", image_size=SIZE)
+
+    assert together.people == ("0", "1")
+    np.testing.assert_allclose(together.positions[:, 0], alone.positions[:60, 0], atol=1e-5)
+    np.testing.assert_allclose(together.positions[:, 1], alone.positions[60:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 255, 256, 257, 600])
+def test_batches_do_not_show(lifter, people, frames):
+    _, px = people
+    many = np.resize(px, (frames, 17, 2))
+    poses = lifter(many, skeleton="h36m-17", image_size=SIZE)
+    one = lifter(many[-1], skeleton="h36m-17", image_size=SIZE)
+
+    np.testing.assert_allclose(poses.positions[-1], one.positions[0], atol=1e-5)
+
+
+def test_another_lens_gives_the_same_pose_when_it_is_known(lifter, people):
+    truth, _ = people
+    placed = truth + [0.3, 0.0, 4.0]
+    lifted = []
+    for focal in (700.0, 2000.0):
+        camera = Camera((focal, focal), (640.0, 360.0), SIZE, np.eye(3), np.zeros(3))
+        lifted.append(lifter(camera_to_image(placed, camera), skeleton=H36M_17, camera=camera))
+
+    np.testing.assert_allclose(lifted[0].positions, lifted[1].positions, atol=1e-4)
+    assert not lifted[0].notes
+    assert lifted[0].camera is not None
+
+
+def test_an_assumed_lens_is_told(lifter, people):
+    poses = lifter(people[1], skeleton="h36m-17", image_size=SIZE)
+
+    assert poses.notes == ("assumed a field of view of 55° across 1280 px",)
+    # tan(27.5°) = 640 / f
+    assert poses.camera.focal[0] == pytest.approx(640 / np.tan(np.deg2rad(27.5)))
+
+
+def test_flipping_makes_lifting_symmetric(lifter, people):
+    """The mirror image, lifted, is the lifted pose's mirror image."""
+    _, px = people
+    mirrored = (px * [-1, 1] + [SIZE[0], 0])[:, H36M_17.mirror]
+    one = lifter(px, skeleton="h36m-17", image_size=SIZE, flip=True).positions[:, 0]
+    other = lifter(mirrored, skeleton="h36m-17", image_size=SIZE, flip=True).positions[:, 0]
+
+    np.testing.assert_allclose(other, one[:, H36M_17.mirror] * [-1, 1, 1], atol=1e-4)
+
+
+def test_coco_keypoints_are_lifted_to_the_seventeen_joints(lifter, people):
+    truth, px = people
+    coco = np.full((len(px), 17, 2), np.nan)
+    ours = {"Nose": "Neck/Nose", "LEar": "Head", "REar": "Head"}
+    for at, name in enumerate(COCO_17.joints):
+        twin = ours.get(name, name.replace("Ankle", "Foot"))
+        if twin in H36M_17.joints:
+            coco[:, at] = px[:, H36M_17.joints.index(twin)]
+
+    poses = lifter(coco, skeleton="coco-17", image_size=SIZE)
+
+    assert poses.skeleton == H36M_17
+    assert poses.keypoints.skeleton == COCO_17
+    assert mpjpe(poses.positions[:, 0].astype(float), truth) < 0.15
+
+
+def test_a_stream_gives_what_a_batch_gives(lifter, people):
+    _, px = people
+    stream = lifter.stream(skeleton="h36m-17", image_size=SIZE)
+    poses = lifter(px[:20], skeleton="h36m-17", image_size=SIZE)
+
+    for frame in range(20):
+        np.testing.assert_allclose(
+            stream(px[frame]).positions[0], poses.positions[frame], atol=1e-5
+        )
+
+
+def test_a_smooth_stream_is_the_filter_over_the_batch(lifter, people):
+    from graphlift.motion.smoothing import one_euro
+
+    _, px = people
+    stream = lifter.stream(skeleton="h36m-17", image_size=SIZE, fps=30.0, smooth=True)
+    poses = lifter(px[:20], skeleton="h36m-17", image_size=SIZE)
+    smoothed = np.concatenate([stream(frame).positions for frame in px[:20]])
+
+    np.testing.assert_allclose(smoothed, one_euro(poses.positions, 30.0), atol=1e-5)
+
+
+# Bad input
+
+
+def test_without_a_size_a_px_means_nothing(lifter, people):
+    with pytest.raises(ShapeError, match=r"size of the image is not known.*image_size="):
+        lifter(people[1], skeleton="h36m-17")
+
+
+def test_an_array_must_say_its_joints(lifter, people):
+    with pytest.raises(ShapeError, match=r"give skeleton=, one of .*coco-17"):
+        lifter(people[1], image_size=SIZE)
+    with pytest.raises(ShapeError, match="no skeleton is named 'coco'"):
+        lifter(people[1], skeleton="coco", image_size=SIZE)
+    with pytest.raises(ShapeError, match="17 joints of coco-17"):
+        lifter(people[1][:, :5], skeleton="coco-17", image_size=SIZE)
+
+
+def test_a_stream_that_smooths_needs_the_frame_rate(lifter):
+    with pytest.raises(ShapeError, match="smoothing needs the frame rate: give fps="):
+        lifter.stream(skeleton="h36m-17", image_size=SIZE, smooth=True)
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no model 'best': give one of open-pre-agg"):
+        Lifter.load("best")
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x09" * 500])
+def test_a_file_that_is_no_model_is_named(tmp_path, content):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+
+    with pytest.raises(FormatError, match=r"m.onnx: is no ONNX model, or a damaged one"):
+        Lifter.load(path)
+
+
+def test_a_card_that_does_not_fit_its_network_is_refused(tmp_path, lifter):
+    import onnx
+
+    from graphlift.lifting import _read
+
+    model = onnx.load_from_string(_read("open-small")[0])
+    card = replace(lifter.card, skeleton="coco-17")
+    onnx.helper.set_model_props(model, {"card": card.to_json()})
+    onnx.save(model, tmp_path / "m.onnx")
+
+    with pytest.raises(ModelError, match="its card says coco-17"):
+        Lifter.load(tmp_path / "m.onnx")
+
+    onnx.helper.set_model_props(model, {})
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(FormatError, match="holds no model card"):
+        Lifter.load(tmp_path / "m.onnx")
+
+
+def test_lifting_needs_no_torch_even_where_there_is_one():
+    """A second interpreter in which torch cannot be imported."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "import numpy as np\n"
+        "from graphlift.lifting import Lifter\n"
+        "poses = Lifter.load('open-small', threads=1)(np.random.rand(3, 17, 2) * 500 + 1,"
+        " skeleton='coco-17', image_size=(640, 480))\n"
+        "print(poses.positions.shape)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == "(3, 1, 17, 3)", done.stderr
+
+
+# Keypoints of plain arrays
+
+
+def test_what_detectors_leave_for_missing_joints_is_nan():
+    given = np.ones((2, 17, 3))
+    given[0, 0] = 0, 0, 0.9  # OpenPose's missing
+    given[0, 1, 2] = -1
+    given[0, 2, 2] = np.nan
+    given[0, 3, 0] = np.inf
+    given[0, 4, 2] = 1.7
+
+    made = keypoints_from(given, COCO_17)
+
+    assert made.positions.shape == (2, 1, 17, 2)
+    np.testing.assert_array_equal(made.seen[0, 0], [False] * 4 + [True] * 13)
+    np.testing.assert_array_equal(made.confidence[0, 0, :5], [0, 0, 0, 0, 1])
+    assert made.seen[1].all()
+
+
+@pytest.mark.parametrize("shape", [(17,), (3, 17, 4), (1, 1, 1, 17, 2), (3, 16, 2)])
+def test_arrays_of_other_shapes_are_refused(shape):
+    with pytest.raises(ShapeError):
+        keypoints_from(np.ones(shape), COCO_17)
