@@ -1,8 +1,11 @@
+import dataclasses
+import json
+
 import pytest
 import torch
 
 from graphlift.errors import ConfigError
-from graphlift.training.config import TrainConfig, read_config
+from graphlift.training.config import TrainConfig, differences, read_config
 
 
 @pytest.fixture
@@ -56,6 +59,11 @@ def test_overrides_are_toml_too(run):
         (f"model.blocks = {10**9}", "blocks must not be negative, and at most 1,000"),
         (f"threads = {10**9}", "threads must be at most 1,024"),
         (f"batch_size = {10**12}", "batch_size must be at most 16,777,216"),
+        ('cameras = "random"', 'canonical inputs go with cameras = "random"'),
+        ('model.inputs = "canonical"', 'screen inputs with cameras = "open"'),
+        ("model.sigma = true", "the open protocol has 16 joints and no sigma"),
+        ("views.crop = 2.0", r"views: .*crop must be from 0 to 1"),
+        ("views.fog = 1.0", r"views\.fog"),
     ],
 )
 def test_each_mistake_is_named(run, override, message):
@@ -81,3 +89,14 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
 
     with pytest.raises(ConfigError, match=r"photo\.toml: not TOML"):
         read_config(path)
+
+
+def test_a_configuration_from_before_a_key_has_its_default():
+    stored = json.loads(json.dumps(dataclasses.asdict(TrainConfig(seed=4))))
+    for key in ("cameras", "views", "weight_decay"):
+        del stored[key]
+    for key in ("joints", "inputs", "sigma"):
+        del stored["model"][key]
+
+    assert differences(TrainConfig(seed=4), stored) == []
+    assert differences(TrainConfig(seed=5), stored) == ["seed"]

@@ -19,6 +19,7 @@ from graphlift.skeletons import COCO_17, H36M_17
 from graphlift.views import UNSEEN_RIG, exact_views, people_of
 
 SIZE = (1280, 720)
+AWAY = np.array([0.3, 0.0, 4.0])
 PATIENT = settings(deadline=None, max_examples=15)
 
 
@@ -32,7 +33,7 @@ def people():
     """Somebody before a 55° camera: positions in its axes, and where it sees them, px."""
     views = exact_views(people_of(sample_prior("test"), stride=7), UNSEEN_RIG, seed=0)
     truth = views.targets[:120]
-    placed = truth + [0.3, 0.0, 4.0]
+    placed = truth + AWAY
     return truth, camera_to_image(placed, assumed_camera(SIZE))
 
 
@@ -132,7 +133,7 @@ def test_batches_do_not_show(lifter, people, frames):
 
 def test_another_lens_gives_the_same_pose_when_it_is_known(lifter, people):
     truth, _ = people
-    placed = truth + [0.3, 0.0, 4.0]
+    placed = truth + AWAY
     lifted = []
     for focal in (700.0, 2000.0):
         camera = Camera((focal, focal), (640.0, 360.0), SIZE, np.eye(3), np.zeros(3))

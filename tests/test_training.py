@@ -14,11 +14,12 @@ from safetensors.torch import save
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
 from graphlift.protocols import StudyData
-from graphlift.training.batches import Batches
+from graphlift.training.batches import Batches, ViewBatches
 from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import predict, validate
 from graphlift.training.loop import CHECKPOINT, LOG, MODEL, learning_rate, loss_of, train
+from graphlift.views import Variety, people_of
 
 TINY = TrainConfig(
     steps=12,
@@ -28,6 +29,13 @@ TINY = TrainConfig(
     model=ModelConfig(channels=4, blocks=1, dropout=0.2),
 )
 VARIED = dataclasses.replace(TINY, flip=True, ema=0.9, loss="mpjpe", schedule="cosine")
+LIFTING = dataclasses.replace(
+    VARIED,
+    flip=False,
+    weight_decay=0.01,
+    cameras="random",
+    model=ModelConfig(channels=4, blocks=1, joints=17, inputs="canonical", sigma=True),
+)
 
 
 def finish(config, data, out):
@@ -49,7 +57,9 @@ def assert_same_end(one, other):
     assert timeless(story) == timeless(another)
 
 
-@pytest.mark.parametrize("config", [TINY, VARIED], ids=["plain", "flip, EMA, cosine"])
+@pytest.mark.parametrize(
+    "config", [TINY, VARIED, LIFTING], ids=["plain", "flip, EMA, cosine", "random cameras"]
+)
 @pytest.mark.parametrize("stop", [1, 5, 7, 11])
 def test_an_interrupted_run_ends_bitwise_like_an_uninterrupted_one(
     config, stop, study_data, tmp_path
@@ -157,6 +167,33 @@ def test_losses_are_those_of_the_recipe(rng):
     )
     distances = [(one[i, j] - two[i, j]).norm().item() for i in range(4) for j in range(16)]
     assert loss_of("mpjpe", one, two).item() == pytest.approx(np.mean(distances))
+
+
+def test_sigma_is_learnt_without_moving_the_positions(rng):
+    """At the best σ of a distance d, 2d/σ + 3 ln σ is least: σ = 2d/3."""
+    target = torch.from_numpy(rng.normal(size=(4, 17, 3)))
+    position = target + torch.tensor([0.03, 0.0, 0.04])  # 5 cm off everywhere
+    log_sigma = torch.full((4, 17, 1), np.log(2 * 0.05 / 3), requires_grad=True)
+    moved = position.clone().requires_grad_()
+
+    loss_of("mpjpe", torch.cat([moved, log_sigma], dim=-1), target).backward()
+    alone = position.clone().requires_grad_()
+    loss_of("mpjpe", alone, target).backward()
+
+    torch.testing.assert_close(log_sigma.grad, torch.zeros_like(log_sigma), atol=1e-9, rtol=0)
+    torch.testing.assert_close(moved.grad, alone.grad)
+
+
+def test_views_depend_on_seed_and_step_alone(study_data):
+    people = people_of(study_data.train)
+    batches, again = (ViewBatches(people, Variety(), size=8, seed=3) for _ in range(2))
+    there = batches[40]  # not the first drawing
+    batches[0]
+
+    for one, other in zip(there, again[40], strict=True):
+        assert torch.equal(one, other)
+    assert there[0].shape == there[1].shape == (8, 17, 3)
+    assert not torch.equal(there[0], again[41][0])
 
 
 def test_the_learning_rate_falls_once_an_epoch_or_along_a_cosine():

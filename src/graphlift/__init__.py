@@ -1,3 +1,47 @@
-"""Lift 2D human keypoints to 3D poses with graph networks."""
+"""Lift 2D human keypoints to 3D poses with graph networks.
+
+What most people need, none of it with torch; each name is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphlift.cameras import Camera as Camera
+    from graphlift.cameras import assumed_camera as assumed_camera
+    from graphlift.formats import read_keypoints as read_keypoints
+    from graphlift.formats import read_poses as read_poses
+    from graphlift.formats import write_poses as write_poses
+    from graphlift.lifting import Lifter as Lifter
+    from graphlift.sequences import Keypoints as Keypoints
+    from graphlift.sequences import Poses as Poses
+    from graphlift.sequences import keypoints_from as keypoints_from
+    from graphlift.skeletons import SKELETONS as SKELETONS
+    from graphlift.skeletons import Skeleton as Skeleton
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Camera": "cameras",
+    "assumed_camera": "cameras",
+    "read_keypoints": "formats",
+    "read_poses": "formats",
+    "write_poses": "formats",
+    "Lifter": "lifting",
+    "Keypoints": "sequences",
+    "Poses": "sequences",
+    "keypoints_from": "sequences",
+    "SKELETONS": "skeletons",
+    "Skeleton": "skeletons",
+}
+__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name not in _HOMES:
+        raise AttributeError(f"module 'graphlift' has no attribute {name!r}")
+    return getattr(import_module(f"graphlift.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

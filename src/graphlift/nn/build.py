@@ -7,7 +7,7 @@ from graphlift.networks import layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
-from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.skeletons import H36M_16, H36M_17, Skeleton
 
 
 def build_network(
@@ -19,6 +19,7 @@ def build_network(
     dropout: float = 0.0,
     affinity: AffinityKind = "learnt",
     init: Init = "glorot",
+    skeleton: Skeleton | None = None,
     joints: int = 16,
     inputs: str = "screen",
     sigma: bool = False,
@@ -33,7 +34,8 @@ def build_network(
         dropout: Share of features dropped in training.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         init: As there.
-        joints: 16 or 17, Human3.6M's.
+        skeleton: The body; Human3.6M's of ``joints`` joints when left out.
+        joints: 16 or 17.
         inputs: ``screen``, or ``canonical`` with confidence as a third number.
         sigma: Whether a standard deviation comes out beside each position.
 
@@ -41,11 +43,11 @@ def build_network(
         ModelError: If the method is unknown or has no decoupled variant.
     """
     which = layout(method, decouple_self=decouple_self, blocks=blocks)
-    skeleton = {16: H36M_16, 17: H36M_17}[joints]
+    body = skeleton or {16: H36M_16, 17: H36M_17}[joints]
     if which.sharing is None:
-        return Martinez(skeleton, channels=channels, blocks=which.blocks, dropout=dropout)
+        return Martinez(body, channels=channels, blocks=which.blocks, dropout=dropout)
     return PoseGCN(
-        skeleton,
+        body,
         sharing=which.sharing,
         decouple_self=which.decouple_self,
         channels=channels,
