@@ -34,7 +34,7 @@ _HOMES = {
     "SKELETONS": "skeletons",
     "Skeleton": "skeletons",
 }
-__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+__all__ = [*sorted(_HOMES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
