@@ -41,7 +41,7 @@ def product_rate():
 
 
 def work(card):
-    """Arithmetic of the weight products of one pose: three numbers of a joint go in, four come out."""
+    """Arithmetic of one pose: the weight products; 3 numbers of a joint go in, 4 come out."""
     channels = channels_of(card)
     inner = complexity(
         "pre-aggregation", decouple_self=True, channels=channels, skeleton=H36M_17
