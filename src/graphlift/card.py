@@ -62,6 +62,27 @@ class ModelCard:
         """The card as JSON."""
         return json.dumps(asdict(self), indent=2)
 
+    def to_text(self) -> str:
+        """The card as Markdown, for people."""
+        facts = {
+            "skeleton": self.skeleton,
+            "method": f"{self.method}, {self.parameters:,} parameters",
+            "takes": INPUTS[self.inputs],
+            "gives": OUTPUTS,
+            "trained on": f"{self.data} (SHA-256 {self.data_digest[:12]})",
+            "licence": self.licence,
+        }
+        lines = [f"# {self.name}", "", *(f"- **{key}**: {text}" for key, text in facts.items())]
+        lines += ["", self.acknowledgement, "", "Limits:", "", *(f"- {x}" for x in self.limits)]
+        lines += ["", "Scores:", "", *(_row(row) for row in self.metrics)]
+        return "\n".join(lines)
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    numbers = {k: v for k, v in row.items() if k not in ("on", "protocol")}
+    told = ", ".join(f"{k} {v}" for k, v in numbers.items())
+    return f"- {row.get('on', '')}, {row.get('protocol', '')}: {told}"
+
 
 def read_card(text: str, where: str) -> ModelCard:
     """Read a card from JSON.

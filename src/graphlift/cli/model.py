@@ -49,10 +49,23 @@ def list_models(
 
 @app.command()
 def info(
-    model: Annotated[Path, typer.Argument(help="A model.safetensors or checkpoint of a run.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="open-pre-agg, open-small, an .onnx, or a run's model.safetensors."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Say what a trained network is: its configuration, data, seed and scores."""
+    from graphlift.lifting import SHIPPED, Lifter
+
+    if model in SHIPPED or model.endswith(".onnx"):
+        card = Lifter.load(model).card
+        typer.echo(card.to_json() if as_json else card.to_text())
+        return
+    _run_info(Path(model), as_json)
+
+
+def _run_info(model: Path, as_json: bool) -> None:
     from graphlift.training.checkpoints import read_checkpoint
 
     tensors, story = read_checkpoint(model)
