@@ -3,7 +3,8 @@
     python benchmarks/commands.py [--quick] [--report DIR]
 
 Wall-clock seconds (median of five, or of one for the long ones) and the largest resident memory of
-all processes of the command together, read from /proc five times a second (Linux only).
+all processes of the command together (proportional set size: a page that several share counts
+once), read from /proc five times a second (Linux only).
 """
 
 import argparse
@@ -15,20 +16,20 @@ import tempfile
 import time
 from pathlib import Path
 
-PAGE = os.sysconf("SC_PAGE_SIZE")
 GRAPHLIFT = [sys.executable, "-m", "graphlift"]
 
 
 def resident(group):
-    """Bytes in memory of all processes of a process group; shared pages count in each."""
+    """Bytes in memory of all processes of a process group; a page they share counts once."""
     total = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if os.getpgid(int(process.name)) == group:
-                total += int((process / "statm").read_text().split()[1]) * PAGE
+                shares = (process / "smaps_rollup").read_text().splitlines()
+                total += sum(int(line.split()[1]) for line in shares if line.startswith("Pss:"))
         except (ProcessLookupError, FileNotFoundError):
             continue
-    return total
+    return total * 1024
 
 
 def run(*arguments):
