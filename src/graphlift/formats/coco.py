@@ -56,6 +56,7 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
     Raises:
         FormatError: If it is not as above.
     """
+    entries(data, f"{path}: results")
     alphapose = isinstance(data[0].get("image_id"), str)
     kind = "AlphaPose JSON" if alphapose else "COCO results"
     frames = {name: _frame(name, path) for name in {_image(each, path) for each in data}}

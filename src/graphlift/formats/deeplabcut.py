@@ -75,7 +75,7 @@ def from_hdf5(group: Any, path: Path, request: Request) -> Keypoints:  # noqa: A
         FormatError: If it is not as above.
     """
     where = f"{path}: {group.name.strip('/')}"
-    frames, blocks = (_table if "table" in group else _fixed)(group, where, request)
+    frames, blocks = (_table if "table" in set(group) else _fixed)(group, where, request)
     names = [name for block, _ in blocks for name in block]
     if not names or len({*map(len, names)}) > 1 or not 2 <= len(names[0]) <= 4:
         raise FormatError(
@@ -139,7 +139,7 @@ def _fixed(group: Any, where: str, request: Request) -> tuple[list[int], Blocks]
     """Read pandas' ``fixed`` layout: levels of names, and for each column which of them."""
     blocks: Blocks = []
     number = 0
-    while f"block{number}_values" in group:
+    while f"block{number}_values" in set(group):
         levels = int(group.attrs.get(f"block{number}_items_nlevels", 0))
         words = [
             _level(group, f"block{number}_items", level, where, request)
@@ -150,7 +150,7 @@ def _fixed(group: Any, where: str, request: Request) -> tuple[list[int], Blocks]
         _check_block(names, values, where)
         blocks.append((names, values))
         number += 1
-    rows = "axis1" if "axis1" in group else "axis1_level2"
+    rows = "axis1" if "axis1" in set(group) else "axis1_level2"
     if rows == "axis1":
         return _index(read_dataset(group, rows, where, request), where), blocks
     return _index(np.array(_level(group, "axis1", 2, where, request)), where), blocks

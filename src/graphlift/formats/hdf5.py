@@ -25,7 +25,9 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except FormatError:
+        raise
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py has them
         raise FormatError(
             f"{path}: cannot be read as HDF5: it is empty, cut short or damaged ({error}): copy "
             "or make it again"
@@ -40,16 +42,17 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
     """
     import h5py
 
-    dataset = group.get(name)
-    if not isinstance(dataset, h5py.Dataset):
+    if name not in set(group):
         raise FormatError(
             f"{where}: has no array {name!r}: the file is damaged or of another kind"
         )
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or dataset.external or dataset.is_virtual:
+    dataset = group[name] if is_inside(group, name) else None
+    if dataset is None or getattr(dataset, "external", None) or getattr(dataset, "is_virtual", 0):
         raise FormatError(
             f"{where}: {name} is kept in another file, which is not opened: copy it into this one"
         )
+    if not isinstance(dataset, h5py.Dataset):
+        raise FormatError(f"{where}: {name} is no array: the file is damaged or of another kind")
     text = h5py.check_string_dtype(dataset.dtype) is not None
     if dataset.dtype.hasobject and not text:
         raise FormatError(f"{where}: {name} holds objects ({dataset.dtype}), which are not read")
@@ -61,3 +64,11 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
             "raise max_bytes"
         )
     return np.asarray(dataset[()])
+
+
+def is_inside(group: Any, name: str) -> bool:  # noqa: ANN401
+    """Say whether something of this name is kept in the group itself, and no link to elsewhere."""
+    import h5py
+
+    kind = group.id.links.get_info(name.encode()).type
+    return bool(kind == h5py.h5l.TYPE_HARD)

@@ -26,6 +26,9 @@ from graphlift.formats.request import Request, check_fps, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
 
+_FARTHEST = 20
+"""Images away, for a landmark; outside the image they are guesses, but not so wild."""
+
 _UNDER = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 
 
@@ -112,6 +115,12 @@ def _triples(landmarks: Sequence[Any], size: tuple[int, int], where: str) -> np.
         raise FormatError(
             f"{where}: x, y and visibility of a landmark should be numbers: {error}"
         ) from error
+    farthest = float(np.abs(np.nan_to_num(triples[:, :2])).max())
+    if farthest > _FARTHEST:
+        raise FormatError(
+            f"{where}: x and y should be fractions of the image, from 0 to 1, but one is "
+            f"{farthest:.3g}: divide px by its width and height"
+        )
     triples[np.array([row[2] is None for row in rows]), 2] = 1
     return triples * [*size, 1]
 

@@ -93,8 +93,10 @@ def read_pose(path: Path, request: Request) -> Keypoints:
     start, names = _body(components, path, request)
     here = slice(start, start + len(names))
     triples = np.concatenate([positions[:, :, here, :2], confidence[:, :, here, None]], axis=-1)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        triples = triples.astype(np.float64)
     seen = [
-        Detection(frame, triples[frame, person].astype(np.float64))
+        Detection(frame, triples[frame, person])
         for frame, person in np.argwhere((confidence[:, :, here] > 0).any(axis=-1)).tolist()
     ]
     ordered, origin, request = order_by_name(seen, names, origin, request)

@@ -20,7 +20,7 @@ from graphlift.formats import (
     tables,
     videopose3d,
 )
-from graphlift.formats.hdf5 import open_hdf5
+from graphlift.formats.hdf5 import is_inside, open_hdf5
 from graphlift.formats.json_files import check_file_size, read_json
 from graphlift.formats.npz_members import list_members
 from graphlift.formats.request import MAX_BYTES, Request, skeleton_named
@@ -164,11 +164,10 @@ def _read_npy(path: Path, request: Request) -> Keypoints:
 
 def _read_hdf5(path: Path, request: Request) -> Keypoints:
     with open_hdf5(path) as file:
-        if "tracks" in file and "node_names" in file:
+        if {"tracks", "node_names"} <= set(file):
             return sleap.from_hdf5(file, path, request)
-        for name in file:
-            group = file.get(name)
-            if hasattr(group, "keys") and ("table" in group or "block0_values" in group):
+        for group in (file[name] for name in file if is_inside(file, name)):
+            if hasattr(group, "keys") and {"table", "block0_values"} & set(group):
                 return deeplabcut.from_hdf5(group, path, request)
         raise FormatError(
             f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "

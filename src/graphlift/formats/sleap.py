@@ -31,8 +31,8 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         FormatError: If it is not as above.
     """
     where = str(path)
-    dims = _dims(file["tracks"], where)
     tracks = read_dataset(file, "tracks", where, request)
+    dims = _dims(file["tracks"], where)
     nodes = _texts(read_dataset(file, "node_names", where, request))
     if tracks.ndim != 4 or tracks.dtype.kind not in "iuf":
         raise _unlike(where, "tracks", tracks)
@@ -40,7 +40,7 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
     if tracks.shape[2:] != (len(nodes), 2):
         raise _unlike(where, "tracks", tracks)
     scores = None
-    if "point_scores" in file:
+    if "point_scores" in set(file):
         scores = read_dataset(file, "point_scores", where, request)
         three = [name for name in dims if name != "xy"]
         if scores.ndim != 3 or scores.dtype.kind not in "iuf":
@@ -49,7 +49,9 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         if scores.shape != tracks.shape[:3]:
             raise _unlike(where, "point_scores", scores)
     names = (
-        _texts(read_dataset(file, "track_names", where, request)) if "track_names" in file else []
+        _texts(read_dataset(file, "track_names", where, request))
+        if "track_names" in set(file)
+        else []
     )
     skeleton, joints, unknown = recognise(nodes, where, request)
     frames, people = tracks.shape[:2]
