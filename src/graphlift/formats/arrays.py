@@ -19,7 +19,7 @@ import numpy as np
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.files import replacing
 from graphlift.formats.assembly import Origin, check_px, finish, select_people
-from graphlift.formats.joint_names import recognise
+from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.formats.request import (
     Request,
@@ -139,7 +139,7 @@ def _keypoints(
     request: Request,
 ) -> Keypoints:
     where = origin.where
-    skeleton, places = _skeleton(said, array.shape[2], where, request)
+    skeleton, places, unknown = _skeleton(said, array.shape[2], where, request)
     if places is None:
         array = array[:, :, : len(skeleton)]
         confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
@@ -150,11 +150,7 @@ def _keypoints(
         raise FormatError(
             f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
         )
-    if "image_size" in said:
-        size = check_image_size(said["image_size"].tolist(), f"{where}: image_size")
-        origin = replace(origin, image_size=size)
-    if "fps" in said:
-        origin = replace(origin, fps=check_fps(said["fps"].tolist(), f"{where}: fps"))
+    origin = _of_itself(said, origin).noting(unused(unknown))
     if confidence is None or not _is_tidy(array, confidence):
         keypoints = finish(array, confidence, skeleton, origin, request, people=people)
     else:
@@ -173,15 +169,26 @@ def _keypoints(
     return select_people(keypoints, request)
 
 
+def _of_itself(said: dict[str, np.ndarray], origin: Origin) -> Origin:
+    """Add the image's size and the frames per second that a file says."""
+    if "image_size" in said:
+        size = check_image_size(said["image_size"].tolist(), f"{origin.where}: image_size")
+        origin = replace(origin, image_size=size)
+    if "fps" in said:
+        fps = check_fps(said["fps"].tolist(), f"{origin.where}: fps")
+        origin = replace(origin, fps=fps)
+    return origin
+
+
 def _skeleton(
     said: dict[str, np.ndarray], count: int, where: str, request: Request
-) -> tuple[Skeleton, dict[int, int] | None]:
-    """Find the skeleton; and where its joints are, if they are not in its order."""
+) -> tuple[Skeleton, dict[int, int] | None, list[str]]:
+    """Find the skeleton; where its joints are, if not in its order; and names that are none."""
     name = str(said["skeleton"]) if "skeleton" in said else None
     if "joints" not in said:
         if name is not None and request.skeleton is None:
             request = replace(request, skeleton=skeleton_named(name))
-        return skeleton_of(count, where, request), None
+        return skeleton_of(count, where, request), None, []
     joints = tuple(str(joint) for joint in said["joints"].ravel())
     if len(joints) != count:
         raise FormatError(f"{where}: names {len(joints)} joints, but keypoints are of {count}")
@@ -198,15 +205,14 @@ def _skeleton(
             "skeleton out"
         )
     if known is not None:
-        return known, None
+        return known, None, []
     if {"parents", "centre"} <= set(said):
         parents = tuple(said["parents"].ravel().tolist())
         try:
-            return Skeleton(name or "custom", joints, parents, str(said["centre"])), None
+            return Skeleton(name or "custom", joints, parents, str(said["centre"])), None, []
         except (SkeletonError, TypeError) as error:
             raise FormatError(f"{where}: its skeleton is none: {error}") from error
-    skeleton, places, _ = recognise(joints, where, request)
-    return skeleton, places
+    return recognise(joints, where, request)
 
 
 def _ordered(

@@ -74,16 +74,7 @@ def read_pose(path: Path, request: Request) -> Keypoints:
         )
     width, height, _ = cursor.take("<3H")
     components = _components(cursor)
-    dims = max(len(form) for _, form, _ in components) - 1
-    fps, frames = cursor.take("<2H" if round(version, 3) == 0.1 else "<fI")
-    (people,) = cursor.take("<H")
-    points = sum(len(names) for _, _, names in components)
-    if round(version, 3) == 0.1:
-        frames = (len(cursor.data) - cursor.at) // max(1, int(people) * points * (dims + 1) * 4)
-    shape = (int(frames), int(people), points)
-    check_room(*shape, str(path), request)
-    positions = _floats(cursor, (*shape, dims))
-    confidence = _floats(cursor, shape)
+    fps, positions, confidence = _arrays(cursor, components, round(version, 3) == 0.1, request)
     origin = Origin(
         "pose file",
         str(path),
@@ -100,7 +91,7 @@ def read_pose(path: Path, request: Request) -> Keypoints:
         for frame, person in np.argwhere((confidence[:, :, here] > 0).any(axis=-1)).tolist()
     ]
     ordered, origin, request = order_by_name(seen, names, origin, request)
-    return assemble(ordered, origin, request, frames=range(int(frames)))
+    return assemble(ordered, origin, request, frames=range(len(positions)))
 
 
 def _components(cursor: _Cursor) -> list[tuple[str, str, list[str]]]:
@@ -115,6 +106,21 @@ def _components(cursor: _Cursor) -> list[tuple[str, str, list[str]]]:
     if not components or not all(form.startswith("XY") for _, form, _ in components):
         raise FormatError(f"{cursor.path}: has no points with x and y: nothing to read")
     return components
+
+
+def _arrays(
+    cursor: _Cursor, components: list[tuple[str, str, list[str]]], first: bool, request: Request
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Read frames per second, positions and confidence; ``first`` for version 0.1."""
+    dims = max(len(form) for _, form, _ in components) - 1
+    points = sum(len(names) for _, _, names in components)
+    fps, frames = cursor.take("<2H" if first else "<fI")
+    (people,) = cursor.take("<H")
+    if first:
+        frames = (len(cursor.data) - cursor.at) // max(1, int(people) * points * (dims + 1) * 4)
+    shape = (int(frames), int(people), points)
+    check_room(*shape, str(cursor.path), request)
+    return fps, _floats(cursor, (*shape, dims)), _floats(cursor, shape)
 
 
 def _floats(cursor: _Cursor, shape: tuple[int, ...]) -> np.ndarray:

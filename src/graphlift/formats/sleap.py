@@ -31,28 +31,19 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         FormatError: If it is not as above.
     """
     where = str(path)
-    tracks = read_dataset(file, "tracks", where, request)
-    dims = _dims(file["tracks"], where)
+    there = set(file)
+    tracks = _read(file, "tracks", _WANTED, where, request)
     nodes = _texts(read_dataset(file, "node_names", where, request))
-    if tracks.ndim != 4 or tracks.dtype.kind not in "iuf":
-        raise _unlike(where, "tracks", tracks)
-    tracks = tracks.transpose([dims.index(name) for name in _WANTED])
     if tracks.shape[2:] != (len(nodes), 2):
         raise _unlike(where, "tracks", tracks)
     scores = None
-    if "point_scores" in set(file):
-        scores = read_dataset(file, "point_scores", where, request)
-        three = [name for name in dims if name != "xy"]
-        if scores.ndim != 3 or scores.dtype.kind not in "iuf":
-            raise _unlike(where, "point_scores", scores)
-        scores = scores.transpose([three.index(name) for name in _WANTED[:3]])
+    if "point_scores" in there:
+        scores = _read(file, "point_scores", _WANTED[:3], where, request)
         if scores.shape != tracks.shape[:3]:
             raise _unlike(where, "point_scores", scores)
-    names = (
-        _texts(read_dataset(file, "track_names", where, request))
-        if "track_names" in set(file)
-        else []
-    )
+    names: list[str] = []
+    if "track_names" in there:
+        names = _texts(read_dataset(file, "track_names", where, request))
     skeleton, joints, unknown = recognise(nodes, where, request)
     frames, people = tracks.shape[:2]
     check_room(frames, people, len(skeleton), where, request)
@@ -72,6 +63,21 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         people=names if len(names) == people else [str(number) for number in range(people)],
     )
     return select_people(keypoints, request)
+
+
+def _read(
+    file: Any,  # noqa: ANN401
+    name: str,
+    axes: tuple[str, ...],
+    where: str,
+    request: Request,
+) -> np.ndarray:
+    """Read an array of numbers, its axes put into the order that is wanted."""
+    array = read_dataset(file, name, where, request)
+    stored = [axis for axis in _dims(file["tracks"], where) if axis in axes]
+    if array.ndim != len(axes) or array.dtype.kind not in "iuf":
+        raise _unlike(where, name, array)
+    return array.transpose([stored.index(axis) for axis in axes])
 
 
 def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
