@@ -1,6 +1,7 @@
 """HDF5 files of others, read with limits: no links to other files, no objects."""
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,5 +71,5 @@ def is_inside(group: Any, name: str) -> bool:  # noqa: ANN401
     """Say whether something of this name is kept in the group itself, and no link to elsewhere."""
     import h5py
 
-    kind = group.id.links.get_info(name.encode()).type
+    kind = group.id.links.get_info(os.fsencode(name)).type  # bytes already, if not UTF-8
     return bool(kind == h5py.h5l.TYPE_HARD)
