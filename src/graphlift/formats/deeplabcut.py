@@ -9,6 +9,7 @@ Source: DeepLabCut's standard output (``docs/standardDeepLabCut_UserGuide.md``, 
 files that pandas 1 to 3 writes.
 """
 
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def read_csv(path: Path, request: Request) -> Keypoints:
                 f"{first + len(columns)}: the file is cut short or damaged"
             )
         frames.append(_frame(row[first - 1], f"{path}, line {line}"))
-        values.append([cell(text, path, line) for text in row[first:]])
+        values.append(array("d", (cell(text, path, line) for text in row[first:])))
     table = np.array(values).reshape(len(values), len(columns))
     return from_columns(columns, table, frames, Origin("DeepLabCut csv", str(path)), request)
 

@@ -9,8 +9,8 @@ from graphlift.errors import ConfigError, FormatError
 from graphlift.skeletons import COCO_17, HALPE_26, SKELETONS, Skeleton
 
 MAX_BYTES = 1 << 30
-"""The most that is read whole, of a file and of the arrays made of it: 1 GiB. Text takes some
-five times as much memory while it is read."""
+"""The most that is read whole, of a file and of the arrays made of it: 1 GiB. JSON takes some
+ten times as much memory while it is read, tables six times."""
 
 _WHOLE_BODY = {133: COCO_17, 136: HALPE_26}
 """COCO-WholeBody and Halpe full body: their first joints are these bodies, then come face, hands

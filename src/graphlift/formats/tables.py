@@ -8,6 +8,7 @@ empty cell is a joint that is missing.
 """
 
 import csv
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def _wide(
             f"{path}: its columns ({', '.join(header[:8])}, ...) are neither frame, joint, x, y "
             "nor Nose_x, Nose_y, ...: rename them"
         )
-    tables: dict[str, dict[int, list[float]]] = {}
+    tables: dict[str, dict[int, array[float]]] = {}
     for line, row in rows:
         if len(row) != len(header):
             raise _unequal(path, line, row, header)
@@ -136,16 +137,13 @@ def _wide(
             raise FormatError(
                 f"{path}, line {line}: frame {frame} of {person} comes twice: keep one of them"
             )
-        table[frame] = [cell(row[place], path, line) for place in places]
+        table[frame] = array("d", (cell(row[place], path, line) for place in places))
     frames = sorted({frame for table in tables.values() for frame in table})
-    empty = [np.nan] * len(places)
+    empty = array("d", [np.nan] * len(places))
     columns = [Column(person, *split) for person in tables for split in places.values()]
-    values = [
-        [number for table in tables.values() for number in table.get(frame, empty)]
-        for frame in frames
-    ]
-    array = np.array(values).reshape(len(frames), len(columns))
-    return from_columns(columns, array, frames, Origin("csv", str(path)), request)
+    blocks = [np.array([table.get(frame, empty) for frame in frames]) for table in tables.values()]
+    values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
+    return from_columns(columns, values, frames, Origin("csv", str(path)), request)
 
 
 def _split(name: str) -> tuple[str, Number] | None:
