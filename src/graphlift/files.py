@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def _umask() -> int:
 
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
-    *(RuntimeError, TypeError, MemoryError),
+    *(RuntimeError, TypeError, MemoryError, SyntaxError, tokenize.TokenError),
 )
 """What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
 

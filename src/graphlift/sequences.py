@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.skeletons import Skeleton
+from graphlift.skeletons import Skeleton, joint_map
 
 Axes = Literal["camera", "world"]
 
@@ -175,8 +175,7 @@ def keypoints_from(
         array, given = array[None], given[None]
     if array.ndim == 3:
         array, given = array[:, None], given[:, None]
-    there = np.isfinite(array).all(axis=-1) & (array != 0).any(axis=-1)
-    there &= np.isfinite(given) & (given > 0)
+    there = joints_seen(array, given)
     return Keypoints(
         positions=np.where(there[..., None], array, np.nan),
         confidence=np.where(there, np.minimum(np.nan_to_num(given), 1), 0.0),
@@ -185,6 +184,30 @@ def keypoints_from(
         fps=fps,
         people=tuple(people or map(str, range(array.shape[1]))),
         source=source,
+    )
+
+
+def joints_seen(
+    positions: Float[np.ndarray, "*batch joint 2"], confidence: Float[np.ndarray, "*batch joint"]
+) -> Bool[np.ndarray, "*batch joint"]:
+    """Say which joints a detector saw: see :func:`keypoints_from` for what counts as missing."""
+    there = np.isfinite(positions).all(axis=-1) & (positions != 0).any(axis=-1)
+    return np.asarray(there & np.isfinite(confidence) & (confidence > 0))
+
+
+def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
+    """Give keypoints another skeleton's joints, by :func:`graphlift.skeletons.joint_map`.
+
+    A joint that is derived from others has the least of their confidences; one that cannot be
+    derived, or of which a source joint was not seen, is missing. Which is which:
+    :func:`graphlift.skeletons.conversion_table`.
+    """
+    conversion = joint_map(keypoints.skeleton, target)
+    return replace(
+        keypoints,
+        positions=conversion(keypoints.positions),
+        confidence=conversion.confidence(keypoints.confidence, keypoints.seen),
+        skeleton=target,
     )
 
 

@@ -1,0 +1,242 @@
+"""Plain arrays, and ``.npz`` files of them: our own format for keypoints.
+
+Layout: ``keypoints`` (frame, person, joint, 2) or (frame, joint, 2), px, NaN where missing, with 3
+numbers a joint if the last is the confidence; optionally ``confidence`` (the same axes without the
+last), ``skeleton`` (a name), ``joints`` (names), ``image_size`` (width, height), ``fps``,
+``people`` (names), ``source``. A skeleton that is none of the known ones has ``parents`` and
+``centre`` too. No objects.
+
+:func:`write_keypoints` does not compress, so that :func:`open_keypoints_npz` can leave the arrays
+in the file: an hour of keypoints then takes no memory but for the frames in use.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphlift.errors import FormatError, SkeletonError
+from graphlift.files import replacing
+from graphlift.formats.assembly import Origin, check_px, finish, select_people
+from graphlift.formats.joint_names import recognise, unused
+from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.formats.request import (
+    Request,
+    check_fps,
+    check_image_size,
+    skeleton_named,
+    skeleton_of,
+)
+from graphlift.sequences import Keypoints, joints_seen
+from graphlift.skeletons import SKELETONS, Skeleton
+
+_CHUNK = 4096
+"""Frames that are looked at together."""
+
+
+def write_keypoints(path: Path, keypoints: Keypoints) -> None:
+    """Write keypoints as an ``.npz``, whole or not at all; reading gives the same numbers.
+
+    Raises:
+        FormatError: If ``path`` does not end in .npz.
+    """
+    if path.suffix != ".npz":
+        raise FormatError(f"{path}: keypoints are written as .npz: give it that ending")
+    skeleton = keypoints.skeleton
+    arrays: dict[str, Any] = {
+        "keypoints": keypoints.positions,
+        "confidence": keypoints.confidence,
+        "skeleton": skeleton.name,
+        "joints": np.array(skeleton.joints),
+        "parents": np.array(skeleton.parents, dtype=np.int16),
+        "centre": skeleton.centre,
+        "people": np.array(keypoints.people, dtype=np.str_),
+        "source": keypoints.source,
+    }
+    if keypoints.image_size is not None:
+        arrays["image_size"] = np.array(keypoints.image_size)
+    if keypoints.fps is not None:
+        arrays["fps"] = keypoints.fps
+    with replacing(path) as beside:
+        np.savez(beside, **arrays)
+
+
+def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
+    """Open keypoints in an ``.npz``; numbers that are stored plainly stay in the file.
+
+    They stay if they are not compressed and obey the rules of :class:`Keypoints` already (NaN and
+    confidence 0 where missing), as :func:`write_keypoints` leaves them: then ``positions`` and
+    ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
+    memory. Otherwise they are read whole.
+
+    Raises:
+        FormatError: If the file is not as this module says, is damaged, or too large to be read
+            whole.
+    """
+    request = request or Request()
+    where = str(path)
+    members = list_members(path)
+    if "keypoints" not in members:
+        raise FormatError(
+            f"{path}: has no array keypoints (found {', '.join(sorted(members)[:8]) or 'none'}): "
+            "name it so, with px in the shape (frame, person, joint, 2)"
+        )
+    small = set(members) - {"keypoints", "confidence"}
+    said = read_members(path, members, small, 1 << 24)
+    arrays: dict[str, np.ndarray] = {}
+    for name in {"keypoints", "confidence"} & set(members):
+        mapped = map_member(path, members[name])
+        whole = (
+            {} if mapped is not None else read_members(path, members, [name], request.max_bytes)
+        )
+        arrays[name] = whole[name] if mapped is None else mapped
+    array, confidence = _shaped(arrays["keypoints"], arrays.get("confidence"), where)
+    return _keypoints(array, confidence, said, Origin("npz", where), request)
+
+
+def from_array(array: np.ndarray, where: str, request: Request) -> Keypoints:
+    """Make keypoints of a bare array: see :func:`graphlift.sequences.keypoints_from`.
+
+    Raises:
+        FormatError: If it is no such array, or its number of joints is not that of one skeleton.
+    """
+    positions, confidence = _shaped(array, None, where)
+    return _keypoints(positions, confidence, {}, Origin("array", where), request)
+
+
+def _shaped(
+    array: np.ndarray, confidence: np.ndarray | None, where: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Give arrays all their axes, as views."""
+    if array.dtype.kind not in "fiu" or not 2 <= array.ndim <= 4 or array.shape[-1] not in (2, 3):
+        raise FormatError(
+            f"{where}: keypoints are {array.shape} of {array.dtype}, but should be numbers, "
+            "(frame, person, joint, 2) or (frame, joint, 2), or with 3: x, y, confidence"
+        )
+    if array.shape[-1] == 3:
+        confidence = array[..., 2] if confidence is None else confidence
+        array = array[..., :2]
+    if confidence is not None and (
+        confidence.shape != array.shape[:-1] or confidence.dtype.kind not in "fiu"
+    ):
+        raise FormatError(
+            f"{where}: confidence is {confidence.shape} of {confidence.dtype}, but should be "
+            f"numbers, {array.shape[:-1]}, one a joint"
+        )
+    while array.ndim < 4:  # one frame; nobody else
+        axis = 0 if array.ndim == 2 else 1
+        array = np.expand_dims(array, axis)
+        confidence = None if confidence is None else np.expand_dims(confidence, axis)
+    return array, confidence
+
+
+def _keypoints(
+    array: np.ndarray,
+    confidence: np.ndarray | None,
+    said: dict[str, np.ndarray],
+    origin: Origin,
+    request: Request,
+) -> Keypoints:
+    where = origin.where
+    skeleton, places, unknown = _skeleton(said, array.shape[2], where, request)
+    if places is None:
+        array = array[:, :, : len(skeleton)]
+        confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
+    else:
+        array, confidence = _ordered(array, confidence, len(skeleton), places)
+    people = [str(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
+    if len(people) != array.shape[1]:
+        raise FormatError(
+            f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
+        )
+    origin = _of_itself(said, origin).noting(unused(unknown))
+    if confidence is None or not _is_tidy(array, confidence):
+        keypoints = finish(array, confidence, skeleton, origin, request, people=people)
+    else:
+        check_px(array, where)
+        keypoints = Keypoints(
+            array,
+            confidence,
+            skeleton,
+            request.image_size or origin.image_size,
+            request.fps or origin.fps,
+            tuple(people),
+            source=origin.line(skeleton),
+        )
+    if str(said.get("source", "")):
+        keypoints = replace(keypoints, source=str(said["source"]))
+    return select_people(keypoints, request)
+
+
+def _of_itself(said: dict[str, np.ndarray], origin: Origin) -> Origin:
+    """Add the image's size and the frames per second that a file says."""
+    if "image_size" in said:
+        size = check_image_size(said["image_size"].tolist(), f"{origin.where}: image_size")
+        origin = replace(origin, image_size=size)
+    if "fps" in said:
+        fps = check_fps(said["fps"].tolist(), f"{origin.where}: fps")
+        origin = replace(origin, fps=fps)
+    return origin
+
+
+def _skeleton(
+    said: dict[str, np.ndarray], count: int, where: str, request: Request
+) -> tuple[Skeleton, dict[int, int] | None, list[str]]:
+    """Find the skeleton; where its joints are, if not in its order; and names that are none."""
+    name = str(said["skeleton"]) if "skeleton" in said else None
+    if "joints" not in said:
+        if name is not None and request.skeleton is None:
+            request = replace(request, skeleton=skeleton_named(name))
+        return skeleton_of(count, where, request), None, []
+    joints = tuple(str(joint) for joint in said["joints"].ravel())
+    if len(joints) != count:
+        raise FormatError(f"{where}: names {len(joints)} joints, but keypoints are of {count}")
+    known = next((each for each in SKELETONS.values() if each.joints == joints), None)
+    if name in SKELETONS and SKELETONS[str(name)] is not known:
+        raise FormatError(
+            f"{where}: two skeletons in one: it says {name}, but its joints are "
+            f"{known.name if known else 'named otherwise'}: correct one of them"
+        )
+    wanted = request.skeleton
+    if known and wanted and known is not wanted:
+        raise FormatError(
+            f"{where}: its joints are those of {known.name}, not of {wanted.name}: leave the "
+            "skeleton out"
+        )
+    if known is not None:
+        return known, None, []
+    if {"parents", "centre"} <= set(said):
+        parents = tuple(said["parents"].ravel().tolist())
+        try:
+            return Skeleton(name or "custom", joints, parents, str(said["centre"])), None, []
+        except (SkeletonError, TypeError) as error:
+            raise FormatError(f"{where}: its skeleton is none: {error}") from error
+    return recognise(joints, where, request)
+
+
+def _ordered(
+    array: np.ndarray, confidence: np.ndarray | None, count: int, places: dict[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put joints into a skeleton's order; those that are not there are missing."""
+    positions = np.full((*array.shape[:2], count, 2), np.nan)
+    positions[:, :, list(places)] = array[:, :, list(places.values())]
+    known = np.zeros(positions.shape[:3])
+    known[:, :, list(places)] = (
+        1 if confidence is None else confidence[:, :, list(places.values())]
+    )
+    return positions, known
+
+
+def _is_tidy(array: np.ndarray, confidence: np.ndarray) -> bool:
+    """Say whether arrays of a file obey the rules of keypoints already, looked at in chunks."""
+    for each in (array, confidence):
+        if each.dtype not in (np.float32, np.float64) or not isinstance(each, np.memmap):
+            return False
+    for start in range(0, len(array), _CHUNK):
+        xy, c = array[start : start + _CHUNK], confidence[start : start + _CHUNK]
+        missing = np.isnan(xy).all(axis=-1)
+        seen = joints_seen(xy, c)
+        if not ((seen != missing) & ((c == 0) == missing) & (c <= 1)).all():
+            return False
+    return True

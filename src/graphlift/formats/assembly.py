@@ -1,0 +1,252 @@
+"""From what a file holds to keypoints: people over frames, checked once for all formats."""
+
+import re
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.errors import FormatError
+from graphlift.formats.request import Request, skeleton_of
+from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.skeletons import Skeleton
+from graphlift.tracking import chosen, gather, track
+
+FARTHEST = 1e6
+"""px; no image is so large."""
+
+_NUMBER = 8
+"""Bytes of a number in the arrays."""
+
+_CHUNK = 4096
+"""Frames that are looked at together."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One person in one frame.
+
+    Args:
+        frame: Number, as the file counts.
+        joints: x and y, px, and confidence.
+        id: Who it is, if the file says so.
+    """
+
+    frame: int
+    joints: Float[np.ndarray, "joint 3"]
+    id: Hashable = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a file says of itself, for every reader to fill in as far as it does.
+
+    Args:
+        kind: Of file, in a few words.
+        where: Path, or the kind of object.
+        usual: Skeletons that files of this kind hold if nothing else is said.
+        image_size: Width and height, px.
+        fps: Frames per second.
+        notes: What was assumed, in a few words each.
+    """
+
+    kind: str
+    where: str
+    usual: tuple[Skeleton, ...] = ()
+    image_size: tuple[int, int] | None = None
+    fps: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def noting(self, *notes: str) -> "Origin":
+        """Copy with more notes; empty ones are left out."""
+        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
+
+    def line(self, skeleton: Skeleton) -> str:
+        """Say in a line what was read and what was assumed."""
+        return f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})"
+
+
+def assemble(
+    detections: Iterable[Detection],
+    origin: Origin,
+    request: Request,
+    *,
+    frames: range | None = None,
+) -> Keypoints:
+    """Sort detections into people over frames.
+
+    Ids are the file's if it gives everybody one and nobody the same twice in a frame; otherwise
+    people are told apart by how alike they are (:mod:`graphlift.tracking`).
+
+    Args:
+        detections: In any order.
+        origin: Where they are from.
+        request: What the caller says.
+        frames: First to last; when left out, from the first that shows anybody to the last.
+
+    Raises:
+        FormatError: If there is nobody, joints differ in number, or frames are too many.
+    """
+    found = list(detections)
+    if not found:
+        raise nobody(origin.where, len(frames or ()))
+    skeleton = skeleton_of(_count(found, origin), origin.where, request, usual=origin.usual)
+    span = frames
+    if span is None:
+        span = span_of([each.frame for each in found], origin.where, request)
+    check_room(len(span), 1, len(skeleton), origin.where, request)
+    by_frame: list[list[Detection]] = [[] for _ in span]
+    for each in found:
+        by_frame[each.frame - span.start].append(each)
+    nothing = np.zeros((0, len(skeleton), 3))
+    people = [
+        np.stack([each.joints[: len(skeleton)] for each in one]) if one else nothing
+        for one in by_frame
+    ]
+    ids, how = _identify(by_frame, people)
+    names, everybody = chosen(ids, request.people), chosen(ids)
+    check_room(len(span), len(names), len(skeleton), origin.where, request)
+    together, _ = gather(people, ids, most=request.people)
+    return finish(
+        together[..., :2],
+        together[..., 2],
+        skeleton,
+        origin.noting(how, left_out(len(everybody) - len(names))),
+        request,
+        people=[str(name) for name in names],
+    )
+
+
+def span_of(frames: Collection[int], where: str, request: Request) -> range:
+    """Give all frames from the first to the last, if they are not absurdly many.
+
+    Raises:
+        FormatError: If there is no room for one joint in each.
+    """
+    first, last = min(frames, default=0), max(frames, default=-1)
+    check_room(last - first + 1, 1, 1, where, request)
+    return range(first, last + 1)
+
+
+def number_in(name: str) -> int | None:
+    """Read the number that a file's name ends in; None if there is none or it is absurd."""
+    match = re.search(r"(\d+)(?:\.\w+)?$", name.strip())
+    return int(match[1]) if match and len(match[1]) < 16 else None
+
+
+def left_out(people: int) -> str:
+    """Say how many people were left out, for a note; nothing if none were."""
+    return f"{people} other people left out" if people else ""
+
+
+def _count(found: Sequence[Detection], origin: Origin) -> int:
+    """Count the joints that everybody has."""
+    count = len(found[0].joints)
+    for each in found:
+        if len(each.joints) != count:
+            raise FormatError(
+                f"{origin.where}: two skeletons in one: {count} joints in frame "
+                f"{found[0].frame}, {len(each.joints)} in frame {each.frame}: split it by skeleton"
+            )
+    return count
+
+
+def _identify(
+    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray]
+) -> tuple[list[tuple[Hashable, ...]], str]:
+    """Give everybody an id, and say how."""
+    ids = [tuple(each.id for each in one) for one in by_frame]
+    everybody = all(name is not None for one in ids for name in one)
+    if everybody and all(len(set(one)) == len(one) for one in ids):
+        return ids, ""
+    if max(map(len, people)) == 1 and not everybody:
+        return [(0,) * len(one) for one in people], ""
+    return list(track(people)), "people told apart by likeness"
+
+
+def finish(
+    positions: Float[np.ndarray, "frame person joint 2"],
+    confidence: Float[np.ndarray, "frame person joint"] | None,
+    skeleton: Skeleton,
+    origin: Origin,
+    request: Request,
+    *,
+    people: Sequence[str],
+) -> Keypoints:
+    """Make keypoints of arrays, and check what every format must hold to.
+
+    Raises:
+        FormatError: If nobody is seen in any frame, or the positions are no px.
+    """
+    keypoints = keypoints_from(
+        positions,
+        skeleton,
+        confidence=confidence,
+        image_size=request.image_size or origin.image_size,
+        fps=request.fps or origin.fps,
+        people=tuple(people) or ("0",),
+        source=origin.line(skeleton),
+    )
+    check_px(keypoints.positions, origin.where)
+    return keypoints
+
+
+def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
+    """Keep the people who are seen in the most frames, if the caller wants only some."""
+    frames = keypoints.seen.any(axis=2).sum(axis=0)
+    if request.people is None or len(frames) <= request.people:
+        return keypoints
+    kept = np.sort(np.argsort(-frames, kind="stable")[: request.people])
+    return replace(
+        keypoints,
+        positions=keypoints.positions[:, kept],
+        confidence=keypoints.confidence[:, kept],
+        people=tuple(keypoints.people[person] for person in kept),
+        source=f"{keypoints.source}, {left_out(len(frames) - len(kept))}",
+    )
+
+
+def check_px(positions: Float[np.ndarray, "*batch 2"], where: str) -> None:
+    """Refuse positions that show nobody, or cannot be px.
+
+    Raises:
+        FormatError: Saying which.
+    """
+    largest = -1.0
+    for start in range(0, len(positions), _CHUNK):  # a mapped file must not come in whole
+        chunk = np.abs(positions[start : start + _CHUNK])
+        seen = chunk[np.isfinite(chunk).all(axis=-1)]
+        largest = max(largest, float(seen.max(initial=-1)))
+    if largest < 0:
+        raise nobody(where, len(positions))
+    if largest > FARTHEST:
+        raise FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
+    if largest <= 2:
+        raise FormatError(
+            f"{where}: all joints lie within {largest:.2g} px of the corner: these are fractions "
+            "of the image; multiply x by its width and y by its height"
+        )
+
+
+def nobody(where: str, frames: int) -> FormatError:
+    """Make the error that nobody is in any frame."""
+    return FormatError(
+        f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
+        "detector's video and threshold"
+    )
+
+
+def check_room(frames: int, people: int, joints: int, where: str, request: Request) -> None:
+    """Refuse arrays larger than the caller allows, before they are made.
+
+    Raises:
+        FormatError: Saying how many frames and people there would be.
+    """
+    size = frames * people * joints * 3 * _NUMBER
+    if size > request.max_bytes:
+        raise FormatError(
+            f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, more "
+            f"than the {request.max_bytes / 1e9:.1f} GB allowed: check that its numbers count "
+            "frames, keep fewer people (people=1), split it, or raise max_bytes"
+        )

@@ -1,0 +1,137 @@
+"""Joints by the names that people give them: ``left_shoulder``, ``LShoulder``, ``shoulderL``."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from graphlift.errors import FormatError
+from graphlift.formats.assembly import Detection, Origin
+from graphlift.formats.request import Request
+from graphlift.skeletons import COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
+
+FEWEST = 6
+"""Joints that must be recognised."""
+
+_SIDED = (
+    *("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Eye", "Ear", "EyeInner", "EyeOuter"),
+    *("Mouth", "Pinky", "Index", "Thumb", "Heel", "BigToe", "SmallToe", "FootIndex", "Foot"),
+)
+_MIDLINE = {
+    ("Nose",): "nose",
+    ("Neck",): "neck midshoulder midshoulders",
+    ("UpperNeck",): "upperneck",
+    ("Head", "HeadTop"): "head",
+    ("HeadTop",): "headtop tophead topofhead vertex crown",
+    ("Neck/Nose",): "necknose neckbase",
+    ("Thorax",): "thorax",
+    ("Spine",): "spine midspine belly",
+    ("Hip", "MidHip"): "hip hips midhip midhips pelvis root hipcenter hipcentre",
+}
+
+
+def recognise(
+    names: Sequence[str], where: str, request: Request
+) -> tuple[Skeleton, dict[int, int], list[str]]:
+    """Find out which skeleton the named joints are of.
+
+    Of all skeletons the one is taken that gives the most of the lifter's joints, then the most of
+    the names, then has the fewest joints.
+
+    Args:
+        names: As they stand in the file, in any order.
+        where: The file, for the message.
+        request: The caller's skeleton is taken if there is one.
+
+    Returns:
+        The skeleton; for each of its joints that is named, by index, which of ``names`` it is;
+        and the names that are none of its joints.
+
+    Raises:
+        FormatError: If too few names are joints of one skeleton; the message lists the others.
+    """
+    choices = [request.skeleton] if request.skeleton else list(SKELETONS.values())
+    found = {skeleton.name: _matches(names, skeleton) for skeleton in choices}
+    skeleton = max(choices, key=lambda each: _worth(each, found[each.name]))
+    joints = found[skeleton.name]
+    unknown = [name for place, name in enumerate(names) if place not in joints.values()]
+    if len(joints) < FEWEST:
+        example = request.skeleton or COCO_17
+        raise FormatError(
+            f"{where}: only {len(joints)} of {len(names)} body parts are joints of a person "
+            f"(at least {FEWEST} are needed); not known: {', '.join(unknown[:40]) or 'none'}; "
+            f"rename them as in {example.name}: {', '.join(example.joints)}"
+        )
+    return skeleton, joints, unknown
+
+
+def order_by_name(
+    detections: Iterable[Detection], names: Sequence[str], origin: Origin, request: Request
+) -> tuple[list[Detection], Origin, Request]:
+    """Put detections whose joints are named into the order of the skeleton they are of.
+
+    Returns:
+        The detections, an origin that notes which names were not used, and a request for that
+        skeleton.
+
+    Raises:
+        FormatError: As :func:`recognise`, or if somebody has another number of joints.
+    """
+    skeleton, joints, unknown = recognise(names, origin.where, request)
+    ordered = []
+    for each in detections:
+        if len(each.joints) != len(names):
+            raise FormatError(
+                f"{origin.where}: two skeletons in one: {len(names)} joints are named, but "
+                f"{len(each.joints)} are in frame {each.frame}: split it by skeleton"
+            )
+        triples = np.zeros((len(skeleton), 3))
+        triples[list(joints)] = each.joints[list(joints.values())]
+        ordered.append(replace(each, joints=triples))
+    return ordered, origin.noting(unused(unknown)), replace(request, skeleton=skeleton)
+
+
+def unused(names: Sequence[str]) -> str:
+    """Say which names are no joints, for a note; nothing if there are none."""
+    rest = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"not used: {' '.join(names[:10])}{rest}" if names else ""
+
+
+def _matches(names: Sequence[str], skeleton: Skeleton) -> dict[int, int]:
+    """Give for each joint that is named the place of its name; the first of two counts."""
+    joints: dict[int, int] = {}
+    for place, name in enumerate(names):
+        for candidate in _aliases().get(re.sub(r"[^a-z0-9]", "", name.lower()), ()):
+            if candidate in skeleton.joints:
+                joints.setdefault(skeleton.joints.index(candidate), place)
+                break
+    return joints
+
+
+def _worth(skeleton: Skeleton, joints: dict[int, int]) -> tuple[int, int, int]:
+    seen = np.isin(np.arange(len(skeleton)), list(joints))
+    gives = int((joint_map(skeleton, H36M_17).choose(seen) >= 0).sum())
+    return gives, len(joints), -len(skeleton)
+
+
+@cache
+def _aliases() -> dict[str, tuple[str, ...]]:
+    aliases = {
+        spelling: joints
+        for joints, spellings in _MIDLINE.items()
+        for spelling in spellings.split()
+    }
+    for part in _SIDED:
+        word = part.lower()
+        for letter, side in (("L", "left"), ("R", "right")):
+            joints = (letter + part, f"{letter}Foot") if part == "Ankle" else (letter + part,)
+            for spelling in (
+                side + word,
+                word + side,
+                letter.lower() + word,
+                word + letter.lower(),
+            ):
+                aliases[spelling] = joints
+    return aliases

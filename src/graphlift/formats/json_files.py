@@ -1,0 +1,85 @@
+"""JSON of others: read with limits, and numbers taken from it with the place named."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphlift.errors import FormatError
+
+
+def check_file_size(path: Path, max_bytes: int, way_out: str) -> None:
+    """Refuse an empty file, and one too large to be read whole.
+
+    Raises:
+        FormatError: With ``way_out`` for what to do about one that is too large.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        raise FormatError(f"{path}: is empty (0 bytes): write or copy it again")
+    if size > max_bytes:
+        raise FormatError(
+            f"{path}: has {size / 1e9:.2f} GB, more than the {max_bytes / 1e9:.2f} GB that are "
+            f"read whole: {way_out}, or raise max_bytes"
+        )
+
+
+def read_json(path: Path, max_bytes: int) -> Any:  # noqa: ANN401
+    """Read a JSON file.
+
+    Raises:
+        FormatError: If it is empty, too large, cut short, no JSON, or nested without end.
+    """
+    check_file_size(path, max_bytes, "split it into clips, or save the keypoints as .npz")
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise FormatError(
+            f"{path}: lists within lists without end: this is no keypoint file"
+        ) from error
+    except ValueError as error:
+        raise FormatError(
+            f"{path}: cannot be read as JSON: {error}: it is cut short, damaged or of another "
+            "kind; write or copy it again"
+        ) from error
+
+
+def numbers(value: object, where: str) -> np.ndarray:
+    """Make an array of what should be numbers; ``null`` is not a number (NaN).
+
+    Raises:
+        FormatError: If it holds anything else, or lists of unequal length.
+    """
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise FormatError(
+            f"{where} should be numbers, in lists of equal length: {error}"
+        ) from error
+
+
+def triples(value: object, where: str) -> np.ndarray:
+    """Make (joint, 3) of a flat list x, y, confidence, x, y, confidence, ...
+
+    Raises:
+        FormatError: If it is no such list.
+    """
+    flat = numbers(value, where)
+    if flat.ndim != 1 or flat.size == 0 or flat.size % 3:
+        raise FormatError(
+            f"{where} should be x, y, confidence for each joint in one list, but has the shape "
+            f"{flat.shape}"
+        )
+    return flat.reshape(-1, 3)
+
+
+def entries(value: object, where: str) -> list[dict[str, Any]]:
+    """Check that a value is a list of objects.
+
+    Raises:
+        FormatError: If it is not.
+    """
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise FormatError(f"{where} should be a list of objects, {{...}}")
+    return value

@@ -1,0 +1,175 @@
+"""Keypoints in: what kind of file or object it is, and which module reads it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.files import DAMAGE
+from graphlift.formats import (
+    arrays,
+    coco,
+    deeplabcut,
+    mediapipe,
+    mmpose,
+    objects,
+    openpose,
+    pose_file,
+    sleap,
+    tables,
+    videopose3d,
+)
+from graphlift.formats.hdf5 import is_inside, open_hdf5
+from graphlift.formats.json_files import check_file_size, read_json
+from graphlift.formats.npz_members import list_members
+from graphlift.formats.request import MAX_BYTES, Request, skeleton_named
+from graphlift.sequences import Keypoints
+
+KINDS = (
+    "a folder of OpenPose JSON, .json (OpenPose, COCO, MMPose, AlphaPose, MediaPipe), .csv "
+    "(plain, DeepLabCut), .h5 (DeepLabCut, SLEAP), .npz (plain, VideoPose3D), .npy, .pose"
+)
+
+
+def read_keypoints(
+    source: Path | str | object,
+    *,
+    skeleton: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    people: int | None = None,
+    clip: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Keypoints:
+    """Read keypoints of any kind that is known; the kind is recognised by what is in it.
+
+    What the file says of itself (names, image size, fps, ids) is used, what the caller says stands
+    above it. ``source`` of the result says in a line what was read and what was assumed.
+
+    Args:
+        source: Path of a file or folder, an array, or results of a detector, alone or in an
+            iterable with one a frame; see ``docs/formats.md``.
+        skeleton: Joint order by name, where the file does not say it.
+        image_size: Width and height, px.
+        fps: Frames per second.
+        people: Keep the so many people who are seen in the most frames; everybody when left out.
+        clip: Which clip, of a file that holds several.
+        max_bytes: The most that is read whole.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file, or a folder has no keypoints.
+        FormatError: If it is of no kind that is known, damaged, too large, shows nobody, or does
+            not say something that must be known; the message says how to give it.
+        ConfigError: If what the caller says cannot be.
+        ModuleNotFoundError: If h5py is not installed, for .h5 (extra ``formats``).
+    """
+    request = Request(
+        None if skeleton is None else skeleton_named(skeleton),
+        image_size,
+        fps,
+        people,
+        clip,
+        max_bytes,
+    )
+    if isinstance(source, (str, Path)):
+        return _read_path(Path(source), request)
+    if isinstance(source, np.ndarray):
+        return arrays.from_array(source, "array", request)
+    return objects.from_objects(source, request)
+
+
+def _read_path(path: Path, request: Request) -> Keypoints:
+    if path.is_dir():
+        return openpose.read_folder(path, request)
+    if not path.is_file():
+        raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
+    suffix = path.suffix.lower()
+    if suffix in (".h5", ".hdf5"):
+        return _read_hdf5(path, request)
+    readers = {
+        ".json": _read_json,
+        ".csv": _read_csv,
+        ".tsv": _read_csv,
+        ".npz": _read_npz,
+        ".npy": _read_npy,
+        ".pose": pose_file.read_pose,
+    }
+    if suffix in readers:
+        return readers[suffix](path, request)
+    pickled = suffix in (".pkl", ".pickle", ".p")
+    way_out = (
+        "a pickle can run code: save plain arrays (numpy.savez)" if pickled else f"give {KINDS}"
+    )
+    raise FormatError(f"{path}: {path.suffix or 'a file without ending'} is not read: {way_out}")
+
+
+def _read_json(path: Path, request: Request) -> Keypoints:
+    data = read_json(path, request.max_bytes)
+    first = data[0] if isinstance(data, list) and data else data
+    keys = set(first) if isinstance(first, dict) else set()
+    if isinstance(data, dict):
+        if "people" in keys:
+            return openpose.from_frame(data, path, request)
+        if "annotations" in keys:
+            return coco.from_annotations(data, path, request)
+        if "instance_info" in keys:
+            return mmpose.from_predictions(data, path, request)
+    elif "instances" in keys or {"keypoints", "keypoint_scores"} <= keys:
+        return mmpose.from_predictions(data, path, request)
+    elif {"image_id", "keypoints"} <= keys:
+        return coco.from_results(data, path, request)
+    if _holds_landmarks(data):
+        return mediapipe.from_landmarks(data, str(path), request)
+    raise FormatError(
+        f"{path}: is JSON of no kind that is known: its first object has "
+        f"{', '.join(sorted(map(str, keys))[:8]) or 'no keys'}; known are OpenPose (people), COCO "
+        "(annotations, or a list of image_id and keypoints), MMPose (instances), AlphaPose (as "
+        "COCO), MediaPipe (landmarks of x, y, visibility)"
+    )
+
+
+def _holds_landmarks(data: Any) -> bool:  # noqa: ANN401
+    frames = data.get("frames", [data]) if isinstance(data, dict) else data
+    if not isinstance(frames, list):
+        return False
+    return any(mediapipe.is_landmarks(frame) for frame in frames)
+
+
+def _read_csv(path: Path, request: Request) -> Keypoints:
+    with path.open("rb") as file:
+        start = file.read(20).removeprefix(b"\xef\xbb\xbf").lower()
+    reader = deeplabcut.read_csv if start.startswith(b"scorer") else tables.read_csv
+    return reader(path, request)
+
+
+def _read_npz(path: Path, request: Request) -> Keypoints:
+    if "positions_2d" in list_members(path):
+        return videopose3d.read_npz(path, request)
+    return arrays.open_keypoints_npz(path, request)
+
+
+def _read_npy(path: Path, request: Request) -> Keypoints:
+    check_file_size(path, request.max_bytes, "save it as .npz without compression")
+    try:
+        with path.open("rb") as file:
+            array = np.load(file, allow_pickle=False)
+    except DAMAGE as error:
+        raise FormatError(
+            f"{path}: cannot be read as an array of numbers: {error}: it is cut short, damaged or "
+            "holds objects"
+        ) from error
+    return arrays.from_array(array, str(path), request)
+
+
+def _read_hdf5(path: Path, request: Request) -> Keypoints:
+    with open_hdf5(path) as file:
+        if {"tracks", "node_names"} <= set(file):
+            return sleap.from_hdf5(file, path, request)
+        for group in (file[name] for name in file if is_inside(file, name)):
+            if hasattr(group, "keys") and {"table", "block0_values"} & set(group):
+                return deeplabcut.from_hdf5(group, path, request)
+        raise FormatError(
+            f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "
+            "known are DeepLabCut's tables and SLEAP's analysis files"
+        )

@@ -1,0 +1,111 @@
+"""SLEAP's analysis files (h5).
+
+Layout: ``tracks`` (track, 2, node, frame), ``point_scores`` (track, node, frame), ``node_names``,
+``track_names``; with an attribute ``dims`` (sleap-io) the axes may come in any order. A point
+that is not there is NaN. No track names means one animal.
+
+Source: SLEAP's ``write_tracking_h5.py`` (1.2 to 1.4) and sleap-io's ``analysis_h5.py``.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphlift.errors import FormatError
+from graphlift.formats.assembly import Origin, check_room, finish, select_people
+from graphlift.formats.hdf5 import read_dataset
+from graphlift.formats.joint_names import recognise, unused
+from graphlift.formats.request import Request
+from graphlift.sequences import Keypoints
+
+_DIMS = ("track", "xy", "node", "frame")
+_WANTED = ("frame", "track", "node", "xy")
+
+
+def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
+    """Make keypoints of an open analysis file.
+
+    Raises:
+        FormatError: If it is not as above.
+    """
+    where = str(path)
+    there = set(file)
+    tracks = _read(file, "tracks", _WANTED, where, request)
+    nodes = _texts(read_dataset(file, "node_names", where, request))
+    if tracks.shape[2:] != (len(nodes), 2):
+        raise _unlike(where, "tracks", tracks)
+    scores = None
+    if "point_scores" in there:
+        scores = _read(file, "point_scores", _WANTED[:3], where, request)
+        if scores.shape != tracks.shape[:3]:
+            raise _unlike(where, "point_scores", scores)
+    names: list[str] = []
+    if "track_names" in there:
+        names = _texts(read_dataset(file, "track_names", where, request))
+    skeleton, joints, unknown = recognise(nodes, where, request)
+    frames, people = tracks.shape[:2]
+    check_room(frames, people, len(skeleton), where, request)
+    shape = (frames, people, len(skeleton))
+    positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
+    for joint, node in joints.items():
+        positions[:, :, joint] = tracks[:, :, node]
+        if scores is not None:
+            # Instances that a person labelled have no scores.
+            confidence[:, :, joint] = np.nan_to_num(scores[:, :, node], nan=1.0)
+    keypoints = finish(
+        positions,
+        confidence,
+        skeleton,
+        Origin("SLEAP analysis", where).noting(unused(unknown)),
+        request,
+        people=names if len(names) == people else [str(number) for number in range(people)],
+    )
+    return select_people(keypoints, request)
+
+
+def _read(
+    file: Any,  # noqa: ANN401
+    name: str,
+    axes: tuple[str, ...],
+    where: str,
+    request: Request,
+) -> np.ndarray:
+    """Read an array of numbers, its axes put into the order that is wanted."""
+    array = read_dataset(file, name, where, request)
+    stored = [axis for axis in _dims(file["tracks"], where) if axis in axes]
+    if array.ndim != len(axes) or array.dtype.kind not in "iuf":
+        raise _unlike(where, name, array)
+    return array.transpose([stored.index(axis) for axis in axes])
+
+
+def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
+    """Read the order of the axes of ``tracks``; SLEAP's own files do not say it."""
+    stated = tracks.attrs.get("dims")
+    if stated is None:
+        return _DIMS
+    try:
+        dims = tuple(json.loads(stated))
+    except (ValueError, TypeError, RecursionError):
+        dims = ()
+    if sorted(map(str, dims)) != sorted(_DIMS):
+        raise FormatError(
+            f"{where}: dims of tracks are {str(stated)[:80]!r}, but should be {', '.join(_DIMS)} "
+            "in some order"
+        )
+    return dims
+
+
+def _texts(values: np.ndarray) -> list[str]:
+    return [
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+        for each in values.ravel()
+    ]
+
+
+def _unlike(where: str, name: str, array: np.ndarray) -> FormatError:
+    return FormatError(
+        f"{where}: {name} is {array.shape} of {array.dtype}, which does not fit its node_names: "
+        "this is no analysis file of SLEAP's, or a damaged one"
+    )

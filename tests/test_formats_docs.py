@@ -1,0 +1,50 @@
+"""The page on formats says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from graphlift.formats.joint_names import FEWEST
+from graphlift.formats.request import MAX_BYTES
+from graphlift.skeletons import H36M_17, SKELETONS, conversion_table
+from graphlift.tracking import PATIENCE
+
+PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+DERIVED = ("Hip", "Spine", "Thorax", "Neck/Nose", "Head")
+SOURCES = [skeleton for skeleton in SKELETONS.values() if skeleton is not H36M_17]
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda skeleton: skeleton.name)
+def test_the_table_of_conversions_is_the_codes(source):
+    said = {}
+    for line in conversion_table(source, H36M_17).splitlines()[2:]:
+        name, kind, made_of = cells(line)
+        said[name] = f"{kind}: {made_of}"
+
+    expected = f"| `{source.name}` | {' | '.join(said[name] for name in DERIVED)} |"
+    assert expected in PAGE.splitlines(), f"docs/formats.md should have the line\n{expected}"
+    assert all(said[name].startswith("exact") for name in H36M_17.joints if name not in DERIVED)
+
+
+def test_the_limits_are_the_codes():
+    assert MAX_BYTES == 1 << 30
+    assert "1 GiB; `max_bytes=` raises it" in PAGE
+    assert f"unseen for {PATIENCE} frames or less" in PAGE
+    assert FEWEST == 6
+    assert "Six must be known" in PAGE
+
+
+def test_every_reader_is_on_the_page():
+    package = Path(__file__).parents[1] / "src" / "graphlift" / "formats"
+    kinds = {"openpose", "coco", "alphapose", "mmpose", "mediapipe", "deeplabcut", "sleap",
+             "videopose3d"}  # fmt: skip
+    modules = {path.stem for path in package.glob("*.py")} | {"alphapose"}
+
+    assert kinds <= modules
+    for kind in kinds:
+        assert re.search(kind, PAGE, re.IGNORECASE), kind
