@@ -243,6 +243,6 @@ def _twist(node: Node, shown: np.ndarray) -> np.ndarray:
     """
     bone, hinge = np.array(node.rest), np.array(node.hinge)
     z = shown @ hinge + 1j * (shown @ np.cross(bone, hinge))
-    angle = np.angle(z * np.abs(z) + np.sin(STRAIGHT) ** 2)[:, None, None]
+    angle = np.angle(z * np.abs(z) ** 3 + np.sin(STRAIGHT) ** 4)[:, None, None]
     axis = _cross_matrix(bone)
     return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))

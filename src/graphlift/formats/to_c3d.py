@@ -1,10 +1,10 @@
 """Write C3D, the biomechanics laboratories' binary format: everybody in one file.
 
-z up, mm, 32-bit floats. A missing point has residual -1 and lies at the origin; where sigma is
-known, it is the residual (the format's word for the uncertainty of a point), in whole mm.
+z up, mm, 32-bit floats. A missing point has residual -1 and lies at the origin; any other has
+residual 0. Sigma is not written: readers do not agree on how a residual is packed beside floats.
 
-We write the bytes ourselves: of the libraries, one leaves the previous frame's coordinates at
-missing points and takes a Python loop a frame.
+We write the bytes ourselves: of the two libraries, c3d 0.6 leaves the previous frame's coordinates
+at missing points, and ezc3d 1.7 cuts a clip after 65,535 frames, which is 22 minutes at 50 fps.
 
 Source: "The C3D File Format User Guide", Motion Lab Systems, 2008: header, parameter section,
 data section, in blocks of 512 bytes.
@@ -68,7 +68,8 @@ def write_c3d(path: Path, poses: Poses) -> tuple[str, ...]:
         file.write(bytes([1, 80, blocks, INTEL]) + parameters.ljust(blocks * BLOCK - 4, b"\0"))
         for start in range(0, len(poses), CHUNK):
             file.write(_points(poses, slice(start, start + CHUNK)).tobytes())
-        file.write(b"\0" * (-file.tell() % BLOCK))
+        if len(poses) <= LAST_FRAME:  # of a longer clip, readers count frames by the file's size
+            file.write(b"\0" * (-file.tell() % BLOCK))
     there = np.isfinite(poses.positions).all(axis=(1, 2, 3))
     if not there.all():
         remarks += (f"Points are missing in {gaps(there)}: their residual is -1.",)
@@ -79,8 +80,6 @@ def _points(poses: Poses, frames: slice) -> np.ndarray:
     """Lay out x, y, z and residual of every point of some frames."""
     points = np.zeros((*poses.positions[frames].shape[:-1], 4), dtype="<f4")
     points[..., :3] = z_up(poses.positions[frames], poses.axes) * MM
-    # The low byte of the fourth word is the residual in units of the scale, here 1 mm.
-    points[..., 3] = np.nan_to_num(np.clip(np.rint(poses.sigma[frames] * MM), 0, 255))
     points[~np.isfinite(poses.positions[frames]).all(axis=-1)] = (0, 0, 0, -1)
     return points
 

@@ -174,7 +174,7 @@ def _add_person(scene: _Scene, person: Person, times: int) -> int:
     crown_node = scene.node("HeadTop_End", numbers[end], translation=crown.tolist())
     rotations, places = _motion(person)
     for i, number in enumerate(numbers):
-        if np.ptp(rotations[:, i], axis=0).max() > 0:
+        if (rotations[:, i] != (0, 0, 0, 1)).any():
             scene.animate(number, "rotation", times, rotations[:, i])
         if i == 0 or np.abs(places[:, i] - offsets[i]).max() > STEADY:
             scene.animate(number, "translation", times, places[:, i])
