@@ -194,7 +194,8 @@ def follow(
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    directions = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return np.asarray(directions)
 
 
 def _fit_rotation(rest: np.ndarray, actual: np.ndarray) -> np.ndarray:

@@ -63,10 +63,11 @@ def _write_person(file: TextIO, person: Person, fps: float) -> str:
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))
     file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    channels = np.degrees(continuous(angles))[:, rig.DEPTH_FIRST].reshape(len(root), -1)
-    row = " ".join(["%.6f"] * (3 + channels.shape[1])) + "\n"
-    for place, frame in zip(root * CM, channels, strict=True):
-        file.write(row % (*place, *frame))
+    for node in range(len(rig.NODES)):  # one at a time: a long clip is held once, not five times
+        angles[:, node] = np.degrees(continuous(angles[:, node]))
+    row = " ".join(["%.6f"] * (3 + 3 * len(rig.NODES))) + "\n"
+    for place, frame in zip(root, angles, strict=True):
+        file.write(row % (*(place * CM), *frame[rig.DEPTH_FIRST, :].ravel()))
     moved = moved[person.there] if person.there.any() else moved
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
@@ -111,7 +112,7 @@ def matrix_to_zxy(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarra
     return np.stack([a, b, c], axis=-1)
 
 
-def continuous(angles: Float[np.ndarray, "frame node 3"]) -> Float[np.ndarray, "frame node 3"]:
+def continuous(angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:
     """Choose, among angles that mean the same turn, those that change least between frames.
 
     (a, b, c) and (a + 180°, 180° - b, c + 180°) are one turn, and so are whole turns of each.

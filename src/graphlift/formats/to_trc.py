@@ -79,7 +79,7 @@ def _write_table(
         "",
     )
     file.writelines(f"{line}\n" for line in header)
-    for frame, places in enumerate(positions.reshape(count, -1).tolist()):
+    for frame, places in enumerate(positions.reshape(count, -1)):
         # NaN is the only number that differs from itself.
-        fields = "\t".join(f"{value:.5f}" if value == value else "" for value in places)
+        fields = "\t".join(f"{value:.5f}" if value == value else "" for value in places.tolist())
         file.write(f"{frame + 1}\t{frame / fps:.6f}\t{fields}\n")
