@@ -181,6 +181,29 @@ def test_an_unknown_frame_rate_is_written_as_30_and_said(kind, tmp_path):
     assert not any("frame rate" in remark for remark in known)
 
 
+@pytest.mark.parametrize("fps", [0.0, -25.0, np.nan, np.inf])
+@pytest.mark.parametrize("kind", READERS)
+def test_a_frame_rate_that_is_none_is_refused(kind, fps, tmp_path):
+    with pytest.raises(FormatError, match=rf"x\.{kind}: .* fps is no frame rate: .* or None"):
+        write_poses(tmp_path / f"x.{kind}", replace(standing(), fps=fps))
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_no_infinite_number_is_written_as_a_place(kind, tmp_path):
+    poses = moving(frames=6)
+    positions = poses.positions.copy()
+    positions[2, 0, 5] = np.inf
+    path = tmp_path / f"x.{kind}"
+
+    write_poses(path, replace(poses, positions=positions))
+
+    if kind not in ("npz", "parquet"):  # which keep every bit
+        (person,), _ = READERS[kind](path)
+        assert not any(np.isinf(places).any() for places in person.values())
+
+
 @pytest.mark.parametrize("kind", MOTION)
 def test_what_the_axes_rest_on_is_said(kind, tmp_path):
     world = " ".join(write_poses(tmp_path / f"x.{kind}", standing()))

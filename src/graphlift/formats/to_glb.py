@@ -121,23 +121,18 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
         "nodes": scene.nodes,
         "animations": [{"name": "motion", "samplers": scene.samplers, "channels": scene.channels}],
         "meshes": meshes,
-        "materials": [
-            {
-                "name": side,
-                "pbrMetallicRoughness": {
-                    "baseColorFactor": colour,
-                    "metallicFactor": 0,
-                    "roughnessFactor": 0.7,
-                },
-            }
-            for side, colour in COLOURS.items()
-        ],
+        "materials": [_material(side) for side in COLOURS],
         "accessors": scene.accessors,
         "bufferViews": scene.views,
         "buffers": [{"byteLength": scene.size}],
     }
     _write_chunks(path, content, scene.arrays)
     return remarks
+
+
+def _material(side: str) -> dict[str, Any]:
+    matt = {"baseColorFactor": COLOURS[side], "metallicFactor": 0, "roughnessFactor": 0.7}
+    return {"name": side, "pbrMetallicRoughness": matt}
 
 
 def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray]) -> None:

@@ -29,7 +29,7 @@ def write_csv(path: Path, poses: Poses) -> tuple[str, ...]:
         for columns in _chunks(poses):
             for name in ("time_s", "x_m", "y_m", "z_m", "sigma_m"):
                 numbers = np.round(columns[name].astype(np.float64), 6)
-                columns[name] = np.where(np.isnan(numbers), "", numbers.astype(object))
+                columns[name] = np.where(np.isfinite(numbers), numbers.astype(object), "")
             columns["seen"] = columns["seen"].astype(int)
             writer.writerows(zip(*(columns[name].tolist() for name in COLUMNS), strict=True))
     return (f"Everything in m, {poses.axes} axes; one row a frame, person and joint.",)

@@ -6,6 +6,7 @@ Source: "Marker (.trc) Files" in OpenSim's documentation: three lines of header,
 names, an empty one, then frame number, time and coordinates, all parted by tabs.
 """
 
+import math
 import re
 from contextlib import ExitStack
 from pathlib import Path
@@ -80,6 +81,5 @@ def _write_table(
     )
     file.writelines(f"{line}\n" for line in header)
     for frame, places in enumerate(positions.reshape(count, -1)):
-        # NaN is the only number that differs from itself.
-        fields = "\t".join(f"{value:.5f}" if value == value else "" for value in places.tolist())
+        fields = "\t".join(f"{v:.5f}" if math.isfinite(v) else "" for v in places.tolist())
         file.write(f"{frame + 1}\t{frame / fps:.6f}\t{fields}\n")

@@ -29,19 +29,6 @@ def poses_to_xarray(poses: Poses) -> "xarray.Dataset":
 
     joints = ("time", "keypoints", "individuals")
     frames = np.arange(len(poses))
-    attrs: dict[str, Any] = {
-        "time_unit": "seconds" if poses.fps else "frames",
-        "source_software": "graphlift",
-        "ds_type": "poses",
-        "space_unit": poses.units,
-        "axes": poses.axes,
-        "origin": "root of each person" if poses.rooted else poses.axes,
-        "skeleton": poses.skeleton.name,
-        "model": poses.model,
-        "notes": " ".join(poses.notes),
-    }
-    if poses.fps:
-        attrs["fps"] = float(poses.fps)
     return xarray.Dataset(
         {
             "position": (
@@ -58,8 +45,23 @@ def poses_to_xarray(poses: Poses) -> "xarray.Dataset":
             "keypoints": list(poses.skeleton.joints),
             "individuals": list(poses.people),
         },
-        attrs=attrs,
+        attrs=_attributes(poses),
     )
+
+
+def _attributes(poses: Poses) -> dict[str, Any]:
+    attributes = {
+        "time_unit": "seconds" if poses.fps else "frames",
+        "source_software": "graphlift",
+        "ds_type": "poses",
+        "space_unit": poses.units,
+        "axes": poses.axes,
+        "origin": "root of each person" if poses.rooted else poses.axes,
+        "skeleton": poses.skeleton.name,
+        "model": poses.model,
+        "notes": " ".join(poses.notes),
+    }
+    return attributes | ({"fps": float(poses.fps)} if poses.fps else {})
 
 
 def _confidence(poses: Poses) -> Float[np.ndarray, "frame person joint"]:

@@ -3,6 +3,7 @@
 Nothing is ever half-written, and nothing is left out in silence: writers return what they did.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -58,6 +59,10 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         raise FormatError(
             f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses can be "
             f"written to: give one of {', '.join(WRITERS)}, or a folder/ for OpenPose JSON"
+        )
+    if poses.fps is not None and not (math.isfinite(poses.fps) and poses.fps > 0):
+        raise FormatError(
+            f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if it is unknown"
         )
     if person is not None:
         poses = _only(path, poses, person)
