@@ -62,7 +62,7 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         )
     if poses.fps is not None and not (math.isfinite(poses.fps) and poses.fps > 0):
         raise FormatError(
-            f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if it is unknown"
+            f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if unknown"
         )
     if person is not None:
         poses = _only(path, poses, person)
