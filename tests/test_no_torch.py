@@ -133,3 +133,24 @@ def test_a_report_without_its_extra_says_how_to_get_it(study):
 
     assert_refused(said, "pip install 'graphlift[report]'")
     assert not (study / "report.html").exists()
+
+
+def test_poses_are_written_without_any_extra(tmp_path):
+    script = """
+import sys
+import numpy as np
+from graphlift.formats import write_poses
+from graphlift.sequences import Poses
+from graphlift.skeletons import H36M_17
+poses = Poses(np.arange(51.0).reshape(1, 1, 17, 3), H36M_17)
+for kind in "bvh glb c3d trc npz json csv openpose".split():
+    write_poses(f"{sys.argv[1]}/x.{kind}", poses)
+try:
+    write_poses(f"{sys.argv[1]}/x.parquet", poses)
+except ModuleNotFoundError as error:
+    print(error.name)
+"""
+    extra = {"pyarrow", "pandas", "xarray", "c3d", "ezc3d", "pygltflib", "trimesh", "pybvh"}
+
+    assert bare(script, tmp_path, banned=TORCH | DRAWING | extra) == (0, "pyarrow\n", "")
+    assert len(list(tmp_path.iterdir())) == 8

@@ -7,7 +7,7 @@ nobody is a row of NaN, never dropped.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,6 +15,9 @@ from jaxtyping import Bool, Float
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
 from graphlift.skeletons import Skeleton, joint_map
+
+if TYPE_CHECKING:
+    import xarray
 
 Axes = Literal["camera", "world"]
 
@@ -125,11 +128,24 @@ class Poses:
         """Copy with some fields changed, and a note that says what was done."""
         return replace(self, notes=(*self.notes, note), **changes)
 
-    def save(self, path: str | Path) -> None:
-        """Write a file; its suffix says which kind (:func:`graphlift.formats.write_poses`)."""
+    def save(self, path: str | Path) -> tuple[str, ...]:
+        """Write a file; its suffix says which kind (:func:`graphlift.formats.write_poses`).
+
+        Returns:
+            What was done to the poses so that the format could hold them, one sentence each.
+        """
         from graphlift.formats import write_poses
 
-        write_poses(Path(path), self)
+        return write_poses(path, self)
+
+    def to_xarray(self) -> "xarray.Dataset":
+        """Make a data set with the dimensions of the movement project (extra ``formats``).
+
+        See :func:`graphlift.formats.to_xarray.poses_to_xarray` for its variables.
+        """
+        from graphlift.formats.to_xarray import poses_to_xarray
+
+        return poses_to_xarray(self)
 
 
 def keypoints_from(

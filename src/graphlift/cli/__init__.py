@@ -12,7 +12,7 @@ from graphlift.errors import GraphliftError
 EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
-    "h5py": "formats",
+    **dict.fromkeys(("h5py", "pyarrow", "xarray"), "formats"),
 }
 """Which extra brings a package that a verb may miss."""
 

@@ -1,7 +1,7 @@
 """BVH (Biovision hierarchy): bone offsets and Euler angles in, a clip of the 17 joints out.
 
 A BVH says neither its unit nor its up axis, and every tool names joints its own way. So the unit
-is told from the length of the legs, y is taken as up, and joints are found by name in one of five
+is told from the length of the legs, y is taken as up, and joints are found by name in one of six
 families (FAMILIES); all else is refused with the line at fault. Children nest in braces, one frame
 is one line, and angles are degrees that multiply in the order of the channels.
 
@@ -129,6 +129,14 @@ FAMILIES: Mapping[str, Recipe] = {
         "Neck/Nose: head\nHead: head.end",
         "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\n"
         "Wrist: 1.5*@hand + -0.5*@forearm",
+    ),
+    # What graphlift.formats writes: Mixamo's names, with a spine joint for each bone of the trunk.
+    "graphlift": _family(
+        "left",
+        "right",
+        "Hip: hips + 0*lhipjoint + 0*rhipjoint\nSpine: spine1\nThorax: spine2\n"
+        "Neck/Nose: head\nHead: head.end",
+        "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\nWrist: @hand",
     ),
     "mixamo": _family(
         "left",

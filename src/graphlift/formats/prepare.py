@@ -1,0 +1,112 @@
+"""What writers of motion share: turning axes, filling gaps, and saying what was done.
+
+The turns are proper rotations (determinant +1): left stays left. Swapping two axes, as some tools
+do, would mirror the person.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.errors import FormatError
+from graphlift.sequences import Axes, Poses
+
+USUAL_FPS = 30.0
+"""Written where a format needs a frame rate and none is known."""
+
+SEPARATE_GAPS = 3
+"""So many gaps are listed by frame number before only their count is given."""
+
+
+def y_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarray, "*batch 3"]:
+    """Turn poses to y up, x to the right of who looks along -z; m stay m.
+
+    Camera axes by half a turn about x, (x, y, z) to (x, -y, -z): who faces the camera faces +z.
+    World axes by a quarter turn about x, (x, y, z) to (x, z, -y).
+    """
+    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
+    turned = (x, -y, -z) if axes == "camera" else (x, z, -y)
+    return np.stack(turned, axis=-1)
+
+
+def z_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarray, "*batch 3"]:
+    """Turn poses to z up; m stay m.
+
+    Camera axes by a quarter turn about x, (x, y, z) to (x, z, -y): y points away from the camera.
+    World axes are z up already.
+    """
+    if axes == "world":
+        return np.array(positions)
+    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
+    return np.stack([x, z, -y], axis=-1)
+
+
+def axes_remark(poses: Poses, up: str, unit: str) -> str:
+    """Say which way is up in the file, and what that rests on."""
+    said = f"{up} is up, in {unit}"
+    if poses.axes == "camera":
+        said += ", as upright as the camera was (poses with camera axes)"
+    if poses.rooted:
+        said += "; poses are relative to the root, so each person stays at the origin"
+    return f"{said}."
+
+
+def frame_rate(poses: Poses) -> tuple[float, tuple[str, ...]]:
+    """Find the frame rate to write, and what to say if it is not known."""
+    if poses.fps:
+        return poses.fps, ()
+    return USUAL_FPS, (f"The frame rate is unknown: {USUAL_FPS:g} fps was written.",)
+
+
+def plain_names(people: Sequence[str]) -> list[str]:
+    """Make names that any file name or label can hold, and that still differ."""
+    plain = [re.sub(r"[^A-Za-z0-9_-]", "_", name)[:40] for name in people]
+    if len({name.lower() for name in plain}) < len(plain) or not all(plain):
+        plain = [f"{i}_{name}" for i, name in enumerate(plain)]
+    return plain
+
+
+def person_paths(path: Path, people: Sequence[str]) -> list[Path]:
+    """Name a file for each person: ``x.bvh`` alone, ``x.NAME.bvh`` for several."""
+    if len(people) == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in plain_names(people)]
+
+
+def check_somebody(path: Path, poses: Poses) -> None:
+    """Refuse to write motion of nobody.
+
+    Raises:
+        FormatError: If no joint of anybody has a position in any frame.
+    """
+    if not np.isfinite(poses.positions).any():
+        raise FormatError(
+            f"{path}: nobody is in any of the {len(poses)} frames, so there is no motion to "
+            "write: check the keypoints, or write .npz, which keeps empty frames"
+        )
+
+
+def gaps(there: Bool[np.ndarray, " frame"]) -> str:
+    """Name the frames that are not there: ``3 of 10 frames (0-1, 7)``."""
+    absent = np.flatnonzero(~there)
+    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
+    names = [f"{r[0]}" if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs[:SEPARATE_GAPS]]
+    more = ["..."] if len(runs) > SEPARATE_GAPS else []
+    return f"{len(absent)} of {len(there)} frames ({', '.join(names + more)})"
+
+
+def interpolate(values: Float[np.ndarray, "*frame_first"]) -> Float[np.ndarray, "*frame_first"]:
+    """Fill NaN over time: linearly between the neighbours, and with the nearest at the ends.
+
+    What is NaN in every frame stays so.
+    """
+    columns = np.array(values, dtype=np.float64).reshape(len(values), -1)
+    frames = np.arange(len(values))
+    for column in columns.T:
+        known = np.isfinite(column)
+        if known.any() and not known.all():
+            column[~known] = np.interp(frames[~known], frames[known], column[known])
+    return columns.reshape(values.shape)

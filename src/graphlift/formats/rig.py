@@ -1,0 +1,249 @@
+"""A rig of joint angles for the 17 joints: from positions to a T-pose and turns along a tree.
+
+The rest pose is a T-pose: y up, facing +z, so that the person's left is +x; arms along ±x, legs
+down. Every bone has a node of its own, at the joint where it starts: the bones that leave the hip
+and the thorax have one each, without length between them and the body, so that any motion of
+constant bone lengths is reproduced exactly, however the pelvis bends. Nothing here knows files.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.skeletons import H36M_17
+
+STRAIGHT = np.radians(15)
+"""A knee or elbow bent by less than about this does not tell the twist of thigh or upper arm."""
+
+CHUNK = 4096
+"""Frames whose rotations are solved at once."""
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of the rig.
+
+    Args:
+        name: As MotionBuilder and Mixamo name it; ``LHipJoint`` and ``RHipJoint`` as CMU's BVH.
+        parent: Its parent's name; the root's is empty.
+        at: The joint that it sits on.
+        tip: The joint that its bone leads to; a hub (hip, thorax) and hands and feet have none.
+        rest: Direction of the bone in the T-pose; for hands and feet the offset to their end, m.
+        hinge: Axis in the T-pose about which the next joint (knee, elbow) bends, right-handed.
+        bend: The joint beyond it (ankle, wrist), which shows that axis.
+    """
+
+    name: str
+    parent: str
+    at: str
+    tip: str = ""
+    rest: Vector = (0.0, 0.0, 0.0)
+    hinge: Vector | None = None
+    bend: str = ""
+
+
+_OUT, _UP, _DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
+_MIDDLE = (
+    Node("Hips", "", "Hip"),
+    Node("Spine", "Hips", "Hip", "Spine", _UP),
+    Node("Spine1", "Spine", "Spine", "Thorax", _UP),
+    Node("Spine2", "Spine1", "Thorax"),
+    Node("Neck", "Spine2", "Thorax", "Neck/Nose", _UP),
+    Node("Head", "Neck", "Neck/Nose", "Head", _UP),
+)
+_LEFT = (
+    Node("LHipJoint", "Hips", "Hip", "LHip", _OUT),
+    Node("LeftUpLeg", "LHipJoint", "LHip", "LKnee", _DOWN, (1.0, 0.0, 0.0), "LFoot"),
+    Node("LeftLeg", "LeftUpLeg", "LKnee", "LFoot", _DOWN),
+    Node("LeftFoot", "LeftLeg", "LFoot", rest=(0.0, -0.08, 0.15)),
+    Node("LeftShoulder", "Spine2", "Thorax", "LShoulder", _OUT),
+    Node("LeftArm", "LeftShoulder", "LShoulder", "LElbow", _OUT, (0.0, -1.0, 0.0), "LWrist"),
+    Node("LeftForeArm", "LeftArm", "LElbow", "LWrist", _OUT),
+    Node("LeftHand", "LeftForeArm", "LWrist", rest=(0.08, 0.0, 0.0)),
+)
+
+
+def _right(node: Node) -> Node:
+    def name(left: str) -> str:
+        return left.replace("Left", "Right", 1) if left.startswith("Left") else _swap(left)
+
+    (x, y, z), hinge = node.rest, node.hinge
+    return Node(
+        name(node.name),
+        name(node.parent),
+        _swap(node.at),
+        _swap(node.tip),
+        (-x, y, z),
+        hinge and (hinge[0], -hinge[1], -hinge[2]),  # an axis of turning mirrors the other way
+        _swap(node.bend),
+    )
+
+
+def _swap(left: str) -> str:
+    return f"R{left[1:]}" if left.startswith("L") else left
+
+
+NODES = (*_MIDDLE, *_LEFT, *map(_right, _LEFT))
+"""Parents before children, as listed; :data:`DEPTH_FIRST` is the order of a file that nests."""
+
+PARENTS = tuple([n.name for n in NODES].index(n.parent) if n.parent else -1 for n in NODES)
+AT = tuple(int(H36M_17.index(node.at)[0]) for node in NODES)
+TIPS = tuple(int(H36M_17.index(node.tip)[0]) if node.tip else -1 for node in NODES)
+
+
+def _descend(node: int) -> tuple[int, ...]:
+    children = [child for child, parent in enumerate(PARENTS) if parent == node]
+    return (node, *(below for child in children for below in _descend(child)))
+
+
+DEPTH_FIRST = _descend(0)
+"""Nodes in the order in which a nested file lists them."""
+
+_HUBS = {
+    "Hips": {"LHip": _OUT, "RHip": (-1.0, 0.0, 0.0), "Spine": _UP},
+    # The neck is left out: who looks down does not bend the chest.
+    "Spine2": {"LShoulder": _OUT, "RShoulder": (-1.0, 0.0, 0.0), "Spine": _DOWN},
+}
+"""Where neighbours of a hub are in the T-pose, seen from it."""
+
+
+def bone_lengths(positions: Float[np.ndarray, "frame joint 3"]) -> Float[np.ndarray, " node"]:
+    """Median length over the clip of each node's bone, m; 0 for nodes without a bone."""
+    lengths = np.zeros(len(NODES))
+    for node, (at, tip) in enumerate(zip(AT, TIPS, strict=True)):
+        if tip >= 0:
+            bone = np.linalg.norm(positions[:, tip] - positions[:, at], axis=-1)
+            lengths[node] = np.median(bone)
+    return lengths
+
+
+def rest_offsets(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node 3"]:
+    """Offset of each node from its parent in the T-pose, m; the root's is zero."""
+    offsets = np.zeros((len(NODES), 3))
+    for node, parent in enumerate(PARENTS):
+        if parent >= 0 and AT[node] != AT[parent]:
+            offsets[node] = lengths[parent] * np.array(NODES[parent].rest)
+    return offsets
+
+
+def end_offset(node: int, lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "3"]:
+    """Where the last bone of a chain ends, from its node in the T-pose, m.
+
+    The head's is measured; hands and feet have no joint beyond them, and a stated length.
+    """
+    measured = lengths[node] if NODES[node].tip else 1.0
+    return np.asarray(measured * np.array(NODES[node].rest))
+
+
+def solve_rotations(
+    positions: Float[np.ndarray, "frame joint 3"],
+) -> Float[np.ndarray, "frame node 3 3"]:
+    """Find the turn of each node in the world that takes its rest directions to the actual ones.
+
+    Hubs are fitted to all their neighbours; other bones turn as little as possible against their
+    parent, and the twist of thighs and upper arms follows the bend of knees and elbows as far as
+    they are bent. Hands and feet keep the turn of forearm and shin.
+
+    Args:
+        positions: The 17 joints, y up, every number finite.
+    """
+    world = np.empty((len(positions), len(NODES), 3, 3))
+    for i, (node, parent) in enumerate(zip(NODES, PARENTS, strict=True)):
+        here = positions[:, AT[i]]
+        if node.name in _HUBS:
+            goals = _HUBS[node.name]
+            actual = positions[:, H36M_17.index(*goals)] - here[:, None]
+            world[:, i] = _fit_rotation(np.array(list(goals.values())), actual)
+        elif not node.tip:
+            world[:, i] = world[:, parent]
+        else:
+            against = world[:, parent]
+            bone = np.einsum("fji,fj->fi", against, positions[:, TIPS[i]] - here)
+            turn = _swing(np.array(node.rest), bone)
+            if node.hinge:
+                beyond = positions[:, H36M_17.index(node.bend)[0]] - positions[:, TIPS[i]]
+                shown = np.cross(_unit(bone), _unit(np.einsum("fji,fj->fi", against, beyond)))
+                turn = turn @ _twist(node, np.einsum("fji,fj->fi", turn, shown))
+            world[:, i] = against @ turn
+    return world
+
+
+def local_rotations(world: Float[np.ndarray, "frame node 3 3"]) -> np.ndarray:
+    """Express each node's turn against its parent's."""
+    parents = np.array([max(parent, 0) for parent in PARENTS])
+    local = world[:, parents].swapaxes(-1, -2) @ world
+    local[:, 0] = world[:, 0]
+    return np.asarray(local)
+
+
+def follow(
+    root: Float[np.ndarray, "frame 3"],
+    offsets: Float[np.ndarray, "node 3"],
+    world: Float[np.ndarray, "frame node 3 3"],
+) -> Float[np.ndarray, "frame node 3"]:
+    """Place the nodes by turns and constant offsets."""
+    places = np.empty((len(root), len(NODES), 3))
+    places[:, 0] = root
+    for node, parent in enumerate(PARENTS[1:], start=1):
+        places[:, node] = places[:, parent] + world[:, parent] @ offsets[node]
+    return places
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    directions = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return np.asarray(directions)
+
+
+def _fit_rotation(rest: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    """Rotation that takes directions ``rest`` (bone, 3) nearest to ``actual`` (frame, bone, 3).
+
+    Source: Kabsch, "A solution for the best rotation to relate two sets of vectors", Acta
+    Crystallographica A32, 1976.
+    """
+    U, _, Vt = np.linalg.svd(np.einsum("fbi,bj->fij", _unit(actual), rest))
+    U[..., -1] *= np.where(np.linalg.det(U @ Vt) < 0, -1, 1)[:, None]
+    return np.asarray(U @ Vt)
+
+
+def _cross_matrix(v: np.ndarray) -> np.ndarray:
+    x, y, z = v[..., 0], v[..., 1], v[..., 2]
+    zero = np.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _swing(rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
+    """Smallest rotation that takes the direction ``rest`` (3,) to that of ``bone`` (frame, 3).
+
+    Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
+    bone without length does not turn.
+    """
+    goal = np.where(bone.any(axis=-1, keepdims=True), _unit(bone), rest)
+    cos = goal @ rest
+    axis = _cross_matrix(np.cross(rest, goal))
+    safe = np.where(cos > -1 + 1e-9, 1 + cos, 1)[:, None, None]
+    turn = np.eye(3) + axis + axis @ axis / safe
+    about = np.array([1.0, 0, 0]) if abs(rest[2]) > 0.9 else np.array([0, 0, 1.0])
+    half_turn = 2 * np.outer(about, about) - np.eye(3)
+    return np.where((cos > -1 + 1e-9)[:, None, None], turn, half_turn)
+
+
+def _twist(node: Node, shown: np.ndarray) -> np.ndarray:
+    """Turn about the bone at rest that brings the hinge to where the bend shows it.
+
+    Args:
+        node: With a hinge.
+        shown: (frame, 3), the axis of the bend before the twist, as long as the sine of the bend.
+
+    Returns:
+        (frame, 3, 3); no twist for a straight limb, in between for one that is hardly bent.
+    """
+    bone, hinge = np.array(node.rest), np.array(node.hinge)
+    z = shown @ hinge + 1j * (shown @ np.cross(bone, hinge))
+    angle = np.angle(z * np.abs(z) ** 3 + np.sin(STRAIGHT) ** 4)[:, None, None]
+    axis = _cross_matrix(bone)
+    return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))

@@ -1,0 +1,131 @@
+"""Write BVH: a T-pose, constant bone lengths, and Euler angles that never jump.
+
+y up, cm, degrees; one file holds one person. The rig and its names are those of
+:mod:`graphlift.formats.rig`.
+
+Source: Biovision's format as in Meredith and Maddock, "Motion capture file formats explained",
+University of Sheffield, 2001.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.files import replacing
+from graphlift.formats import rig
+from graphlift.formats.person import Person, rigged_people
+from graphlift.formats.prepare import axes_remark, check_somebody, frame_rate, person_paths
+from graphlift.sequences import Poses
+
+CM = 100.0
+
+
+def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
+    """Write BVH, one file a person; with several, ``x.bvh`` becomes ``x.NAME.bvh``.
+
+    Returns:
+        What was done, one sentence each.
+
+    Raises:
+        FormatError: If there is nobody to write, or a joint of the 17 cannot be had.
+    """
+    check_somebody(path, poses)
+    people, remarks = rigged_people(path, poses)
+    fps, said = frame_rate(poses)
+    paths = person_paths(path, [person.name for person in people])
+    remarks += (*said, axes_remark(poses, "y", "cm"))
+    with ExitStack() as files:  # all of them or none
+        besides = [files.enter_context(replacing(one)) for one in paths]
+        for beside, person in zip(besides, people, strict=True):
+            with beside.open("w", encoding="ascii", newline="\n") as file:
+                remarks += (*person.remarks, _write_person(file, person, fps))
+    if len(paths) > 1:
+        remarks += (f"One file a person: {', '.join(one.name for one in paths)}.",)
+    return remarks
+
+
+def _write_person(file: TextIO, person: Person, fps: float) -> str:
+    lengths = rig.bone_lengths(person.measured)
+    offsets = rig.rest_offsets(lengths)
+    root = person.positions[:, rig.AT[0]]
+    angles = np.empty((len(root), len(rig.NODES), 3))
+    moved = np.empty((len(root), len(rig.NODES)))
+    for start in range(0, len(root), rig.CHUNK):
+        part = slice(start, start + rig.CHUNK)
+        world = rig.solve_rotations(person.positions[part])
+        angles[part] = matrix_to_zxy(rig.local_rotations(world))
+        error = rig.follow(root[part], offsets, world) - person.positions[part][:, rig.AT]
+        moved[part] = np.linalg.norm(error, axis=-1) * 1000
+    file.write("HIERARCHY\n")
+    file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))
+    file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
+    for node in range(len(rig.NODES)):  # one at a time: a long clip is held once, not five times
+        angles[:, node] = np.degrees(continuous(angles[:, node]))
+    row = " ".join(["%.6f"] * (3 + 3 * len(rig.NODES))) + "\n"
+    for place, frame in zip(root, angles, strict=True):
+        file.write(row % (*(place * CM), *frame[rig.DEPTH_FIRST, :].ravel()))
+    moved = moved[person.there] if person.there.any() else moved
+    return (
+        f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
+        f"{moved.mean():.1f} mm on average, {moved.max():.1f} mm at most."
+    )
+
+
+def _block(node: int, offsets: np.ndarray, lengths: np.ndarray, depth: int = 0) -> Iterator[str]:
+    """List the lines of a node and of what hangs on it; offsets in cm, lengths in m."""
+    tab, kind = "\t" * depth, "JOINT" if depth else "ROOT"
+    place = "" if depth else "Xposition Yposition Zposition "
+    yield f"{tab}{kind} {rig.NODES[node].name}"
+    yield f"{tab}{{"
+    yield f"{tab}\tOFFSET {_numbers(offsets[node])}"
+    yield f"{tab}\tCHANNELS {3 if depth else 6} {place}Zrotation Xrotation Yrotation"
+    children = [child for child, parent in enumerate(rig.PARENTS) if parent == node]
+    for child in children:
+        yield from _block(child, offsets, lengths, depth + 1)
+    if not children:
+        yield f"{tab}\tEnd Site"
+        yield f"{tab}\t{{"
+        yield f"{tab}\t\tOFFSET {_numbers(rig.end_offset(node, lengths) * CM)}"
+        yield f"{tab}\t}}"
+    yield f"{tab}}}"
+
+
+def _numbers(vector: np.ndarray) -> str:
+    return " ".join(f"{value:.6f}" for value in vector)
+
+
+def matrix_to_zxy(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Find a, b, c with R = Rz(a) Rx(b) Ry(c), radians, b from -90° to 90°.
+
+    With b at ±90°, where only a ± c is determined, c is 0.
+    """
+    R = rotations
+    b = np.arcsin(np.clip(R[..., 2, 1], -1, 1))
+    locked = np.hypot(R[..., 2, 0], R[..., 2, 2]) < 1e-6
+    a = np.arctan2(-R[..., 0, 1], R[..., 1, 1])
+    a = np.where(locked, np.arctan2(R[..., 1, 0], R[..., 0, 0]), a)
+    c = np.where(locked, 0.0, np.arctan2(-R[..., 2, 0], R[..., 2, 2]))
+    return np.stack([a, b, c], axis=-1)
+
+
+def continuous(angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:
+    """Choose, among angles that mean the same turn, those that change least between frames.
+
+    (a, b, c) and (a + 180°, 180° - b, c + 180°) are one turn, and so are whole turns of each.
+    Which of the two is nearer to the frame before does not depend on which that frame took, so the
+    choice is a running parity and needs no loop.
+    """
+    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], -1)
+
+    def change(to: np.ndarray) -> np.ndarray:
+        difference = to[1:] - angles[:-1]
+        return np.asarray(np.abs((difference + np.pi) % (2 * np.pi) - np.pi).sum(axis=-1))
+
+    swaps = np.zeros(angles.shape[:-1], dtype=int)
+    swaps[1:] = change(other) < change(angles)
+    odd = np.cumsum(swaps, axis=0) % 2 == 1
+    return np.asarray(np.unwrap(np.where(odd[..., None], other, angles), axis=0))

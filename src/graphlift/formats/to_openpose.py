@@ -1,0 +1,122 @@
+"""Write a folder in OpenPose's JSON: one file a frame, ``pose_keypoints_3d`` in BODY_25 order.
+
+m, in the poses' own axes. A joint that BODY_25 has and the poses lack is 0, 0, 0 with confidence
+0, as OpenPose writes it. A frame with nobody has an empty list of people: no frame is left out.
+
+Source: "OpenPose Doc - Output" (JSON output format, BODY_25) in OpenPose's documentation.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from graphlift.errors import FormatError
+from graphlift.files import naming
+from graphlift.sequences import Poses
+
+BODY_25 = (
+    "Nose",
+    "Neck=Thorax=LShoulder+RShoulder",
+    *("RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist"),
+    "MidHip=Hip=LHip+RHip",
+    *("RHip", "RKnee", "RAnkle=RFoot", "LHip", "LKnee", "LAnkle=LFoot"),
+    *("REye", "LEye", "REar", "LEar"),
+    *("LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel"),
+)
+"""BODY_25's joints in order, each with what it is made of where a skeleton lacks the name."""
+
+INFERRED = 0.5
+"""Confidence of a 3D joint that was not seen; of one that was seen it is 1."""
+
+
+def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
+    """Write ``NAME_000000000000_keypoints.json`` and so on into a new or empty folder.
+
+    ``pose_keypoints_2d`` are the keypoints that the poses were lifted from, if known. A person's
+    id is their place in ``poses.people``.
+
+    Raises:
+        FormatError: If the folder holds something already, or is none.
+    """
+    trust = np.where(poses.seen, 1.0, INFERRED)
+    places, made = _body_25(poses.positions, trust, poses.skeleton.joints)
+    flat = None
+    if keypoints := poses.keypoints:
+        flat, _ = _body_25(keypoints.positions, keypoints.confidence, keypoints.skeleton.joints)
+    with _folder(folder) as beside:
+        for frame in range(len(poses)):
+            content = {
+                "version": 1.3,
+                "people": [
+                    _person(i, places[frame, i], None if flat is None else flat[frame, i])
+                    for i in range(len(poses.people))
+                    if (places[frame, i, :, -1] > 0).any()
+                ],
+            }
+            file = beside / f"{folder.stem}_{frame:012d}_keypoints.json"
+            file.write_text(json.dumps(content, separators=(",", ":")), encoding="ascii")
+    empty = ", ".join(n.partition("=")[0] for n, got in zip(BODY_25, made, strict=True) if not got)
+    said = f"BODY_25 in m, {poses.axes} axes, {len(poses)} files; people's ids are their places."
+    return (said, f"Not in {poses.skeleton.name}, so 0, 0, 0, 0: {empty}.") if empty else (said,)
+
+
+def _body_25(
+    positions: np.ndarray, confidence: np.ndarray, joints: tuple[str, ...]
+) -> tuple[np.ndarray, list[bool]]:
+    """Reorder joints, with their confidence behind the coordinates; zeros where missing."""
+    found = np.zeros((*positions.shape[:2], len(BODY_25), positions.shape[-1] + 1))
+    made = []
+    for place, names in enumerate(BODY_25):
+        ways = [way.split("+") for way in names.split("=")]
+        way = next((way for way in ways if set(way) <= set(joints)), None)
+        made.append(way is not None)
+        if way:
+            at = [joints.index(name) for name in way]
+            found[:, :, place, :-1] = positions[:, :, at].mean(axis=2)
+            found[:, :, place, -1] = confidence[:, :, at].mean(axis=2)
+    found[~np.isfinite(found).all(axis=-1)] = 0
+    return found, made
+
+
+def _person(number: int, places: np.ndarray, flat: np.ndarray | None) -> dict[str, object]:
+    lists = ("face_keypoints_{}", "hand_left_keypoints_{}", "hand_right_keypoints_{}")
+    return {
+        "person_id": [number],
+        "pose_keypoints_2d": [] if flat is None else np.round(flat, 3).ravel().tolist(),
+        **{name.format("2d"): [] for name in lists},
+        "pose_keypoints_3d": np.round(places, 6).ravel().tolist(),
+        **{name.format("3d"): [] for name in lists},
+    }
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[Path]:
+    """Give a folder beside ``folder`` to write to; rename it there once the block ends well."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FormatError(
+            f"{folder}: is there already and not empty, and its files would mix with the new "
+            "ones: give a new folder, or empty it first"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.stem}-", dir=folder.parent))
+    try:
+        with naming(folder):
+            yield beside
+        beside.chmod(0o777 & ~_umask())
+        if folder.exists():
+            folder.rmdir()
+        beside.replace(folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,85 @@
+"""Write TRC, Motion Analysis' table of marker positions, as OpenSim reads it.
+
+y up, mm; one file holds one person; a missing joint is three empty fields.
+
+Source: "Marker (.trc) Files" in OpenSim's documentation: three lines of header, two of column
+names, an empty one, then frame number, time and coordinates, all parted by tabs.
+"""
+
+import math
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from graphlift.files import replacing
+from graphlift.formats.prepare import (
+    axes_remark,
+    check_somebody,
+    frame_rate,
+    gaps,
+    person_paths,
+    y_up,
+)
+from graphlift.sequences import Poses
+
+MM = 1000.0
+HEADER = (
+    *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
+    *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
+)
+
+
+def write_trc(path: Path, poses: Poses) -> tuple[str, ...]:
+    """Write TRC, one file a person; with several, ``x.trc`` becomes ``x.NAME.trc``.
+
+    A marker is named after its joint, with ``_`` where OpenSim allows no such sign.
+
+    Returns:
+        What was done, one sentence each.
+
+    Raises:
+        FormatError: If there is nobody to write.
+    """
+    check_somebody(path, poses)
+    fps, remarks = frame_rate(poses)
+    remarks += (axes_remark(poses, "y", "mm"),)
+    present = np.isfinite(poses.positions).all(axis=-1)
+    people = [i for i in range(len(poses.people)) if present[:, i].any()]
+    paths = person_paths(path, [poses.people[i] for i in people])
+    with ExitStack() as files:  # all of them or none
+        besides = [files.enter_context(replacing(one)) for one in paths]
+        for beside, one, i in zip(besides, paths, people, strict=True):
+            positions = y_up(poses.positions[:, i], poses.axes) * MM
+            with beside.open("w", encoding="utf-8", newline="\n") as file:
+                _write_table(file, one.name, poses.skeleton.joints, positions, fps)
+    for i, name in enumerate(poses.people):
+        if i not in people:
+            remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
+        elif not present[:, i].all():
+            whole = gaps(present[:, i].all(axis=-1))
+            remarks += (f"Person {name} lacks joints in {whole}: their fields are empty.",)
+    if len(paths) > 1:
+        remarks += (f"One file a person: {', '.join(one.name for one in paths)}.",)
+    return remarks
+
+
+def _write_table(
+    file: TextIO, name: str, joints: tuple[str, ...], positions: np.ndarray, fps: float
+) -> None:
+    labels = [re.sub(r"[^\w.-]", "_", joint) for joint in joints]
+    count = len(positions)
+    header = (
+        f"PathFileType\t4\t(X/Y/Z)\t{name}",
+        "\t".join(HEADER),
+        f"{fps:.6g}\t{fps:.6g}\t{count}\t{len(labels)}\tmm\t{fps:.6g}\t1\t{count}",
+        "Frame#\tTime\t" + "\t".join(f"{label}\t\t" for label in labels),
+        "\t\t" + "\t".join(f"X{i}\tY{i}\tZ{i}" for i in range(1, len(labels) + 1)),
+        "",
+    )
+    file.writelines(f"{line}\n" for line in header)
+    for frame, places in enumerate(positions.reshape(count, -1)):
+        fields = "\t".join(f"{v:.5f}" if math.isfinite(v) else "" for v in places.tolist())
+        file.write(f"{frame + 1}\t{frame / fps:.6f}\t{fields}\n")

@@ -1,0 +1,107 @@
+"""Write poses to a file of any kind we know, told by its suffix, and read our own back.
+
+Nothing is ever half-written, and nothing is left out in silence: writers return what they did.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from graphlift.errors import FormatError
+from graphlift.formats.archive import read_npz, write_npz
+from graphlift.formats.to_bvh import write_bvh
+from graphlift.formats.to_c3d import write_c3d
+from graphlift.formats.to_glb import write_glb
+from graphlift.formats.to_json import write_json
+from graphlift.formats.to_openpose import write_openpose
+from graphlift.formats.to_tables import write_csv, write_parquet
+from graphlift.formats.to_trc import write_trc
+from graphlift.sequences import Poses
+
+WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
+    ".bvh": write_bvh,
+    ".glb": write_glb,
+    ".c3d": write_c3d,
+    ".trc": write_trc,
+    ".npz": write_npz,
+    ".json": write_json,
+    ".csv": write_csv,
+    ".parquet": write_parquet,
+    ".openpose": write_openpose,
+}
+"""What writes which suffix; ``.openpose`` is a folder, and so is a path that ends in ``/``."""
+
+
+def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) -> tuple[str, ...]:
+    """Write poses to a file; its suffix says which kind.
+
+    Args:
+        path: Ends in one of :data:`WRITERS`; a folder that exists and is empty, or a path that
+            ends in ``/``, becomes a folder of OpenPose JSON.
+        poses: What to write.
+        person: Write only the person of this name.
+
+    Returns:
+        What was done to the poses so that the format could hold them, one sentence each.
+
+    Raises:
+        FormatError: If the suffix is unknown, nobody has that name, or the format cannot hold
+            these poses; nothing is written then.
+        OSError: If the disk is full or the folder cannot be written to; what was at ``path``
+            before is still there.
+    """
+    folder = str(path).endswith(("/", os.sep)) or Path(path).is_dir()
+    path = Path(path)
+    suffix = ".openpose" if folder else path.suffix.lower()
+    if suffix not in WRITERS:
+        raise FormatError(
+            f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses can be "
+            f"written to: give one of {', '.join(WRITERS)}, or a folder/ for OpenPose JSON"
+        )
+    if poses.fps is not None and not (math.isfinite(poses.fps) and poses.fps > 0):
+        raise FormatError(
+            f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if unknown"
+        )
+    if person is not None:
+        poses = _only(path, poses, person)
+    return WRITERS[suffix](path, poses)
+
+
+def read_poses(path: str | Path) -> Poses:
+    """Read poses that :func:`write_poses` wrote as ``.npz``, every field as it was.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: If it is no ``.npz`` of poses, or damaged.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise FormatError(
+            f"{path}: poses are read back from .npz only: write one beside it, and read that"
+        )
+    return read_npz(path)
+
+
+def _only(path: Path, poses: Poses, person: str) -> Poses:
+    if person not in poses.people:
+        raise FormatError(
+            f"{path}: there is no person {person!r} to write: the people are "
+            f"{', '.join(poses.people)}"
+        )
+    i = poses.people.index(person)
+    keypoints = poses.keypoints and replace(
+        poses.keypoints,
+        positions=poses.keypoints.positions[:, [i]],
+        confidence=poses.keypoints.confidence[:, [i]],
+        people=(poses.keypoints.people[i],),
+    )
+    return replace(
+        poses,
+        positions=poses.positions[:, [i]],
+        seen=poses.seen[:, [i]],
+        sigma=poses.sigma[:, [i]],
+        people=(person,),
+        keypoints=keypoints,
+    )
