@@ -110,7 +110,7 @@ class Poses:
             values = getattr(self, name)
             if values is not None and values.shape != joints:
                 raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
-        if self.keypoints and self.keypoints.positions.shape[:2] != joints[:2]:
+        if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
                 f"belong to poses of {joints[:2]}"

@@ -82,13 +82,13 @@ def _place(
     X, seen = np.where(used[..., None], positions, 0.0), np.where(used[..., None], rays, 0.0)
     enough = used.sum(axis=1) >= FEWEST
     t = _linear(X, seen, weights, enough)
-    normal = np.zeros((len(X), 3, 3))
+    normal, rows = np.zeros((len(X), 3, 3)), 2 * X.shape[1]
     for _ in range(iterations):
         error, J = _reprojection(X + t[:, None], seen, focal)
         w = weights * _huber(np.linalg.norm(error, axis=-1), used)
-        weighted = (w[..., None, None] * J).reshape(len(X), -1, 3).swapaxes(-1, -2)
-        normal = weighted @ J.reshape(len(X), -1, 3)
-        gradient = weighted @ error.reshape(len(X), -1, 1)
+        weighted = (w[..., None, None] * J).reshape(len(X), rows, 3).swapaxes(-1, -2)
+        normal = weighted @ J.reshape(len(X), rows, 3)
+        gradient = weighted @ error.reshape(len(X), rows, 1)
         step = -_solve(normal, gradient, enough)[..., 0]
         # Never through the camera, nor more than twice as far, in one step.
         longest = np.maximum(np.abs(t[:, 2:]), 1.0) / 2
@@ -106,9 +106,11 @@ def _linear(
     rows[..., 0, 0] = rows[..., 1, 1] = 1
     rows[..., 2] = -seen
     right = seen * at[..., 2:] - at[..., :2]
-    weighted = (weights[..., None, None] * rows).reshape(len(at), -1, 3).swapaxes(-1, -2)
-    normal = weighted @ rows.reshape(len(at), -1, 3)
-    return _solve(normal, weighted @ right.reshape(len(at), -1, 1), enough)[..., 0]
+    weighted = (
+        (weights[..., None, None] * rows).reshape(len(at), 2 * at.shape[1], 3).swapaxes(-1, -2)
+    )
+    normal = weighted @ rows.reshape(len(at), 2 * at.shape[1], 3)
+    return _solve(normal, weighted @ right.reshape(len(at), 2 * at.shape[1], 1), enough)[..., 0]
 
 
 def _reprojection(

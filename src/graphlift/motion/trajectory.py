@@ -31,7 +31,7 @@ RESTLESS = 2.0
 """m²/s³; spectral density of the root's acceleration: how quickly people change their velocity."""
 BRIDGE = 1.0
 """s; a person who is gone for longer comes back on another path."""
-STEADY = 0.05
+STEADY = 0.1
 """m/s; how well a standing foot is known to stand still, pose errors included."""
 
 
@@ -174,7 +174,7 @@ def choose_camera(
         ModelError: If its image has another size than the keypoints', or as
             :func:`assumed_camera`.
     """
-    size = poses.keypoints.image_size if poses.keypoints else None
+    size = None if poses.keypoints is None else poses.keypoints.image_size
     known = poses.camera if camera is None else camera
     if known is not None and size is not None and tuple(known.size) != tuple(size):
         raise ModelError(
@@ -203,8 +203,9 @@ def sightings(
         from others), 0 where there is nothing.
     """
     mapping = joint_map(keypoints.skeleton, skeleton)
+    bent = any((*camera.radial, *camera.tangential))
     with np.errstate(over="ignore", invalid="ignore"):  # far outside a distorted image
-        rays = image_to_rays(mapping(keypoints.positions), camera)
+        rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
     confidence = mapping(keypoints.confidence[..., None])[..., 0]
     kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
     seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)

@@ -19,14 +19,18 @@ from graphlift.sequences import Poses
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a camera that is held level."""
 
-ROLL, PITCH = np.deg2rad(5.0), np.deg2rad(15.0)
+ROLL, PITCH = np.deg2rad(6.0), np.deg2rad(30.0)
 """How far people's cameras are usually turned about the viewing axis, and up or down."""
-LEAN, POSTURE = np.deg2rad(6.0), np.deg2rad(12.0)
+LEAN, POSTURE = np.deg2rad(5.0), np.deg2rad(12.0)
 """How far a standing person's axis is from vertical: on average over a clip, and in one frame."""
 UNEVEN = 0.07
 """m; how far a foothold is from the plane of the floor, errors included."""
 ANKLES, SIZES = 0.03, 0.05
 """How far footholds are off together, m, and a lifter's people's sizes, as a share of them."""
+LOWEST = 0.1
+"""Share of the frames in which feet stand that lies below the floor's height, by error."""
+SLOPE = np.deg2rad(20.0)
+"""Footholds that would tilt people by more lie on stairs or a ladder, not on a floor."""
 BELIEVED = np.deg2rad(45.0)
 """A body axis further from the camera's vertical is no standing person's."""
 EXTENDED = 0.85
@@ -99,11 +103,11 @@ def scale_to_floor(poses: Poses, moving: Poses, camera: Camera) -> Poses:
     drop = camera.position[2] - ANKLE_HEIGHT
     scale = np.ones(len(poses.people))
     for person in np.unique(places.person):
-        depths = -(places.points[places.person == person] @ camera.R[:, 2])
-        error = np.hypot(ANKLES, UNEVEN / np.sqrt(len(depths))) / max(abs(drop), 1e-9)
-        told = drop / float(np.median(depths)) - 1
-        scale[person] += told * SIZES**2 / (SIZES**2 + error**2)
-    scale = np.clip(scale, 1 - 3 * SIZES, 1 + 3 * SIZES)
+        own = places.person == person
+        depth = -_lowest(places.points[own] @ camera.R[:, 2], places.frames[own])
+        error = np.hypot(ANKLES, UNEVEN / np.sqrt(own.sum())) / max(abs(drop), 1e-9)
+        told = drop / depth - 1
+        scale[person] += np.clip(told, -3 * SIZES, 3 * SIZES) * SIZES**2 / (SIZES**2 + error**2)
     said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
     return poses.noting(
         f"Scaled so that feet reach the given camera's floor ({said}).",
@@ -134,6 +138,8 @@ def find_up(poses: Poses) -> tuple[Float[np.ndarray, "3"], str]:
     spread *= 1 if which == "standing" else 2
     places = None if poses.rooted or which != "standing" else footholds(poses, body)
     up = _agree(body, spread, places)
+    if up @ body < np.cos(SLOPE):
+        places, up = None, _agree(body, spread, None)
     turned = np.degrees(np.arccos(np.clip(up @ CAMERA_UP, -1, 1)))
     points = 0 if places is None else len(places.points)
     return up, (
@@ -145,17 +151,15 @@ def find_up(poses: Poses) -> tuple[Float[np.ndarray, "3"], str]:
 def find_floor(poses: Poses, up: Float[np.ndarray, "3"]) -> float:
     """Find how high the floor is along ``up``, m, in camera axes: negative, as cameras look down.
 
-    A weighted median of the places where feet stand, or else the lowest ankles there are.
+    It lies below the lowest places where feet stand (stairs and errors are above it, and below it
+    only errors), or else below the lowest ankles there are.
     """
     places = footholds(poses, up)
     if len(places.points):
-        height = places.points @ up
-        order = np.argsort(height)
-        share = places.frames[order].cumsum() / places.frames.sum()
-        return float(height[order][np.searchsorted(share, 0.5)]) - ANKLE_HEIGHT
+        return _lowest(places.points @ up, places.frames) - ANKLE_HEIGHT
     height = _ankles(poses) @ up
     lower = height[np.isfinite(height)]
-    return float(np.quantile(lower, 0.05)) - ANKLE_HEIGHT if lower.size else 0.0
+    return float(np.quantile(lower, 0.05, method="lower")) - ANKLE_HEIGHT if lower.size else 0.0
 
 
 def footholds(poses: Poses, up: Float[np.ndarray, "3"]) -> Footholds:
@@ -272,6 +276,13 @@ def _ankles(poses: Poses) -> Float[np.ndarray, "frame person side 3"]:
     never = np.logical_not(seen.any(axis=2).any(axis=0))
     use = seen | never[:, None]
     return np.where(use[..., None], poses.positions[..., ankles, :], np.nan)
+
+
+def _lowest(heights: np.ndarray, frames: np.ndarray) -> float:
+    """The height below which a tenth of the frames lies."""
+    order = np.argsort(heights)
+    share = frames[order].cumsum() / frames.sum()
+    return float(heights[order][np.searchsorted(share, LOWEST)])
 
 
 def _robust_mean(axes: Float[np.ndarray, "pose 3"]) -> Float[np.ndarray, "3"]:
