@@ -80,16 +80,18 @@ def draw_camera(rng, world):
     return None
 
 
-def detect(rng, world, camera, fps):
+def detect(rng, world, camera, fps, errors):
+    """Keypoints with ``errors`` times the errors above; 0 leaves out what is outside the image."""
     truth = camera_to_image(world_to_camera(world, camera), camera)
     shape = truth.shape[1:]
     size = person_size(truth)[:, None, None] / REFERENCE_SIZE
     noise = SLOW_PX * process(rng, len(truth), shape, fps)
-    found = truth + size * (noise + WHITE_PX * rng.standard_normal(truth.shape))
-    missing = rng.random(truth.shape[:2]) < MISSING
+    noise += WHITE_PX * rng.standard_normal(truth.shape)
+    found = truth + errors * size * noise
+    missing = rng.random(truth.shape[:2]) < MISSING * errors
     missing |= ~((found > 0) & (found < camera.size)).all(axis=-1)
     length = round(GAP * fps)
-    if len(truth) > 4 * length:
+    if errors and len(truth) > 4 * length:
         start = rng.integers(length, len(truth) - 2 * length)
         missing[start : start + length] = True
     found[missing] = np.nan
@@ -98,20 +100,21 @@ def detect(rng, world, camera, fps):
     )
 
 
-def lift(rng, world, camera, fps, keypoints):
-    """Root-relative poses as a lifter would return them."""
+def lift(rng, world, camera, fps, keypoints, errors):
+    """Root-relative poses as a lifter returns them, with ``errors`` times the errors above."""
     positions = world_to_camera(world, camera)
     vectors = bone_vectors(positions, H36M_17.parents)
     vectors[:, H36M_17.root] = 0
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     error = process(rng, len(world), (len(H36M_17), 3), fps)
-    vectors = vectors + lengths * error * [ACROSS, ACROSS, DEPTH]
-    body = (1 + SIZE * rng.standard_normal()) * (1 + BODY * rng.standard_normal(len(H36M_17)))
-    angle = TILT * rng.standard_normal()
+    vectors = vectors + errors * lengths * error * [ACROSS, ACROSS, DEPTH]
+    body = 1 + errors * SIZE * rng.standard_normal()
+    body = body * (1 + errors * BODY * rng.standard_normal(len(H36M_17)))
+    angle = errors * TILT * rng.standard_normal()
     cos, sin = np.cos(angle), np.sin(angle)
     R = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     poses = chain_bones(vectors * body[:, None], H36M_17.parents, H36M_17.order) @ R.T
-    jitter = JITTER * rng.standard_normal(poses.shape)
+    jitter = errors * JITTER * rng.standard_normal(poses.shape)
     jitter[:, H36M_17.root] = 0
     there = keypoints.seen[:, 0].any(axis=1)
     poses = np.where(there[:, None, None], poses + jitter, np.nan)
@@ -125,13 +128,16 @@ def lift(rng, world, camera, fps, keypoints):
     )
 
 
-def look(clip, seed):
-    """See one clip through one random camera, or None if no camera sees all of it."""
+def look(clip, seed, errors=1.0):
+    """See one clip through one random camera, or None if no camera sees all of it.
+
+    ``errors`` multiplies all errors; 0 is a perfect detector and a perfect lifter.
+    """
     rng = np.random.default_rng(seed)
     world = clip.positions.astype(float)
     camera = draw_camera(rng, world)
     if camera is None:
         return None
-    keypoints = detect(rng, world, camera, clip.fps)
-    lifted = lift(rng, world, camera, clip.fps, keypoints)
+    keypoints = detect(rng, world, camera, clip.fps, errors)
+    lifted = lift(rng, world, camera, clip.fps, keypoints, errors)
     return View(clip.name, clip.activity, camera, world, clip.fps, keypoints, lifted)

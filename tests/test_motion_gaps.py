@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from walker import film, lifted, walk
@@ -136,6 +136,7 @@ KNOWN = arrays(bool, st.tuples(st.integers(1, 30), st.just(2)))
 
 
 @given(KNOWN, st.integers(0, 8))
+@settings(deadline=None)
 def test_gaps_are_those_counted_one_by_one(known, longest):
     marked = bridgeable(known, longest)
 
@@ -149,6 +150,7 @@ def test_gaps_are_those_counted_one_by_one(known, longest):
 
 
 @given(KNOWN, st.sampled_from(["linear", "pchip"]), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_filling_keeps_known_values_and_never_overshoots(known, method, seed):
     values = np.random.default_rng(seed).standard_normal((*known.shape, 3))
     values[~known] = np.nan

@@ -57,6 +57,7 @@ def test_savgol_fits_what_is_known_where_something_is_missing(seed, missing):
 
 
 @given(arrays(float, (3, 4), elements=FINITE), st.floats(12, 240), st.integers(1, 90))
+@settings(deadline=None)
 def test_savgol_lets_constant_acceleration_pass(coefficients, fps, frames):
     t = np.arange(frames)[:, None] / fps
     values = coefficients[0] + coefficients[1] * t + coefficients[2] * t**2

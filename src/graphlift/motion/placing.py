@@ -59,8 +59,9 @@ def place(
         focal: px.
         iterations: Gauss-Newton steps.
 
-    Source: the linear form as in Mehta et al., "VNect", SIGGRAPH 2017, supplement, kept exact
-    here; Huber, "Robust estimation of a location parameter", 1964.
+    Source: linear triangulation, here of a translation (Hartley and Zisserman, "Multiple view
+    geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
+    Ann. Math. Statist. 1964.
     """
     blocks = [
         _place(positions[block], rays[block], weights[block], focal, iterations)

@@ -27,6 +27,8 @@ UNEVEN = 0.07
 """m; how far a foothold is from the plane of the floor, errors included."""
 ANKLES, SIZES = 0.03, 0.05
 """How far footholds are off together, m, and a lifter's people's sizes, as a share of them."""
+LEVEL = 0.2
+"""m; a camera this near to the ankles' height sees feet at one height, however far away."""
 LOWEST = 0.1
 """Share of the frames in which feet stand that lies below the floor's height, by error."""
 SLOPE = np.deg2rad(20.0)
@@ -58,10 +60,10 @@ def stand(poses: Poses, camera: Camera | None = None) -> Poses:
     """Turn poses from camera to world axes and put them on the floor.
 
     With a camera whose place is known this is exact. Otherwise gravity is what agrees best with
-    the axes of standing people, with one plane through the places where feet stand, and with
-    cameras being held about level; the floor lies ANKLE_HEIGHT below those places. Where nobody
-    stands (lying, only a face), the camera's own vertical is taken. All people share one gravity
-    and one floor. Poses that are still rooted stay in place, their lower ankle on the floor.
+    the axes of standing people, with cameras being held about level, and with one plane through
+    the places where feet stand; the floor lies ANKLE_HEIGHT below the lowest of those. Where
+    nobody stands (lying, only a face), the camera's own vertical is taken. All people share one
+    gravity and one floor. Poses that are still rooted stay in place, a foot on the floor.
 
     Args:
         poses: Camera axes.
@@ -105,7 +107,9 @@ def scale_to_floor(poses: Poses, moving: Poses, camera: Camera) -> Poses:
     for person in np.unique(places.person):
         own = places.person == person
         depth = -_lowest(places.points[own] @ camera.R[:, 2], places.frames[own])
-        error = np.hypot(ANKLES, UNEVEN / np.sqrt(own.sum())) / max(abs(drop), 1e-9)
+        if min(drop * depth, drop**2) < LEVEL**2:
+            continue
+        error = np.hypot(ANKLES, UNEVEN / np.sqrt(own.sum())) / abs(drop)
         told = drop / depth - 1
         scale[person] += np.clip(told, -3 * SIZES, 3 * SIZES) * SIZES**2 / (SIZES**2 + error**2)
     said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
