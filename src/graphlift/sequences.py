@@ -83,6 +83,7 @@ class Poses:
         camera: Which looked on: with ``world`` axes where it stood, if that is known.
         model: Which model lifted them.
         notes: What was assumed and done, one sentence each.
+        contacts: Whether the joint stands on the floor; None where nobody looked.
     """
 
     positions: Float[np.ndarray, "frame person joint 3"]
@@ -97,6 +98,7 @@ class Poses:
     camera: Camera | None = None
     model: str = ""
     notes: tuple[str, ...] = ()
+    contacts: Bool[np.ndarray, "frame person joint"] | None = None
 
     units = "m"
 
@@ -107,10 +109,11 @@ class Poses:
             object.__setattr__(self, "seen", np.isfinite(self.positions).all(axis=-1))
         if self.sigma is None:
             object.__setattr__(self, "sigma", np.full(joints, np.nan))
-        for name in ("seen", "sigma"):
-            if (shape := getattr(self, name).shape) != joints:
-                raise ShapeError(f"{name} {shape} should be one value a joint, {joints}")
-        if self.keypoints and self.keypoints.positions.shape[:2] != joints[:2]:
+        for name in ("seen", "sigma", "contacts"):
+            values = getattr(self, name)
+            if values is not None and values.shape != joints:
+                raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
+        if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
                 f"belong to poses of {joints[:2]}"
@@ -127,6 +130,15 @@ class Poses:
     def noting(self, note: str, **changes: Any) -> "Poses":  # noqa: ANN401
         """Copy with some fields changed, and a note that says what was done."""
         return replace(self, notes=(*self.notes, note), **changes)
+
+    def to_world(self, **options: Any) -> "Poses":  # noqa: ANN401
+        """Put people upright on a floor, moving through space.
+
+        Options, errors and what is done in which order: :func:`graphlift.motion.to_world`.
+        """
+        from graphlift.motion import to_world
+
+        return to_world(self, **options)
 
     def save(self, path: str | Path) -> tuple[str, ...]:
         """Write a file; its suffix says which kind (:func:`graphlift.formats.write_poses`).

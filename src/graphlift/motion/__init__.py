@@ -1,0 +1,32 @@
+"""From camera frame to a person on the floor: each step a plain function, each optional.
+
+:func:`to_world` composes them in this order, and every step says in ``Poses.notes`` what it
+assumed. NumPy and SciPy only.
+"""
+
+from graphlift.motion.bones import bone_lengths, hold_bones, scale_to_height, statures
+from graphlift.motion.feet import find_contacts, plant_feet
+from graphlift.motion.gaps import fill_keypoints, fill_poses
+from graphlift.motion.pipeline import to_world
+from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
+from graphlift.motion.trajectory import assumed_camera, locate
+from graphlift.motion.upright import stand
+
+__all__ = [
+    "OneEuro",
+    "assumed_camera",
+    "bone_lengths",
+    "fill_keypoints",
+    "fill_poses",
+    "find_contacts",
+    "hold_bones",
+    "locate",
+    "one_euro",
+    "plant_feet",
+    "savgol",
+    "scale_to_height",
+    "smooth",
+    "stand",
+    "statures",
+    "to_world",
+]

@@ -1,0 +1,159 @@
+"""Bones: one length a person and bone for a whole clip, and a scale from a stated height."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.errors import ModelError
+from graphlift.geometry import bone_vectors, chain_bones
+from graphlift.motion.requirements import legs, middle
+from graphlift.sequences import Poses
+
+SHARE_OF_HEIGHT = 0.491 + 0.288
+"""Of a person's height: hip to knee to ankle (0.530 - 0.039), and hip up to the level of the
+shoulders (0.818 - 0.530).
+
+Source: Drillis and Contini, "Body segment parameters", 1966, as drawn in Winter, "Biomechanics
+and motor control of human movement", 4th ed., 2009, fig. 4.1.
+"""
+
+UNSEEN = 0.1
+"""Weight of a bone with an end that was not seen, against one that was."""
+
+_HEIGHTS = (0.4, 2.8)
+"""m; what people measure."""
+
+
+def bone_lengths(poses: Poses, *, symmetric: bool = True) -> Float[np.ndarray, "person joint"]:
+    """Find each person's bone lengths: the weighted median over the clip.
+
+    A frame weighs as 1 / (σ² of the bone's one end + σ² of the other) where sigma is known, and a
+    tenth of that where an end was not seen.
+
+    Args:
+        poses: In any axes, rooted or not.
+        symmetric: Whether to give the left and the right bone of a pair their mean length.
+
+    Returns:
+        m, of the bone that ends in each joint; 0 for the root, NaN for people never there.
+    """
+    skeleton = poses.skeleton
+    ends = np.array([max(p, 0) if p >= 0 else j for j, p in enumerate(skeleton.parents)])
+    lengths = np.linalg.norm(bone_vectors(poses.positions, skeleton.parents), axis=-1)
+    variance = poses.sigma**2 + poses.sigma[..., ends] ** 2
+    known = np.isfinite(variance) & (variance > 0)
+    weights = 1 / np.where(known, variance, 1.0)
+    # People or bones without any sigma: every frame alike. Frames without it among others: none.
+    weights = np.where(known.any(axis=0), np.where(known, weights, 0.0), 1.0)
+    weights = weights * np.where(poses.seen & poses.seen[..., ends], 1.0, UNSEEN)
+    found = _weighted_median(lengths, np.where(np.isfinite(lengths), weights, 0.0))
+    if symmetric:
+        mirror = skeleton.mirror
+        paired = np.array(
+            [
+                p < 0 or skeleton.parents[mirror[j]] == mirror[p]
+                for j, p in enumerate(skeleton.parents)
+            ]
+        )
+        found = np.where(paired, (found + found[:, mirror]) / 2, found)
+    return found
+
+
+def hold_bones(poses: Poses, *, symmetric: bool = True) -> Poses:
+    """Give every bone one length for the whole clip, keeping its direction in every frame.
+
+    Positions are rebuilt along the tree from the root, which stays where it is.
+
+    Args:
+        poses: In any axes, rooted or not.
+        symmetric: Whether left and right get the same lengths.
+    """
+    skeleton = poses.skeleton
+    vectors = bone_vectors(poses.positions, skeleton.parents)
+    now = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    wanted = bone_lengths(poses, symmetric=symmetric)[..., None]
+    vectors = vectors * np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
+    vectors[..., skeleton.root, :] = poses.positions[..., skeleton.root, :]
+    sides = ", left as long as right" if symmetric else ""
+    return poses.noting(
+        f"Bone lengths are constant: medians over the clip{sides}.",
+        positions=chain_bones(vectors, skeleton.parents, skeleton.order),
+    )
+
+
+def statures(poses: Poses) -> Float[np.ndarray, " person"]:
+    """Estimate how tall each person is from the lengths of legs and trunk, m.
+
+    The mean of both legs, hip to knee to ankle, and the distance between the middles of hips and
+    shoulders, as a share of height. Neither head nor spine counts: every data set puts those
+    joints elsewhere, and spines bend.
+
+    Raises:
+        SkeletonError: If the skeleton lacks one of these joints.
+
+    Source: :data:`SHARE_OF_HEIGHT`. Single people are a few per cent off the mean proportions.
+    """
+    skeleton = poses.skeleton
+    chains = poses.positions[..., legs(skeleton), :]
+    leg = np.linalg.norm(np.diff(chains, axis=-2), axis=-1).sum(axis=-1).mean(axis=-1)
+    trunk = middle(poses.positions, skeleton, "Shoulder") - middle(
+        poses.positions, skeleton, "Hip"
+    )
+    length = leg + np.linalg.norm(trunk, axis=-1)
+    return _weighted_median(length, np.isfinite(length).astype(float)) / SHARE_OF_HEIGHT
+
+
+def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
+    """Scale each person to a stated height, in standing, without shoes.
+
+    Scale root-relative poses before :func:`graphlift.motion.locate`: the distance from the camera
+    follows from the size.
+
+    Args:
+        poses: Rooted.
+        height: m; one for everybody, or by person's name, others left as they are.
+
+    Raises:
+        ModelError: If a height is no person's, a name is unknown, or poses are not rooted.
+        SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
+    """
+    if not poses.rooted:
+        raise ModelError(
+            "a height scales root-relative poses, and these move through space: scale them before "
+            "locate(), or give to_world() the height"
+        )
+    stated = dict(height) if isinstance(height, Mapping) else dict.fromkeys(poses.people, height)
+    if unknown := set(stated) - set(poses.people):
+        raise ModelError(
+            f"a height for {', '.join(sorted(unknown))}, who is not there: people are "
+            f"{', '.join(poses.people)}"
+        )
+    for name, metres in stated.items():
+        if not _HEIGHTS[0] <= metres <= _HEIGHTS[1]:
+            raise ModelError(
+                f"a height of {metres:g} m for person {name}: give metres between {_HEIGHTS[0]} "
+                f"and {_HEIGHTS[1]}, such as 1.75"
+            )
+    wanted = np.array([stated.get(name, np.nan) for name in poses.people])
+    scale = wanted / statures(poses)
+    scale = np.where(np.isfinite(scale), scale, 1.0)[:, None]
+    said = ", ".join(f"{name}: {metres:g} m" for name, metres in stated.items())
+    return poses.noting(
+        f"Scaled to the stated height ({said}), from the lengths of legs and trunk.",
+        positions=poses.positions * scale[..., None],
+        sigma=poses.sigma * scale,
+    )
+
+
+def _weighted_median(
+    values: Float[np.ndarray, " frame *rest"], weights: Float[np.ndarray, " frame *rest"]
+) -> np.ndarray:
+    """Median over frames; NaN where no value has a weight."""
+    if not len(values):
+        return np.full(values.shape[1:], np.nan)
+    order = np.argsort(np.where(weights > 0, values, np.inf), axis=0)
+    ranked = np.take_along_axis(weights, order, axis=0).cumsum(axis=0)
+    half = ranked[-1:] / 2
+    at = np.take_along_axis(order, (ranked >= half).argmax(axis=0)[None], axis=0)
+    return np.where(ranked[-1] > 0, np.take_along_axis(values, at, axis=0)[0], np.nan)

@@ -1,0 +1,200 @@
+"""Feet: when they stand on the floor, and how to make them stand still then.
+
+A foot is its ankle here, as the skeletons have no toes: it stands from when the sole is down to
+when the heel lifts.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from graphlift.datasets.kinematics import ANKLE_HEIGHT
+from graphlift.motion.requirements import check_axes, frame_rate, legs, runs
+from graphlift.sequences import Poses
+from graphlift.skeletons import Skeleton
+
+SLOW, STILL = 0.5, 0.4
+"""m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""
+NEAR_FLOOR = 0.2
+"""m; an ankle in contact is at most this high above a standing one's height."""
+NEAR_OTHER = 0.12
+"""m; and at most this much higher than the person's other ankle."""
+SHORTEST = 0.1
+"""s; a contact takes longer."""
+BLEND = 0.2
+"""s; how long before and after a contact the foot is led to and from its place."""
+
+
+def find_contacts(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
+    """Find when each ankle stands on the floor, from its height and speed with hysteresis.
+
+    Args:
+        poses: World axes.
+
+    Returns:
+        True where a joint is in contact; only ankles ever are.
+
+    Raises:
+        ModelError: If poses are in camera axes, or the frame rate is not positive.
+        SkeletonError: If the skeleton has no ankles.
+    """
+    check_axes(poses, "world", "finding contacts")
+    fps, _ = frame_rate(poses)
+    ankles = legs(poses.skeleton)[:, 2]
+    flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
+    up = np.array([0.0, 0.0, 1.0])
+    flags[..., ankles] = standing_feet(
+        poses.positions[..., ankles, :], up, fps, floor=ANKLE_HEIGHT
+    )
+    return flags
+
+
+def standing_feet(
+    feet: Float[np.ndarray, "frame person side 3"],
+    up: Float[np.ndarray, "3"],
+    fps: float,
+    *,
+    floor: float | None = None,
+) -> Bool[np.ndarray, "frame person side"]:
+    """Find slow, low stretches of ankles' paths.
+
+    Args:
+        feet: m, any axes that do not turn.
+        up: Unit vector against gravity, same axes.
+        fps: Frames per second.
+        floor: Height of a standing ankle along ``up``, m, if known.
+    """
+    if len(feet) < 2:
+        return np.zeros(feet.shape[:-1], dtype=bool)
+    speed = np.linalg.norm(np.gradient(feet, axis=0), axis=-1) * fps
+    height = feet @ up
+    slow: Bool[np.ndarray, "frame person side"] = speed < SLOW  # NaN is never slow
+    slow &= height - np.fmin.reduce(height, axis=-1, keepdims=True) < NEAR_OTHER
+    if floor is not None:
+        slow &= np.abs(height - floor) < NEAR_FLOOR
+    flags = np.zeros(slow.shape, dtype=bool)
+    for person, side in np.ndindex(slow.shape[1:]):
+        for start, end in runs(slow[:, person, side]):
+            still = (speed[start:end, person, side] < STILL).any()
+            flags[start:end, person, side] = still and end - start > SHORTEST * fps
+    return flags
+
+
+def plant_feet(
+    poses: Poses, contacts: Bool[np.ndarray, "frame person joint"] | None = None
+) -> Poses:
+    """Hold each foot still during a contact; knees follow so that no bone changes its length.
+
+    The ankle is moved to its mean place over the contact, at the height of a standing ankle, and
+    is led there and back over BLEND seconds. The hip stays; what is out of the leg's reach is
+    approached as near as the leg allows.
+
+    Args:
+        poses: World axes.
+        contacts: From :func:`find_contacts`, which is asked when left out.
+
+    Returns:
+        Poses whose ``contacts`` say when each foot stands.
+
+    Raises:
+        ModelError: If poses are in camera axes, or the frame rate is not positive.
+        SkeletonError: If the skeleton has no hips, knees and ankles.
+    """
+    check_axes(poses, "world", "holding feet")
+    fps, assumed = frame_rate(poses)
+    flags = find_contacts(poses) if contacts is None else contacts
+    positions = poses.positions.copy()
+    count = 0
+    forward = _forward(poses)
+    for chain in legs(poses.skeleton):
+        below = _below(poses.skeleton, chain[2])
+        for person in range(len(poses.people)):
+            ankle = positions[:, person, chain[2]]
+            shift, held = _shifts(ankle, flags[:, person, chain[2]], fps)
+            moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
+            leg = positions[moved, person][:, chain]
+            knee, end = bend_leg(leg, leg[:, 2] + shift[moved], forward[moved, person])
+            positions[moved[:, None], person, below] += (end - leg[:, 2])[:, None]
+            positions[moved, person, chain[1]], positions[moved, person, chain[2]] = knee, end
+            count += held
+    return poses.noting(
+        f"Feet stand still in {count} contacts{assumed}.", positions=positions, contacts=flags
+    )
+
+
+def bend_leg(
+    leg: Float[np.ndarray, "frame 3 3"],
+    target: Float[np.ndarray, "frame 3"],
+    forward: Float[np.ndarray, "frame 3"],
+) -> tuple[Float[np.ndarray, "frame 3"], Float[np.ndarray, "frame 3"]]:
+    """Bring ankles to targets by two-bone inverse kinematics.
+
+    With thigh a, shin b and hip to ankle d, the knee lies (a² - b² + d²) / 2d along the line from
+    hip to ankle, and off it by the rest of a (law of cosines), to the side where it was; the knee
+    of a straight leg bends forward.
+
+    Args:
+        leg: Hip, knee, ankle, m.
+        target: Where the ankle should be, m.
+        forward: Which way the person faces.
+
+    Returns:
+        Knee and ankle; thigh and shin keep their lengths, and the hip is not moved.
+    """
+    hip, knee, _ = leg.swapaxes(0, 1)
+    a, b = np.linalg.norm(np.diff(leg, axis=1), axis=-1).T[..., None]
+    reach = target - hip
+    d = np.linalg.norm(reach, axis=-1, keepdims=True)
+    along = np.where(d > 1e-9, reach, knee - hip)
+    along = along / np.linalg.norm(along, axis=-1, keepdims=True)
+    # A leg folded on itself or stretched out has no side for the knee: stop just short.
+    d = np.clip(d, np.abs(a - b) + 1e-6 * (a + b), (1 - 1e-6) * (a + b))
+    bent = knee - hip
+    off = bent - (bent * along).sum(axis=-1, keepdims=True) * along
+    ahead = forward - (forward * along).sum(axis=-1, keepdims=True) * along
+    off = np.where(np.linalg.norm(off, axis=-1, keepdims=True) > 0.01 * a, off, ahead)
+    off = off / np.maximum(np.linalg.norm(off, axis=-1, keepdims=True), 1e-12)
+    cos = (a**2 - b**2 + d**2) / 2 / d
+    sin = np.sqrt(np.maximum(a**2 - cos**2, 0))
+    return hip + cos * along + sin * off, hip + d * along
+
+
+def _shifts(
+    ankle: Float[np.ndarray, "frame 3"], flags: Bool[np.ndarray, " frame"], fps: float
+) -> tuple[Float[np.ndarray, "frame 3"], int]:
+    """Find how far the ankle is to be moved in every frame, and in how many contacts."""
+    shift = np.zeros_like(ankle)
+    contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
+    for number, (start, end) in enumerate(contacts):
+        place = ankle[start:end].mean(axis=0)
+        place[2] = ANKLE_HEIGHT
+        shift[start:end] = place - ankle[start:end]
+        before = contacts[number - 1][1] if number else 0
+        after = contacts[number + 1][0] if number + 1 < len(contacts) else len(ankle)
+        fade = _fade(start - before, fps)
+        shift[start - len(fade) : start] += fade[::-1, None] * shift[start]
+        fade = _fade(after - end, fps)
+        shift[end : end + len(fade)] += fade[:, None] * shift[end - 1]
+    return shift, len(contacts)
+
+
+def _fade(room: int, fps: float) -> Float[np.ndarray, " frame"]:
+    """Weights that fall smoothly from 1 to 0 over BLEND or the frames there are, ends left out."""
+    count = min(int(room), round(BLEND * fps))
+    x = 1 - np.arange(1, count + 1) / (count + 1)
+    return x**2 * (3 - 2 * x)
+
+
+def _forward(poses: Poses) -> Float[np.ndarray, "frame person 3"]:
+    """Find where people face: up × (left hip to right hip)."""
+    left, right = legs(poses.skeleton)[:, 0]
+    across = poses.positions[..., right, :] - poses.positions[..., left, :]
+    return np.stack([-across[..., 1], across[..., 0], np.zeros_like(across[..., 0])], axis=-1)
+
+
+def _below(skeleton: Skeleton, joint: int) -> Int[np.ndarray, " joint"]:
+    """Find the joints that hang on a joint, and so move with it."""
+    found: list[int] = []
+    for other in skeleton.order:
+        if skeleton.parents[other] in (joint, *found):
+            found.append(other)
+    return np.array(found, dtype=int)

@@ -1,0 +1,169 @@
+"""Gaps: frames in which a joint was not found, bridged if they are short and never silently.
+
+A gap has known values on both sides; what lies before the first or after the last is no gap and
+stays missing.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.errors import ModelError
+from graphlift.geometry import bone_vectors, chain_bones
+from graphlift.motion.requirements import frame_rate
+from graphlift.sequences import Keypoints, Poses
+
+Method = Literal["linear", "pchip"]
+
+LONGEST = 0.5
+"""s; nobody's motion can be guessed for longer, and most blinks of a detector are shorter."""
+
+FILLED_CONFIDENCE = 0.5
+"""Confidence of a filled keypoint, as a share of the lower one of those at the gap's two ends."""
+
+
+def bridgeable(
+    known: Bool[np.ndarray, "frame column"], longest: int
+) -> Bool[np.ndarray, "frame column"]:
+    """Mark the missing frames that lie in a gap of at most ``longest`` frames."""
+    frame = np.arange(len(known))[:, None]
+    before = np.maximum.accumulate(np.where(known, frame, -1), axis=0)
+    after = np.minimum.accumulate(np.where(known, frame, len(known))[::-1], axis=0)[::-1]
+    between = (before >= 0) & (after < len(known))
+    return np.asarray(~known & between & (after - before - 1 <= longest))
+
+
+def fill(
+    values: Float[np.ndarray, "frame column d"], *, longest: int, method: Method = "pchip"
+) -> Float[np.ndarray, "frame column d"]:
+    """Interpolate over gaps of at most ``longest`` frames; a value is missing if any d is NaN.
+
+    ``pchip`` is smooth and never overshoots the values at a gap's ends; ``linear`` is a straight
+    line.
+
+    Source: Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal.
+    1980 (PCHIP).
+    """
+    known = np.isfinite(values).all(axis=-1)
+    gaps = bridgeable(known, longest)
+    filled = np.array(values, dtype=np.float64)
+    for column in np.flatnonzero(gaps.any(axis=0)):
+        at, wanted = np.flatnonzero(known[:, column]), np.flatnonzero(gaps[:, column])
+        filled[wanted, column] = _interpolate(at, filled[at, column], wanted, method)
+    return filled
+
+
+def fill_keypoints(
+    keypoints: Keypoints,
+    *,
+    seconds: float = LONGEST,
+    frames: int | None = None,
+    method: Method = "pchip",
+) -> Keypoints:
+    """Fill short gaps of single joints; longer ones stay NaN for the lifter to mask.
+
+    Filled joints have half the confidence of the gap's less certain end, and ``source`` says how
+    many there are.
+
+    Args:
+        keypoints: From a detector or a file.
+        seconds: Longest gap to fill.
+        frames: The same in frames, instead of seconds.
+        method: ``pchip`` or ``linear``.
+
+    Raises:
+        ModelError: If the longest gap is negative, the method unknown or the frame rate not
+            positive.
+    """
+    longest, words = _longest(keypoints, seconds, frames, method)
+    joints = len(keypoints.people) * len(keypoints.skeleton)
+    columns = keypoints.positions.reshape(len(keypoints), joints, 2)
+    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    if not gaps.any():
+        return keypoints
+    confidence = keypoints.confidence.reshape(len(keypoints), joints)
+    lower = np.minimum(_carried(confidence, ~gaps), _carried(confidence[::-1], ~gaps[::-1])[::-1])
+    note = f"{gaps.sum()} joints filled over gaps of up to {words} ({method})"
+    return replace(
+        keypoints,
+        positions=fill(columns, longest=longest, method=method).reshape(keypoints.positions.shape),
+        confidence=np.where(gaps, FILLED_CONFIDENCE * lower, confidence).reshape(
+            keypoints.confidence.shape
+        ),
+        source="; ".join(filter(None, (keypoints.source, note))),
+    )
+
+
+def fill_poses(
+    poses: Poses,
+    *,
+    seconds: float = LONGEST,
+    frames: int | None = None,
+    method: Method = "pchip",
+) -> Poses:
+    """Fill short gaps bone by bone, so that a limb turns instead of shrinking half-way.
+
+    Directions and lengths of bones are interpolated apart, and the root's path if poses are not
+    rooted; joints that were known stay where they were. Filled joints are not ``seen``, and their
+    ``sigma`` is unknown. Longer gaps stay NaN.
+
+    Arguments and errors are those of :func:`fill_keypoints`.
+    """
+    longest, words = _longest(poses, seconds, frames, method)
+    shape, skeleton = poses.positions.shape, poses.skeleton
+    vectors = bone_vectors(poses.positions, skeleton.parents)
+    vectors[..., skeleton.root, :] = poses.positions[..., skeleton.root, :]
+    columns = vectors.reshape(len(poses), len(poses.people) * len(skeleton), 3)
+    lengths = np.linalg.norm(columns, axis=-1, keepdims=True)
+    turned = fill(columns, longest=longest, method=method)
+    now = np.linalg.norm(turned, axis=-1, keepdims=True)
+    wanted = fill(lengths, longest=longest, method="linear")
+    scale = np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
+    roots = np.tile(np.arange(len(skeleton)) == skeleton.root, len(poses.people))
+    vectors = np.where(roots[:, None], turned, turned * scale).reshape(shape)
+    chained = chain_bones(vectors, skeleton.parents, skeleton.order)
+    missing = ~np.isfinite(poses.positions).all(axis=-1)
+    filled = missing & np.isfinite(chained).all(axis=-1)
+    if not filled.any():
+        return poses
+    return poses.noting(
+        f"Gaps of up to {words} were filled ({method}): {filled.sum()} joints in "
+        f"{filled.any(axis=(1, 2)).sum()} frames.",
+        positions=np.where(filled[..., None], chained, poses.positions),
+        seen=poses.seen & ~filled,
+        sigma=np.where(filled, np.nan, poses.sigma),
+    )
+
+
+def _interpolate(
+    at: np.ndarray, values: np.ndarray, wanted: np.ndarray, method: Method
+) -> np.ndarray:
+    if method == "pchip":
+        from scipy.interpolate import PchipInterpolator
+
+        return np.asarray(PchipInterpolator(at, values)(wanted))
+    return np.stack([np.interp(wanted, at, line) for line in values.T], axis=-1)
+
+
+def _carried(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Carry the last known value of each column forward."""
+    frame = np.where(known, np.arange(len(values))[:, None], 0)
+    return np.asarray(np.take_along_axis(values, np.maximum.accumulate(frame, axis=0), axis=0))
+
+
+def _longest(
+    sequence: Keypoints | Poses, seconds: float, frames: int | None, method: str
+) -> tuple[int, str]:
+    """Longest gap in frames, and in words."""
+    if method not in ("linear", "pchip"):
+        raise ModelError(f"no way {method!r} to fill gaps: take 'pchip' or 'linear'")
+    limit = seconds if frames is None else frames
+    if not limit >= 0:
+        raise ModelError(f"the longest gap to fill is {limit}: give 0 (none) or more")
+    if frames is not None:
+        return int(frames), f"{frames} frames"
+    fps, assumed = frame_rate(sequence)
+    # A gap of half a second at 29.97 fps has 15 frames.
+    return round(min(seconds * fps, len(sequence))), f"{seconds:g} s{assumed}"

@@ -1,0 +1,80 @@
+"""All steps in their order: what a lifter returned becomes people on a floor."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from graphlift.cameras import Camera
+from graphlift.motion.bones import hold_bones, scale_to_height
+from graphlift.motion.feet import find_contacts, plant_feet
+from graphlift.motion.gaps import LONGEST, fill_poses
+from graphlift.motion.requirements import check_axes
+from graphlift.motion.smoothing import Smoother
+from graphlift.motion.smoothing import smooth as smooth_poses
+from graphlift.motion.trajectory import locate, stands_somewhere
+from graphlift.motion.upright import scale_to_floor, stand
+from graphlift.sequences import Poses
+
+
+def to_world(
+    poses: Poses,
+    *,
+    camera: Camera | None = None,
+    field_of_view: float | None = None,
+    height: float | Mapping[str, float] | None = None,
+    gaps: float = LONGEST,
+    smooth: Smoother | None = "savgol",
+    bones: bool = True,
+    trajectory: bool = True,
+    feet: bool = True,
+) -> Poses:
+    """Turn what a lifter returned into people who walk on a floor, in metres, z up.
+
+    In this order, each step noted in ``notes``: short gaps are filled; positions smoothed; bones
+    given one length for the clip; people scaled to their height; the root's path found from the
+    keypoints; gravity and floor found; feet held still while they stand. As many frames come out
+    as went in, NaN where nobody was there for longer than ``gaps``. Nothing is mirrored.
+
+    Args:
+        poses: Rooted, camera axes, with their keypoints.
+        camera: Standing still. One with a place in the world gives gravity and floor exactly; one
+            without (R the identity, position 0) its lens only. ``poses.camera`` when left out.
+        field_of_view: Of the image's longer side, degrees, without a camera; 55 when left out.
+        height: Of everybody, or by name, m; the model's own scale when left out.
+        gaps: Longest gap to fill, s; 0 for none.
+        smooth: ``savgol``, ``one-euro`` or None, which leaves the root's path rough, too.
+        bones: Whether bones keep their lengths.
+        trajectory: Whether people move through space, or in place with a foot on the floor.
+        feet: Whether to hold feet still that stand.
+
+    Raises:
+        ModelError: If poses are in world axes, the path cannot be found (no keypoints, neither
+            camera nor image size, nobody visible enough), or an option is out of range.
+        SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
+    """
+    check_axes(poses, "camera", "to_world()")
+    poses = fill_poses(poses, seconds=gaps)
+    poses = poses if smooth is None else smooth_poses(poses, smooth)
+    poses = hold_bones(poses) if bones else poses
+    poses = poses if height is None else scale_to_height(poses, height)
+    if trajectory:
+        rough = smooth is None
+        find_path = partial(locate, camera=camera, field_of_view=field_of_view, smooth=not rough)
+        poses = _walk(poses, find_path, own_size=height is None, feet=feet)
+    else:
+        poses = stand(poses, camera)
+    return plant_feet(poses) if feet else poses
+
+
+def _walk(poses: Poses, find_path: Callable[..., Poses], *, own_size: bool, feet: bool) -> Poses:
+    """Move rooted poses along their path and put them on the floor.
+
+    Each pass knows more than the one before: whether the floor tells people's sizes, and which
+    feet stand, which steadies the path.
+    """
+    moving = find_path(poses)
+    if own_size and moving.camera is not None and stands_somewhere(moving.camera):
+        poses = scale_to_floor(poses, moving, moving.camera)
+        moving = find_path(poses)
+    if feet:
+        moving = find_path(poses, contacts=find_contacts(stand(moving)))
+    return stand(moving)
