@@ -1,82 +1,30 @@
-"""The stage in viser: served to a browser on this machine, or as one self-contained page."""
+"""The stage in viser, served to browsers on this machine."""
 
 import contextlib
 import html
 import io
-import json
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphlift.errors import FormatError
-from graphlift.files import write_text
 from graphlift.sequences import Poses
-from graphlift.view.palette import LEFT, NEUTRAL, RIGHT, own_colour
-from graphlift.view.shapes import JOINT, WIDEST, Part, ball_mesh, parts, tube_mesh
+from graphlift.view.palette import LEFT, NEUTRAL, RGB, RIGHT, own_colour
+from graphlift.view.shapes import Part, ball_mesh, parts, tube_mesh
 from graphlift.view.stage import FOV, Stage, box, set_stage, viewpoint
 
 if TYPE_CHECKING:
     import viser
 
-PAGE_SIZE = 20_000_000
-"""Bytes that a page may have; of longer motion every second, third, ... frame is shown."""
-_LANDSCAPE, _PORTRAIT = 1.5, 0.5
-"""Width over height of the windows that viewpoints are made for."""
+_LANDSCAPE = 1.5
+"""Width over height of the windows that the first view is made for."""
 _SPEEDS = ("0.1x", "0.25x", "0.5x", "1x", "2x", "4x")
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' data: blob:; "
-    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src data: blob:; "
-    "worker-src data: blob:"
-)
-"""What the page may do: run itself, and load nothing. The browser holds it to that."""
-_STYLE = """
-.graphlift { position: fixed; z-index: 2; top: 0; right: 0; margin: 0.7em; max-width: 24em;
-  font: 13px/1.45 system-ui, sans-serif; color: #333 }
-.graphlift b { font-size: 15px }
-.graphlift summary { cursor: pointer }
-@media (prefers-color-scheme: dark) { .graphlift { color: #ccc } }
-"""
 
 Show = Callable[[int], None]
 """Brings a frame on to the stage."""
-
-
-def write_page(
-    path: Path, poses: Poses, *, name: str = "motion", most: int = PAGE_SIZE
-) -> tuple[str, ...]:
-    """Write a motion as one page that any browser plays, offline, at the motion's pace.
-
-    Args:
-        path: Ends in ``.html``; written whole or not at all.
-        poses: What to show.
-        name: What to call the motion: the title of the page, and its name in errors.
-        most: Bytes that the page may have. Of a motion that needs more, only every second,
-            third, ... frame is shown, and a note says so.
-
-    Returns:
-        What was assumed and done, one sentence each.
-
-    Raises:
-        FormatError: If ``path`` does not end in ``.html``, or not even one frame fits.
-        ShapeError: If there is no frame, or nobody in any of them.
-        ModuleNotFoundError: Without viser.
-        OSError: If the page cannot be written.
-    """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise FormatError(f"{path}: a page is an .html file: give it that ending")
-    stage = set_stage(poses, name=name)
-    step = _step(stage, name, most)
-    page = _page(stage, name, step)
-    while len(page) > most and step < len(stage):
-        step += 1
-        page = _page(stage, name, step)
-    write_text(path, page)
-    return (*stage.notes, *_thinned(step))
 
 
 def serve(
@@ -91,7 +39,7 @@ def serve(
 
     Args:
         poses: What to show.
-        name: What to call the motion: the title of the panel, and its name in errors.
+        name: What to call the motion: a title, and its name in errors.
         port: The first to try; the next free one is taken.
         open_browser: Whether to open the page.
         announce: Is told the page's address.
@@ -101,87 +49,27 @@ def serve(
         ModuleNotFoundError: Without viser.
     """
     stage = set_stage(poses, name=name)
-    with _server(port) as server, contextlib.suppress(KeyboardInterrupt):
-        show = _build(server, stage)
-        player = _panel(server, stage, name)
+    with local_server(port) as server, contextlib.suppress(KeyboardInterrupt):
+        show = build(server, stage)
+        play = _panel(server, stage, name)
         server.on_client_connect(lambda client: _aim(client, stage))
         address = f"http://127.0.0.1:{server.get_port()}"
         announce(address)
         if open_browser:
             webbrowser.open(address)
-        player(show)
-
-
-def _page(stage: Stage, name: str, step: int) -> str:
-    """The page with every ``step``-th frame, in ASCII."""
-    with _server(0) as server:
-        show = _build(server, stage)
-        recording = server.get_scene_serializer()
-        for frame in range(0, len(stage), step):
-            with server.atomic():
-                show(frame)
-            recording.insert_sleep(step / stage.fps if len(stage) > 1 else 0.0)
-        page = recording.as_html()
-    head, rest = page.split("<head>", 1)
-    before, after = rest.split("</head>", 1)
-    title = html.escape(name).encode("ascii", "xmlcharrefreplace").decode()
-    before = before.replace("<title>Viser</title>", f"<title>{title}</title>")
-    policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    legend = _legend(stage, name, _thinned(step))
-    return (
-        f"{head}<head>{policy}{before}<style>{_STYLE}</style>"
-        f"<script>{_script(stage)}</script></head>"
-        f"{after.replace('</body>', legend + '</body>')}"
-    )
-
-
-def _thinned(step: int) -> tuple[str, ...]:
-    return (f"Shown is one frame in {step}, so that the page stays small.",) if step > 1 else ()
-
-
-def _script(stage: Stage) -> str:
-    """Follow the reader's light or dark mode; step back where the window is a phone's."""
-    eye, target = viewpoint(stage, _PORTRAIT)
-    place = {
-        "initialCameraPosition": ",".join(f"{x:.3f}" for x in eye),
-        "initialCameraLookAt": ",".join(f"{x:.3f}" for x in target),
-    }
-    return (
-        "__VISER_EMBED_CONFIG__.darkMode=matchMedia('(prefers-color-scheme: dark)').matches;"
-        "if(innerHeight>innerWidth)try{"
-        f"const place=new URLSearchParams({json.dumps(place)});"
-        "history.replaceState(null,'','?'+place)}catch{}"
-    )
-
-
-def _legend(stage: Stage, name: str, more: tuple[str, ...] = ()) -> str:
-    """What is shown, in which colours, and what was assumed; as HTML."""
-    def swatch(colour: tuple[int, int, int], text: str) -> str:
-        return f'<span style="color:rgb{colour}">&#9632;</span> {html.escape(text)}'
-
-    keys = [swatch(LEFT, "left"), swatch(RIGHT, "right")]
-    if len(stage.people) > 1:
-        keys += [swatch(own_colour(p), who) for p, who in enumerate(stage.people)]
-    lines = [f"<b>{html.escape(name)}</b>", " &ensp;".join(keys)]
-    if stage.sigma is not None:
-        lines.append("A pale ball&#8217;s radius is one standard deviation.")
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*stage.notes, *more))
-    if notes:
-        lines.append(f"<details><summary>Notes</summary><ul>{notes}</ul></details>")
-    text = "".join(f"<div>{line}</div>" for line in lines)
-    return f'<div class="graphlift">{text}</div>'.encode("ascii", "xmlcharrefreplace").decode()
+        play(show)
 
 
 @contextmanager
-def _server(port: int) -> Iterator["viser.ViserServer"]:
-    """A viser server that only this machine reaches, and that prints nothing."""
+def local_server(port: int) -> Iterator["viser.ViserServer"]:
+    """Run a viser server that only this machine reaches, and that prints nothing."""
     import viser
 
     quiet = contextlib.redirect_stdout(io.StringIO())
     with quiet:
-        server = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
-    # Any client may ask for a public address; none gets one.
-    server.request_share_url = lambda verbose=True: None  # type: ignore[method-assign]
+        server: Any = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
+    # Any page may ask viser to go public, through a relay on the Internet; ours never does.
+    server.request_share_url = lambda *_, **__: None
     try:
         yield server
     finally:
@@ -189,31 +77,17 @@ def _server(port: int) -> Iterator["viser.ViserServer"]:
             server.stop()
 
 
-def _build(server: "viser.ViserServer", stage: Stage) -> Show:
+def build(server: "viser.ViserServer", stage: Stage) -> Show:
     """Put everything on the stage, and return what brings a frame on to it."""
-    scene = server.scene
+    scene, start = server.scene, server.initial_camera
+    # The environment map that viser starts with would wash the colours out.
     scene.configure_environment_map(None)
     scene.add_light_ambient("light", intensity=2.0)
-    everything = box(stage.joints)
-    low, high = everything.min(axis=0), everything.max(axis=0)
-    middle = np.rint((low + high) / 2)
-    wide = 2 * float(np.ceil((high - low)[:2].max() / 2 + 2))
-    scene.add_grid(
-        "floor",
-        wide,
-        wide,
-        position=(middle[0], middle[1], 0.0),
-        cell_color=(190, 190, 190),
-        section_color=NEUTRAL,
-        shadow_opacity=0.25,
-    )
-    moving = [(part, _add(scene, part)) for part in parts(stage)]
-    moving = [(part, handle) for part, handle in moving if not part.still]
-    labels = _label(scene, stage)
-    if (board := stage.board) is not None:
+    _add_floor(scene, stage)
+    if stage.board is not None:
         scene.add_mesh_simple(
             "board/sheet",
-            board.corners,
+            stage.board.corners,
             np.array([[0, 1, 2], [0, 2, 3]]),
             color=NEUTRAL,
             opacity=0.12,
@@ -221,22 +95,62 @@ def _build(server: "viser.ViserServer", stage: Stage) -> Show:
             cast_shadow=False,
             receive_shadow=False,
         )
-    start = server.initial_camera
-    start.up, start.fov = (0.0, 0.0, 1.0), FOV
-    start.position, start.look_at = map(tuple, viewpoint(stage, _LANDSCAPE))
+    handles = [(part, _add(scene, part)) for part in parts(stage)]
+    moving = [(part, handle) for part, handle in handles if not part.still]
+    label = _add_labels(scene, stage)
+    eye, target = viewpoint(stage, _LANDSCAPE)
+    start.up, start.fov, start.position, start.look_at = (0.0, 0.0, 1.0), FOV, eye, target
 
     def show(frame: int) -> None:
         for part, handle in moving:
             placed = part.place(frame)
             handle.batched_positions = placed.centres
-            handle.batched_scales = placed.scales
             handle.batched_wxyzs = placed.turns
-        labels(frame)
+            handle.batched_scales = placed.scales
+        label(frame)
 
     return show
 
 
-def _add(scene: "viser.SceneApi", part: Part) -> Any:
+def legend(stage: Stage, name: str, more: tuple[str, ...] = ()) -> str:
+    """Say as HTML what is shown, in which colours, and what was assumed."""
+
+    def swatch(colour: RGB, text: str) -> str:
+        return f'<span style="color: rgb{colour}">&#9632;</span>&nbsp;{html.escape(text)}'
+
+    keys = [swatch(LEFT, "left"), swatch(RIGHT, "right")]
+    if len(stage.people) > 1:
+        keys += [swatch(own_colour(p), who) for p, who in enumerate(stage.people)]
+    lines = [f"<b>{html.escape(name)}</b>", " &ensp;".join(keys)]
+    if stage.board is not None:
+        lines.append("On the board: the 2D keypoints.")
+    if stage.sigma is not None:
+        lines.append("Radius of a pale ball: one standard deviation.")
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*stage.notes, *more))
+    if notes:
+        lines.append(f"<details><summary>Notes</summary><ul>{notes}</ul></details>")
+    text = "".join(f"<div>{line}</div>" for line in lines)
+    text = f'<div class="graphlift" style="padding: 0 0.7em; font-size: 13px">{text}</div>'
+    return text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _add_floor(scene: "viser.SceneApi", stage: Stage) -> None:
+    """A grid of whole and half metres under everybody."""
+    corners = box(stage.joints)
+    x, y, _ = np.rint(corners.mean(axis=0))
+    wide = 2 * float(np.ceil(np.ptp(corners[:, :2], axis=0).max() / 2 + 2))
+    scene.add_grid(
+        "floor",
+        wide,
+        wide,
+        position=(x, y, 0.0),
+        cell_color=(160, 160, 160),
+        section_color=NEUTRAL,
+        shadow_opacity=0.25,
+    )
+
+
+def _add(scene: "viser.SceneApi", part: Part) -> Any:  # noqa: ANN401
     placed = part.place(0)
     vertices, faces = ball_mesh() if part.ball else tube_mesh()
     return scene.add_batched_meshes_simple(
@@ -249,33 +163,36 @@ def _add(scene: "viser.SceneApi", part: Part) -> Any:
         batched_colors=_linear(part.colours),
         opacity=part.opacity if part.opacity < 1 else None,
         lod="off",
-        cast_shadow=part.name.startswith("people") and part.opacity == 1,
+        cast_shadow=part.shadow,
         receive_shadow=False,
     )
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:
-    """sRGB to linear light, for which viser takes the colours of batched meshes."""
+    """From sRGB to linear light, for which viser takes the colours of batched meshes."""
     c = colours / 255
-    return np.rint(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) * 255).astype(
-        np.uint8
-    )
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.rint(linear * 255), dtype=np.uint8)
 
 
-def _label(scene: "viser.SceneApi", stage: Stage) -> Show:
-    """Names over heads, where there is more than one."""
+def _add_labels(scene: "viser.SceneApi", stage: Stage) -> Show:
+    """Names over heads, where there is more than one person."""
     if len(stage.people) == 1:
         return lambda _: None
-    names = [scene.add_label(f"people/{p}", who, anchor="bottom-center") for p, who in enumerate(stage.people)]
+    labels = [
+        scene.add_label(f"people/{person}", name, anchor="bottom-center")
+        for person, name in enumerate(stage.people)
+    ]
 
     def show(frame: int) -> None:
-        for label, joints in zip(names, stage.joints[frame], strict=True):
+        for label, joints in zip(labels, stage.joints[frame], strict=True):
             known = joints[np.isfinite(joints).all(axis=-1)]
             label.visible = len(known) > 0
             if len(known):
                 x, y, _ = known.mean(axis=0)
                 label.position = (x, y, known[:, 2].max() + 0.15)
 
+    show(0)
     return show
 
 
@@ -288,29 +205,30 @@ def _aim(client: "viser.ClientHandle", stage: Stage) -> None:
 
 def _panel(server: "viser.ViserServer", stage: Stage, name: str) -> Callable[[Show], None]:
     """A slider, play and speed; returns what plays until it is interrupted."""
-    gui = server.gui
+    gui, last = server.gui, len(stage) - 1
     gui.configure_theme(show_logo=False, show_share_button=False)
     gui.set_panel_label("graphlift")
-    gui.add_html(_legend(stage, name))
-    last = len(stage) - 1
-    slider = gui.add_slider("Frame", 0, max(last, 1), 1, 0, disabled=last == 0)
-    playing = gui.add_checkbox("Play", last > 0, disabled=last == 0)
-    speed = gui.add_dropdown("Speed", _SPEEDS, "1x")
+    gui.add_html(legend(stage, name))
+    alone = last == 0
+    slider: Any = gui.add_slider(
+        "Frame", min=0, max=max(last, 1), step=1, initial_value=0, disabled=alone
+    )
+    playing: Any = gui.add_checkbox("Play", initial_value=not alone, disabled=alone)
+    speed = gui.add_dropdown("Speed", _SPEEDS, initial_value="1x")
 
     def play(show: Show) -> None:
-        at, shown, clock = 0.0, -1, time.perf_counter()
+        at, shown, clock = 0.0, 0, time.perf_counter()
         while True:
             time.sleep(1 / 60)
-            now = time.perf_counter()
-            if slider.value != max(shown, 0):  # moved by hand
+            before, clock = clock, time.perf_counter()
+            if slider.value != shown:  # somebody has moved it
                 at, playing.value = float(slider.value), False
             elif playing.value:
-                at = (at + (now - clock) * stage.fps * float(speed.value[:-1])) % len(stage)
-            clock = now
-            if int(at) != shown:
-                shown = min(int(at), last)
-                slider.value = shown
+                passed = (clock - before) * float(speed.value.removesuffix("x"))
+                at = (at + passed * stage.fps) % len(stage)
+            if (frame := min(int(at), last)) != shown:
+                shown = slider.value = frame
                 with server.atomic():
-                    show(shown)
+                    show(frame)
 
     return play

@@ -49,6 +49,7 @@ class Part:
         place: Where they are, by frame.
         opacity: From 0 to 1.
         still: Whether they are in the same place in every frame.
+        shadow: Whether they cast one on the floor.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Part:
     place: Callable[[int], Placed]
     opacity: float = 1.0
     still: bool = False
+    shadow: bool = False
 
 
 def parts(stage: Stage) -> tuple[Part, ...]:
@@ -151,7 +153,7 @@ def _figure(
     radius: float,
 ) -> tuple[Part, Part]:
     """Bones and joints of all people."""
-    people = range(joints.shape[1])
+    people, shadow = range(joints.shape[1]), name == "people"
     parent, child = np.array(skeleton.bones, dtype=int).reshape(-1, 2).T
     own = np.array([own_colour(person) for person in people], dtype=np.uint8)
     size = np.array([HEAD if joint == "Head" else 1.0 for joint in skeleton.joints])
@@ -161,12 +163,14 @@ def _figure(
             ball=False,
             colours=np.concatenate([bone_colours(skeleton, person) for person in people]),
             place=lambda t: tubes(joints[t][:, parent], joints[t][:, child], bone),
+            shadow=shadow,
         ),
         Part(
             f"{name}/joints",
             ball=True,
             colours=np.repeat(own, len(skeleton), axis=0),
             place=lambda t: balls(joints[t], radius * size),
+            shadow=shadow,
         ),
     )
 

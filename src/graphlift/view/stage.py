@@ -17,9 +17,9 @@ FPS = 25.0
 """Frames per second of a motion that does not say."""
 APART = 1.2
 """m between rooted people, who would otherwise stand in each other."""
-BOARD = (2.2, 1.7)
+BOARD = (1.7, 1.7)
 """m; the widest and the highest the board of keypoints gets."""
-_FRUSTUM = 0.4
+_FRUSTUM = 0.3
 """m from a camera to the image that is drawn of it."""
 _GAP = 0.35
 """m between the board and the nearest that anybody comes to it."""
@@ -163,7 +163,8 @@ FOV = float(np.radians(_FOV))
 
 def _stand(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Positions with z up on the floor, how far they were shifted, and what was assumed."""
-    joints, notes = poses.positions, ()
+    joints = poses.positions
+    notes: tuple[str, ...] = ()
     if poses.axes == "camera":
         joints = joints @ _LEVEL.T
         notes = ("Camera axes: turned upright as if the camera had been level.",)
