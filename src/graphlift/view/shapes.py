@@ -62,7 +62,7 @@ class Part:
 
 
 def parts(stage: Stage) -> tuple[Part, ...]:
-    """Everything on a stage but the floor and the labels."""
+    """List everything on a stage but the floor and the labels."""
     people = len(stage.people)
     drawn = [*_figure("people", stage.joints, stage.skeleton, BONE, JOINT)]
     if (sigma := stage.sigma) is not None:
@@ -85,7 +85,7 @@ def parts(stage: Stage) -> tuple[Part, ...]:
         drawn.append(
             _edges("camera", start, np.concatenate([corners, np.roll(corners, -1, axis=0)]))
         )
-    return tuple(drawn)
+    return tuple(part for part in drawn if len(part.colours))
 
 
 def tubes(
