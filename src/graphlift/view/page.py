@@ -8,15 +8,15 @@ from pathlib import Path
 from graphlift.errors import FormatError
 from graphlift.files import write_text
 from graphlift.sequences import Poses
-from graphlift.view.scene import build, legend, local_server
+from graphlift.view.scene import LANDSCAPE, build, legend, local_server
 from graphlift.view.stage import Stage, set_stage, viewpoint
 
 PAGE_SIZE = 20_000_000
 """Bytes that a page may have; of longer motion every second, third, ... frame is shown."""
 _SAMPLE = 500
 """Frames that tell how many bytes the others need."""
-_PORTRAIT = 0.5
-"""Width over height of a phone's window."""
+_NARROW = (0.45, 0.7, 1.0, 1.3)
+"""Widths over heights of windows, from a phone's up, that have a first view of their own."""
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data: blob:; "
     "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; connect-src data: blob:; "
@@ -24,7 +24,7 @@ _POLICY = (
 )
 """The page runs itself and loads nothing; the browser holds it to that."""
 _STYLE = """
-.graphlift { position: fixed; z-index: 2; top: 0.7em; right: 0; max-width: 24em;
+.graphlift { position: fixed; z-index: 2; top: 0.7em; right: 3.5em; max-width: 24em;
   line-height: 1.45; font-family: system-ui, sans-serif; color: #333 }
 .graphlift summary { cursor: pointer }
 @media (prefers-color-scheme: dark) { .graphlift { color: #ccc } }
@@ -101,11 +101,14 @@ def _thinned(step: int) -> tuple[str, ...]:
 
 
 def _script(stage: Stage) -> str:
-    """Follow the reader's light or dark mode; step back where the window is a phone's."""
-    places = zip(("Position", "LookAt"), viewpoint(stage, _PORTRAIT), strict=True)
-    query = {f"initialCamera{what}": ",".join(f"{x:.3f}" for x in at) for what, at in places}
+    """Follow the reader's light or dark mode; step back where the window is narrow."""
+    views = []
+    for aspect in _NARROW:
+        eye, target = (",".join(f"{x:.3f}" for x in at) for at in viewpoint(stage, aspect))
+        views.append([aspect, {"initialCameraPosition": eye, "initialCameraLookAt": target}])
     return (
         "__VISER_EMBED_CONFIG__.darkMode=matchMedia('(prefers-color-scheme: dark)').matches;"
-        "if(innerHeight>innerWidth)try{history.replaceState(null,'',"
-        f"'?'+new URLSearchParams({json.dumps(query)}))}}catch{{}}"
+        f"const aspect=innerWidth/innerHeight,views={json.dumps(views)};"
+        f"if(aspect<{LANDSCAPE})try{{history.replaceState(null,'','?'+new URLSearchParams("
+        "(views.filter(view=>view[0]<=aspect).pop()||views[0])[1]))}catch{}"
     )

@@ -19,7 +19,7 @@ from graphlift.view.stage import FOV, Stage, box, set_stage, viewpoint
 if TYPE_CHECKING:
     import viser
 
-_LANDSCAPE = 1.5
+LANDSCAPE = 1.6
 """Width over height of the windows that the first view is made for."""
 _SPEEDS = ("0.1x", "0.25x", "0.5x", "1x", "2x", "4x")
 
@@ -98,7 +98,7 @@ def build(server: "viser.ViserServer", stage: Stage) -> Show:
     handles = [(part, _add(scene, part)) for part in parts(stage)]
     moving = [(part, handle) for part, handle in handles if not part.still]
     label = _add_labels(scene, stage)
-    eye, target = viewpoint(stage, _LANDSCAPE)
+    eye, target = viewpoint(stage, LANDSCAPE)
     start.up, start.fov, start.position, start.look_at = (0.0, 0.0, 1.0), FOV, eye, target
 
     def show(frame: int) -> None:
@@ -197,8 +197,8 @@ def _add_labels(scene: "viser.SceneApi", stage: Stage) -> Show:
 
 
 def _aim(client: "viser.ClientHandle", stage: Stage) -> None:
-    """Step back where the window is a phone's."""
-    if client.camera.aspect < 1:
+    """Step back where the window is narrow."""
+    if client.camera.aspect < LANDSCAPE:
         eye, target = viewpoint(stage, client.camera.aspect)
         client.camera.position, client.camera.look_at = eye, target
 
