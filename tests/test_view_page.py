@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from graphlift.view.stage import FOV, set_stage, viewpoint
 
 pytest.importorskip("viser")
 
+TESTS = str(Path(__file__).parent)
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -193,7 +195,7 @@ except ModuleNotFoundError as error:
 
 def test_without_viser_nothing_is_written(tmp_path):
     run = subprocess.run(
-        [sys.executable, "-c", BAN, "tests", tmp_path / "page.html"],
+        [sys.executable, "-c", BAN, TESTS, tmp_path / "page.html"],
         capture_output=True,
         text=True,
         check=False,
@@ -230,7 +232,7 @@ say("ended")
 
 def test_a_motion_is_served_to_this_machine_until_interrupted():
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, "tests"],
+        [sys.executable, "-c", SERVE, TESTS],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

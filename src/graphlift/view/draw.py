@@ -136,22 +136,23 @@ def _draw(image: Image, layer: _Layer, thick: int, *, pale: bool) -> None:
     import cv2
 
     points, drawable = _fixed(layer.joints), layer.drawable
+    people = range(len(drawable))
+    colours = [[_bgr(c, pale=pale) for c in bone_colours(layer.skeleton, p)] for p in people]
+    own = [_bgr(own_colour(person), pale=pale) for person in people]
+    radius = round(0.8 * thick * 2**_BITS)
     lines = []
     for person, there in enumerate(drawable):
-        colours = bone_colours(layer.skeleton, person)
-        for (parent, child), colour in zip(layer.skeleton.bones, colours, strict=True):
+        for (parent, child), colour in zip(layer.skeleton.bones, colours[person], strict=True):
             if there[parent] and there[child]:
-                ends = points[person][parent], points[person][child]
-                lines.append((*ends, _bgr(colour, pale=pale)))
+                lines.append((points[person][parent], points[person][child], colour))
     if not pale:
         for start, end, _ in lines:
             cv2.line(image, start, end, _DARK, thick + max(2, thick // 2), cv2.LINE_AA, _BITS)
     for start, end, colour in lines:
         cv2.line(image, start, end, colour, thick, cv2.LINE_AA, _BITS)
     for person, joint in zip(*np.nonzero(drawable), strict=True):
-        colour = _bgr(own_colour(person), pale=pale)
-        radius = round(0.8 * thick * 2**_BITS)
-        cv2.circle(image, points[person][joint], radius, colour, cv2.FILLED, cv2.LINE_AA, _BITS)
+        at = points[person][joint]
+        cv2.circle(image, at, radius, own[person], cv2.FILLED, cv2.LINE_AA, _BITS)
 
 
 def _ring(image: Image, layer: _Layer, thick: int) -> None:
