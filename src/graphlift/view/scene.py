@@ -3,6 +3,8 @@
 import contextlib
 import html
 import io
+import os
+import sys
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
@@ -41,7 +43,7 @@ def serve(
         poses: What to show.
         name: What to call the motion: a title, and its name in errors.
         port: The first to try; the next free one is taken.
-        open_browser: Whether to open the page.
+        open_browser: Whether to open the page, where there is a desktop to open it on.
         announce: Is told the page's address.
 
     Raises:
@@ -55,7 +57,7 @@ def serve(
         server.on_client_connect(lambda client: _aim(client, stage))
         address = f"http://127.0.0.1:{server.get_port()}"
         announce(address)
-        if open_browser:
+        if open_browser and _has_desktop():
             webbrowser.open(address)
         play(show)
 
@@ -132,6 +134,12 @@ def legend(stage: Stage, name: str, more: tuple[str, ...] = ()) -> str:
     text = "".join(f"<div>{line}</div>" for line in lines)
     text = f'<div class="graphlift" style="padding: 0 0.7em; font-size: 13px">{text}</div>'
     return text.encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _has_desktop() -> bool:
+    """Whether a browser would be a window, and not text over this terminal."""
+    graphical = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(graphical) or sys.platform in ("darwin", "win32")
 
 
 def _add_floor(scene: "viser.SceneApi", stage: Stage) -> None:
