@@ -80,7 +80,7 @@ def main():
         subprocess.run(command, check=True, capture_output=True)
     shade = np.linspace(120, 60, SIZE[1])[:, None, None]
     image = np.broadcast_to(shade, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
-    cv2.imwrite(str(out / "render.png"), draw_frame(image, poses, 60, sigma=True))
+    cv2.imwrite(str(out / "render.png"), draw_frame(image, poses, 40, sigma=True))
 
 
 if __name__ == "__main__":

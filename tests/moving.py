@@ -18,10 +18,10 @@ CAMERA = Camera(
 
 
 def standing(frames=1, people=1, seed=0):
-    """People of the prior, 1.5 m apart, on the spot, each in one pose: (frame, person, 17, 3)."""
-    capture = sample_prior("train", people=people, poses=8 * people, seed=seed)
-    chosen = [next(c for c in capture.clips if c.subject == s) for s in capture.subjects]
-    joints = np.stack([clip.positions[0] for clip in chosen]).astype(float)
+    """People of the prior, 1.5 m apart, in one pose of walking each: (frame, person, 17, 3)."""
+    clips = sample_prior("train", people=people, poses=40 * people, seed=seed).clips
+    walking = [clip.positions[0] for clip in clips if clip.activity == "walk"]
+    joints = np.stack(walking).astype(float)
     joints -= joints[:, [0]] * [1, 1, 0]
     joints += np.arange(people)[:, None, None] * [1.5, 0, 0]
     return np.repeat(joints[None], frames, axis=0)

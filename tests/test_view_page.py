@@ -109,7 +109,8 @@ def test_a_page_loads_nothing(tmp_path):
 def test_of_a_motion_too_long_some_frames_are_left_out_and_a_note_says_so(tmp_path):
     rng = np.random.default_rng(0)
     poses = poses_of(standing(1100) + rng.normal(0, 0.02, (1100, 1, 17, 3)), fps=50.0)
-    most = 1_300_000
+    write_page(tmp_path / "page.html", poses_of(standing()))
+    most = (tmp_path / "page.html").stat().st_size + 400_000
 
     (note,) = write_page(tmp_path / "page.html", poses, most=most)
 
@@ -252,14 +253,22 @@ def test_a_motion_is_served_to_this_machine_until_interrupted():
     assert (process.returncode, out, err) == (0, "ended\n", "")
 
 
-def screenshot(page, png, size):
-    """What a browser without a network makes of a page."""
+def test_one_frame_is_shown_however_small_the_page_should_be(tmp_path):
+    (note,) = write_page(tmp_path / "page.html", poses_of(waving(1000)), most=1)
+
+    _, messages, _ = recording((tmp_path / "page.html").read_text())
+    assert not updates(messages, "/people/joints", "batched_positions")
+    assert note == "Shown is one frame in 1000, so that the page stays small."
+
+
+def screenshot(page, png, size, budget):
+    """What a browser without a network makes of a page in some milliseconds."""
     profile = png.parent / "profile"
     flags = (
         "--headless --no-sandbox --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --use-gl=angle --use-angle=swiftshader "
         "--enable-unsafe-swiftshader --ignore-gpu-blocklist --hide-scrollbars "
-        "--enable-logging=stderr --virtual-time-budget=3000"
+        f"--enable-logging=stderr --virtual-time-budget={budget}"
     )
     run = subprocess.run(
         [
@@ -295,37 +304,44 @@ def hue(image, at):
     return colour - colour.mean()
 
 
+def out_of_place(image, stage, windows):
+    """Limbs that are not, in their side's colour, where our own pinhole puts them."""
+    parent, child = np.array(stage.skeleton.bones).T
+    names = [stage.skeleton.joints[joint] for joint in child]
+    wrong = []
+    for aspect, window in windows.items():
+        for what, joints in (("3d", stage.joints[0, 0]), ("2d", stage.board.joints[0, 0])):
+            middles = where(stage, (joints[parent] + joints[child]) / 2, aspect, window)
+            for name, at in zip(names, middles, strict=True):
+                if name[1:] in ("Knee", "Foot", "Elbow", "Wrist"):
+                    colour = np.array(LEFT if name[0] == "L" else RIGHT)
+                    seen = hue(image, at)
+                    if np.abs(seen).max() < 20 or seen @ (colour - colour.mean()) < 0:
+                        wrong.append((aspect, what, name))
+    return wrong
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_a_browser_shows_the_person_upright_with_both_sides_in_their_colours(tmp_path):
     cv2 = pytest.importorskip("cv2")
     poses = poses_of(standing(), axes="camera", rooted=True)
-    page, stage = tmp_path / "page.html", set_stage(poses)
-    write_page(page, poses)
+    page, png = tmp_path / "both.html", tmp_path / "shot.png"
+    write_page(tmp_path / "page.html", poses)
     windows = {1.6: (0, 0, 880, 500), 0.45: (900, 0, 380, 700)}
     frames = "".join(
         f'<iframe src="page.html" style="position: absolute; border: 0; left: {x}px; top: {y}px; '
         f'width: {width}px; height: {height}px"></iframe>'
         for x, y, width, height in windows.values()
     )
-    (tmp_path / "both.html").write_text(f"<!doctype html><body>{frames}</body>")
+    page.write_text(f"<!doctype html><body>{frames}</body>")
 
-    console = screenshot(tmp_path / "both.html", tmp_path / "shot.png", (1280, 700))
+    for budget in (3_000, 10_000, 30_000):  # a busy machine may need longer to unpack
+        console = screenshot(page, png, (1280, 700), budget)
+        image = cv2.imread(str(png))[..., ::-1].astype(float)
+        wrong = out_of_place(image, set_stage(poses), windows)
+        if len(wrong) <= 3:  # of 32; limbs hide each other, and viser's notice of slow graphics
+            break
 
-    assert not [line for line in console if re.search("error|refused|violat", line, re.I)], console
-    image = cv2.imread(str(tmp_path / "shot.png"))[..., ::-1].astype(float)
+    assert len(wrong) <= 3, wrong
     assert image.shape == (700, 1280, 3)
-    parent, child = np.array(stage.skeleton.bones).T
-    for aspect, window in windows.items():
-        for joints in (stage.joints[0, 0], stage.board.joints[0, 0]):
-            middles = where(stage, (joints[parent] + joints[child]) / 2, aspect, window)
-            seen = {
-                stage.skeleton.joints[c]: hue(image, at)
-                for c, at in zip(child, middles, strict=True)
-            }
-            for side, colour in (("L", LEFT), ("R", RIGHT)):
-                own = np.array(colour) - np.mean(colour)
-                right = [
-                    np.abs(seen[side + limb]).max() > 20 and own @ seen[side + limb] > 0
-                    for limb in ("Knee", "Foot", "Elbow", "Wrist")
-                ]
-                assert sum(right) >= 3, (aspect, side, seen)  # one may hide behind the body
+    assert not [line for line in console if re.search("error|refused|violat", line, re.I)], console

@@ -41,7 +41,7 @@ def write_page(
         poses: What to show.
         name: What to call the motion: a title, and its name in errors.
         most: Bytes that the page may have. Of a motion that needs more, only every second,
-            third, ... frame is shown, and a note says so.
+            third, ... frame is shown, and a note says so; one frame is shown in any case.
 
     Returns:
         What was assumed and done, one sentence each.
@@ -72,7 +72,7 @@ def _step(stage: Stage, name: str, most: int) -> int:
     frames = len(range(0, len(stage), sparse))
     bare, sample = (len(_page(stage, name, step)) for step in (len(stage), sparse))
     all_frames = (sample - bare) / (frames - 1) * len(stage)
-    return max(1, math.ceil(all_frames / max(most - bare, 1)))
+    return min(len(stage), max(1, math.ceil(all_frames / max(most - bare, 1))))
 
 
 def _page(stage: Stage, name: str, step: int) -> str:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CODECS = ("avc1", "mp4v")
 """H.264, which browsers play, where OpenCV can write it; or else MPEG-4 part 2."""
+_SILENT = 0
+"""OpenCV's LOG_LEVEL_SILENT."""
 _FPS = 25.0
 """Frames per second of a video that does not say."""
 
@@ -153,8 +155,10 @@ def _quiet() -> Iterator[None]:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has it in one place, OpenCV 5 in another.
+    module: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    before = module.setLogLevel(_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        module.setLogLevel(before)

@@ -30,7 +30,7 @@ _ASIDE = 40.0
 _ABOVE = 12.0
 """Degrees that the viewer looks down."""
 
-_FARTHER = 1.6
+_FARTHER = 2.0
 """Times farther that the viewer may stand to see the camera as well."""
 _SAMPLES = 500
 """Frames that a viewpoint is made for, at most."""
