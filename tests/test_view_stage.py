@@ -89,10 +89,14 @@ def test_rooted_people_stand_side_by_side_on_their_lowest_joint(axes):
     assert stage.notes[-1] == "No path through space: everybody stands on their lowest joint."
 
 
-def test_what_the_poses_noted_is_said_first():
-    poses = poses_of(standing(), fps=None).noting("Smoothed.")
+@pytest.mark.parametrize("fps", [None, 0.0, -30.0, np.nan, np.inf])
+def test_a_frame_rate_that_is_none_is_assumed_and_said_after_what_the_poses_note(fps):
+    poses = poses_of(standing()).noting("Smoothed.", fps=fps)
 
-    assert set_stage(poses).notes == ("Smoothed.", "Frames per second unknown: shown at 25.")
+    stage = set_stage(poses)
+
+    assert stage.fps == 25
+    assert stage.notes == ("Smoothed.", "Frames per second unknown: shown at 25.")
 
 
 def test_missing_people_and_joints_stay_missing():

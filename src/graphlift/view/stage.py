@@ -104,14 +104,15 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
     board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
-    if poses.fps is None:
+    fps = poses.fps if poses.fps and 0 < poses.fps < 10_000 else None
+    if fps is None:
         notes += (f"Frames per second unknown: shown at {FPS:g}.",)
     return Stage(
         joints=joints,
         skeleton=poses.skeleton,
         sigma=poses.sigma if np.isfinite(poses.sigma).any() else None,
         people=poses.people,
-        fps=poses.fps or FPS,
+        fps=fps or FPS,
         forward=forward,
         board=board,
         frustum=frustum,
