@@ -339,9 +339,9 @@ def test_a_browser_shows_the_person_upright_with_both_sides_in_their_colours(tmp
         console = screenshot(page, png, (1280, 700), budget)
         image = cv2.imread(str(png))[..., ::-1].astype(float)
         wrong = out_of_place(image, set_stage(poses), windows)
-        if len(wrong) <= 3:  # of 32; limbs hide each other, and viser's notice of slow graphics
+        if len(wrong) <= 5:  # of 32; limbs hide each other, and viser's notice of slow graphics
             break
 
-    assert len(wrong) <= 3, wrong
+    assert len(wrong) <= 5, wrong
     assert image.shape == (700, 1280, 3)
     assert not [line for line in console if re.search("error|refused|violat", line, re.I)], console

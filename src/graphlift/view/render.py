@@ -62,19 +62,33 @@ def render(
     if said != count:  # a header may err
         _check_count(video, _count(video), count)
     with replacing(path) as beside:
-        done = 0
-        with contextlib.ExitStack() as stack:
-            for image in _frames(video):
-                if done == 0:
-                    writer, codec = stack.enter_context(_writer(beside, image, fps))
-                if done < count:
-                    writer.write(draw_frame(image, motion, done, sigma=sigma))
-                    progress(done + 1, count)
-                done += 1
+        done, codec = _draw_all(video, motion, beside, fps, sigma=sigma, progress=progress)
         _check_count(video, done, count)
         if _describe(beside)[1] != count:
             raise OSError(f"{path}: could not be written whole: is the disk full?")
     return codec
+
+
+def _draw_all(
+    video: Path,
+    motion: Poses | Keypoints,
+    path: Path,
+    fps: float,
+    *,
+    sigma: bool,
+    progress: Callable[[int, int], None],
+) -> tuple[int, str]:
+    """Draw frame by frame as far as the motion goes; count to the video's end; name the codec."""
+    done, codec = 0, ""
+    with contextlib.ExitStack() as stack:
+        for image in _frames(video):
+            if done == 0:
+                writer, codec = stack.enter_context(_writer(path, image, fps))
+            if done < len(motion):
+                writer.write(draw_frame(image, motion, done, sigma=sigma))
+                progress(done + 1, len(motion))
+            done += 1
+    return done, codec
 
 
 def _check_count(video: Path, frames: int, motion: int) -> None:
