@@ -360,6 +360,23 @@ def test_a_drawn_video_is_an_mp4_and_not_the_video_itself(tmp_path):
     assert len(read_video(video)[1]) == 3
 
 
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    resource = pytest.importorskip("resource")  # POSIX
+    video = write_video(tmp_path / "clip.mp4", 40)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        with pytest.raises(
+            OSError, match=r"out\.mp4: could not be written whole: is the disk full"
+        ):
+            render(video, small_keypoints(40), tmp_path / "out.mp4")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
 def test_without_opencv_nothing_is_written(tmp_path):
     script = """
 import sys

@@ -64,8 +64,7 @@ def render(
     with replacing(path) as beside:
         done, codec = _draw_all(video, motion, beside, fps, sigma=sigma, progress=progress)
         _check_count(video, done, count)
-        if _describe(beside)[1] != count:
-            raise OSError(f"{path}: could not be written whole: is the disk full?")
+        _check_whole(path, beside, count)
     return codec
 
 
@@ -126,6 +125,14 @@ def _frames(video: Path) -> Iterator[Image]:
             if not there:
                 return
             yield np.asarray(image, dtype=np.uint8)
+
+
+def _check_whole(path: Path, written: Path, count: int) -> None:
+    """OpenCV does not say whether what it wrote has reached the disk: read it back."""
+    with contextlib.suppress(FormatError):
+        if _describe(written)[1] == count:
+            return
+    raise OSError(f"{path}: could not be written whole: is the disk full?")
 
 
 @contextmanager
