@@ -6,13 +6,15 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import data, model, study, train
+from graphlift.cli import data, model, study, train, view
 from graphlift.errors import GraphliftError
 
 EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
     **dict.fromkeys(("h5py", "pyarrow", "xarray"), "formats"),
+    "viser": "viewer",
+    "cv2": "video",
 }
 """Which extra brings a package that a verb may miss."""
 
@@ -33,6 +35,8 @@ app = typer.Typer(
 )
 app.command()(train.train)
 app.command()(train.evaluate)
+app.command()(view.view)
+app.command()(view.render)
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(data.app, name="data")

@@ -1,0 +1,185 @@
+"""A motion drawn over the video it came from, as a video."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphlift.errors import FormatError
+from graphlift.files import replacing
+from graphlift.sequences import Keypoints, Poses
+from graphlift.view.draw import Image, draw_frame
+
+if TYPE_CHECKING:
+    import cv2
+
+CODECS = ("avc1", "mp4v")
+"""H.264, which browsers play, where OpenCV can write it; or else MPEG-4 part 2."""
+_SILENT = 0
+"""OpenCV's LOG_LEVEL_SILENT."""
+_FPS = 25.0
+"""Frames per second of a video that does not say."""
+
+
+def render(
+    video: Path,
+    motion: Poses | Keypoints,
+    path: Path,
+    *,
+    sigma: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> str:
+    """Draw a motion over the video it came from: as many frames out as in, without the sound.
+
+    Args:
+        video: Anything that OpenCV reads.
+        motion: As for :func:`graphlift.view.draw.draw_frame`, with a frame for each of the
+            video's.
+        path: Ends in ``.mp4``; written whole or not at all.
+        sigma: Whether to ring each joint of the 3D by one standard deviation.
+        progress: Is told how many frames are done, and of how many, after each.
+
+    Returns:
+        Which of :data:`CODECS` the new video has.
+
+    Raises:
+        FormatError: If ``video`` is none or has another number of frames than the motion, or
+            ``path`` is no ``.mp4`` or is the video itself.
+        ShapeError: As for :func:`graphlift.view.draw.draw_frame`.
+        ModuleNotFoundError: Without OpenCV.
+        OSError: If a file cannot be read, or the new one not be written.
+    """
+    if path.suffix.lower() != ".mp4":
+        raise FormatError(f"{path}: the drawn video is an .mp4 file: give it that ending")
+    if path.exists() and path.samefile(video):
+        raise FormatError(f"{path}: is the video itself: give the drawn one another name")
+    count = len(motion)
+    fps, said = _describe(video)
+    if said != count:  # a header may err
+        _check_count(video, _count(video), count)
+    with replacing(path) as beside:
+        done, codec = _draw_all(video, motion, beside, fps, sigma=sigma, progress=progress)
+        _check_count(video, done, count)
+        _check_whole(path, beside, count)
+    return codec
+
+
+def _draw_all(
+    video: Path,
+    motion: Poses | Keypoints,
+    path: Path,
+    fps: float,
+    *,
+    sigma: bool,
+    progress: Callable[[int, int], None],
+) -> tuple[int, str]:
+    """Draw frame by frame as far as the motion goes; count to the video's end; name the codec."""
+    done, codec = 0, ""
+    with contextlib.ExitStack() as stack:
+        for image in _frames(video):
+            if done == 0:
+                writer, codec = stack.enter_context(_writer(path, image, fps))
+            if done < len(motion):
+                writer.write(draw_frame(image, motion, done, sigma=sigma))
+                progress(done + 1, len(motion))
+            done += 1
+    return done, codec
+
+
+def _check_count(video: Path, frames: int, motion: int) -> None:
+    if frames == 0:
+        raise FormatError(f"{video}: not a single frame can be read: copy the video again")
+    if frames != motion:
+        raise FormatError(
+            f"{video}: has {frames} frames, but the motion has {motion}: give the video that the "
+            "motion was lifted from, whole"
+        )
+
+
+def _describe(video: Path) -> tuple[float, int]:
+    """Frames per second and number of frames, as the header has them."""
+    import cv2
+
+    with _opened(video) as capture:
+        fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return (fps if 0 < fps < 1000 else _FPS), int(frames)
+
+
+def _count(video: Path) -> int:
+    """Frames that are really there."""
+    frames = 0
+    with _opened(video) as capture:
+        while capture.grab():
+            frames += 1
+    return frames
+
+
+def _frames(video: Path) -> Iterator[Image]:
+    with _opened(video) as capture:
+        while True:
+            there, image = capture.read()
+            if not there:
+                return
+            yield np.asarray(image, dtype=np.uint8)
+
+
+def _check_whole(path: Path, written: Path, count: int) -> None:
+    """OpenCV does not say whether what it wrote has reached the disk: read it back."""
+    with contextlib.suppress(FormatError):
+        if _describe(written)[1] == count:
+            return
+    raise OSError(f"{path}: could not be written whole: is the disk full?")
+
+
+@contextmanager
+def _opened(video: Path) -> Iterator["cv2.VideoCapture"]:
+    """Open a video, as an absolute path: OpenCV takes other strings for addresses or cameras."""
+    import cv2
+
+    with video.open("rb"), _quiet():  # a missing file is the system's own error
+        capture = cv2.VideoCapture(str(video.resolve()))
+    try:
+        if not capture.isOpened():
+            raise FormatError(f"{video}: is no video that OpenCV can read: convert it to .mp4")
+        yield capture
+    finally:
+        capture.release()
+
+
+@contextmanager
+def _writer(path: Path, image: Image, fps: float) -> Iterator[tuple["cv2.VideoWriter", str]]:
+    """Open a video to write images like ``image`` to, in the first codec there is."""
+    import cv2
+
+    height, width = image.shape[:2]
+    for codec in CODECS:
+        with _quiet():
+            fourcc = cv2.VideoWriter.fourcc(*codec)
+            writer = cv2.VideoWriter(str(path.resolve()), fourcc, fps, (width, height))
+        if writer.isOpened():
+            break
+    else:
+        raise OSError(f"{path}: OpenCV has no encoder for .mp4: install opencv-python-headless")
+    try:
+        yield writer, codec
+    finally:
+        writer.release()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep OpenCV and FFmpeg from telling the terminal what we say in an error."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    import cv2
+
+    # OpenCV 4 has it in one place, OpenCV 5 in another.
+    module: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    before = module.setLogLevel(_SILENT)
+    try:
+        yield
+    finally:
+        module.setLogLevel(before)
