@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.skeletons import Skeleton
+from graphlift.skeletons import Skeleton, joint_map
 
 Axes = Literal["camera", "world"]
 
@@ -185,6 +185,22 @@ def keypoints_from(
         fps=fps,
         people=tuple(people or map(str, range(array.shape[1]))),
         source=source,
+    )
+
+
+def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
+    """Give keypoints another skeleton's joints, by :func:`graphlift.skeletons.joint_map`.
+
+    A joint that is derived from others has the least of their confidences; one that cannot be
+    derived, or of which a source joint was not seen, is missing. Which is which:
+    :func:`graphlift.skeletons.conversion_table`.
+    """
+    conversion = joint_map(keypoints.skeleton, target)
+    return replace(
+        keypoints,
+        positions=conversion(keypoints.positions),
+        confidence=conversion.confidence(keypoints.confidence, keypoints.seen),
+        skeleton=target,
     )
 
 

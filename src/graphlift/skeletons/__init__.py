@@ -1,0 +1,17 @@
+"""Skeletons: which joints a pose has, in which order, and how to get one's from another's."""
+
+from graphlift.skeletons.conversion import JointMap as JointMap
+from graphlift.skeletons.conversion import Kind as Kind
+from graphlift.skeletons.conversion import conversion_table as conversion_table
+from graphlift.skeletons.conversion import joint_map as joint_map
+from graphlift.skeletons.known import COCO_17 as COCO_17
+from graphlift.skeletons.known import H36M_16 as H36M_16
+from graphlift.skeletons.known import H36M_17 as H36M_17
+from graphlift.skeletons.known import HALPE_26 as HALPE_26
+from graphlift.skeletons.known import MEDIAPIPE_33 as MEDIAPIPE_33
+from graphlift.skeletons.known import MPI_INF_3DHP_17 as MPI_INF_3DHP_17
+from graphlift.skeletons.known import MPII_16 as MPII_16
+from graphlift.skeletons.known import OPENPOSE_BODY_25 as OPENPOSE_BODY_25
+from graphlift.skeletons.known import OPENPOSE_COCO_18 as OPENPOSE_COCO_18
+from graphlift.skeletons.known import SKELETONS as SKELETONS
+from graphlift.skeletons.skeleton import Skeleton as Skeleton

@@ -1,0 +1,202 @@
+"""From one skeleton's joints to another's: which joints, with which weights, how well.
+
+Tables of what the lifter's joints (``h36m-17``) are made of, one for each source. They are data:
+training makes the same stand-ins from its own people, so that the lifter meets at work what it
+has learnt from. The aim is the body of the motion capture it is trained on (``docs/data.md``):
+Neck/Nose is the base of the skull and Head about the middle of the head.
+
+Where a detector has a nose and ears, Neck/Nose is the nose and Head the middle of the ears, also
+where it has the top of the head: the same stand-in for all of them. One ear alone stands for both,
+because an ear is lost when it is on the far side, and then both are nearly on one line of sight.
+The eyes, some 9 cm further forward, do not stand for the ears.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from graphlift.errors import ShapeError
+from graphlift.skeletons.skeleton import Skeleton
+
+Kind = Literal["exact", "derived", "missing"]
+
+
+@dataclass(frozen=True, eq=False)
+class JointMap:
+    """How to get the joints of one skeleton from another's.
+
+    Args:
+        source: Skeleton one has.
+        target: Skeleton one wants.
+        weights: For each target joint the mean it is of source joints; NaN where it is missing.
+        kinds: Per target joint: ``exact`` (the same point of the body), ``derived`` (a mean of
+            others, or a near neighbour under another definition) or ``missing``.
+        fallbacks: Second best weights, and third: for a target joint of which a source joint was
+            not seen. NaN where there are none. A joint by them is derived, whatever its kind.
+    """
+
+    source: Skeleton
+    target: Skeleton
+    weights: Float[np.ndarray, "joint other"]
+    kinds: tuple[Kind, ...]
+    fallbacks: tuple[Float[np.ndarray, "joint other"], ...] = ()
+
+    def __call__(self, positions: Float[np.ndarray, "*batch other d"]) -> np.ndarray:
+        """Convert positions, 2D or 3D; missing joints become NaN.
+
+        Raises:
+            ShapeError: If the joint axis is not the source skeleton's.
+        """
+        if positions.ndim < 2 or positions.shape[-2] != len(self.source):
+            raise ShapeError(
+                f"positions {positions.shape} should have {len(self.source)} joints "
+                f"({self.source.name}) on the last axis but one"
+            )
+        unseen = np.isnan(positions)
+        taken = self.choose(~unseen.any(axis=-1))[..., None]
+        filled = np.where(unseen, 0, positions)
+        mixed = np.full((*positions.shape[:-2], len(self.target), positions.shape[-1]), np.nan)
+        for choice, weights in enumerate((self.weights, *self.fallbacks)):
+            if (taken == choice).any():
+                mixed = np.where(taken == choice, np.nan_to_num(weights) @ filled, mixed)
+        return mixed
+
+    def choose(self, seen: Bool[np.ndarray, "*batch other"]) -> Int[np.ndarray, "*batch joint"]:
+        """Say which weights serve each target joint.
+
+        Returns:
+            0 for ``weights``, 1 for the first of ``fallbacks``, ...; -1 where the joint is
+            missing, because of all of them at least one source joint was not seen.
+        """
+        chosen = np.full((*seen.shape[:-1], len(self.target)), -1)
+        choices = (self.weights, *self.fallbacks)
+        for choice, weights in reversed(list(enumerate(choices))):
+            there = ~np.isnan(weights).any(axis=1)
+            # A missing source joint spoils only the joints made of it.
+            spoilt = np.matmul(~seen, (np.nan_to_num(weights) != 0).T)
+            chosen[there & ~spoilt] = choice
+        return chosen
+
+    def confidence(
+        self, confidence: Float[np.ndarray, "*batch other"], seen: Bool[np.ndarray, "*batch other"]
+    ) -> Float[np.ndarray, "*batch joint"]:
+        """Give each target joint the least confidence of what it is made of; 0 where missing."""
+        chosen = self.choose(seen)
+        least = np.zeros(chosen.shape)
+        for choice, weights in enumerate((self.weights, *self.fallbacks)):
+            for joint, row in enumerate(np.nan_to_num(weights)):
+                here = chosen[..., joint] == choice
+                if here.any():
+                    made_of = confidence[here][..., row != 0]
+                    least[here, joint] = made_of.min(axis=-1)
+        return least
+
+
+_NOSE_AND_EARS = {"Neck/Nose": "Nose", "Head": "LEar REar | LEar | REar"}
+_HIPS, _SHOULDERS = "LHip RHip", "LShoulder RShoulder"
+_TRUNK = f"{_SHOULDERS} {_HIPS}"
+_FROM_COCO = {"Hip": _HIPS, "Thorax": _SHOULDERS, "Spine": _TRUNK, **_NOSE_AND_EARS}
+_FROM_3DHP = {"Thorax": "Neck", "Neck/Nose": "Neck Head"}
+_TO_H36M: Mapping[str, Mapping[str, str]] = {
+    "coco-17": _FROM_COCO,
+    "mediapipe-33": _FROM_COCO,
+    "openpose-coco-18": {
+        **_FROM_COCO,
+        "Thorax": f"Neck | {_SHOULDERS}",
+        "Spine": f"2*Neck {_HIPS} | {_TRUNK}",
+    },
+    "openpose-body-25": {
+        **_FROM_COCO,
+        "Hip": f"=MidHip | {_HIPS}",
+        "Thorax": f"Neck | {_SHOULDERS}",
+        "Spine": f"MidHip Neck | {_TRUNK}",
+    },
+    "halpe-26": {
+        **_FROM_COCO,
+        "Hip": f"=Hip | {_HIPS}",
+        "Spine": f"2*Hip {_SHOULDERS} | {_TRUNK}",
+    },
+    "mpii-16": {
+        "Hip": f"=Hip | {_HIPS}",
+        "Thorax": f"Thorax | {_SHOULDERS}",
+        "Spine": f"Hip Thorax | {_TRUNK}",
+        "Neck/Nose": "UpperNeck",
+        "Head": "UpperNeck HeadTop",
+    },
+    "mpi-inf-3dhp-17": _FROM_3DHP,
+}
+_DERIVED: Mapping[tuple[str, str], Mapping[str, str]] = {
+    **{(source, "h36m-17"): table for source, table in _TO_H36M.items()},
+    **{(source, "h36m-16"): table for source, table in _TO_H36M.items()},
+    ("coco-17", "mpi-inf-3dhp-17"): {**_FROM_COCO, "Neck": _SHOULDERS},
+    ("h36m-17", "mpi-inf-3dhp-17"): {"Neck": "Thorax"},
+    ("h36m-16", "mpi-inf-3dhp-17"): {"Neck": "Thorax"},
+    ("h36m-17", "coco-17"): {"Nose": "Neck/Nose"},
+    ("h36m-16", "h36m-17"): {"Neck/Nose": "Thorax Head"},
+}
+"""Target joint to source joints: the mean of those named, ``2*Hip`` counting twice; after ``|``
+the next best; ``=`` if it is the same point of the body under another name or with a next best."""
+
+_SAME_POINT = {"RFoot": "RAnkle", "LFoot": "LAnkle", "RAnkle": "RFoot", "LAnkle": "LFoot"}
+_ELSEWHERE = ("Head", "Spine", "Thorax", "Neck")
+"""What every data set puts elsewhere: derived between families even under one name."""
+
+
+def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
+    """Find how to get ``target``'s joints from ``source``'s.
+
+    Joints of the same name are exact (Human3.6M's ``Foot`` is the ankle), except those that every
+    data set puts elsewhere (Head, Spine, Thorax, Neck); named means are derived; the rest is
+    missing.
+    """
+    derived = _DERIVED.get((source.name, target.name), {})
+    same_family = source.name.split("-")[0] == target.name.split("-")[0]
+    kinds: list[Kind] = []
+    rows: list[list[np.ndarray]] = []
+    for name in target.joints:
+        twin = name if name in source.joints else _SAME_POINT.get(name, "")
+        if name in derived:
+            kinds.append("exact" if derived[name].startswith("=") else "derived")
+            rows.append([_mean(source, text) for text in derived[name].lstrip("=").split("|")])
+        elif twin in source.joints:
+            kinds.append("exact" if same_family or name not in _ELSEWHERE else "derived")
+            rows.append([_mean(source, twin)])
+        else:
+            kinds.append("missing")
+            rows.append([])
+    nothing = np.full(len(source), np.nan)
+    best, *others = (
+        np.array([row[choice] if choice < len(row) else nothing for row in rows])
+        for choice in range(max(1, *(len(row) for row in rows)))
+    )
+    return JointMap(source, target, best, tuple(kinds), tuple(others))
+
+
+def conversion_table(source: Skeleton, target: Skeleton) -> str:
+    """Print a conversion, joint by joint, as a Markdown table."""
+    conversion = joint_map(source, target)
+    lines = [f"| {target.name} | from {source.name} | of |", "|---|---|---|"]
+    for joint, (name, kind) in enumerate(zip(target.joints, conversion.kinds, strict=True)):
+        rows = [weights[joint] for weights in (conversion.weights, *conversion.fallbacks)]
+        texts = [_words(source, row) for row in rows if not np.isnan(row).any()]
+        lines.append(f"| {name} | {kind} | {'; else '.join(texts)} |")
+    return "\n".join(lines)
+
+
+def _mean(source: Skeleton, text: str) -> Float[np.ndarray, " other"]:
+    """Weights of a mean such as ``2*Hip LShoulder RShoulder``."""
+    weights = np.zeros(len(source))
+    for word in text.split():
+        times, _, name = word.rpartition("*")
+        weights[source.index(name)] += float(times or 1)
+    return np.asarray(weights / weights.sum())
+
+
+def _words(source: Skeleton, weights: Float[np.ndarray, " other"]) -> str:
+    used = {name: float(w) for name, w in zip(source.joints, weights, strict=True) if w}
+    if len(set(used.values())) > 1:
+        return " + ".join(f"{weight:g} {name}" for name, weight in used.items())
+    return ("mean of " if len(used) > 1 else "") + ", ".join(used)
