@@ -175,8 +175,7 @@ def keypoints_from(
         array, given = array[None], given[None]
     if array.ndim == 3:
         array, given = array[:, None], given[:, None]
-    there = np.isfinite(array).all(axis=-1) & (array != 0).any(axis=-1)
-    there &= np.isfinite(given) & (given > 0)
+    there = joints_seen(array, given)
     return Keypoints(
         positions=np.where(there[..., None], array, np.nan),
         confidence=np.where(there, np.minimum(np.nan_to_num(given), 1), 0.0),
@@ -186,6 +185,14 @@ def keypoints_from(
         people=tuple(people or map(str, range(array.shape[1]))),
         source=source,
     )
+
+
+def joints_seen(
+    positions: Float[np.ndarray, "*batch joint 2"], confidence: Float[np.ndarray, "*batch joint"]
+) -> Bool[np.ndarray, "*batch joint"]:
+    """Say which joints a detector saw: see :func:`keypoints_from` for what counts as missing."""
+    there = np.isfinite(positions).all(axis=-1) & (positions != 0).any(axis=-1)
+    return np.asarray(there & np.isfinite(confidence) & (confidence > 0))
 
 
 def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
