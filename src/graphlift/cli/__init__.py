@@ -12,6 +12,7 @@ from graphlift.errors import GraphliftError
 EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
+    **dict.fromkeys(("cv2", "tflite"), "video"),
 }
 """Which extra brings a package that a verb may miss."""
 
