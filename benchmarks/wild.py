@@ -231,7 +231,7 @@ def print_table(made, reference):
 
 
 def draw(path, made, reference, camera, video, keypoints, *, view, frames):
-    """A row a frame: the image with keypoints, the poses as the camera sees them, and from aside."""
+    """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
     import matplotlib as mpl
 
     mpl.use("Agg")

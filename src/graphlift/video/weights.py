@@ -112,6 +112,7 @@ _MULTIPOSE = Weights(
         )
     },
     {},
+    licence="MIT (the package); Google's MoveNet itself is passed on as Apache-2.0",
 )
 
 MODELS: Mapping[str, tuple[Weights, ...]] = {
