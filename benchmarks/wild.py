@@ -230,13 +230,14 @@ def print_table(made, reference):
         print(f"  {name:<16} {'  '.join(cells)}")
 
 
-def draw(path, made, reference, camera, video, keypoints, *, view, frames):
+def draw(path, made, reference, films, *, view, frames):
     """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
+    camera, video, keypoints = (each[view] for each in films)
     at = MEDIAPIPE_33.index(*JOINTS)
     images = {n: image for n, image in enumerate(open_video(video).frames()) if n in frames}
     figure, rows = plt.subplots(len(frames), 3, figsize=(11, 4.2 * len(frames)), squeeze=False)
@@ -305,8 +306,7 @@ def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, vie
     made = lift_views(lifters or {}, cameras, keypoints, world)
     print_table(made, reference)
     figure = out / "wild.png"
-    shown = {"view": view, "frames": (25, 75)}
-    draw(figure, made, reference, cameras[view], videos[view], keypoints[view], **shown)
+    draw(figure, made, reference, (cameras, videos, keypoints), view=view, frames=(25, 75))
     print(f"\nfigure: {figure}")
     return made, reference
 

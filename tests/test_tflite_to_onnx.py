@@ -1,5 +1,7 @@
 """Each operator of BlazePose's models, converted and run, against its formula in NumPy."""
 
+import contextlib
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -283,6 +285,45 @@ def test_a_file_that_is_cut_anywhere_is_an_error_of_ours():
     for length in range(0, len(data) - 40, 5):
         with pytest.raises(FormatError, match=r"get the file again|bytes|tensor"):
             convert_tflite(data[:length], {0: "out"})
+
+
+SPARSE = write_tflite(
+    [
+        Tensor(IMAGE),
+        Tensor((2, 1, 1, 3), np.ones(2, np.float16), [2, 1, 1, ([0, 1, 2], [1, 2])], [0, 1, 2, 3]),
+        Tensor((2, 1, 1, 3)),
+        stored(np.ones(2, np.float32)),
+        Tensor((1, 5, 6, 2)),
+        Tensor((1, 60)),
+    ],
+    [
+        Step("DENSIFY", [1], [2]),
+        Step("CONV_2D", [0, 2, 3], [4], ("Conv2DOptions", {"StrideH": 1, "StrideW": 1})),
+        flat(4, 5, (1, 60)),
+    ],
+    [0],
+    [5],
+)
+
+
+@given(st.integers(8, len(SPARSE) - 1), st.integers(0, 255))
+def test_a_changed_byte_is_harmless_or_an_error_of_ours(place, byte):
+    data = bytearray(SPARSE)
+    data[place] = byte
+
+    with contextlib.suppress(FormatError):
+        convert_tflite(bytes(data), {0: "out"})
+
+
+def test_a_sparse_tensor_larger_than_it_says_is_refused_before_it_is_written_out():
+    ones = np.ones(2)
+
+    with pytest.raises(FormatError, match=r"\(2, 3\) has levels that overfill it"):
+        densify(ones, (2, 3), [2, 2**31], order=[0, 1])
+    with pytest.raises(FormatError, match="at most 67108864 numbers"):
+        densify(ones, (2**20, 2**20), [2**20, 2**20], order=[0, 1])
+    with pytest.raises(FormatError, match="2 numbers for 6 places"):
+        densify(ones, (2, 3), [2, 3], order=[0, 1])
 
 
 def test_another_file_is_an_error_of_ours():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphlift.errors import FormatError
+
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
@@ -74,13 +76,16 @@ class OnnxGraph:
         inputs: Mapping[str, tuple[int, Shape]],
         outputs: Mapping[str, Shape],
     ) -> bytes:
-        """Write the model, without what no output needs.
+        """Write the model, without what no output needs; the checker has passed it.
 
         Args:
             inputs: Element type and shape of each.
             outputs: Shape of each, all float32.
+
+        Raises:
+            FormatError: If operators and shapes do not go together, as in a damaged file's.
         """
-        from onnx import TensorProto, checker, helper
+        from onnx import TensorProto, checker, helper, shape_inference
 
         needed, kept = set(outputs), []
         for node in reversed(self.nodes):
@@ -101,5 +106,11 @@ class OnnxGraph:
             ir_version=IR_VERSION,
             producer_name="graphlift",
         )
-        checker.check_model(model, full_check=True)
+        try:
+            checker.check_model(model, full_check=True)
+        except (checker.ValidationError, shape_inference.InferenceError) as error:
+            raise FormatError(
+                "the model's operators and shapes do not go together "
+                f"({str(error).splitlines()[0][:200]}): get the file again"
+            ) from error
         return bytes(model.SerializeToString())

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 KINDS = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 """Element types these models have, by their number in the schema."""
 
-DENSE, SPARSE = 0, 1
+DENSE = 0
+MOST = 2**26
+"""Numbers in a tensor; these models' largest has 2**21."""
 
 Level = int | tuple[np.ndarray, np.ndarray]
 """A level of a sparse tensor: how many children every node has, or (segments, indices)."""
@@ -71,22 +73,31 @@ def densify(
             gives node n the children ``indices[segments[n]:segments[n + 1]]``.
         order: Which axis each level runs along; from ``len(shape)`` on, the axes within blocks.
         blocks: The tensor axis that each axis within blocks is a part of.
+
+    Raises:
+        FormatError: If the tree has more leaves than the tensor numbers, or others than are
+            stored.
     """
-    rank = len(shape)
+    rank, most = len(shape), int(np.prod(shape, dtype=np.int64))
+    if not 0 < most <= MOST:
+        raise FormatError(f"a sparse tensor of {tuple(shape)}: at most {MOST} numbers are read")
     coordinates, at = np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64)
     for level in levels:
+        counts = np.full(len(at), level) if isinstance(level, int) else np.diff(level[0])[at]
+        if (counts < 0).any() or counts.sum() > most:
+            raise FormatError(f"a sparse tensor of {tuple(shape)} has levels that overfill it")
+        parent = np.repeat(np.arange(len(at)), counts)
         if isinstance(level, int):
-            parent = np.repeat(np.arange(len(at)), level)
             along = np.tile(np.arange(level), len(at))
             at = at[parent] * level + along
         else:
             segments, indices = level
-            counts = segments[at + 1] - segments[at]
-            parent = np.repeat(np.arange(len(at)), counts)
             within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
             at = segments[at][parent] + within
             along = indices[at]
         coordinates = np.column_stack([coordinates[parent], along])
+    if len(at) != len(values):
+        raise FormatError(f"a sparse tensor stores {len(values)} numbers for {len(at)} places")
     block_size = np.ones(rank, dtype=np.int64)
     for axis, level in zip(order, levels, strict=True):
         if axis >= rank and isinstance(level, int):
