@@ -41,7 +41,7 @@ def test_every_command_shown_is_a_verb_with_these_options():
         if line.strip().startswith("graphlift ")
     }
     verbs = {
-        tuple(re.findall(r"^graphlift ((?:[a-z]+)(?: (?:run|report|list|info|prepare))?)", c))
+        tuple(re.findall(r"^graphlift ((?:[a-z]+)(?: (?:run|report|list|info|prepare|get))?)", c))
         for c in shown
     }
     for (verb,) in verbs:

@@ -1,4 +1,4 @@
-"""``graphlift model``: the networks of the study, and the ones you trained."""
+"""``graphlift model``: the networks of the study, the ones you trained, detectors' weights."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from graphlift.cli import video
+
 app = typer.Typer(
-    help="The networks of the study, and the ones you trained.",
+    help="The networks of the study, the ones you trained, and detectors' weights.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command()(video.get)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -76,3 +76,15 @@ def study_bars(runs: int) -> Iterator[Callable[["Event"], None]]:
                     bars.update(overall, advance=1, note=f"{name}: {result.mpjpe_mm:.1f} mm")
 
         yield show
+
+
+@contextmanager
+def detecting_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how many frames of a video are done."""
+    with _bars() as bars:
+        task = bars.add_task(name, total=None, note="frames")
+
+        def show(done: int, of: int | None) -> None:
+            bars.update(task, completed=done, total=of)
+
+        yield show

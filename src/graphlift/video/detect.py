@@ -1,0 +1,225 @@
+"""People in a video -> keypoints: frames out = frames in, a frame with nobody is NaN."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.errors import ModelError
+from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.skeletons import COCO_17, MEDIAPIPE_33, Skeleton
+from graphlift.tracking import Tracker, gather
+from graphlift.video import blazepose, movenet, rtmpose
+from graphlift.video.frames import Image, Video, open_video
+from graphlift.video.regions import Find, Person, Read, Region, follow
+
+Finder = Literal["blazepose", "movenet", "frame"]
+
+DETECTORS = ("blazepose", "blazepose-lite", "blazepose-heavy", "movenet")
+Watch = Callable[[Iterable[Image]], Iterator[tuple[Image, list[Person]]]]
+"""Takes frames in order of time and gives each back with who is in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A loaded detector.
+
+    Args:
+        name: As it was asked for.
+        skeleton: Its joints.
+        people: How many it looks for at most.
+        watch: What it does.
+    """
+
+    name: str
+    skeleton: Skeleton
+    people: int
+    watch: Watch
+
+
+@dataclass(frozen=True, eq=False)
+class Detected:
+    """Who is in one frame.
+
+    Args:
+        frame: Its number, from 0.
+        image: RGB.
+        people: Nobody, one or more.
+        ids: For each of them a name that stays the same from frame to frame.
+    """
+
+    frame: int
+    image: Image
+    people: tuple[Person, ...]
+    ids: tuple[str, ...]
+
+    def keypoints(self, skeleton: Skeleton) -> Float[np.ndarray, "person joint 3"]:
+        """Put everybody's x, y, px, and confidence together; nobody is (0, joint, 3)."""
+        joints = [person.keypoints for person in self.people]
+        return np.array(joints).reshape(-1, len(skeleton), 3)
+
+
+def load_detector(
+    name: str | Path = "blazepose",
+    *,
+    people: int = 1,
+    finder: Finder | None = None,
+    threads: int = 0,
+) -> Detector:
+    """Load a detector; its weights are fetched if they are not in the cache.
+
+    Args:
+        name: One of :data:`DETECTORS`, or the path of an RTMPose-like ``.onnx``.
+        people: How many to look for at most.
+        finder: What finds the people whose joints are read: BlazePose's own detector (the
+            default for one person), MoveNet (the default for several), or the whole frame,
+            which is for RTMPose on clips of one person.
+        threads: How many to compute with; 0 leaves it to ONNX Runtime.
+
+    Raises:
+        ModelError: If there is no such detector, it cannot see so many people, or its weights
+            cannot be had.
+        FormatError: If the file is no ONNX model.
+    """
+    _check_request(name, people, finder)
+    if name == "movenet":
+        return Detector("movenet", COCO_17, people, _watch_all(people, threads))
+    finder = finder or ("blazepose" if people == 1 else "movenet")
+    read: Read
+    if name in DETECTORS:
+        variant = cast("blazepose.Variant", str(name).partition("-")[2] or "full")
+        pose = blazepose.load_blazepose(variant, threads=threads)
+        read, skeleton = partial(blazepose.read_landmarks, pose), MEDIAPIPE_33
+        find = _circles(pose if finder == "blazepose" else None, threads)
+    else:
+        model = rtmpose.load_rtmpose(Path(name), threads=threads)
+        read, skeleton = partial(rtmpose.read_joints, model), model.skeleton
+        find = _boxes(finder, threads)
+    watch = partial(follow, read=read, find=find, people=people)
+    return Detector(Path(name).name, skeleton, people, watch)
+
+
+def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
+    """Detect frame by frame, as frames come: for webcams, and for drawing.
+
+    One person asked for is called ``0`` throughout: whoever is followed. Of several, each keeps a
+    name by the likeness of their keypoints (:class:`graphlift.tracking.Tracker`).
+
+    Raises:
+        FormatError: As :meth:`graphlift.video.frames.Video.frames`.
+    """
+    tracker = Tracker()
+    for frame, (image, people) in enumerate(detector.watch(video.frames())):
+        seen = Detected(frame, image, tuple(people), ("0",) * len(people))
+        if detector.people > 1:
+            ids = tracker.update(seen.keypoints(detector.skeleton))
+            seen = replace(seen, ids=tuple(map(str, ids)))
+        yield seen
+
+
+def detect_people(
+    source: str | Path | int | Video,
+    *,
+    detector: str | Path | Detector = "blazepose",
+    people: int = 1,
+    fps: float | None = None,
+    progress: Callable[[int, int | None], None] = lambda *_: None,
+) -> Keypoints:
+    """Detect people in every frame of a video.
+
+    Args:
+        source: As :func:`graphlift.video.frames.open_video`; a webcam never ends.
+        detector: Its name or path, or one that is loaded (and then knows how many people).
+        people: How many to look for at most.
+        fps: Frames per second, in place of what the file says.
+        progress: Told after every frame how many are done, of how many the file promises.
+
+    Returns:
+        One frame for each of the video's. People in the order in which they first appear; more
+        than were asked for if some leave and others come. Positions may lie outside the image,
+        where the detector guesses them. NaN where a person is not in the frame.
+
+    Raises:
+        ModelError: As :func:`load_detector`.
+        FormatError: If the video cannot be read to its end.
+    """
+    video = source if isinstance(source, Video) else open_video(source, fps=fps)
+    if not isinstance(detector, Detector):
+        detector = load_detector(detector, people=people)
+    frames, ids = [], []
+    for seen in stream_people(video, detector):
+        frames.append(seen.keypoints(detector.skeleton))
+        ids.append(seen.ids)
+        progress(len(frames), video.count)
+    joints, names = gather(frames, ids)
+    if not names:
+        joints, names = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan), ("0",)
+    return keypoints_from(
+        joints,
+        detector.skeleton,
+        image_size=video.size,
+        fps=video.fps,
+        people=tuple(map(str, names)),
+        source=f"{video.name} by {detector.name}",
+    )
+
+
+def _check_request(name: str | Path, people: int, finder: Finder | None) -> None:
+    if people < 1:
+        raise ModelError(f"{people} people: ask for one or more")
+    if str(name) not in DETECTORS and Path(name).suffix != ".onnx":
+        raise ModelError(
+            f"no detector is called {str(name)!r}: there are {', '.join(DETECTORS)}, or give the "
+            "path of an RTMPose .onnx"
+        )
+    if people > movenet.MOST and (name == "movenet" or finder in (None, "movenet")):
+        raise ModelError(
+            f"{people} people: MoveNet, which finds them, sees {movenet.MOST} at most; ask for "
+            "fewer, or for finder blazepose"
+        )
+    if finder == "frame" and (people > 1 or name in DETECTORS):
+        raise ModelError("finder frame is for one person and an RTMPose .onnx: leave it out")
+
+
+def _watch_all(people: int, threads: int) -> Watch:
+    """Let MoveNet see every frame afresh."""
+    session = movenet.load_movenet(threads=threads)
+
+    def watch(images: Iterable[Image]) -> Iterator[tuple[Image, list[Person]]]:
+        for image in images:
+            yield image, movenet.find_people(session, image)[:people]
+
+    return watch
+
+
+def _circles(pose: blazepose.BlazePose | None, threads: int) -> Find:
+    """Find BlazePose's squares by its own detector, or by MoveNet's joints."""
+    if pose is not None:
+        return partial(blazepose.find_regions, pose)
+    session = movenet.load_movenet(threads=threads)
+    return lambda image: [
+        movenet.body_region(person) for person in movenet.find_people(session, image)
+    ]
+
+
+def _boxes(finder: Finder, threads: int) -> Find:
+    """Find upright boxes around people."""
+    if finder == "frame":
+        return lambda image: [_whole(image)]
+    if finder == "movenet":
+        session = movenet.load_movenet(threads=threads)
+        return lambda image: [person.region for person in movenet.find_people(session, image)]
+    pose = blazepose.load_blazepose(threads=threads)
+    return lambda image: [
+        Region(region.centre, (region.size[0] / blazepose.MARGIN,) * 2)
+        for region in blazepose.find_regions(pose, image)
+    ]
+
+
+def _whole(image: Image) -> Region:
+    height, width = image.shape[:2]
+    return Region((width / 2, height / 2), (float(width), float(height)))

@@ -1,0 +1,234 @@
+"""Frames of a video file, a folder of images or a webcam, upright, as RGB arrays.
+
+OpenCV decodes. What a container says of itself is checked: a frame rate that cannot be is unknown,
+and a video that ends long before its header says is an error, not a shorter video.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from graphlift.errors import FormatError
+
+if TYPE_CHECKING:
+    import cv2
+
+Image = UInt8[np.ndarray, "row column 3"]
+
+IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
+"""Suffixes by which a folder's files are told apart; a single file may have any."""
+
+FASTEST = 1000.0
+"""Frames per second; what claims more counts time in other units."""
+
+SLACK = (2, 0.02)
+"""Frames, and part of all, that a header may promise too many: some count by duration."""
+
+PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
+
+
+@dataclass(frozen=True)
+class Video:
+    """Where frames come from.
+
+    Args:
+        source: Video file, folder of images, image file, or number of a webcam.
+        size: Width and height of every frame, px, after any rotation that the file asks for.
+        fps: Frames per second, if known.
+        count: Number of frames that the file promises; None if it does not say, as a webcam.
+        notes: What is missing or odd about it, one sentence each.
+    """
+
+    source: Path | int
+    size: tuple[int, int]
+    fps: float | None
+    count: int | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return f"webcam {self.source}" if isinstance(self.source, int) else str(self.source)
+
+    def frames(self) -> Iterator[Image]:
+        """Decode one frame after another.
+
+        Raises:
+            FormatError: If a frame cannot be read, has another size than the first, or the file
+                breaks off.
+        """
+        number = 0
+        for number, image in enumerate(_read(self.source), start=1):
+            height, width = image.shape[:2]
+            if (width, height) != self.size:
+                raise FormatError(
+                    f"{self.name}: frame {number - 1} is {width} × {height} px, the first was "
+                    f"{self.size[0]} × {self.size[1]}: give frames of one size"
+                )
+            yield image
+        if self.count is not None and number < self.count - max(SLACK[0], SLACK[1] * self.count):
+            raise FormatError(
+                f"{self.name}: breaks off after {number} of {self.count} frames: copy it again, "
+                "or cut it there with a video editor to use what is left"
+            )
+
+
+def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
+    """Look at a video's first frame and at what its header says.
+
+    Args:
+        source: Video file, folder of images (in the order of the numbers in their names), image
+            file, or number of a webcam, as a number or in digits.
+        fps: Frames per second, in place of what the file says.
+
+    Raises:
+        FileNotFoundError: If there is nothing at that path.
+        FormatError: If it is empty, cut off or no video, or the webcam gives no picture.
+        ModuleNotFoundError: If the extra ``video`` is not installed.
+    """
+    if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
+        source = int(source)
+    place = source if isinstance(source, int) else Path(source)
+    if isinstance(place, Path) and (place.is_dir() or place.suffix.lower() in IMAGES):
+        images = _images(place)
+        height, width = _read_image(images[0]).shape[:2]
+        notes = () if fps else ("images have no frame rate: it is unknown",)
+        return Video(place, (width, height), fps, len(images), notes)
+    with _capture(place) as capture:
+        read, image = capture.read()
+        if not read:
+            raise FormatError(_unreadable(place))
+        height, width = image.shape[:2]
+        stated, promised = _header(capture)
+    notes = ()
+    if fps is None and not 0 < stated <= FASTEST:
+        notes = (f"the header's frame rate, {stated:g}, cannot be: it is unknown",)
+    count = int(promised) if isinstance(place, Path) and 0 < promised < 2**31 else None
+    return Video(place, (width, height), fps or (None if notes else stated), count, notes)
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """List a folder's videos by name.
+
+    Raises:
+        FormatError: If there are none.
+    """
+    found = sorted(each for each in folder.iterdir() if each.suffix.lower() in VIDEOS)
+    if not found:
+        raise FormatError(f"{folder}: no video in it: give one with {', '.join(VIDEOS)} files")
+    return found
+
+
+def _header(capture: "cv2.VideoCapture") -> tuple[float, float]:
+    """Read frames per second and number of frames as the container states them."""
+    import cv2
+
+    return capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+
+
+def _read(source: Path | int) -> Iterator[Image]:
+    import cv2
+
+    if isinstance(source, Path) and (source.is_dir() or source.suffix.lower() in IMAGES):
+        yield from map(_read_image, _images(source))
+        return
+    with _capture(source) as capture:
+        while True:
+            read, image = capture.read()
+            if not read:
+                return
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+@contextlib.contextmanager
+def _capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
+    if isinstance(source, Path):
+        _check_file(source)
+    with _quiet() as cv2:
+        if isinstance(source, int):
+            capture = cv2.VideoCapture(source)
+        else:
+            # Without FFmpeg's name, OpenCV would go on to try files as numbered images.
+            backend = cv2.CAP_FFMPEG
+            if backend not in cv2.videoio_registry.getStreamBackends():
+                backend = cv2.CAP_ANY
+            capture = cv2.VideoCapture(str(source), backend)
+    try:
+        if not capture.isOpened():
+            raise FormatError(_unreadable(source))
+        yield capture
+    finally:
+        capture.release()
+
+
+def _check_file(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(16)
+    if not start:
+        raise FormatError(f"{path}: an empty file, no video: copy or record it again")
+    if start.startswith(PLAYLISTS):
+        raise FormatError(f"{path}: a playlist, which names other files: give the video itself")
+
+
+def _unreadable(source: Path | int) -> str:
+    if isinstance(source, int):
+        return (
+            f"webcam {source} gives no picture: plug it in, close what else uses it, or give "
+            "another number"
+        )
+    return (
+        f"{source}: no video that can be decoded, or one that was cut off: play it in a video "
+        "player; if it plays, convert it to H.264 in an .mp4"
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[ModuleType]:
+    """Give OpenCV, keeping to itself what it and FFmpeg would print: our errors say it."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when OpenCV first opens a video
+    import cv2
+
+    logging = cv2.utils.logging
+    before = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield cv2
+    finally:
+        logging.setLogLevel(before)
+
+
+def _images(place: Path) -> list[Path]:
+    """List a folder's images by the numbers in their names: 9 before 10; or the one image."""
+    if not place.is_dir():
+        return [place]
+
+    def order(path: Path) -> list[tuple[int, str]]:
+        words = re.split(r"(\d+)", path.name)
+        return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
+
+    found = [each for each in place.iterdir() if each.suffix.lower() in IMAGES]
+    if not found:
+        raise FormatError(f"{place}: no image in it: give one with {', '.join(IMAGES)} files")
+    return sorted(found, key=order)
+
+
+def _read_image(path: Path) -> Image:
+    # Read here, so that a missing file is an OSError and any name does on any system.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    with _quiet() as cv2:
+        try:
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        except cv2.error:
+            image = None
+    if image is None:
+        raise FormatError(f"{path}: no image that can be read: take it out, or save it again")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
