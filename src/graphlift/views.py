@@ -47,10 +47,10 @@ class Variety:
     bones: float = 0.04
     recombine: float = 0.25
     noise: float = 1.5
-    exact: float = 0.25
-    proxies: float = 0.4
+    exact: float = 0.4
+    proxies: float = 0.35
     crop: float = 0.5
-    joints: float = 0.3
+    joints: float = 0.45
     limbs: float = 0.2
     confident: float = 0.5
     mirror: float = 0.5
