@@ -45,6 +45,15 @@ class Camera:
     radial: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tangential: tuple[float, float] = (0.0, 0.0)
 
+    @property
+    def placed(self) -> bool:
+        """Whether its place in the world is known.
+
+        A camera of which only the lens is known is its own world: R the identity, position 0. As
+        a place that would be on the floor, looking straight up.
+        """
+        return not (np.array_equal(self.R, np.eye(3)) and not np.any(self.position))
+
 
 FIELD_OF_VIEW = 55.0
 """Degrees, across the longer side of the image, where nothing is known of a camera.
@@ -57,8 +66,8 @@ for absolute 3D human pose estimation", 2021); phones and webcams are near it.
 def assumed_camera(size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIEW) -> Camera:
     """Make up intrinsics for an image of which nothing else is known.
 
-    The principal point is the image's middle and there is no distortion. The camera stands at the
-    world's origin, level, looking along the world's y axis.
+    The principal point is the image's middle and there is no distortion. Where it stands is not
+    known (:attr:`Camera.placed`).
 
     Args:
         size: Width and height, px.
@@ -76,7 +85,7 @@ def assumed_camera(size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIE
         focal=(focal, focal),
         centre=(size[0] / 2, size[1] / 2),
         size=size,
-        R=np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
+        R=np.eye(3),
         position=np.zeros(3),
     )
 

@@ -14,8 +14,8 @@ from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_ra
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.preprocessing import canonical, turn_back
-from graphlift.sequences import Keypoints, Poses, keypoints_from
-from graphlift.skeletons import H36M_17, SKELETONS, Skeleton, joint_map
+from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
+from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
 
 SHIPPED = ("open-pre-agg", "open-small")
 BATCH = 256
@@ -86,7 +86,7 @@ class Lifter:
         """
         given = _given(keypoints, skeleton, image_size, fps)
         eye, note = _eye(given, camera, field_of_view)
-        wanted = _converted(given)
+        wanted = convert_keypoints(given, H36M_17)
         frames, people = given.positions.shape[:2]
         shape = (frames * people, len(H36M_17))
         positions = np.empty((*shape, 3), dtype=np.float32)
@@ -292,18 +292,6 @@ def _eye(keypoints: Keypoints, camera: Camera | None, field_of_view: float) -> t
     width, height = keypoints.image_size
     note = f"assumed a field of view of {field_of_view:g}° across {max(width, height)} px"
     return assumed_camera((width, height), field_of_view=field_of_view), note
-
-
-def _converted(keypoints: Keypoints) -> Keypoints:
-    """The 17 joints of the model, from whatever joints there are."""
-    if keypoints.skeleton == H36M_17:
-        return keypoints
-    to_ours = joint_map(keypoints.skeleton, H36M_17)
-    positions = to_ours(keypoints.positions)
-    made_of = np.nan_to_num(to_ours.weights) != 0
-    certainty = np.where(made_of, keypoints.confidence[..., None, :], np.inf).min(axis=-1)
-    certainty = np.where(np.isfinite(positions).all(axis=-1), certainty, 0)
-    return replace(keypoints, positions=positions, confidence=certainty, skeleton=H36M_17)
 
 
 def _parts(count: int) -> Iterator[slice]:

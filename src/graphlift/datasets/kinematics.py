@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.geometry import chain_bones
-from graphlift.skeletons import H36M_17
+from graphlift.skeletons import ANKLE_HEIGHT, H36M_17
 
 Recipe = Mapping[str, str]
 """For each of the 17 joints how to get it from named points: terms ``weight*name`` or ``name``
@@ -32,9 +32,6 @@ Source: the ``:units length 0.45`` of its ASF files and the notes on mocap.cs.cm
 
 ADULT_LEG = (0.6, 1.1)
 """m, hip to knee to ankle. Narrow enough that a length is an adult's leg in one of UNITS only."""
-
-ANKLE_HEIGHT = 0.08
-"""m; how high an ankle is above the floor that its foot stands on."""
 
 
 def euler_to_matrix(

@@ -9,12 +9,11 @@ from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import fill_keypoints, fill_poses
 from graphlift.motion.pipeline import to_world
 from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
-from graphlift.motion.trajectory import assumed_camera, locate
+from graphlift.motion.trajectory import locate
 from graphlift.motion.upright import stand
 
 __all__ = [
     "OneEuro",
-    "assumed_camera",
     "bone_lengths",
     "fill_keypoints",
     "fill_poses",

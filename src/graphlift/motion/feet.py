@@ -7,10 +7,9 @@ when the heel lifts.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.datasets.kinematics import ANKLE_HEIGHT
 from graphlift.motion.requirements import check_axes, frame_rate, legs, runs
 from graphlift.sequences import Poses
-from graphlift.skeletons import Skeleton
+from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 SLOW, STILL = 0.5, 0.4
 """m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""

@@ -10,7 +10,7 @@ from graphlift.motion.gaps import LONGEST, fill_poses
 from graphlift.motion.requirements import check_axes
 from graphlift.motion.smoothing import Smoother
 from graphlift.motion.smoothing import smooth as smooth_poses
-from graphlift.motion.trajectory import locate, stands_somewhere
+from graphlift.motion.trajectory import locate
 from graphlift.motion.upright import scale_to_floor, stand
 from graphlift.sequences import Poses
 
@@ -72,7 +72,7 @@ def _walk(poses: Poses, find_path: Callable[..., Poses], *, own_size: bool, feet
     feet stand, which steadies the path.
     """
     moving = find_path(poses)
-    if own_size and moving.camera is not None and stands_somewhere(moving.camera):
+    if own_size and moving.camera is not None and moving.camera.placed:
         poses = scale_to_floor(poses, moving, moving.camera)
         moving = find_path(poses)
     if feet:

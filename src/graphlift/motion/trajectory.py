@@ -9,16 +9,12 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.cameras import Camera, image_to_rays
+from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_rays
 from graphlift.errors import ModelError
 from graphlift.motion.placing import FEWEST, PIXELS, Placed, place
 from graphlift.motion.requirements import check_axes, frame_rate, runs
 from graphlift.sequences import Keypoints, Poses
 from graphlift.skeletons import Skeleton, joint_map
-
-FIELD_OF_VIEW = 55.0
-"""Degrees, along the image's longer side, where nobody says. Source: the default of MeTRAbs
-(Sárándi et al., "MeTRAbs: metric-scale truncation-robust heatmaps", TBIOM 2021)."""
 
 DERIVED = 0.3
 """Weight of a keypoint that is a mean or a neighbour of the joint, against the joint itself."""
@@ -33,47 +29,6 @@ BRIDGE = 1.0
 """s; a person who is gone for longer comes back on another path."""
 STEADY = 0.1
 """m/s; how well a standing foot is known to stand still, pose errors included."""
-
-
-def assumed_camera(
-    image_size: tuple[int, int] | None, *, field_of_view: float | None = None
-) -> Camera:
-    """Make a camera of an image size and a field of view; where it stands is not known.
-
-    Args:
-        image_size: Width and height, px.
-        field_of_view: Along the longer side, degrees; :data:`FIELD_OF_VIEW` when left out.
-
-    Raises:
-        ModelError: If the image size is unknown, or the field of view not within (0, 180).
-    """
-    degrees = FIELD_OF_VIEW if field_of_view is None else field_of_view
-    if not 0 < degrees < 180:
-        raise ModelError(
-            f"a field of view of {degrees:g} degrees: give one above 0 and below 180, such as 55"
-        )
-    if image_size is None:
-        raise ModelError(
-            "how far away people are follows from the lens, and neither a camera nor the image "
-            "size is known: give camera= or the keypoints' image_size=, or trajectory=False"
-        )
-    width, height = image_size
-    focal = max(width, height) / 2 / np.tan(np.deg2rad(degrees) / 2)
-    return Camera(
-        focal=(focal, focal),
-        centre=(width / 2, height / 2),
-        size=(width, height),
-        R=np.eye(3),
-        position=np.zeros(3),
-    )
-
-
-def stands_somewhere(camera: Camera) -> bool:
-    """Tell a camera whose place in the world is known from one that is its own world.
-
-    The latter has no turn and stands at the origin: on the floor, looking straight up.
-    """
-    return not (np.array_equal(camera.R, np.eye(3)) and not np.any(camera.position))
 
 
 def smooth_path(
@@ -171,8 +126,9 @@ def choose_camera(
     """Take the given camera, the poses' own, or one of a field of view; and say which.
 
     Raises:
-        ModelError: If its image has another size than the keypoints', or as
-            :func:`assumed_camera`.
+        ModelError: If its image has another size than the keypoints', or neither it nor the
+            image's size is known.
+        ShapeError: If the field of view is not from 1 to below 180 degrees.
     """
     size = None if poses.keypoints is None else poses.keypoints.image_size
     known = poses.camera if camera is None else camera
@@ -185,11 +141,17 @@ def choose_camera(
         return camera, "the given camera's lens"
     if field_of_view is None and known is not None:
         return known, "the poses' own camera's lens"
-    made = assumed_camera(known.size if known else size, field_of_view=field_of_view)
+    seen = known.size if known else size
+    if seen is None:
+        raise ModelError(
+            "how far away people are follows from the lens, and neither a camera nor the image "
+            "size is known: give camera= or the keypoints' image_size=, or trajectory=False"
+        )
+    degrees = FIELD_OF_VIEW if field_of_view is None else field_of_view
+    made = assumed_camera(seen, field_of_view=degrees)
     if known is not None:
         made = replace(made, R=known.R, position=known.position)
     word = "an assumed" if field_of_view is None else "the given"
-    degrees = FIELD_OF_VIEW if field_of_view is None else field_of_view
     return made, f"{word} field of view of {degrees:g}°"
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.cameras import Camera, camera_to_world
-from graphlift.datasets.kinematics import ANKLE_HEIGHT
 from graphlift.motion.feet import standing_feet
 from graphlift.motion.requirements import check_axes, frame_rate, legs, middle, runs
-from graphlift.motion.trajectory import stands_somewhere
 from graphlift.sequences import Poses
+from graphlift.skeletons import ANKLE_HEIGHT
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a camera that is held level."""
@@ -75,7 +74,7 @@ def stand(poses: Poses, camera: Camera | None = None) -> Poses:
     """
     check_axes(poses, "camera", "standing people upright")
     camera = poses.camera if camera is None else camera
-    if camera is not None and stands_somewhere(camera):
+    if camera is not None and camera.placed:
         return _by_camera(poses, camera)
     up, note = find_up(poses)
     R = _world_axes(up)

@@ -144,3 +144,6 @@ SKELETONS: Mapping[str, Skeleton] = {
         *(OPENPOSE_BODY_25, OPENPOSE_COCO_18, HALPE_26, MEDIAPIPE_33),
     )
 }
+
+ANKLE_HEIGHT = 0.08
+"""m; how high an ankle is above the floor that its foot stands on."""
