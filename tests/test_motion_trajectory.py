@@ -14,7 +14,7 @@ from graphlift.cameras import (
     image_to_rays,
     world_to_camera,
 )
-from graphlift.errors import ModelError
+from graphlift.errors import ModelError, ShapeError
 from graphlift.motion import locate
 from graphlift.motion.placing import PIXELS, Placed, place
 from graphlift.motion.trajectory import (
@@ -313,7 +313,7 @@ def test_an_assumed_lens_sees_55_degrees_along_the_longer_side():
         across = np.degrees(np.arctan(edges[1]) - np.arctan(edges[0]))
         assert across.max() == pytest.approx(55)
         assert not camera.placed
-    assert assumed_camera((640, 480), field_of_view=90).focal == pytest.approx((320, 320))
+    assert assumed_camera((640, 480), field_of_view=90.0).focal == pytest.approx((320, 320))
 
 
 def test_the_given_lens_goes_before_the_poses_own_before_an_assumed_one():
@@ -323,14 +323,14 @@ def test_the_given_lens_goes_before_the_poses_own_before_an_assumed_one():
 
     for who, camera, degrees, focal, words in (
         (poses, None, None, 500 / np.tan(np.deg2rad(27.5)), "an assumed field of view of 55°"),
-        (poses, None, 90, 500, "the given field of view of 90°"),
+        (poses, None, 90.0, 500, "the given field of view of 90°"),
         (with_own, None, None, 700, "the poses' own camera's lens"),
         (with_own, given, None, 800, "the given camera's lens"),
     ):
         chosen, said = choose_camera(who, camera, degrees)
         assert chosen.focal[0] == pytest.approx(focal)
         assert said == words
-    kept, _ = choose_camera(with_own, None, 90)
+    kept, _ = choose_camera(with_own, None, 90.0)
     np.testing.assert_array_equal(kept.position, own.position)  # only the lens was stated anew
 
 
@@ -367,8 +367,8 @@ def test_what_cannot_be_placed_is_said():
         ModelError, match="camera's image is 1000 x 1000 px, but the keypoints' 64"
     ):
         locate(Poses(poses.positions, H36M_17, keypoints=small), film())
-    for degrees in (0, 180, float("nan")):
-        with pytest.raises(ModelError, match="give one above 0 and below 180, such as 55"):
+    for degrees in (0.0, 180.0, float("nan")):
+        with pytest.raises(ShapeError, match="give degrees from 1 to below 180"):
             locate(poses, field_of_view=degrees)
 
 

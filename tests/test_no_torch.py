@@ -39,7 +39,7 @@ def bare(script, *args, banned=TORCH | DRAWING):
 def torch_free():
     """The modules that the import contract holds to be free of torch."""
     contracts = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
-    (contract,) = (each for each in contracts if each["type"] == "forbidden")
+    contract = next(each for each in contracts if each["type"] == "forbidden")
     return contract["source_modules"]
 
 

@@ -61,7 +61,7 @@ class Lifter:
         image_size: tuple[int, int] | None = None,
         skeleton: Skeleton | str | None = None,
         fps: float | None = None,
-        field_of_view: float = FIELD_OF_VIEW,
+        field_of_view: float | None = None,
         flip: bool = False,
     ) -> Poses:
         """Lift every frame by itself. Frames out = frames in.
@@ -74,7 +74,8 @@ class Lifter:
             image_size: Width and height, px; of arrays, and of keypoints that do not know it.
             skeleton: Joint order of an array.
             fps: Frames per second of an array.
-            field_of_view: Degrees across the image's longer side, assumed without a camera.
+            field_of_view: Degrees across the image's longer side, for want of a camera;
+                :data:`graphlift.cameras.FIELD_OF_VIEW` when left out.
             flip: Lift the mirror image too and take the mean: somewhat better, twice the time.
 
         Returns:
@@ -86,22 +87,24 @@ class Lifter:
         """
         given = _given(keypoints, skeleton, image_size, fps)
         eye, note = _eye(given, camera, field_of_view)
-        wanted = convert_keypoints(given, H36M_17)
         frames, people = given.positions.shape[:2]
-        shape = (frames * people, len(H36M_17))
+        shape = (frames, people, len(H36M_17))
         positions = np.empty((*shape, 3), dtype=np.float32)
-        sigma = np.empty(shape, dtype=np.float32)
-        flat = wanted.positions.reshape(*shape, 2), wanted.confidence.reshape(shape)
-        for part in _parts(shape[0]):
-            there = np.isfinite(flat[0][part]).all(axis=-1)
-            rays = image_to_rays(np.where(there[..., None], flat[0][part], 0), eye)
-            confidence = np.where(there, flat[1][part], 0)
-            positions[part], sigma[part] = self.lift_rays(rays, confidence, flip=flip)
+        sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
+        for part in _parts(frames, max(BATCH // people, 1)):
+            wanted = convert_keypoints(_frames(given, part), H36M_17)
+            seen[part] = wanted.seen
+            px = np.where(wanted.seen[..., None], wanted.positions, 0)
+            rays = image_to_rays(px, eye).reshape(-1, shape[2], 2)
+            confidence = np.where(wanted.seen, wanted.confidence, 0).reshape(-1, shape[2])
+            poses, sure = self.lift_rays(rays, confidence, flip=flip)
+            positions[part] = poses.reshape(-1, *shape[1:], 3)
+            sigma[part] = sure.reshape(-1, *shape[1:])
         return Poses(
-            positions=positions.reshape(frames, people, -1, 3),
+            positions=positions,
             skeleton=H36M_17,
-            seen=wanted.seen,
-            sigma=sigma.reshape(frames, people, -1),
+            seen=seen,
+            sigma=sigma,
             fps=given.fps,
             people=given.people,
             keypoints=given,
@@ -117,7 +120,7 @@ class Lifter:
         camera: Camera | None = None,
         image_size: tuple[int, int] | None = None,
         fps: float | None = None,
-        field_of_view: float = FIELD_OF_VIEW,
+        field_of_view: float | None = None,
         smooth: bool = False,
     ) -> "Stream":
         """Lift frame by frame, as they come: causal, in memory that does not grow.
@@ -184,8 +187,11 @@ class Stream:
         self, lifter: Lifter, skeleton: Skeleton, camera: Camera, fps: float | None, smooth: bool
     ) -> None:
         self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
-        self._smooth = smooth
         self._filter: Any = None
+        if smooth and fps:
+            from graphlift.motion.smoothing import OneEuro
+
+            self._filter = OneEuro(fps)
 
     def __call__(self, frame: np.ndarray, confidence: np.ndarray | None = None) -> Poses:
         """Lift one frame.
@@ -204,14 +210,12 @@ class Stream:
         given = given[None] if given is not None and given.ndim == 2 else given
         keypoints = keypoints_from(one, self.skeleton, confidence=given, fps=self.fps)
         poses = self.lifter(keypoints, camera=self.camera)
-        if not self._smooth:
-            return poses
         if self._filter is None:
-            from graphlift.motion.smoothing import OneEuro
-
-            self._filter = OneEuro(self.fps)
-        smoothed = self._filter(poses.positions[0])
-        return poses.noting("smoothed by a One-Euro filter", positions=smoothed[None])
+            return poses
+        return poses.noting(
+            "Positions were smoothed (One-Euro).",
+            positions=self._filter(poses.positions[0])[None],
+        )
 
 
 def _read(model: str | Path) -> tuple[bytes, str]:
@@ -280,7 +284,9 @@ def _skeleton(skeleton: Skeleton | str) -> Skeleton:
     return SKELETONS[skeleton]
 
 
-def _eye(keypoints: Keypoints, camera: Camera | None, field_of_view: float) -> tuple[Camera, str]:
+def _eye(
+    keypoints: Keypoints, camera: Camera | None, field_of_view: float | None
+) -> tuple[Camera, str]:
     """The camera that looked on, and what had to be assumed of it."""
     if camera is not None:
         return camera, ""
@@ -290,10 +296,21 @@ def _eye(keypoints: Keypoints, camera: Camera | None, field_of_view: float) -> t
             "image_size=(width, height) (--image-size WxH on the command line), or a camera"
         )
     width, height = keypoints.image_size
-    note = f"assumed a field of view of {field_of_view:g}° across {max(width, height)} px"
-    return assumed_camera((width, height), field_of_view=field_of_view), note
+    degrees = FIELD_OF_VIEW if field_of_view is None else float(field_of_view)
+    word = "assumed" if field_of_view is None else "given"
+    note = f"The lens was {word} to see {degrees:g}° across {max(width, height)} px."
+    return assumed_camera((width, height), field_of_view=degrees), note
 
 
-def _parts(count: int) -> Iterator[slice]:
-    for start in range(0, count, BATCH):
-        yield slice(start, start + BATCH)
+def _parts(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, start + size)
+
+
+def _frames(keypoints: Keypoints, part: slice) -> Keypoints:
+    """Some frames only: what is stored in a file is read as it is needed."""
+    return replace(
+        keypoints,
+        positions=keypoints.positions[part],
+        confidence=keypoints.confidence[part],
+    )

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import data, model, study, train, view
+from graphlift.cli import data, lift, model, study, train, view
 from graphlift.errors import GraphliftError
 
 EXTRAS = {
@@ -33,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(lift.lift)
 app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(view.view)

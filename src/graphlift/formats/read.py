@@ -1,5 +1,6 @@
 """Keypoints in: what kind of file or object it is, and which module reads it."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,18 +86,8 @@ def _read_path(path: Path, request: Request) -> Keypoints:
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
-    if suffix in (".h5", ".hdf5"):
-        return _read_hdf5(path, request)
-    readers = {
-        ".json": _read_json,
-        ".csv": _read_csv,
-        ".tsv": _read_csv,
-        ".npz": _read_npz,
-        ".npy": _read_npy,
-        ".pose": pose_file.read_pose,
-    }
-    if suffix in readers:
-        return readers[suffix](path, request)
+    if suffix in _READERS:
+        return _READERS[suffix](path, request)
     pickled = suffix in (".pkl", ".pickle", ".p")
     way_out = (
         "a pickle can run code: save plain arrays (numpy.savez)" if pickled else f"give {KINDS}"
@@ -173,3 +164,17 @@ def _read_hdf5(path: Path, request: Request) -> Keypoints:
             f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "
             "known are DeepLabCut's tables and SLEAP's analysis files"
         )
+
+
+_READERS: Mapping[str, Callable[[Path, Request], Keypoints]] = {
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+    ".pose": pose_file.read_pose,
+    ".h5": _read_hdf5,
+    ".hdf5": _read_hdf5,
+}
+SUFFIXES = tuple(_READERS)
+"""Of files that may hold keypoints; a folder may, too."""

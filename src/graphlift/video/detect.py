@@ -1,5 +1,6 @@
 """People in a video -> keypoints: frames out = frames in, a frame with nobody is NaN."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -132,7 +133,8 @@ def detect_people(
     """Detect people in every frame of a video.
 
     Args:
-        source: As :func:`graphlift.video.frames.open_video`; a webcam never ends.
+        source: As :func:`graphlift.video.frames.open_video`; a webcam ends with Ctrl-C, and its
+            frames per second are those that came through.
         detector: Its name or path, or one that is loaded (and then knows how many people).
         people: How many to look for at most.
         fps: Frames per second, in place of what the file says.
@@ -151,10 +153,16 @@ def detect_people(
     if not isinstance(detector, Detector):
         detector = load_detector(detector, people=people)
     frames, ids = [], []
-    for seen in stream_people(video, detector):
-        frames.append(seen.keypoints(detector.skeleton))
-        ids.append(seen.ids)
-        progress(len(frames), video.count)
+    live, began = isinstance(video.source, int), time.monotonic()
+    try:
+        for seen in stream_people(video, detector):
+            frames.append(seen.keypoints(detector.skeleton))
+            ids.append(seen.ids)
+            progress(len(frames), video.count)
+    except KeyboardInterrupt:
+        if not (live and frames):
+            raise
+    rate = len(frames) / (time.monotonic() - began) if live else video.fps
     joints, names = gather(frames, ids)
     if not names:
         joints, names = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan), ("0",)
@@ -162,7 +170,7 @@ def detect_people(
         joints,
         detector.skeleton,
         image_size=video.size,
-        fps=video.fps,
+        fps=rate,
         people=tuple(map(str, names)),
         source=f"{video.name} by {detector.name}",
     )

@@ -1,0 +1,270 @@
+"""``graphlift lift``: keypoints or a video in, upright 3D motion out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from graphlift.errors import ConfigError, DatasetNotFoundError
+
+if TYPE_CHECKING:
+    from graphlift.cameras import Camera
+    from graphlift.sequences import Keypoints, Poses
+
+PAGE = ".html"
+"""The one suffix that :mod:`graphlift.view` writes, not :mod:`graphlift.formats`."""
+
+Smooth = Literal["savgol", "one-euro", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """What the command line says, apart from what goes in and out.
+
+    Args:
+        model: Of the lifter.
+        detector: Of videos.
+        reading: For :func:`graphlift.formats.read_keypoints`.
+        lifting: For :meth:`graphlift.lifting.Lifter.__call__`.
+        motion: For :func:`graphlift.motion.to_world`; None leaves poses as the network gave them.
+        keep: Where to keep what the detector saw.
+    """
+
+    model: str
+    detector: str
+    reading: Mapping[str, Any]
+    lifting: Mapping[str, Any]
+    motion: Mapping[str, Any] | None
+    keep: Path | None
+
+
+def lift(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Keypoints (docs/formats.md), a video, a folder of images or of videos, or a "
+            "webcam's number.",
+        ),
+    ],
+    out: Annotated[
+        list[Path],
+        typer.Option(
+            "--out",
+            "-o",
+            help="What to write, told by its suffix: .bvh .glb .c3d .trc .npz .json .csv .parquet "
+            ".html. Repeatable. For a folder of videos: a folder.",
+        ),
+    ],
+    model: Annotated[
+        str, typer.Option(help="open-pre-agg, open-small, or an .onnx of graphlift's.")
+    ] = "open-pre-agg",
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="WIDTHxHEIGHT, px, where keypoints do not say it, such as 1920x1080."),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second, if not known.")] = None,
+    skeleton: Annotated[
+        str | None, typer.Option(help="Joint order, if the file does not say: coco-17, ...")
+    ] = None,
+    clip: Annotated[str | None, typer.Option(help="Which clip of a file with several.")] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(help="Calibration, as FILE.toml or FILE.toml:NAME (Pose2Sim, Anipose)."),
+    ] = None,
+    field_of_view: Annotated[
+        float | None,
+        typer.Option(help="Degrees along the image's longer side, without --camera. [55]"),
+    ] = None,
+    height: Annotated[
+        float | None, typer.Option(help="Of the person, m: sets the scale of everything.")
+    ] = None,
+    people: Annotated[
+        int | None, typer.Option(help="How many to follow at most. [video: 1; keypoints: all]")
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.")
+    ] = "blazepose",
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="As the network says it: camera axes, root at the origin."),
+    ] = False,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Lift the mirror image too: a bit better, half as fast.")
+    ] = False,
+    gaps: Annotated[float, typer.Option(help="Longest gap to fill, s.")] = 0.5,
+    smooth: Annotated[Smooth, typer.Option(help="How to smooth over time.")] = "savgol",
+    bones: Annotated[bool, typer.Option(help="Hold bone lengths over the clip.")] = True,
+    trajectory: Annotated[bool, typer.Option(help="Move through space, or stay in place.")] = True,
+    feet: Annotated[bool, typer.Option(help="Hold standing feet still.")] = True,
+    keypoints: Annotated[
+        Path | None, typer.Option(help="Keep what the detector saw, too (.npz).")
+    ] = None,
+    suffix: Annotated[
+        str, typer.Option("--format", help="Of each file, for a folder of videos.")
+    ] = ".bvh",
+    again: Annotated[
+        bool, typer.Option("--again", help="Folder of videos: do those that are there, too.")
+    ] = False,
+) -> None:
+    """Lift keypoints or a video to 3D: metres, z up, a person on a floor.
+
+    graphlift lift clip.mp4 -o clip.bvh
+
+    graphlift lift openpose_json/ --image-size 1920x1080 --fps 30 -o walk.npz -o walk.html
+
+    graphlift lift videos/ -o motion/ --format .glb
+
+    Prints what was read, assumed and written. Frames out = frames in; joints that nobody saw are
+    filled in by the network, frames with nobody stay empty.
+    """
+    request = _Request(
+        model=model,
+        detector=detector,
+        reading={
+            "image_size": _size(image_size),
+            "fps": fps,
+            "skeleton": skeleton,
+            "clip": clip,
+            "people": people,
+        },
+        lifting={"camera": _camera(camera), "field_of_view": field_of_view, "flip": flip},
+        motion=None
+        if raw
+        else {
+            "height": height,
+            "gaps": gaps,
+            "smooth": None if smooth == "none" else smooth,
+            "bones": bones,
+            "trajectory": trajectory,
+            "feet": feet,
+        },
+        keep=keypoints,
+    )
+    if _kind(source) != "videos":
+        _check_outputs(out)
+        _lift_one(source, out, request)
+        return
+    from graphlift.cli.video import through_folder
+
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
+    _check_outputs([Path(f"x{suffix}")])
+    if len(out) > 1 or keypoints is not None:
+        raise ConfigError("a folder of videos: give one folder with -o, and no --keypoints")
+    out[0].mkdir(parents=True, exist_ok=True)
+    passed = through_folder(
+        Path(source),
+        out[0],
+        suffix,
+        lambda video, output: _lift_one(str(video), [output], request),
+        again=again,
+    )
+    typer.echo(f"{source}: {passed}")
+    if passed.failed:
+        raise typer.Exit(1)
+
+
+def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
+    """Read or detect, lift, put on the floor, write; say each in a word."""
+    from graphlift.formats import write_keypoints
+
+    keypoints = _keypoints(source, request)
+    if request.keep is not None:
+        write_keypoints(request.keep, keypoints)
+    poses = _lifted(keypoints, request)
+    remarks = [f"{path.name}: {remark}" for path in outputs for remark in _write(path, poses)]
+    for note in (*poses.notes, *remarks):
+        typer.echo(f"graphlift: {note}", err=True)
+    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    typer.echo(
+        f"{keypoints.source}: {len(poses):,} frames, {who}, {poses.model} -> "
+        f"{' '.join(map(str, outputs))}"
+    )
+
+
+def _lifted(keypoints: "Keypoints", request: _Request) -> "Poses":
+    from graphlift.lifting import Lifter
+
+    poses = Lifter.load(request.model)(keypoints, **request.lifting)
+    return poses if request.motion is None else poses.to_world(**request.motion)
+
+
+def _keypoints(source: str, request: _Request) -> "Keypoints":
+    """Read keypoints, or detect them."""
+    if _kind(source) == "keypoints":
+        from graphlift.formats import read_keypoints
+
+        return read_keypoints(source, **request.reading)
+    from graphlift.cli.progress import detecting_bar
+    from graphlift.video import detect_people, open_video
+
+    for key in ("image_size", "skeleton", "clip"):
+        if request.reading[key] is not None:
+            flag = f"--{key.replace('_', '-')}"
+            raise ConfigError(f"{flag} is for keypoints; a video says its own: leave it out")
+    video = open_video(source, fps=request.reading["fps"])
+    people = request.reading["people"] or 1
+    with detecting_bar(Path(video.name).name) as show:
+        return detect_people(video, detector=request.detector, people=people, progress=show)
+
+
+def _kind(source: str) -> Literal["keypoints", "video", "videos"]:
+    """Tell what a source is by its suffix or, for a folder, by what lies in it."""
+    from graphlift.formats.read import SUFFIXES
+    from graphlift.video.frames import IMAGES, VIDEOS
+
+    path = Path(source)
+    if not path.exists():
+        if source.isdecimal():
+            return "video"  # a webcam
+        raise DatasetNotFoundError(
+            f"nothing at {source}: give keypoints ({', '.join(SUFFIXES)}, or a folder of OpenPose "
+            "JSON), a video, a folder of images or videos, or a webcam's number"
+        )
+    if not path.is_dir():
+        return "keypoints" if path.suffix.lower() in SUFFIXES else "video"
+    found = {each.suffix.lower() for each in path.iterdir()}
+    if found & set(VIDEOS):
+        return "videos"
+    return "video" if found & set(IMAGES) else "keypoints"
+
+
+def _check_outputs(paths: list[Path]) -> None:
+    """Refuse a suffix that nothing writes before an hour of video is worked through."""
+    from graphlift.formats.write import WRITERS
+
+    for path in paths:
+        known = (*WRITERS, PAGE)
+        if path.suffix.lower() not in known and not path.is_dir():
+            raise ConfigError(
+                f"{path}: {path.suffix or 'no suffix'} is no kind of motion file: give one of "
+                f"{', '.join(known)}"
+            )
+
+
+def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
+    if path.suffix.lower() == PAGE:
+        from graphlift.view.page import write_page
+
+        return tuple(write_page(path, poses, name=path.stem))
+    return poses.save(path)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(text) < 16):
+        raise ConfigError(f"--image-size {text}: give width and height in px, as 1920x1080")
+    return int(width), int(height)
+
+
+def _camera(text: str | None) -> "Camera | None":
+    if text is None:
+        return None
+    from graphlift.formats.calibration import read_camera
+
+    # A Windows drive is a colon, too: the name is what follows the suffix.
+    path, found, name = text.partition(".toml:")
+    return read_camera(Path(f"{path}.toml"), name) if found else read_camera(Path(text))

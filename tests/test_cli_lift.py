@@ -1,0 +1,164 @@
+"""The lift verb: whatever goes in, as many frames come out, in the formats asked for."""
+
+import json
+
+import numpy as np
+import pytest
+from command import assert_refused, here
+from detectors import needs
+from test_no_torch import COMMAND, bare
+from tiny_video import write_video
+
+from graphlift.cameras import assumed_camera, camera_to_image
+from graphlift.datasets.prior import sample_prior
+from graphlift.formats import read_keypoints, read_poses, write_keypoints
+from graphlift.sequences import keypoints_from
+from graphlift.skeletons import COCO_17, H36M_17
+from graphlift.views import UNSEEN_RIG, exact_views, people_of
+
+SIZE = (1280, 720)
+SMALL = ("--model", "open-small")
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Keypoints of somebody who was made up, 4 m before a camera of 55°."""
+    views = exact_views(people_of(sample_prior("test"), stride=11), UNSEEN_RIG, seed=0)
+    px = camera_to_image(views.targets[:40] + np.array([0.2, 0.0, 4.0]), assumed_camera(SIZE))
+    return keypoints_from(px, H36M_17, image_size=SIZE, fps=30.0)
+
+
+@pytest.fixture
+def keypoints(seen, tmp_path):
+    write_keypoints(tmp_path / "walk.npz", seen)
+    return tmp_path / "walk.npz"
+
+
+def test_keypoints_become_every_kind_of_motion(keypoints, tmp_path):
+    names = [f"walk{s}" for s in (".bvh", ".glb", ".c3d", ".trc", ".json", ".csv", ".html")]
+    outputs = [tmp_path / "out" / name for name in (*names, "motion.npz")]
+    (tmp_path / "out").mkdir()
+
+    said = here("lift", keypoints, *SMALL, *[w for path in outputs for w in ("-o", path)])
+
+    assert said.status == 0, said.err
+    assert said.out.endswith(f"40 frames, 1 person, open-small -> {' '.join(map(str, outputs))}\n")
+    assert all(path.stat().st_size > 1000 for path in outputs)
+    poses = read_poses(outputs[-1])
+    assert (poses.axes, poses.rooted, len(poses), poses.fps) == ("world", False, 40, 30.0)
+    # Upright: on the whole, heads are above hips, and the floor is where feet are.
+    up = poses.positions[:, 0, H36M_17.index("Head"), 2] - poses.positions[:, 0, 0, 2]
+    assert np.median(up) > 0.3
+    assert "graphlift: The lens was assumed to see 55° across 1280 px." in said.err
+
+
+def test_raw_is_what_the_network_says(keypoints, tmp_path):
+    said = here("lift", keypoints, *SMALL, "--raw", "-o", tmp_path / "raw.npz")
+
+    poses = read_poses(tmp_path / "raw.npz")
+    assert said.status == 0, said.err
+    assert (poses.axes, poses.rooted) == ("camera", True)
+    assert not poses.positions[:, :, 0].any()
+
+
+def test_what_the_file_does_not_say_is_asked_for_and_taken(seen, tmp_path):
+    np.savez(tmp_path / "bare.npz", keypoints=seen.positions[:, 0])
+
+    unsaid = here("lift", tmp_path / "bare.npz", *SMALL, "-o", tmp_path / "a.npz")
+    sized = ("--skeleton", "h36m-17", "--image-size", "1280x720", "--fps", "25")
+    said = here("lift", tmp_path / "bare.npz", *SMALL, *sized, "-o", tmp_path / "a.npz")
+
+    assert_refused(unsaid, "bare.npz", "skeleton")
+    assert said.status == 0, said.err
+    assert read_poses(tmp_path / "a.npz").fps == 25
+
+
+def test_a_calibrated_camera_tells_the_floor(keypoints, tmp_path):
+    (tmp_path / "c.toml").write_text(
+        "[a]\nsize = [1280, 720]\nmatrix = [[1229.3, 0, 640], [0, 1229.3, 360], [0, 0, 1]]\n"
+        "distortions = [0, 0, 0, 0]\nrotation = [1.5707963, 0, 0]\ntranslation = [0, 1, 0]\n"
+    )
+
+    said = here(
+        "lift", keypoints, *SMALL, "--camera", f"{tmp_path / 'c.toml'}:a", "-o", tmp_path / "a.npz"
+    )
+
+    assert said.status == 0, said.err
+    poses = read_poses(tmp_path / "a.npz")
+    assert poses.camera is not None
+    np.testing.assert_allclose(poses.camera.position, (0, 0, 1), atol=1e-6)
+    assert "assumed" not in said.err
+
+
+def test_openpose_folders_of_coco_are_lifted(seen, tmp_path):
+    from graphlift.skeletons import joint_map
+
+    folder = tmp_path / "json"
+    folder.mkdir()
+    coco = joint_map(H36M_17, COCO_17)(seen.positions[:, 0])
+    for frame, joints in enumerate(coco):
+        flat = np.column_stack([np.nan_to_num(joints), np.isfinite(joints[:, 0])]).ravel()
+        people = [{"pose_keypoints_2d": flat.tolist()}]
+        (folder / f"clip_{frame:012}_keypoints.json").write_text(json.dumps({"people": people}))
+
+    said = here(
+        "lift", folder, *SMALL, "--skeleton", "coco-17", "--image-size", "1280x720", "--fps", "30",
+        "-o", tmp_path / "walk.bvh",
+    )  # fmt: skip
+
+    assert said.status == 0, said.err
+    assert "Frames: 40" in (tmp_path / "walk.bvh").read_text()
+
+
+@needs("blazepose")
+def test_a_video_in_which_nobody_is_keeps_its_frames(tmp_path):
+    video = write_video(tmp_path / "empty.mp4", frames=6)
+
+    said = here(
+        "lift", video, *SMALL, "--raw", "-o", tmp_path / "out.npz", "--keypoints",
+        tmp_path / "seen.npz",
+    )  # fmt: skip
+
+    assert said.status == 0, said.err
+    assert len(read_poses(tmp_path / "out.npz")) == 6
+    assert len(read_keypoints(tmp_path / "seen.npz", people=None)) == 6
+
+
+def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
+    out = ("-o", tmp_path / "x.bvh")
+
+    assert_refused(here("lift", tmp_path / "none.mp4", *out), "nothing at", "none.mp4", "webcam")
+    assert_refused(here("lift", keypoints, "-o", tmp_path / "x.xyz"), "x.xyz", ".bvh, .glb")
+    assert_refused(
+        here("lift", keypoints, *out, "--image-size", "big"), "--image-size big", "x1080"
+    )
+    assert_refused(here("lift", keypoints, *out, "--model", "best"), "'best'", "open-small")
+    assert_refused(here("lift", keypoints, *out, "--camera", tmp_path / "c.toml"), "c.toml")
+    video = write_video(tmp_path / "v.mp4")
+    refused = here("lift", video, *out, "--skeleton", "coco-17")
+    assert_refused(refused, "--skeleton is for keypoints", "leave it out")
+    assert not (tmp_path / "x.bvh").exists()
+
+
+def test_a_folder_of_videos_wants_a_folder(tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4")
+    args = ("lift", tmp_path / "videos", "-o", tmp_path / "out")
+
+    assert_refused(here(*args, "-o", tmp_path / "two"), "one folder with -o")
+    assert_refused(here(*args, "--format", "xyz"), ".xyz")
+
+
+def test_lifting_keypoints_needs_no_torch_and_no_extra(keypoints, tmp_path):
+    banned = {"torch", "safetensors", "onnx", "onnxscript", "cv2", "viser", "h5py", "pyarrow"}
+    said = bare(COMMAND, "lift", keypoints, *SMALL, "-o", tmp_path / "x.bvh", banned=banned)
+
+    assert said.status == 0, said.err
+    assert (tmp_path / "x.bvh").exists()
+
+
+def test_lifting_a_video_names_the_extra(tmp_path):
+    video = write_video(tmp_path / "v.mp4")
+    said = bare(COMMAND, "lift", video, "-o", tmp_path / "x.bvh", banned={"cv2"})
+
+    assert_refused(said, "this verb needs cv2: pip install 'graphlift[video]'")
