@@ -95,7 +95,7 @@ class Table:
         print("| step | measure | before | after |\n|---|---|---:|---:|")
         last = ""
         for (step, measure), columns in self.rows.items():
-            scale = 1 if measure.startswith("degrees") else 1000
+            scale = {"degrees": 1, "per": 100}.get(measure.partition(" ")[0], 1000)
             before, after = (scale * np.mean(np.concatenate(column)) for column in columns)
             print(f"| {'' if step == last else step} | {measure} | {before:.1f} | {after:.1f} |")
             last = step
@@ -105,6 +105,21 @@ def both(measure, view, before, after, frames=None):
     """One measure of the poses before and after a step, in the frames a lifter spoke of."""
     frames = known(before) & known(after) if frames is None else frames
     return [measure(poses, view, frames) for poses in (before, after)]
+
+
+def measure_sides(table, view):
+    """Sides confused once in a second or so, for up to 0.5 s, all joints alike."""
+    rng = np.random.default_rng(len(view.world))
+    confused = np.zeros(len(view.world), dtype=bool)
+    for start in np.flatnonzero(rng.random(len(confused)) < 1 / view.fps):
+        confused[start : start + rng.integers(1, max(round(0.5 * view.fps), 1) + 1)] = True
+    px = view.keypoints.positions.copy()
+    px[confused] = px[confused][:, :, H36M_17.mirror]
+    _, mended = motion.mend_sides(replace(view.keypoints, positions=px))
+    _, untouched = motion.mend_sides(view.keypoints)
+    wrong = mended[:, 0] != confused
+    table.add("sides", "per cent of frames with them confused (simulated)", confused, wrong)
+    table.add("sides", "per cent of frames, none confused", 0 * confused, untouched[:, 0])
 
 
 def measure_gaps(table, view):
@@ -211,6 +226,7 @@ def measure_all(table, view, name, **lens):
 def measure(table, view):
     """Add one view to the table; count contacts that were found and true, found, true."""
     lens = replace(view.camera, R=np.eye(3), position=np.zeros(3))
+    measure_sides(table, view)
     filled = measure_gaps(table, view)
     poses = measure_bones(table, view, measure_smoothing(table, view, filled))
     tall = measure_height(table, view, poses)

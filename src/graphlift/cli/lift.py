@@ -1,7 +1,7 @@
 """``graphlift lift``: keypoints or a video in, upright 3D motion out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -29,6 +29,7 @@ class _Request:
         reading: For :func:`graphlift.formats.read_keypoints`.
         lifting: For :meth:`graphlift.lifting.Lifter.__call__`.
         motion: For :func:`graphlift.motion.to_world`; None leaves poses as the network gave them.
+        sides: Whether to put left and right back.
         keep: Where to keep what the detector saw.
     """
 
@@ -37,6 +38,7 @@ class _Request:
     reading: Mapping[str, Any]
     lifting: Mapping[str, Any]
     motion: Mapping[str, Any] | None
+    sides: bool
     keep: Path | None
 
 
@@ -93,6 +95,9 @@ def lift(
     flip: Annotated[
         bool, typer.Option("--flip", help="Lift the mirror image too: a bit better, half as fast.")
     ] = False,
+    sides: Annotated[
+        bool, typer.Option(help="Put left and right back where a detector confused them.")
+    ] = True,
     gaps: Annotated[float, typer.Option(help="Longest gap to fill, s.")] = 0.5,
     smooth: Annotated[Smooth, typer.Option(help="How to smooth over time.")] = "savgol",
     bones: Annotated[bool, typer.Option(help="Hold bone lengths over the clip.")] = True,
@@ -140,6 +145,7 @@ def lift(
             "trajectory": trajectory,
             "feet": feet,
         },
+        sides=sides,
         keep=keypoints,
     )
     if _kind(source) != "videos":
@@ -185,8 +191,16 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
 
 def _lifted(keypoints: "Keypoints", request: _Request) -> "Poses":
     from graphlift.lifting import Lifter
+    from graphlift.motion import mend_sides
 
-    poses = Lifter.load(request.model)(keypoints, **request.lifting)
+    lifter = Lifter.load(request.model)
+    notes: tuple[str, ...] = ()
+    if request.sides:
+        keypoints, mended = mend_sides(keypoints)
+        if mended.any():
+            notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
+    poses = lifter(keypoints, **request.lifting)
+    poses = replace(poses, notes=(*notes, *poses.notes))
     return poses if request.motion is None else poses.to_world(**request.motion)
 
 

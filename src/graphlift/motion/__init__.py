@@ -8,6 +8,7 @@ from graphlift.motion.bones import bone_lengths, hold_bones, scale_to_height, st
 from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import fill_keypoints, fill_poses
 from graphlift.motion.pipeline import to_world
+from graphlift.motion.sides import mend_sides
 from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
 from graphlift.motion.trajectory import locate
 from graphlift.motion.upright import stand
@@ -20,6 +21,7 @@ __all__ = [
     "find_contacts",
     "hold_bones",
     "locate",
+    "mend_sides",
     "one_euro",
     "plant_feet",
     "savgol",

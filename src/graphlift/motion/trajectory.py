@@ -21,6 +21,9 @@ DERIVED = 0.3
 TRUSTED = 0.03
 """m; joints with a larger sigma weigh less, by the square."""
 
+PADDING = 16
+"""px; video is coded in blocks of this size, and what is padded is not shown."""
+
 MEMORY = 0.3
 """s; for how long a pose's errors last: frames closer together are not independent."""
 RESTLESS = 2.0
@@ -132,7 +135,7 @@ def choose_camera(
     """
     size = None if poses.keypoints is None else poses.keypoints.image_size
     known = poses.camera if camera is None else camera
-    if known is not None and size is not None and tuple(known.size) != tuple(size):
+    if known is not None and size is not None and not _same_image(known.size, size):
         raise ModelError(
             f"the camera's image is {known.size[0]} x {known.size[1]} px, but the keypoints' "
             f"{size[0]} x {size[1]}: scale one to the other, its focal length and centre included"
@@ -153,6 +156,11 @@ def choose_camera(
         made = replace(made, R=known.R, position=known.position)
     word = "an assumed" if field_of_view is None else "the given"
     return made, f"{word} field of view of {degrees:g}°"
+
+
+def _same_image(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Tell whether sizes differ by a codec's padding at most: 1088 px recorded, 1080 px shown."""
+    return all(abs(a - b) < PADDING for a, b in zip(one, other, strict=True))
 
 
 def sightings(
