@@ -15,8 +15,8 @@ narrow in the image, up to five times later if it is wide."""
 STEP = 0.12
 """Body sizes; what joints jump at least, in the mean, when sides change there and back.
 
-Chosen on validation subjects (``benchmarks/motion_steps.py``, runs of up to half a second): 0.08 to
-0.15 leave 1 % of frames wrong of 23 %, 0.04 and 0.3 leave 3 and 7 %.
+Chosen on validation subjects (``benchmarks/motion_steps.py``, runs of up to half a second): 0.08
+to 0.15 leave 1 % of frames wrong of 23 %, 0.04 and 0.3 leave 3 and 7 %.
 """
 
 FAR = 0.5
