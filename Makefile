@@ -1,4 +1,4 @@
-# Two commands for a bare clone and Python 3.11 or newer: `make study` and `make test`.
+# Commands for a bare clone and Python 3.11 or newer: `make demo`, `make study`, `make test`.
 PYTHON ?= python3
 VENV ?= .venv
 DATA ?= prior
@@ -9,7 +9,16 @@ PIP := $(BIN)/pip install --quiet -c constraints.txt
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: study test check clean
+.PHONY: demo study test check clean
+
+# Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
+demo: $(BIN)/.installed-demo
+	$(BIN)/graphlift model get blazepose
+	$(BIN)/python recipes/get_films.py demo/films
+	$(BIN)/graphlift lift demo/films/cam01.mp4 -o demo/cam01.npz -o demo/cam01.bvh -o demo/cam01.glb \
+	  -o demo/cam01.html
+	$(BIN)/graphlift render demo/films/cam01.mp4 demo/cam01.npz -o demo/cam01-drawn.mp4
+	@echo "open demo/cam01.html in a browser"
 
 study: $(BIN)/.installed-study
 	$(BIN)/graphlift study run $(PLAN) --data $(DATA) --out $(FOLDER)
@@ -31,13 +40,17 @@ $(BIN)/python:
 	  { echo "graphlift needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
+$(BIN)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[video,viewer]'
+	@touch $@
+
 $(BIN)/.installed-study: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[train,report]'
 	@touch $@
 
 $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e '.[train,report,dev]'
-	@touch $@ $(BIN)/.installed-study
+	$(PIP) -e '.[train,report,video,viewer,dev]'
+	@touch $@ $(BIN)/.installed-demo $(BIN)/.installed-study
 
 clean:
-	rm -rf $(VENV) studies
+	rm -rf $(VENV) demo studies
