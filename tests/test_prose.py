@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from fake_results import METHODS, fake_result, fake_results, write_results
+from matplotlib.figure import Figure
 
 from graphlift.study.grid import Study
 from graphlift.study.report import figures, prose, write_report
@@ -57,6 +58,17 @@ def test_every_method_has_its_band_of_seeds():
 
     assert bands(Study(results)) == 2 * 2 * len(METHODS)
     assert bands(Study([r for r in results if r.seed == 0])) == 0
+
+
+def test_one_evaluation_far_off_does_not_press_the_curves_flat():
+    wild, *rest = fake_results((0, 1), ("gt",), blocks=3)
+    curve = list(wild.curve)
+    curve[len(curve) // 2] = replace(curve[len(curve) // 2], validation_mpjpe_mm=4e7)
+    ax = Figure().subplots()
+
+    figures._crop(ax, Study([replace(wild, curve=curve), *rest]), "gt")
+
+    assert ax.get_ylim()[1] < 300
 
 
 def said(study):

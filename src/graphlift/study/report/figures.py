@@ -246,7 +246,8 @@ def curves(study: Study) -> Drawing:
         "Training loss and validation error",
         "Lines: mean over seeds, dashed where self-connections are coupled; bands: lowest to "
         "highest seed, paler behind dashed lines. The loss is on a logarithmic "
-        "scale; validation starts above the frame where its first evaluations are far off.",
+        "scale; validation leaves the frame where its first evaluations, or one in a hundred of "
+        "the later ones, are far off.",
         to_svg(figure),
     )
 
@@ -276,7 +277,7 @@ def _band(
 
 
 def _crop(ax: Axes, study: Study, kind: str) -> None:
-    """Cut the first evaluations off, which would press everything else flat."""
+    """Cut off what would press everything else flat: first evaluations, and one in a hundred."""
     ends = [
         point.validation_mpjpe_mm
         for variant in study.variants
@@ -284,8 +285,9 @@ def _crop(ax: Axes, study: Study, kind: str) -> None:
         for point in run.curve[len(run.curve) // 4 :]
     ]
     if ends:
-        margin = 0.04 * (max(ends) - min(ends)) + 0.5
-        ax.set_ylim(min(ends) - margin, max(ends) + margin)
+        low, high = min(ends), float(np.quantile(ends, 0.99))
+        margin = 0.04 * (high - low) + 0.5
+        ax.set_ylim(low - margin, high + margin)
 
 
 def noise(study: Study) -> Drawing | None:
