@@ -33,6 +33,7 @@ from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
 from graphlift.motion import mend_sides, savgol
+from graphlift.motion.requirements import frame_rate
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import MEDIAPIPE_33
 from graphlift.video import load_detector, open_video, stream_people
@@ -257,7 +258,7 @@ def over_time(keypoints, world):
     """What the clip as a whole does for a lifter, done to the baseline: sides, smoothing."""
     mended = mend_sides(keypoints)[1][:, 0]
     world = np.where(mended[:, None, None], world[:, MEDIAPIPE_33.mirror], world)
-    return savgol(world, keypoints.fps)
+    return savgol(world, frame_rate(keypoints)[0])
 
 
 def load_lifters(names):

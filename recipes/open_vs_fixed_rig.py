@@ -1,0 +1,82 @@
+"""The open models beside the paper's recipe, through cameras that none of them has seen.
+
+    python recipes/open_vs_fixed_rig.py MODEL DATA
+
+MODEL is the model.safetensors of recipes/fixed_rig.toml (screen-normalised input, four fixed
+cameras, 16 joints). Prints a Markdown table: test subjects, every third frame, exact 2D, known
+intrinsics, mean over frames and the 16 joints. The open models know the field of view; the other
+sees the screen, as the paper has it.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from graphlift.lifting import SHIPPED, Lifter
+from graphlift.metrics import auc, joint_errors, pck
+from graphlift.nn.build import build_network
+from graphlift.protocols import CROSS_14, STRIDE, read_study_data
+from graphlift.skeletons import H36M_16, H36M_17, joint_map
+from graphlift.study.open_models import RIGS, SEED
+from graphlift.training.checkpoints import load_weights, read_checkpoint
+from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.evaluation import predict
+from graphlift.views import exact_views, people_of
+
+KEPT = H36M_17.index(*H36M_16.joints)
+
+
+class Screened:
+    """Views as the paper's networks take them."""
+
+    skeleton = H36M_16
+
+    def __init__(self, views):
+        screen = views.rays / views.tangent[:, None, None]
+        self.inputs = screen[:, KEPT].astype(np.float32)
+
+
+def load(path):
+    tensors, story = read_checkpoint(path)
+    config = parse_table(TrainConfig, story["config"], str(path))
+    network = build_network(**vars(config.model))
+    load_weights(network, tensors, path)
+    return network
+
+
+def lift_open(lifter, views):
+    parts = [slice(at, at + 256) for at in range(0, len(views), 256)]
+    poses = [lifter.lift_rays(views.rays[p], views.confidence[p])[0] for p in parts]
+    return np.concatenate(poses).astype(float)[:, KEPT]
+
+
+def row(name, protocol, predicted, targets):
+    errors = joint_errors(predicted, targets)
+    aligned = joint_errors(predicted, targets, alignment="similarity")
+    scored = errors[:, CROSS_14]
+    figures = (1000 * errors.mean(), 1000 * aligned.mean(), pck(scored), auc(scored))
+    print(f"| {protocol} | {name} | " + " | ".join(f"{x:.1f}" for x in figures) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("data", type=Path)
+    arguments = parser.parse_args()
+    network = load(arguments.model)
+    people = people_of(read_study_data(str(arguments.data)).test, stride=STRIDE)
+    assert joint_map(H36M_17, H36M_16).kinds == ("exact",) * len(H36M_16)
+    print(
+        "| cameras | model | MPJPE, mm | P-MPJPE, mm | PCK | AUC |\n|---|---|---:|---:|---:|---:|"
+    )
+    for protocol, rig in RIGS.items():
+        views = exact_views(people, rig, seed=SEED)
+        targets = views.targets[:, KEPT]
+        row("paper's recipe", protocol, predict(network, Screened(views)).astype(float), targets)
+        for name in SHIPPED:
+            row(name, protocol, lift_open(Lifter.load(name), views), targets)
+
+
+if __name__ == "__main__":
+    main()
