@@ -1,6 +1,6 @@
 """The pictures of docs/view.md: people of the embedded prior, who turn on the spot.
 
-    python recipes/view_figures.py [--out docs/figures]
+    python recipes/view_figures.py [--out docs/figures] [--demo demo/cam01.npz]
 
 Needs the extras viewer and video, and Chromium, which takes the picture of the page.
 """
@@ -16,6 +16,7 @@ import numpy as np
 
 from graphlift.cameras import Camera, camera_to_image, look_at, world_to_camera
 from graphlift.datasets.prior import sample_prior
+from graphlift.formats import read_poses
 from graphlift.sequences import Poses, keypoints_from
 from graphlift.skeletons import H36M_17
 from graphlift.view.draw import draw_frame
@@ -63,21 +64,31 @@ def motion():
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
-    out = parser.parse_args().out.resolve()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        parser.error("needs Chromium: install it with the system's packages")
-    poses = motion()
+def photograph(chromium, poses, picture):
+    """Take a picture of the page of a motion."""
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
         write_page(page, poses, name="motion.npz")
         page.write_text(page.read_text().replace("</head>", f"{QUIET}</head>", 1))
-        shot = [f"--user-data-dir={folder}/profile", f"--screenshot={out / 'view.png'}"]
+        shot = [f"--user-data-dir={folder}/profile", f"--screenshot={picture}"]
         command = [chromium, *FLAGS, *shot, page.as_uri()]
         subprocess.run(command, check=True, capture_output=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
+    parser.add_argument("--demo", type=Path, help="demo/cam01.npz: draw only demo.png, of that")
+    arguments = parser.parse_args()
+    out = arguments.out.resolve()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        parser.error("needs Chromium: install it with the system's packages")
+    if arguments.demo:
+        photograph(chromium, read_poses(arguments.demo), out / "demo.png")
+        return
+    poses = motion()
+    photograph(chromium, poses, out / "view.png")
     shade = np.linspace(120, 60, SIZE[1])[:, None, None]
     image = np.broadcast_to(shade, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
     cv2.imwrite(str(out / "render.png"), draw_frame(image, poses, 40, sigma=True))

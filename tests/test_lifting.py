@@ -147,7 +147,7 @@ def test_another_lens_gives_the_same_pose_when_it_is_known(lifter, people):
 def test_an_assumed_lens_is_told(lifter, people):
     poses = lifter(people[1], skeleton="h36m-17", image_size=SIZE)
 
-    assert poses.notes == ("assumed a field of view of 55° across 1280 px",)
+    assert poses.notes == ("The lens was assumed to see 55° across 1280 px.",)
     # tan(27.5°) = 640 / f
     assert poses.camera.focal[0] == pytest.approx(640 / np.tan(np.deg2rad(27.5)))
 
