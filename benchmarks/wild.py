@@ -217,6 +217,19 @@ def print_table(made, reference):
         print(f"  {name:<21} {'  '.join(cells)}")
 
 
+def print_upright(lifters, cameras, keypoints):
+    """How far from the calibration's vertical gravity was found, before: the camera's own."""
+    down = np.array([0.0, 0.0, -1.0])
+    for name, lift in lifters.items():
+        if not name.endswith(WHOLE):
+            continue
+        print(f"\n{name}: gravity off by (the camera's own vertical by), degrees")
+        for k, (seen, camera) in enumerate(zip(keypoints, cameras, strict=True), start=1):
+            truth, found = camera.R @ down, lift(seen, camera).camera.R @ down
+            off = np.degrees(np.arccos([found @ truth, truth[1]]))
+            print(f"  camera {k}: {off[0]:.1f} ({off[1]:.1f})")
+
+
 def draw(path, made, reference, films, *, view, frames):
     """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
     import matplotlib as mpl
@@ -307,6 +320,7 @@ def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, vie
         np.savez(file, positions=reference, errors=errors, joints=JOINTS)
     made = lift_views(lifters or {}, cameras, keypoints, world)
     print_table(made, reference)
+    print_upright(lifters or {}, cameras, keypoints)
     figure = out / "wild.png"
     draw(figure, made, reference, (cameras, videos, keypoints), view=view, frames=(25, 75))
     print(f"\nfigure: {figure}")
