@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from graphlift.errors import ModelError
 from graphlift.geometry import bone_vectors, chain_bones
-from graphlift.motion.requirements import legs, middle
+from graphlift.motion.requirements import blocks, legs, middle
 from graphlift.sequences import Poses
 
 SHARE_OF_HEIGHT = 0.491 + 0.288
@@ -39,15 +39,13 @@ def bone_lengths(poses: Poses, *, symmetric: bool = True) -> Float[np.ndarray, "
         m, of the bone that ends in each joint; 0 for the root, NaN for people never there.
     """
     skeleton = poses.skeleton
-    ends = np.array([max(p, 0) if p >= 0 else j for j, p in enumerate(skeleton.parents)])
-    lengths = np.linalg.norm(bone_vectors(poses.positions, skeleton.parents), axis=-1)
-    variance = poses.sigma**2 + poses.sigma[..., ends] ** 2
-    known = np.isfinite(variance) & (variance > 0)
-    weights = 1 / np.where(known, variance, 1.0)
-    # People or bones without any sigma: every frame alike. Frames without it among others: none.
-    weights = np.where(known.any(axis=0), np.where(known, weights, 0.0), 1.0)
-    weights = weights * np.where(poses.seen & poses.seen[..., ends], 1.0, UNSEEN)
-    found = _weighted_median(lengths, np.where(np.isfinite(lengths), weights, 0.0))
+    found = np.stack(
+        [
+            _bone_length(poses, joint, parent if parent >= 0 else joint)
+            for joint, parent in enumerate(skeleton.parents)
+        ],
+        axis=-1,
+    )
     if symmetric:
         mirror = skeleton.mirror
         paired = np.array(
@@ -70,15 +68,19 @@ def hold_bones(poses: Poses, *, symmetric: bool = True) -> Poses:
         symmetric: Whether left and right get the same lengths.
     """
     skeleton = poses.skeleton
-    vectors = bone_vectors(poses.positions, skeleton.parents)
-    now = np.linalg.norm(vectors, axis=-1, keepdims=True)
     wanted = bone_lengths(poses, symmetric=symmetric)[..., None]
-    vectors = vectors * np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
-    vectors[..., skeleton.root, :] = poses.positions[..., skeleton.root, :]
+    positions = np.empty_like(poses.positions)
+    for part in blocks(len(poses)):
+        here = poses.positions[part].astype(np.float64)
+        vectors = bone_vectors(here, skeleton.parents)
+        now = np.linalg.norm(vectors, axis=-1, keepdims=True)
+        vectors *= np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
+        vectors[..., skeleton.root, :] = here[..., skeleton.root, :]
+        positions[part] = chain_bones(vectors, skeleton.parents, skeleton.order)
     sides = ", left as long as right" if symmetric else ""
     return poses.noting(
         f"Bone lengths are constant: medians over the clip{sides}.",
-        positions=chain_bones(vectors, skeleton.parents, skeleton.order),
+        positions=positions,
     )
 
 
@@ -95,12 +97,14 @@ def statures(poses: Poses) -> Float[np.ndarray, " person"]:
     Source: :data:`SHARE_OF_HEIGHT`. Single people are a few per cent off the mean proportions.
     """
     skeleton = poses.skeleton
-    chains = poses.positions[..., legs(skeleton), :]
-    leg = np.linalg.norm(np.diff(chains, axis=-2), axis=-1).sum(axis=-1).mean(axis=-1)
-    trunk = middle(poses.positions, skeleton, "Shoulder") - middle(
-        poses.positions, skeleton, "Hip"
-    )
-    length = leg + np.linalg.norm(trunk, axis=-1)
+    found = []
+    for part in blocks(len(poses)):
+        here = poses.positions[part].astype(np.float64)
+        bones = np.diff(here[..., legs(skeleton), :], axis=-2)
+        leg = np.linalg.norm(bones, axis=-1).sum(axis=-1).mean(axis=-1)
+        trunk = middle(here, skeleton, "Shoulder") - middle(here, skeleton, "Hip")
+        found.append(leg + np.linalg.norm(trunk, axis=-1))
+    length = np.concatenate(found)
     return _weighted_median(length, np.isfinite(length).astype(float)) / SHARE_OF_HEIGHT
 
 
@@ -137,13 +141,26 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
             )
     wanted = np.array([stated.get(name, np.nan) for name in poses.people])
     scale = wanted / statures(poses)
-    scale = np.where(np.isfinite(scale), scale, 1.0)[:, None]
+    scale = np.where(np.isfinite(scale), scale, 1.0).astype(poses.positions.dtype)[:, None]
     said = ", ".join(f"{name}: {metres:g} m" for name, metres in stated.items())
     return poses.noting(
         f"Scaled to the stated height ({said}), from the lengths of legs and trunk.",
         positions=poses.positions * scale[..., None],
         sigma=poses.sigma * scale,
     )
+
+
+def _bone_length(poses: Poses, joint: int, parent: int) -> Float[np.ndarray, " person"]:
+    """Find how long each person's bone between two joints is."""
+    ends = poses.positions[:, :, [joint, parent]].astype(np.float64)
+    length = np.linalg.norm(ends[:, :, 0] - ends[:, :, 1], axis=-1)
+    variance = (poses.sigma[..., [joint, parent]].astype(np.float64) ** 2).sum(axis=-1)
+    known = np.isfinite(variance) & (variance > 0)
+    weights = 1 / np.where(known, variance, 1.0)
+    # People or bones without any sigma: every frame alike. Frames without it among others: none.
+    weights = np.where(known.any(axis=0), np.where(known, weights, 0.0), 1.0)
+    weights *= np.where(poses.seen[..., [joint, parent]].all(axis=-1), 1.0, UNSEEN)
+    return _weighted_median(length, np.where(np.isfinite(length), weights, 0.0))
 
 
 def _weighted_median(

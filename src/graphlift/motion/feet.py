@@ -7,7 +7,7 @@ when the heel lifts.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.motion.requirements import check_axes, frame_rate, legs, runs
+from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, runs
 from graphlift.sequences import Poses
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
@@ -23,11 +23,14 @@ BLEND = 0.2
 """s; how long before and after a contact the foot is led to and from its place."""
 
 
-def find_contacts(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
+def find_contacts(
+    poses: Poses, ground: tuple[Float[np.ndarray, "3"], float] | None = None
+) -> Bool[np.ndarray, "frame person joint"]:
     """Find when each ankle stands on the floor, from its height and speed with hysteresis.
 
     Args:
-        poses: World axes.
+        poses: World axes, unless the ground is given.
+        ground: Which way is up in the poses' axes, and how high the floor is along it, m.
 
     Returns:
         True where a joint is in contact; only ankles ever are.
@@ -36,13 +39,14 @@ def find_contacts(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
         ModelError: If poses are in camera axes, or the frame rate is not positive.
         SkeletonError: If the skeleton has no ankles.
     """
-    check_axes(poses, "world", "finding contacts")
+    if ground is None:
+        check_axes(poses, "world", "finding contacts")
+    up, floor = (np.array([0.0, 0.0, 1.0]), 0.0) if ground is None else ground
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
-    up = np.array([0.0, 0.0, 1.0])
     flags[..., ankles] = standing_feet(
-        poses.positions[..., ankles, :], up, fps, floor=ANKLE_HEIGHT
+        poses.positions[..., ankles, :], up, fps, floor=floor + ANKLE_HEIGHT
     )
     return flags
 
@@ -107,13 +111,15 @@ def plant_feet(
     for chain in legs(poses.skeleton):
         below = _below(poses.skeleton, chain[2])
         for person in range(len(poses.people)):
-            ankle = positions[:, person, chain[2]]
+            ankle = positions[:, person, chain[2]].astype(np.float64)
             shift, held = _shifts(ankle, flags[:, person, chain[2]], fps)
             moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
-            leg = positions[moved, person][:, chain]
-            knee, end = bend_leg(leg, leg[:, 2] + shift[moved], forward[moved, person])
-            positions[moved[:, None], person, below] += (end - leg[:, 2])[:, None]
-            positions[moved, person, chain[1]], positions[moved, person, chain[2]] = knee, end
+            for part in blocks(len(moved)):
+                at = moved[part]
+                leg = positions[at[:, None], person, chain].astype(np.float64)
+                knee, end = bend_leg(leg, leg[:, 2] + shift[at], forward[at, person])
+                positions[at[:, None], person, below] += (end - leg[:, 2])[:, None]
+                positions[at[:, None], person, chain[1:]] = np.stack([knee, end], axis=1)
             count += held
     return poses.noting(
         f"Feet stand still in {count} contacts{assumed}.", positions=positions, contacts=flags

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import ModelError
-from graphlift.geometry import bone_vectors, chain_bones
 from graphlift.motion.requirements import frame_rate
 from graphlift.sequences import Keypoints, Poses
 
@@ -112,29 +111,42 @@ def fill_poses(
     Arguments and errors are those of :func:`fill_keypoints`.
     """
     longest, words = _longest(poses, seconds, frames, method)
-    shape, skeleton = poses.positions.shape, poses.skeleton
-    vectors = bone_vectors(poses.positions, skeleton.parents)
-    vectors[..., skeleton.root, :] = poses.positions[..., skeleton.root, :]
-    columns = vectors.reshape(len(poses), len(poses.people) * len(skeleton), 3)
-    lengths = np.linalg.norm(columns, axis=-1, keepdims=True)
-    turned = fill(columns, longest=longest, method=method)
-    now = np.linalg.norm(turned, axis=-1, keepdims=True)
-    wanted = fill(lengths, longest=longest, method="linear")
-    scale = np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
-    roots = np.tile(np.arange(len(skeleton)) == skeleton.root, len(poses.people))
-    vectors = np.where(roots[:, None], turned, turned * scale).reshape(shape)
-    chained = chain_bones(vectors, skeleton.parents, skeleton.order)
     missing = ~np.isfinite(poses.positions).all(axis=-1)
-    filled = missing & np.isfinite(chained).all(axis=-1)
+    if not missing.any():
+        return poses
+    positions = _bridge_bones(poses, longest, method)
+    filled = missing & np.isfinite(positions).all(axis=-1)
     if not filled.any():
         return poses
+    np.copyto(positions, poses.positions, where=~filled[..., None])
     return poses.noting(
         f"Gaps of up to {words} were filled ({method}): {filled.sum()} joints in "
         f"{filled.any(axis=(1, 2)).sum()} frames.",
-        positions=np.where(filled[..., None], chained, poses.positions),
+        positions=positions,
         seen=poses.seen & ~filled,
         sigma=np.where(filled, np.nan, poses.sigma),
     )
+
+
+def _bridge_bones(
+    poses: Poses, longest: int, method: Method
+) -> Float[np.ndarray, "frame person joint 3"]:
+    """Fill the root's path and each bone's turn and length, and add them up along the tree."""
+    given, parents = poses.positions, poses.skeleton.parents
+    bridged = np.empty_like(given)
+    for joint in poses.skeleton.order:
+        own = given[:, :, joint].astype(np.float64)
+        if parents[joint] < 0:
+            bridged[:, :, joint] = fill(own, longest=longest, method=method)
+            continue
+        bones = own - given[:, :, parents[joint]]
+        lengths = np.linalg.norm(bones, axis=-1, keepdims=True)
+        turned = fill(bones, longest=longest, method=method)
+        now = np.linalg.norm(turned, axis=-1, keepdims=True)
+        wanted = fill(lengths, longest=longest, method="linear")
+        scale = np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
+        bridged[:, :, joint] = bridged[:, :, parents[joint]] + turned * scale
+    return bridged
 
 
 def _interpolate(

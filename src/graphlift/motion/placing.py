@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import NEAREST
+from graphlift.motion.requirements import blocks
 
 FEWEST = 4
 """Joints that must be seen to place a person; three unknowns, eight equations."""
@@ -17,9 +18,6 @@ PIXELS = 4.0
 """px; how far a reprojected joint is usually off: detector and pose together."""
 WORST_DEPTH = 0.3
 """Share of the distance; a frame whose distance is less certain than that is not believed."""
-
-_BLOCK = 512
-"""Frames that are placed at a time; their derivatives then stay in the cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +61,11 @@ def place(
     geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 1964.
     """
-    blocks = [
-        _place(positions[block], rays[block], weights[block], focal, iterations)
-        for block in (slice(at, at + _BLOCK) for at in range(0, max(len(positions), 1), _BLOCK))
+    found = [
+        _place(positions[part], rays[part], weights[part], focal, iterations)
+        for part in blocks(len(positions))
     ]
-    return Placed(*(np.concatenate(arrays) for arrays in zip(*blocks, strict=True)))
+    return Placed(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
 
 
 def _place(
@@ -79,52 +77,64 @@ def _place(
 ) -> tuple[np.ndarray, ...]:
     """Place one block of frames: the fields of :class:`Placed`."""
     used = (weights > 0) & np.isfinite(positions).all(-1) & np.isfinite(rays).all(-1)
+    used &= (used.sum(axis=1) >= FEWEST)[:, None]
     weights = np.where(used, weights, 0.0)
-    X, seen = np.where(used[..., None], positions, 0.0), np.where(used[..., None], rays, 0.0)
-    enough = used.sum(axis=1) >= FEWEST
-    t = _linear(X, seen, weights, enough)
-    normal, rows = np.zeros((len(X), 3, 3)), 2 * X.shape[1]
+    X, seen, scale = _planes(positions, used), _planes(rays, used), np.reshape(focal, (2, 1, 1))
+    even = np.broadcast_to(weights, seen.shape)
+    t, information, certain = _least_squares(even, seen, seen * X[2] - X[:2])
     for _ in range(iterations):
-        error, J = _reprojection(X + t[:, None], seen, focal)
-        w = weights * _huber(np.linalg.norm(error, axis=-1), used)
-        weighted = (w[..., None, None] * J).reshape(len(X), rows, 3).swapaxes(-1, -2)
-        normal = weighted @ J.reshape(len(X), rows, 3)
-        gradient = weighted @ error.reshape(len(X), rows, 1)
-        step = -_solve(normal, gradient, enough)[..., 0]
+        at = X + t[..., None]
+        depth = np.maximum(at[2], NEAREST)
+        ray = at[:2] / depth
+        error = ray - seen
+        w = weights * _huber(np.hypot(*(scale * error)), used)
+        step, information, certain = _least_squares(w * (scale / depth) ** 2, ray, -depth * error)
         # Never through the camera, nor more than twice as far, in one step.
-        longest = np.maximum(np.abs(t[:, 2:]), 1.0) / 2
-        t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[:, 2:]), 1e-12))
-    told = enough & np.isfinite(t).all(axis=-1) & _determined(normal, t)
-    told &= np.where(used, X[..., 2] + t[:, None, 2], np.inf).min(axis=1, initial=np.inf) > NEAREST
-    return (np.where(told[:, None], t, np.nan), np.where(told[:, None, None], normal, 0.0), told)
+        longest = np.maximum(np.abs(t[2]), 1.0) / 2
+        t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[2]), 1e-12))
+    told = used.any(axis=1) & np.isfinite(t).all(axis=0)
+    told &= PIXELS < WORST_DEPTH * t[2] * np.sqrt(certain)
+    told &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
+    return np.where(told[:, None], t.T, np.nan), information * told[:, None, None], told
 
 
-def _linear(
-    at: np.ndarray, seen: np.ndarray, weights: np.ndarray, enough: np.ndarray
-) -> Float[np.ndarray, "frame 3"]:
-    """Solve the cross-multiplied equations: rows (1, 0, -x) and (0, 1, -y)."""
-    rows = np.zeros((*at.shape[:2], 2, 3))
-    rows[..., 0, 0] = rows[..., 1, 1] = 1
-    rows[..., 2] = -seen
-    right = seen * at[..., 2:] - at[..., :2]
-    weighted = (
-        (weights[..., None, None] * rows).reshape(len(at), 2 * at.shape[1], 3).swapaxes(-1, -2)
-    )
-    normal = weighted @ rows.reshape(len(at), 2 * at.shape[1], 3)
-    return _solve(normal, weighted @ right.reshape(len(at), 2 * at.shape[1], 1), enough)[..., 0]
+def _planes(
+    values: Float[np.ndarray, "frame joint d"], used: Bool[np.ndarray, "frame joint"]
+) -> Float[np.ndarray, "d frame joint"]:
+    """Coordinates apart, in float64, and 0 where not used."""
+    planes = np.zeros((values.shape[-1], *used.shape))
+    np.copyto(planes, np.moveaxis(values, -1, 0), where=used)
+    return planes
 
 
-def _reprojection(
-    at: np.ndarray, seen: np.ndarray, focal: tuple[float, float]
-) -> tuple[Float[np.ndarray, "frame joint 2"], Float[np.ndarray, "frame joint 2 3"]]:
-    """Error of each joint in px, and how it changes as the joint moves."""
-    depth = np.maximum(at[..., 2:], NEAREST)
-    ray = at[..., :2] / depth
-    J = np.zeros((*at.shape[:2], 2, 3))
-    J[..., 0, 0] = J[..., 1, 1] = 1
-    J[..., 2] = -ray
-    scale = np.asarray(focal)
-    return scale * (ray - seen), J * (scale / depth)[..., None]
+def _least_squares(
+    weights: Float[np.ndarray, "2 frame joint"],
+    rays: Float[np.ndarray, "2 frame joint"],
+    goal: Float[np.ndarray, "2 frame joint"],
+) -> tuple[
+    Float[np.ndarray, "3 frame"], Float[np.ndarray, "frame 3 3"], Float[np.ndarray, " frame"]
+]:
+    """Solve (1, 0, -x) t = u and (0, 1, -y) t = v over the joints of each frame.
+
+    That is the cross-multiplied projection; in a Gauss-Newton step, with weights (f / depth)², it
+    is the linearised one. The two equations of a joint share t_z only: it is eliminated last. A
+    ridge far below any information keeps the system regular.
+
+    Returns:
+        t; its inverse covariance; and that of t_z alone, which is never 0.
+    """
+    own, shared = weights.sum(axis=-1), -(weights * rays).sum(axis=-1)
+    depth = (weights * rays**2).sum(axis=(0, -1))
+    right, right_z = (weights * goal).sum(axis=-1), -(weights * rays * goal).sum(axis=(0, -1))
+    ridge = 1e-10 * (own.sum(axis=0) + depth) + 1e-30
+    share = shared / (own + ridge)
+    certain = depth + ridge - (shared * share).sum(axis=0)
+    t_z = (right_z - (share * right).sum(axis=0)) / certain
+    t = np.stack([*((right - shared * t_z) / (own + ridge)), t_z])
+    information = np.zeros((len(t_z), 3, 3))
+    information[:, [0, 1], [0, 1]], information[:, 2, 2] = own.T, depth
+    information[:, :2, 2] = information[:, 2, :2] = shared.T
+    return t, information, certain
 
 
 def _huber(distance: np.ndarray, used: np.ndarray) -> Float[np.ndarray, "frame joint"]:
@@ -134,17 +144,3 @@ def _huber(distance: np.ndarray, used: np.ndarray) -> Float[np.ndarray, "frame j
     median = np.take_along_axis(ranked, middle, axis=1)
     limit = np.maximum(2 * np.where(np.isfinite(median), median, 0.0), 1.0)
     return np.asarray(np.minimum(1.0, limit / np.maximum(distance, 1e-12)))
-
-
-def _solve(normal: np.ndarray, right: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Solve 3 x 3 systems, kept regular by a ridge far below any information they hold."""
-    ridge = 1e-10 * np.trace(normal, axis1=-2, axis2=-1) + 1e-30
-    regular = np.where(where[:, None, None], normal + ridge[:, None, None] * np.eye(3), np.eye(3))
-    return np.linalg.solve(regular, np.where(where[:, None, None], right, 0.0))
-
-
-def _determined(normal: np.ndarray, t: np.ndarray) -> Bool[np.ndarray, " frame"]:
-    """Tell whether errors of the usual size leave the distance certain enough."""
-    aim = np.broadcast_to(np.eye(3)[:, 2:], (len(t), 3, 1))
-    variance = _solve(normal, aim, np.ones(len(t), dtype=bool))[:, 2, 0]
-    return np.asarray(PIXELS * np.sqrt(np.maximum(variance, 0)) < WORST_DEPTH * t[:, 2])

@@ -1,6 +1,7 @@
 """What every step asks of a clip: a frame rate, a frame of reference, legs and a trunk."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,6 +12,9 @@ from graphlift.skeletons import Skeleton
 
 ASSUMED_FPS = 30.0
 """Frames per second where nobody says: what most cameras and webcams deliver."""
+
+_BLOCK = 512
+"""Frames at a time: what is computed of them, in float64, stays in the cache."""
 
 
 def frame_rate(sequence: Poses | Keypoints) -> tuple[float, str]:
@@ -73,6 +77,16 @@ def middle(
     """
     pair = skeleton.index(f"L{name}", f"R{name}")
     return np.asarray(positions[..., pair, :].mean(axis=-2))
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """Cut ``count`` frames into short blocks, at least one, maybe empty.
+
+    Steps keep whole clips in the poses' own precision, and float64 for a block only: an hour of
+    frames needs little memory.
+    """
+    for start in range(0, max(count, 1), _BLOCK):
+        yield slice(start, start + _BLOCK)
 
 
 def runs(flags: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError, ShapeError
-from graphlift.motion.requirements import check_rate, frame_rate
+from graphlift.motion.requirements import blocks, check_rate, frame_rate
 from graphlift.sequences import Poses
 
 Smoother = Literal["savgol", "one-euro"]
@@ -27,9 +27,6 @@ SPEED_CUTOFF = 1.0
 """Hz; cut-off for the speed itself. Source: the value Casiez et al. keep fixed."""
 FORGET = 0.5
 """s; a value missing for longer starts anew."""
-
-_BLOCK = 2**18
-"""Values that Savitzky-Golay takes at a time, so that an hour of frames needs little memory."""
 
 
 class OneEuro:
@@ -109,9 +106,12 @@ def one_euro(
     beta: float = BETA,
     speed_cutoff: float = SPEED_CUTOFF,
 ) -> Float[np.ndarray, " frame *rest"]:
-    """Smooth all frames as a stream would: bitwise what :class:`OneEuro` returns one by one."""
+    """Smooth all frames as a stream would: bitwise what :class:`OneEuro` returns one by one.
+
+    The result has the precision of ``values``.
+    """
     smoother = OneEuro(fps, min_cutoff=min_cutoff, beta=beta, speed_cutoff=speed_cutoff)
-    smoothed = np.empty(values.shape)
+    smoothed = np.empty(values.shape, dtype=np.result_type(values, np.float32))
     for frame, now in enumerate(values):
         smoothed[frame] = smoother(now)
     return smoothed
@@ -137,6 +137,9 @@ def savgol(
         window: Its width, s: the same motion at another frame rate is smoothed alike.
         degree: Of the polynomial; its motions pass unchanged.
 
+    Returns:
+        In the precision of ``values``.
+
     Raises:
         ModelError: If window or frame rate is not positive, or the degree negative.
 
@@ -149,16 +152,21 @@ def savgol(
             "above 0 s and a degree of 0 or more"
         )
     half = min(max(round(window * check_rate(fps) / 2), 1), (len(values) - 1) // 2)
+    smoothed = np.array(values, dtype=np.result_type(values, np.float32))
     if 2 * half < degree + 1:
-        return np.array(values, dtype=np.float64)
-    flat = np.array(values, dtype=np.float64).reshape(len(values), -1)
-    block = max(_BLOCK // len(flat), 1)
-    for start in range(0, flat.shape[1], block):
-        columns = flat[:, start : start + block]
+        return smoothed
+    flat = values.reshape(len(values), -1)
+    windows = len(flat) - 2 * half
+    for part in blocks(windows):
+        start, end = part.start, min(part.stop, windows) + 2 * half
+        columns = flat[start:end].astype(np.float64)
         known = np.isfinite(columns)
         fitted = _local_polynomials(np.where(known, columns, 0.0), known, half, degree)
-        columns[:] = np.where(known & np.isfinite(fitted), fitted, columns)
-    return flat.reshape(values.shape)
+        fitted = np.where(known & np.isfinite(fitted), fitted, columns)
+        # Half a window at either end belongs to the blocks before and after, if there are any.
+        first, last = half if start else 0, end - half if end < len(flat) else end
+        smoothed[start + first : last] = fitted[first : last - start].reshape(-1, *values.shape[1:])
+    return smoothed
 
 
 def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses:  # noqa: ANN401
@@ -195,19 +203,18 @@ def _local_polynomials(
 ) -> Float[np.ndarray, "frame column"]:
     """Fit a polynomial around every frame by its normal equations; NaN where too few are known."""
     time = np.arange(-half, half + 1) / half
+    power = time[:, None] ** np.arange(2 * degree + 1)
     if known.all():  # one set of normal equations for all
-        power = time[:, None] ** np.arange(degree + 1)
-        taps = np.linalg.pinv(power)
-        coefficients = np.stack([_slide(flat, row) for row in taps], axis=-1)
-    else:
-        power = time[:, None] ** np.arange(2 * degree + 1)
-        weights = np.stack([_slide(known.astype(float), row) for row in power.T], axis=-1)
-        sums = np.stack([_slide(flat, row) for row in power.T[: degree + 1]], axis=-1)
-        order = np.arange(degree + 1)
-        normal = weights[..., order[:, None] + order]
-        enough = weights[..., :1] > degree + 0.5
-        normal = np.where(enough[..., None], normal, np.eye(degree + 1))
-        coefficients = np.linalg.solve(normal, np.where(enough, sums, np.nan)[..., None])[..., 0]
+        fit = power[:, : degree + 1] @ np.linalg.pinv(power[:, : degree + 1])
+        first, last = fit @ flat[: len(time)], fit @ flat[-len(time) :]
+        return np.concatenate([first[:half], _slide(flat, fit[half]), last[half + 1 :]])
+    weights = np.stack([_slide(known.astype(float), row) for row in power.T], axis=-1)
+    sums = np.stack([_slide(flat, row) for row in power.T[: degree + 1]], axis=-1)
+    order = np.arange(degree + 1)
+    normal = weights[..., order[:, None] + order]
+    enough = weights[..., :1] > degree + 0.5
+    normal = np.where(enough[..., None], normal, np.eye(degree + 1))
+    coefficients = np.linalg.solve(normal, np.where(enough, sums, np.nan)[..., None])[..., 0]
     # Near the ends, the polynomial of the nearest whole window, off its middle.
     frame = np.arange(len(flat))
     middle = np.clip(frame, half, len(flat) - 1 - half)

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_rays
 from graphlift.errors import ModelError
 from graphlift.motion.placing import FEWEST, PIXELS, Placed, place
-from graphlift.motion.requirements import check_axes, frame_rate, runs
+from graphlift.motion.requirements import blocks, check_axes, frame_rate, runs
 from graphlift.sequences import Keypoints, Poses
 from graphlift.skeletons import Skeleton, joint_map
 
@@ -61,13 +61,14 @@ def smooth_path(
     from scipy.linalg import solveh_banded
 
     count = len(placed.told)
-    information = placed.information / PIXELS**2 / max(1.0, 2 * MEMORY * fps)
+    share = 1 / PIXELS**2 / max(1.0, 2 * MEMORY * fps)
     known = np.nan_to_num(placed.translation)
-    right = (information @ known[..., None])[..., 0]
-    bands = np.zeros((7, count, 3))  # bands[6 - k] couples an unknown with the one k before it
+    right = share * (placed.information @ known[..., None])[..., 0]
+    # bands[6 - k] couples an unknown with the one k before it; LAPACK's order in memory.
+    bands = np.moveaxis(np.zeros((count, 3, 7)), -1, 0)
     for row in range(3):
         for column in range(row + 1):
-            bands[6 - row + column, :, row] = information[:, row, column]
+            bands[6 - row + column, :, row] = share * placed.information[:, row, column]
     # A whisper of no motion at all keeps the system solvable with a single known frame.
     weights, steps = (np.zeros(count - 1), np.zeros((count - 1, 3))) if still is None else still
     weights = weights + 1e-9
@@ -75,8 +76,11 @@ def smooth_path(
     right[:-1] -= weights[:, None] * steps
     _add_differences(bands, weights, (-1.0, 1.0))
     _add_differences(bands, np.full(max(count - 2, 0), fps**3 / restless), (1.0, -2.0, 1.0))
-    # Turned and stretched so that unknowns run frame by frame, coordinates within.
-    path = solveh_banded(bands.reshape(7, -1), right.ravel(), check_finite=False)
+    # Stretched so that unknowns run frame by frame, coordinates within; solved in place.
+    stretched = np.moveaxis(bands, 0, -1).reshape(-1, 7).T
+    path = solveh_banded(
+        stretched, right.ravel(), overwrite_ab=True, overwrite_b=True, check_finite=False
+    )
     return np.asarray(path.reshape(count, 3))
 
 
@@ -116,7 +120,7 @@ def locate(
         paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
     return poses.noting(
         _note(poses, lens + assumed, told, np.isfinite(paths[..., 0])),
-        positions=poses.positions + paths[:, :, None],
+        positions=np.add(poses.positions, paths[:, :, None], out=np.empty_like(poses.positions)),
         rooted=False,
         seen=poses.seen & told[..., None],
         camera=camera,
@@ -212,11 +216,14 @@ def _place_everybody(poses: Poses, camera: Camera) -> list[Placed]:
             f"the root's path is found for root-relative poses with keypoints, but these {why}: "
             "give what the lifter returned, or trajectory=False"
         )
-    rays, weights = sightings(poses.keypoints, poses.skeleton, camera)
-    weights = weights / np.maximum(np.nan_to_num(poses.sigma) / TRUSTED, 1.0) ** 2
+    found = [_place_block(poses, poses.keypoints, camera, part) for part in blocks(len(poses))]
     placed = [
-        place(poses.positions[:, person], rays[:, person], weights[:, person], camera.focal)
-        for person in range(len(poses.people))
+        Placed(
+            translation=np.concatenate([one.translation for one in person]),
+            information=np.concatenate([one.information for one in person]),
+            told=np.concatenate([one.told for one in person]),
+        )
+        for person in zip(*found, strict=True)
     ]
     if poses.valid.any() and not any(one.told.any() for one in placed):
         raise ModelError(
@@ -224,6 +231,21 @@ def _place_everybody(poses: Poses, camera: Camera) -> list[Placed]:
             "to tell the distance; give trajectory=False to leave people in place"
         )
     return placed
+
+
+def _place_block(
+    poses: Poses, keypoints: Keypoints, camera: Camera, part: slice
+) -> list[Placed]:
+    """Place each person in some frames."""
+    here = replace(
+        keypoints, positions=keypoints.positions[part], confidence=keypoints.confidence[part]
+    )
+    rays, weights = sightings(here, poses.skeleton, camera)
+    weights = weights / np.maximum(np.nan_to_num(poses.sigma[part]) / TRUSTED, 1.0) ** 2
+    return [
+        place(poses.positions[part, person], rays[:, person], weights[:, person], camera.focal)
+        for person in range(len(poses.people))
+    ]
 
 
 def _path(
@@ -260,7 +282,9 @@ def _still(
     positions: np.ndarray, feet: np.ndarray, fps: float
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step 3"]]:
     """Say how the root must move for the joints in contact to stay where they are."""
-    steps = np.diff(positions, axis=0)
+    ever = np.flatnonzero(feet.any(axis=0))
+    feet = feet[:, ever]
+    steps = np.diff(positions[:, ever].astype(np.float64), axis=0)
     both = feet[1:] & feet[:-1] & np.isfinite(steps).all(axis=-1)
     count = both.sum(axis=1)
     mean = np.where(both[..., None], steps, 0.0).sum(axis=1) / np.maximum(count, 1)[:, None]

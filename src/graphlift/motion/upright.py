@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.cameras import Camera, camera_to_world
+from graphlift.cameras import Camera
 from graphlift.motion.feet import standing_feet
-from graphlift.motion.requirements import check_axes, frame_rate, legs, middle, runs
+from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, middle, runs
 from graphlift.sequences import Poses
 from graphlift.skeletons import ANKLE_HEIGHT
 
@@ -85,7 +85,7 @@ def stand(poses: Poses, camera: Camera | None = None) -> Poses:
     if camera is not None:
         camera = replace(camera, R=R.T, position=-R @ origin)
     return poses.noting(
-        note, positions=(poses.positions - origin) @ R.T, axes="world", camera=camera
+        note, positions=_turned(poses.positions, R, origin), axes="world", camera=camera
     )
 
 
@@ -114,9 +114,22 @@ def scale_to_floor(poses: Poses, moving: Poses, camera: Camera) -> Poses:
     said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
     return poses.noting(
         f"Scaled so that feet reach the given camera's floor ({said}).",
-        positions=poses.positions * scale[:, None, None],
-        sigma=poses.sigma * scale[:, None],
+        positions=poses.positions * scale[:, None, None].astype(poses.positions.dtype),
+        sigma=poses.sigma * scale[:, None].astype(poses.sigma.dtype),
     )
+
+
+def find_ground(poses: Poses) -> tuple[Float[np.ndarray, "3"], float]:
+    """Find which way is up and how high the floor is along it, m, as :func:`stand` does.
+
+    Args:
+        poses: Camera axes, moving through space.
+    """
+    camera = poses.camera
+    if camera is not None and camera.placed:
+        return camera.R[:, 2], -float(camera.position[2])
+    up, _ = find_up(poses)
+    return up, find_floor(poses, up)
 
 
 def find_up(poses: Poses) -> tuple[Float[np.ndarray, "3"], str]:
@@ -186,8 +199,25 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
         Unit vectors in camera axes, and which they are; none if nobody is upright in a tenth of
         the frames in which somebody is there.
     """
-    skeleton, positions = poses.skeleton, poses.positions[poses.valid]
-    seen = poses.seen[poses.valid][:, legs(skeleton)[:, 2]]
+    found = [_block_axes(poses, part) for part in blocks(len(poses))]
+    whole, trunk, extended = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    choices = {"standing": (whole, extended), "sitting": (trunk, np.ones_like(extended))}
+    for which, (axes, fit) in choices.items():
+        chosen = axes[fit & (axes @ CAMERA_UP > np.cos(BELIEVED))]
+        if len(chosen) > FEWEST * len(axes):
+            return chosen, which
+    return np.zeros((0, 3)), "no"
+
+
+def _block_axes(
+    poses: Poses, part: slice
+) -> tuple[
+    Float[np.ndarray, "pose 3"], Float[np.ndarray, "pose 3"], Bool[np.ndarray, " pose"]
+]:
+    """Find where bodies and trunks point in some frames, and whether a leg is straight."""
+    skeleton, positions = poses.skeleton, poses.positions[part].astype(np.float64)
+    valid = np.isfinite(positions).all(axis=(-2, -1))
+    positions, seen = positions[valid], poses.seen[part][valid][:, legs(skeleton)[:, 2]]
     chains = positions[:, legs(skeleton)]
     length = np.linalg.norm(np.diff(chains, axis=2), axis=-1).sum(axis=-1)
     reach = np.linalg.norm(chains[:, :, 2] - chains[:, :, 0], axis=-1)
@@ -195,12 +225,7 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
     shoulders = middle(positions, skeleton, "Shoulder")
     whole = _unit(shoulders - chains[:, :, 2].mean(axis=1))
     trunk = _unit(shoulders - chains[:, :, 0].mean(axis=1))
-    choices = {"standing": (whole, extended), "sitting": (trunk, np.ones_like(extended))}
-    for which, (axes, fit) in choices.items():
-        chosen = axes[fit & (axes @ CAMERA_UP > np.cos(BELIEVED))]
-        if len(chosen) > FEWEST * len(positions):
-            return chosen, which
-    return np.zeros((0, 3)), "no"
+    return whole, trunk, extended
 
 
 def _agree(
@@ -234,7 +259,7 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
         return _in_place(poses, camera.R.T, "Gravity is the given camera's.")
     return poses.noting(
         "Gravity and floor are the given camera's.",
-        positions=camera_to_world(poses.positions, camera),
+        positions=_turned(poses.positions, camera.R.T, -camera.R @ camera.position),
         axes="world",
         camera=camera,
     )
@@ -242,7 +267,7 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
 
 def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
     """Turn rooted poses upright and put the lower ankle on the floor in every frame."""
-    positions = poses.positions @ axes.T
+    positions = _turned(poses.positions, axes, np.zeros(3))
     ankles = positions[..., legs(poses.skeleton)[:, 2], 2]
     positions[..., 2] += ANKLE_HEIGHT - ankles.min(axis=-1, keepdims=True)
     return poses.noting(
@@ -252,6 +277,18 @@ def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
         rooted=False,
         camera=None,
     )
+
+
+def _turned(
+    positions: Float[np.ndarray, "frame person joint 3"],
+    axes: Float[np.ndarray, "3 3"],
+    origin: Float[np.ndarray, "3"],
+) -> Float[np.ndarray, "frame person joint 3"]:
+    """Express positions in other axes (rows) from another origin."""
+    turned = np.empty_like(positions)
+    for part in blocks(len(positions)):
+        turned[part] = (positions[part] - origin) @ axes.T
+    return turned
 
 
 def _world_axes(up: np.ndarray) -> Float[np.ndarray, "3 3"]:
