@@ -93,7 +93,7 @@ def _place(
         longest = np.maximum(np.abs(t[2]), 1.0) / 2
         t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[2]), 1e-12))
     told = used.any(axis=1) & np.isfinite(t).all(axis=0)
-    told &= PIXELS < WORST_DEPTH * t[2] * np.sqrt(certain)
+    told &= WORST_DEPTH * t[2] * np.sqrt(certain) > PIXELS
     told &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
     return np.where(told[:, None], t.T, np.nan), information * told[:, None, None], told
 

@@ -233,9 +233,7 @@ def _place_everybody(poses: Poses, camera: Camera) -> list[Placed]:
     return placed
 
 
-def _place_block(
-    poses: Poses, keypoints: Keypoints, camera: Camera, part: slice
-) -> list[Placed]:
+def _place_block(poses: Poses, keypoints: Keypoints, camera: Camera, part: slice) -> list[Placed]:
     """Place each person in some frames."""
     here = replace(
         keypoints, positions=keypoints.positions[part], confidence=keypoints.confidence[part]

@@ -211,9 +211,7 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
 
 def _block_axes(
     poses: Poses, part: slice
-) -> tuple[
-    Float[np.ndarray, "pose 3"], Float[np.ndarray, "pose 3"], Bool[np.ndarray, " pose"]
-]:
+) -> tuple[Float[np.ndarray, "pose 3"], Float[np.ndarray, "pose 3"], Bool[np.ndarray, " pose"]]:
     """Find where bodies and trunks point in some frames, and whether a leg is straight."""
     skeleton, positions = poses.skeleton, poses.positions[part].astype(np.float64)
     valid = np.isfinite(positions).all(axis=(-2, -1))
