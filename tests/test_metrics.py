@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import slow_metrics as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -19,6 +20,7 @@ from graphlift.metrics import (
     n_mpjpe,
     p_mpjpe,
     pck,
+    thresholds_above,
 )
 
 PATIENT = settings(deadline=None)
@@ -97,6 +99,129 @@ def test_n_mpjpe_by_hand():
     target = np.array([[[2.0, 0, 0], [0, 1, 0]]])
 
     assert n_mpjpe(predicted, target) == pytest.approx((1.2 + 0.6) / 2)
+
+
+def test_p_mpjpe_by_hand():
+    # Three joints on a line at −1, 0, 2 for −1, 0, 1. From their mean, −4/3, −1/3, 5/3: the best
+    # scale is (4/3 + 5/3) / (42/9) = 9/14, so they come to lie at −12/14, −3/14, 15/14.
+    predicted = np.array([[[-1.0, 0, 0], [0, 0, 0], [2, 0, 0]]])
+    target = np.array([[[-1.0, 0, 0], [0, 0, 0], [1, 0, 0]]])
+
+    errors = joint_errors(predicted, target, alignment="similarity")
+
+    np.testing.assert_allclose(errors, [[2 / 14, 3 / 14, 1 / 14]])
+    assert p_mpjpe(predicted, target) == pytest.approx(1 / 7)
+
+
+def test_p_mpjpe_of_a_mirror_image_by_hand():
+    # Six joints on three axes at ±3, ±2, ±1, the last axis mirrored. The best turn is none, the
+    # best scale (18 + 8 − 2) / (18 + 8 + 2) = 6/7: off by 3/7, 2/7 and 1 + 6/7. A reflection
+    # would make all of them 0.
+    target = np.zeros((1, 6, 3))
+    for axis, size in enumerate((3.0, 2.0, 1.0)):
+        target[0, 2 * axis, axis], target[0, 2 * axis + 1, axis] = size, -size
+    mirrored = target * [1, 1, -1]
+
+    errors = joint_errors(mirrored, target, alignment="similarity")
+
+    np.testing.assert_allclose(errors, [[3 / 7, 3 / 7, 2 / 7, 2 / 7, 13 / 7, 13 / 7]])
+    assert p_mpjpe(mirrored, target) == pytest.approx(6 / 7)
+
+
+POSES = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 3), st.integers(4, 8), st.just(3)),
+    elements=st.floats(-2, 2, width=32).map(lambda x: round(x, 3)),
+)
+
+
+@PATIENT
+@given(POSES, st.integers(0, 2**32 - 1))
+def test_every_position_error_is_that_of_the_slow_twin(target, seed):
+    rng = np.random.default_rng(seed)
+    predicted = rng.normal(size=target.shape)
+    flipped = predicted * rng.choice([-1, 1], size=3)  # half of them left-handed
+
+    for pose in (predicted, flipped, target + 0.05 * predicted):
+        want = [slow.aligned(p, t) for p, t in zip(pose, target, strict=True)]
+        by_scale = [slow.scaled(p, t) for p, t in zip(pose, target, strict=True)]
+        assert mpjpe(pose, target) == pytest.approx(np.mean(slow.distances(pose, target)))
+        # Where two turns are equally good, their joints differ, and the sum of squares does not.
+        got = joint_errors(pose, target, alignment="similarity")
+        np.testing.assert_allclose(
+            (got**2).sum(axis=1), (np.array(slow.distances(want, target)) ** 2).sum(axis=1),
+            atol=1e-9,
+        )  # fmt: skip
+        assert n_mpjpe(pose, target) == pytest.approx(np.mean(slow.distances(by_scale, target)))
+
+
+def test_p_mpjpe_of_poses_is_that_of_the_slow_twin(predicted, target):
+    noisy = predicted + np.random.default_rng(5).normal(size=target.shape)
+
+    for pose in (predicted, noisy, predicted * [1, 1, -1]):
+        want = [slow.aligned(p, t) for p, t in zip(pose, target, strict=True)]
+        np.testing.assert_allclose(
+            joint_errors(pose, target, alignment="similarity"),
+            slow.distances(want, target),
+            rtol=1e-9,
+        )
+
+
+def test_mpjve_is_that_of_the_slow_twin(predicted, target):
+    sequence = ["a"] * 3 + ["b"] + ["c"] * 3
+
+    errors = slow.velocity_errors(predicted, target, sequence)
+
+    assert mpjve(predicted, target, starts=(0, 3, 4)) == pytest.approx(
+        np.mean(list(errors.values()))
+    )
+
+
+def test_more_frames_than_are_taken_at_once_are_all_scored():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=(5000, 4, 3))
+    predicted = target + rng.normal(scale=0.1, size=target.shape)
+
+    for alignment in ("none", "scale", "similarity"):
+        errors = joint_errors(predicted, target, alignment=alignment)
+        some = [0, 4095, 4096, 4999]
+        np.testing.assert_allclose(
+            errors[some], joint_errors(predicted[some], target[some], alignment=alignment)
+        )
+        assert errors.shape == (5000, 4)
+
+
+# Joints that are not there
+
+
+@pytest.mark.parametrize("alignment", ["none", "scale", "similarity"])
+def test_absent_joints_have_no_part_in_an_alignment(predicted, target, alignment):
+    present = np.random.default_rng(4).random((7, 17)) < 0.6
+    broken, unknown = predicted.copy(), target.copy()
+    broken[~present] = np.nan
+    unknown[~present] = np.inf
+
+    errors = joint_errors(broken, unknown, alignment=alignment, present=present)
+
+    for f, there in enumerate(present):
+        alone = joint_errors(predicted[[f]][:, there], target[[f]][:, there], alignment=alignment)
+        np.testing.assert_allclose(errors[f, there], alone[0], rtol=1e-9)
+    assert np.isnan(errors[~present]).all()
+
+
+def test_a_frame_without_any_joint_has_no_errors(predicted, target):
+    present = np.ones((7, 17), dtype=bool)
+    present[2] = False
+
+    errors = joint_errors(predicted, target, alignment="similarity", present=present)
+
+    assert np.isnan(errors[2]).all()
+    assert np.isfinite(errors[[0, 1, 3, 4, 5, 6]]).all()
+
+
+def test_presence_of_another_shape_is_refused(predicted, target):
+    with pytest.raises(ShapeError, match=r"present \(7, 16\) should be \(7, 17\): one for each"):
+        joint_errors(predicted, target, present=np.ones((7, 16), dtype=bool))
 
 
 @EVERY
@@ -197,6 +322,18 @@ def test_auc_of_a_perfect_prediction_is_30_thresholds_of_31():
 def test_auc_by_hand():
     # 12 mm is below 15, 20, ..., 150: 28 thresholds; 150 mm is below none.
     assert auc(np.array([[0.012, 0.150]])) == pytest.approx(100 * (28 + 0) / 2 / 31)
+
+
+@PATIENT
+@given(ERRORS)
+def test_shares_are_those_of_the_slow_twin(errors):
+    assert pck(errors) == pytest.approx(slow.pck(errors.ravel()))
+    assert auc(errors) == pytest.approx(slow.auc(errors.ravel()))
+
+
+def test_an_error_that_is_not_known_is_below_no_threshold():
+    assert thresholds_above(np.array([np.nan, 0.150, 0.149, 0.0])).tolist() == [0, 0, 1, 30]
+    assert pck(np.array([np.nan, 0.149])) == 50
 
 
 @PATIENT

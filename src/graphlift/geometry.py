@@ -1,15 +1,23 @@
 """Alignment of poses, turns and bones."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 
 def align_similarity(
-    points: Float[np.ndarray, "*batch joint 3"], onto: Float[np.ndarray, "*batch joint 3"]
+    points: Float[np.ndarray, "*batch joint 3"],
+    onto: Float[np.ndarray, "*batch joint 3"],
+    present: Bool[np.ndarray, "*batch joint"] | None = None,
 ) -> Float[np.ndarray, "*batch joint 3"]:
     """Move, turn and scale each pose of ``points`` to lie as near ``onto`` as possible.
 
     Reflections are not used. A pose whose joints coincide is only moved.
+
+    Args:
+        points: Poses to move.
+        onto: Where to, joint by joint.
+        present: Joints that decide, all of them when left out; the others, which may be NaN, are
+            moved along.
 
     Returns:
         The aligned points, in the unit and frame of reference of ``onto``.
@@ -17,28 +25,49 @@ def align_similarity(
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point
     patterns", TPAMI 1991.
     """
-    centre, goal = points.mean(axis=-2, keepdims=True), onto.mean(axis=-2, keepdims=True)
-    x, y = points - centre, onto - goal
+    centre, goal = _centre(points, present), _centre(onto, present)
+    moved = points - centre
+    x, y = _present(moved, present), _present(onto - goal, present)
     U, spread, Vt = np.linalg.svd(y.swapaxes(-1, -2) @ x)
     proper = np.ones_like(spread)
     proper[..., -1] = np.where(np.linalg.det(U @ Vt) < 0, -1, 1)
     R = (U * proper[..., None, :]) @ Vt
     size = (x**2).sum(axis=(-1, -2))
     scale = np.divide((spread * proper).sum(axis=-1), size, out=np.ones_like(size), where=size > 0)
-    return np.asarray(scale[..., None, None] * (x @ R.swapaxes(-1, -2)) + goal)
+    return np.asarray(scale[..., None, None] * (moved @ R.swapaxes(-1, -2)) + goal)
 
 
 def align_scale(
-    points: Float[np.ndarray, "*batch joint 3"], onto: Float[np.ndarray, "*batch joint 3"]
+    points: Float[np.ndarray, "*batch joint 3"],
+    onto: Float[np.ndarray, "*batch joint 3"],
+    present: Bool[np.ndarray, "*batch joint"] | None = None,
 ) -> Float[np.ndarray, "*batch joint 3"]:
     """Scale each root-relative pose to lie as near ``onto`` as possible.
 
+    Args:
+        points: Poses to scale.
+        onto: What to come near, joint by joint.
+        present: As in :func:`align_similarity`.
+
     Source: Rhodin et al., "Unsupervised geometry-aware representation", ECCV 2018 (N-MPJPE).
     """
-    size = (points**2).sum(axis=(-1, -2), keepdims=True)
-    overlap = (points * onto).sum(axis=(-1, -2), keepdims=True)
+    x, y = _present(points, present), _present(onto, present)
+    size = (x**2).sum(axis=(-1, -2), keepdims=True)
+    overlap = (x * y).sum(axis=(-1, -2), keepdims=True)
     scale = np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
     return np.asarray(points * scale)
+
+
+def _present(points: np.ndarray, present: np.ndarray | None) -> np.ndarray:
+    """Put the joints that do not decide at the origin, where they add nothing to a sum."""
+    return points if present is None else np.where(present[..., None], points, 0)
+
+
+def _centre(points: np.ndarray, present: np.ndarray | None) -> np.ndarray:
+    if present is None:
+        return np.asarray(points.mean(axis=-2, keepdims=True))
+    count = np.maximum(present.sum(axis=-1), 1)[..., None, None]
+    return np.asarray(_present(points, present).sum(axis=-2, keepdims=True) / count)
 
 
 def bone_vectors(

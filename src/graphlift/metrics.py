@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.errors import ShapeError
 from graphlift.geometry import align_scale, align_similarity
@@ -23,16 +23,23 @@ AUC_THRESHOLDS = np.arange(31) * 0.005
 """m: 0, 5, ..., 150 mm. None is below 0, so AUC ends at 30/31 = 96.77 %. Source: the official
 evaluation of MPI-INF-3DHP (Mehta et al., 3DV 2017)."""
 
+_CHUNK = 4096
+"""Frames at a time: what lies in between stays in the processor's cache."""
+
 Alignment = Literal["none", "scale", "similarity"]
-_ALIGN: Mapping[Alignment, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "none": lambda predicted, _: predicted,
+_ALIGN: Mapping[Alignment, Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]] = {
+    "none": lambda predicted, *_: predicted,
     "scale": align_scale,
     "similarity": align_similarity,
 }
 
 
 def joint_errors(
-    predicted: PoseArray, target: PoseArray, *, alignment: Alignment = "none"
+    predicted: PoseArray,
+    target: PoseArray,
+    *,
+    alignment: Alignment = "none",
+    present: Bool[np.ndarray, "frame joint"] | None = None,
 ) -> Float[np.ndarray, "frame joint"]:
     """Measure the distance between each predicted joint and its target.
 
@@ -41,17 +48,33 @@ def joint_errors(
         target: The same joints in the same order, m.
         alignment: What each predicted pose is first allowed: nothing, the best scale about the
             root, or the best similarity (turn, scale, move).
+        present: Joints to compare, all of them when left out. The others may be NaN and have no
+            part in an alignment.
 
     Returns:
-        Distances in the unit of the inputs.
+        Distances in the unit of the inputs; NaN where a joint is not present.
 
     Raises:
         ShapeError: If the two do not hold the same frames and joints, hold none, or hold a number
-            that is not finite.
+            that is not finite where a joint is present.
     """
-    _check_pair(predicted, target)
-    aligned = _ALIGN[alignment](predicted, target)
-    return np.asarray(np.linalg.norm(aligned - target, axis=-1))
+    _check_pair(predicted, target, present)
+    some = range(0, len(predicted), _CHUNK)
+    return np.concatenate([_errors(predicted, target, alignment, present, at) for at in some])
+
+
+def _errors(
+    predicted: np.ndarray,
+    target: np.ndarray,
+    alignment: Alignment,
+    present: np.ndarray | None,
+    start: int,
+) -> np.ndarray:
+    rows = slice(start, start + _CHUNK)
+    there = None if present is None else present[rows]
+    aligned = _ALIGN[alignment](predicted[rows], target[rows], there)
+    errors = np.asarray(np.linalg.norm(aligned - target[rows], axis=-1))
+    return errors if there is None else np.where(there, errors, np.nan)
 
 
 def mpjpe(predicted: PoseArray, target: PoseArray) -> float:
@@ -123,9 +146,16 @@ def pck(errors: Float[np.ndarray, "*batch joint"], *, threshold: float = PCK_THR
 
 def auc(errors: Float[np.ndarray, "*batch joint"]) -> float:
     """Area under the PCK curve: the mean of PCK over :data:`AUC_THRESHOLDS`, per cent."""
-    # The number of thresholds above an error, without a (joint, threshold) table.
+    return 100 * float(thresholds_above(errors).mean()) / len(AUC_THRESHOLDS)
+
+
+def thresholds_above(
+    errors: Float[np.ndarray, "*batch joint"],
+) -> Int[np.ndarray, "*batch joint"]:
+    """Count the :data:`AUC_THRESHOLDS` that each error is below, strictly; none for NaN."""
+    # Without a (joint, threshold) table. NaN sorts after every number.
     above = len(AUC_THRESHOLDS) - np.searchsorted(AUC_THRESHOLDS, errors, side="right")
-    return 100 * float(above.mean()) / len(AUC_THRESHOLDS)
+    return np.asarray(above)
 
 
 def by_activity(
@@ -142,16 +172,26 @@ def by_activity(
     return {str(name): values[names == name].mean(axis=0) for name in np.unique(names)}
 
 
-def _check_pair(predicted: np.ndarray, target: np.ndarray) -> None:
+def _check_pair(
+    predicted: np.ndarray, target: np.ndarray, present: np.ndarray | None = None
+) -> None:
     fits = predicted.ndim == 3 and predicted.shape[-1] == 3 and predicted.size > 0
     if predicted.shape != target.shape or not fits:
         raise ShapeError(
             f"predicted {predicted.shape} and target {target.shape} must be the same non-empty "
             "(frame, joint, 3): check the joint map and that both cover the same frames"
         )
+    if present is not None and present.shape != predicted.shape[:2]:
+        raise ShapeError(
+            f"present {present.shape} should be {predicted.shape[:2]}: one for each joint of each "
+            "frame"
+        )
     for name, array in (("predicted", predicted), ("target", target)):
-        if not np.isfinite(array).all():
-            frame, joint, _ = np.argwhere(~np.isfinite(array))[0]
+        if np.isfinite(array).all():  # far quicker than by joint
+            continue
+        wrong = ~np.isfinite(array).all(axis=-1) & (True if present is None else present)
+        if wrong.any():
+            frame, joint = np.argwhere(wrong)[0]
             raise ShapeError(
                 f"{name} is not finite at frame {frame}, joint {joint}: leave such frames out "
                 "before scoring, and say how many"

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import data, lift, model, study, train, view
+from graphlift.cli import data, lift, model, score, study, train, view
 from graphlift.errors import GraphliftError
 
 EXTRAS = {
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.command()(lift.lift)
 app.command()(train.train)
 app.command()(train.evaluate)
+app.command()(score.score)
 app.command()(view.view)
 app.command()(view.render)
 app.add_typer(study.app, name="study")

@@ -84,6 +84,8 @@ def evaluate(
         "cross_auc",
     ):
         typer.echo(f"{key}: {result[key]}")
+    for line in result["protocols"].values():
+        typer.echo(line)
 
 
 def _detections(name: str) -> "Detections | None":

@@ -1,10 +1,8 @@
 """What the open models score: people they have not seen, through cameras they have not seen.
 
-Protocols. ``unseen-17``: every frame through a camera of its own from
-:data:`graphlift.views.UNSEEN_RIG` (field of view 30° to 90°), 17 joints, mean over frames.
-``h36m-like``: cameras like Human3.6M's, 16 joints, mean over frames. In both every third frame of
-each clip is taken, 2D is exact, intrinsics are known, the root's zero is counted, and PCK and AUC
-are over the 14 joints of ``cross-14``.
+Protocols (:data:`graphlift.protocols.PROTOCOLS` has joints and frames). ``unseen-17``: every frame
+through a camera of its own from :data:`graphlift.views.UNSEEN_RIG` (field of view 30° to 90°).
+``h36m-like``: cameras like Human3.6M's. In both 2D is exact and intrinsics are known.
 """
 
 from collections.abc import Callable
@@ -15,7 +13,7 @@ from jaxtyping import Float
 
 from graphlift.datasets import MotionCapture
 from graphlift.metrics import auc, joint_errors, pck
-from graphlift.protocols import STRIDE
+from graphlift.protocols import PROTOCOLS
 from graphlift.skeletons import H36M_17
 from graphlift.views import H36M_LIKE_RIG, UNSEEN_RIG, Views, exact_views, hide, people_of
 
@@ -28,11 +26,8 @@ SEED = 7
 MISSING = 0.2
 """Share of joints missing at random in every frame, in the second half of the table."""
 
-SCORED = {
-    "unseen-17": np.arange(17),
-    "h36m-like": np.delete(np.arange(17), H36M_17.joints.index("Neck/Nose")),
-}
-CROSS_14 = np.array([1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16])
+SCORED = {name: H36M_17.index(*PROTOCOLS[name].scored) for name in RIGS}
+CORRECT = {name: H36M_17.index(*PROTOCOLS[name].correct) for name in RIGS}
 
 
 @dataclass(frozen=True)
@@ -68,8 +63,9 @@ def score(lift: Lift, capture: MotionCapture, protocol: str) -> Score:
         capture: Subjects it was not trained on.
         protocol: A key of :data:`RIGS`.
     """
-    views = exact_views(people_of(capture, stride=STRIDE), RIGS[protocol], seed=SEED)
-    joints = SCORED[protocol]
+    people = people_of(capture, stride=PROTOCOLS[protocol].stride)
+    views = exact_views(people, RIGS[protocol], seed=SEED)
+    joints, correct = SCORED[protocol], CORRECT[protocol]
     predicted, target = lift(views, views.confidence), views.targets
     errors = joint_errors(predicted, target)
     aligned = joint_errors(predicted[:, joints], target[:, joints], alignment="similarity")
@@ -80,8 +76,8 @@ def score(lift: Lift, capture: MotionCapture, protocol: str) -> Score:
         frames=len(views),
         mpjpe_mm=_mm(errors[:, joints]),
         p_mpjpe_mm=_mm(aligned),
-        pck=pck(errors[:, CROSS_14]),
-        auc=auc(errors[:, CROSS_14]),
+        pck=pck(errors[:, correct]),
+        auc=auc(errors[:, correct]),
         mpjpe_missing_mm=_mm(partly[:, joints]),
         mpjpe_there_mm=_mm(partly[:, joints][~gone[:, joints]]),
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -121,6 +121,7 @@ class Result:
         curve: Training loss and validation error over the run.
         blocks: Test errors by the second, by activity.
         failures: The worst test frames.
+        protocols: What ``open-16`` and ``cross-14`` were here, a line each; none in older lines.
         config: The run's whole configuration.
         version: Of graphlift.
     """
@@ -163,6 +164,7 @@ class Result:
     curve: Sequence[CurvePoint]
     blocks: Mapping[str, Blocks]
     failures: Sequence[Failure]
+    protocols: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any]
     version: str
 

@@ -1,7 +1,7 @@
 """From the predictions of a finished run to its result line. NumPy only."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
 from graphlift.metrics import auc, by_activity, joint_errors, pck
-from graphlift.protocols import CROSS_14, Examples, StudyData, open_16
+from graphlift.protocols import CROSS_14, PROTOCOLS, Examples, StudyData, open_16
 from graphlift.study.results import (
     ActivityScore,
     Bin,
@@ -86,11 +86,26 @@ def score_run(
         cross_data=data.cross.name if data.cross else None,
         cross_digest=data.cross.digest if data.cross else None,
         curve=points,
+        protocols=_protocols(data),
         config=asdict(config),
         version=graphlift.__version__,
         **_test_scores(predict(test), test),
         **_cross_scores(predict, data, config),
     )
+
+
+def _protocols(data: StudyData) -> dict[str, str]:
+    """Say on which data the protocols were run, which may be people of the prior."""
+
+    def said(name: str, tested: str) -> str:
+        protocol = PROTOCOLS[name]
+        here = replace(protocol, data=tested, train_data=data.name, stride=data.stride)
+        return here.describe()
+
+    lines = {"open-16": said("open-16", data.name)}
+    if data.cross:
+        lines["cross-14"] = said("cross-14", data.cross.name)
+    return lines
 
 
 def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:

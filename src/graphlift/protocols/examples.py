@@ -1,11 +1,9 @@
-"""The study's protocols: which frames, through which cameras, scored how. See docs/protocol.md.
+"""The frames of the open protocols: who, through which cameras. See docs/protocol.md.
 
-``open-16``: every third frame of each clip, four fixed cameras (:func:`graphlift.rigs.open_rig`),
-16 joints, screen-normalised 2D in, root-relative metres out; the error is the mean over frames and
-cameras of each activity, then the plain mean of activities, the root's zero counted.
-
-``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`); PCK and
-AUC over 14 joints, without root, neck and head, mean over frames.
+``open-16``: every third frame of each clip, four fixed cameras
+(:func:`graphlift.rigs.open_rig`), 16 joints, screen-normalised 2D in, root-relative metres out.
+``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`). How they
+are scored: :data:`graphlift.protocols.named.PROTOCOLS`.
 """
 
 import hashlib
@@ -32,15 +30,9 @@ from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
 from graphlift.detections import Detections, detect, occluded
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.metrics import by_activity
+from graphlift.protocols.named import STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
-
-STRIDE = 3
-"""Every third frame of each clip, from its first: 10 frames a second of 30."""
-
-CROSS_14 = (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15)
-"""Of the 16 joints, all but Hip and Head; of the 17, joints 1-8 and 11-16."""
 
 Split = Literal["train", "validation", "test", "cross"]
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
@@ -301,8 +293,3 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
                 f"{path}: cmu.{part} is {names!r}: give a list of at least one subject's name"
             )
     return subjects
-
-
-def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> np.ndarray:
-    """Average values over the frames of each activity, then over activities."""
-    return np.asarray(np.mean(list(by_activity(values, activity).values()), axis=0))

@@ -1,0 +1,13 @@
+"""Protocols by name, and the frames that the open ones are trained and tested on."""
+
+from graphlift.protocols.adaptations import ADAPTATIONS as ADAPTATIONS
+from graphlift.protocols.examples import Examples as Examples
+from graphlift.protocols.examples import StudyData as StudyData
+from graphlift.protocols.examples import observe as observe
+from graphlift.protocols.examples import read_study_data as read_study_data
+from graphlift.protocols.named import CROSS_14 as CROSS_14
+from graphlift.protocols.named import PROTOCOLS as PROTOCOLS
+from graphlift.protocols.named import STRIDE as STRIDE
+from graphlift.protocols.named import Protocol as Protocol
+from graphlift.protocols.named import open_16 as open_16
+from graphlift.protocols.named import protocol_named as protocol_named

@@ -1,0 +1,68 @@
+"""Known deviations from a protocol, each by name, each off unless it is asked for.
+
+Published figures on MPI-INF-3DHP differ in them, and not every paper says which it took; so the
+names that were asked for are printed with every number.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.skeletons import Skeleton
+
+HIP_SHIFT = 0.2
+"""Of the way from pelvis to neck. Source: Zhou et al., "Towards 3D human pose estimation in the
+wild", ICCV 2017 (its published code)."""
+
+ADAPTATIONS: Mapping[str, str] = {
+    "hip-shift": "predicted pelvis and hips are moved by a fifth of the way from pelvis to neck, "
+    "the spine to the middle of the two, because MPI-INF-3DHP's hips sit higher than Human3.6M's",
+    "bone-length": "each prediction is scaled until its bones add up to the length of the truth's",
+    "own-width": "2D input was normalised by the width of each image, not by Human3.6M's 1000 px "
+    "(what went into a network: `score` cannot see it, and prints that you said so)",
+}
+"""What each does, by name. Source: Zhou et al., ICCV 2017; the last, Gong et al., CVPR 2021."""
+
+
+def shift_hips(
+    poses: Float[np.ndarray, "frame joint 3"], skeleton: Skeleton
+) -> Float[np.ndarray, "frame joint 3"]:
+    """Move pelvis and hips up towards the neck, and the spine to the middle of pelvis and neck.
+
+    Args:
+        poses: m, in any frame of reference.
+        skeleton: With joints Hip, LHip, RHip, Spine and Neck.
+    """
+    pelvis, neck, spine = skeleton.index("Hip", "Neck", "Spine")
+    hips = skeleton.index("Hip", "LHip", "RHip")
+    shifted = np.array(poses)
+    shifted[:, hips] += HIP_SHIFT * (poses[:, [neck]] - poses[:, [pelvis]])
+    shifted[:, spine] = (shifted[:, pelvis] + shifted[:, neck]) / 2
+    return shifted
+
+
+def match_bone_length(
+    predicted: Float[np.ndarray, "frame joint 3"],
+    target: Float[np.ndarray, "frame joint 3"],
+    skeleton: Skeleton,
+    present: Bool[np.ndarray, "frame joint"],
+) -> Float[np.ndarray, "frame joint 3"]:
+    """Scale each prediction about the origin until its bones add up to the target's.
+
+    Args:
+        predicted: Root-relative, m.
+        target: The same joints.
+        skeleton: Whose bones.
+        present: Joints that both have; a bone counts if both its ends are.
+    """
+    parent, child = np.array(skeleton.bones).T
+    there = present[:, parent] & present[:, child]
+
+    def total(poses: np.ndarray) -> np.ndarray:
+        lengths = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
+        return np.asarray(np.where(there, lengths, 0).sum(axis=1))
+
+    mine, theirs = total(predicted), total(target)
+    scale = np.divide(theirs, mine, out=np.ones_like(mine), where=mine > 0)
+    return np.asarray(predicted * scale[:, None, None])

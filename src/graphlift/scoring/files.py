@@ -1,0 +1,126 @@
+"""Scores of prediction files."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from graphlift.errors import FormatError, ShapeError
+from graphlift.formats.pose_arrays import PoseArrays, read_pose_arrays
+from graphlift.protocols.named import Protocol
+from graphlift.scoring.score import score_poses
+from graphlift.scoring.scores import Scores
+
+_TOO_FAR = 20.0
+"""m from the root to half of the joints: no person in metres, but any in mm or cm."""
+_LOOK_AT = 500
+
+
+def score_files(
+    predicted: Path,
+    target: Path,
+    protocol: Protocol,
+    *,
+    adaptations: Sequence[str] = (),
+    allow_missing: bool = False,
+) -> Scores:
+    """Score an ``.npz`` of predictions against one of the truth.
+
+    Activities and sequences may be in either file. What the predictions mark as not valid is not
+    predicted; what the truth marks so does not count.
+
+    Args:
+        predicted: See :mod:`graphlift.formats.pose_arrays` for what is in a file.
+        target: The same frames and joints.
+        protocol: Which.
+        adaptations: As in :func:`graphlift.scoring.score_poses`.
+        allow_missing: As there.
+
+    Raises:
+        DatasetNotFoundError: If a file is not there.
+        FormatError: If a file is damaged or not of such arrays, the two do not fit each other or
+            the protocol, a prediction is missing, or no frame is left.
+        ConfigError: If the protocol does not take an adaptation.
+    """
+    mine, truth = read_pose_arrays(predicted), read_pose_arrays(target)
+    labels = {name: _label(mine, truth, name) for name in ("activity", "sequence")}
+    for arrays in (mine, truth):
+        _check_skeleton(arrays, protocol)
+    if mine.axes and truth.axes and mine.axes != truth.axes:
+        raise FormatError(
+            f"{mine.path} is in {mine.axes} axes and {truth.path} in {truth.axes} axes: give both "
+            "in the same"
+        )
+    poses = mine.poses
+    if mine.valid is not None and mine.valid.shape[0] == len(poses):
+        poses = np.array(poses, dtype=np.float64)
+        poses[~mine.valid] = np.nan
+    try:
+        scores = score_poses(
+            poses,
+            truth.poses,
+            protocol,
+            activity=labels["activity"],
+            sequence=labels["sequence"],
+            valid=truth.valid,
+            adaptations=adaptations,
+            allow_missing=allow_missing,
+        )
+    except ShapeError as error:
+        raise FormatError(f"{predicted} against {target}: {error}") from error
+    _check_metres(truth, protocol)
+    return _doubting(scores, mine, protocol)
+
+
+def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:
+    """Take a label from the truth, or from the predictions where only they have it."""
+    said: np.ndarray | None = getattr(mine, name)
+    true: np.ndarray | None = getattr(truth, name)
+    if said is None or true is None or len(said) != len(true):
+        return said if true is None else true
+    if (differs := said != true).any():
+        at = int(np.argmax(differs))
+        raise FormatError(
+            f"{name} of frame {at} is {str(said[at])!r} in {mine.path} and {str(true[at])!r} in "
+            f"{truth.path}: put the frames of both into the same order"
+        )
+    return true
+
+
+def _check_skeleton(arrays: PoseArrays, protocol: Protocol) -> None:
+    skeleton = arrays.skeleton
+    if skeleton and skeleton.joints not in [each.joints for each in protocol.skeletons]:
+        wanted = " or ".join(each.name for each in protocol.skeletons)
+        raise FormatError(
+            f"{arrays.path}: its joints are those of {skeleton.name}, and {protocol.name} takes "
+            f"{wanted}: convert them, or choose another protocol"
+        )
+
+
+def _reach(arrays: PoseArrays, protocol: Protocol) -> float:
+    """Look at some frames: how far the joints are from the root, m, half of them farther."""
+    some = np.array(arrays.poses[:: max(1, len(arrays.poses) // _LOOK_AT)], dtype=np.float64)
+    skeleton = protocol.skeleton_of(some.shape[1])
+    rooted = some - some[:, [skeleton.root if skeleton else 0]]
+    distance = np.linalg.norm(rooted[np.isfinite(rooted).all(axis=-1)], axis=-1)
+    return float(np.median(distance)) if len(distance) else 0.0
+
+
+def _check_metres(truth: PoseArrays, protocol: Protocol) -> None:
+    if (reach := _reach(truth, protocol)) > _TOO_FAR:
+        raise FormatError(
+            f"{truth.path}: in poses {truth.poses.shape} half of the joints are {reach:,.0f} m or "
+            f"more from {protocol.root}: positions should be metres; divide millimetres by 1000"
+        )
+
+
+def _doubting(scores: Scores, mine: PoseArrays, protocol: Protocol) -> Scores:
+    """Note predictions that can hardly be metres; they may still be somebody's true result."""
+    if (reach := _reach(mine, protocol)) <= _TOO_FAR:
+        return scores
+    note = (
+        f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are they "
+        "in millimetres?"
+    )
+    return replace(scores, notes=(*scores.notes, note))

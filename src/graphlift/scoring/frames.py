@@ -1,0 +1,146 @@
+"""What is known of each frame beside its poses: activity, sequence, and whether it counts."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from graphlift.errors import ShapeError
+from graphlift.protocols.named import Protocol
+
+_TAKE = re.compile(r"[ _]\d+$")
+_CAMERA = re.compile(r"\d{3,}|cam\w*", re.IGNORECASE)
+_OFFICIAL_NAMES: Mapping[str, str] = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
+"""Human3.6M's own names, where the literature writes others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Labels of frames.
+
+    Args:
+        activities: Names, in the order of tables; one without a name if none were given.
+        groups: Names of the protocol's groups of sequences.
+        cell: Index into activities times (groups + 1), plus the group, 0 for none.
+        follows: Whether a frame is the next of the same sequence.
+        excluded: Whether the protocol leaves its sequence out.
+        valid: Joints whose truth may count; None for all.
+        ungrouped: Sequences of no group, where the protocol has groups.
+    """
+
+    activities: tuple[str, ...]
+    groups: tuple[str, ...]
+    cell: Int[np.ndarray, " frame"]
+    follows: Bool[np.ndarray, " frame"]
+    excluded: Bool[np.ndarray, " frame"]
+    valid: np.ndarray | None
+    ungrouped: tuple[str, ...]
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.activities) * (len(self.groups) + 1)
+
+    def counting(self, rows: slice, joints: int) -> Bool[np.ndarray, "frame joint"]:
+        """Say which joints of some frames may count."""
+        excluded = self.excluded[rows]
+        valid = np.ones((len(excluded), joints), dtype=bool)
+        if self.valid is not None:
+            given = self.valid[rows]
+            valid &= given if given.ndim == 2 else given[:, None]
+        return np.asarray(valid & ~excluded[:, None])
+
+
+def label_frames(
+    protocol: Protocol,
+    shape: tuple[int, ...],
+    *,
+    activity: Sequence[str] | np.ndarray | None,
+    sequence: Sequence[str] | np.ndarray | None,
+    valid: np.ndarray | None,
+) -> Frames:
+    """Look up which activity, group and sequence each frame belongs to.
+
+    Raises:
+        ShapeError: If there is not one label a frame, or validity is of another shape.
+    """
+    count = shape[0]
+    names, activities = _activities(_column(activity, "activity", count), protocol, count)
+    clips, clip, follows = _runs(_column(sequence, "sequence", count), count)
+    excluded = np.array([_without_camera(name) in protocol.excluded for name in clips])
+    group_of = {name: g for g, (_, members) in enumerate(protocol.groups, 1) for name in members}
+    group = np.array([group_of.get(name.partition(" ")[0], 0) for name in clips])
+    given = () if sequence is None else clips
+    return Frames(
+        activities=names,
+        groups=tuple(name for name, _ in protocol.groups),
+        cell=activities * (len(protocol.groups) + 1) + group[clip],
+        follows=follows if sequence is not None else np.zeros(count, dtype=bool),
+        excluded=excluded[clip],
+        valid=_validity(valid, shape),
+        ungrouped=tuple(
+            n for n, g in zip(given, group, strict=False) if protocol.groups and not g
+        ),
+    )
+
+
+def _column(labels: Sequence[str] | np.ndarray | None, name: str, count: int) -> np.ndarray | None:
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.shape != (count,):
+        raise ShapeError(f"{name} {array.shape} should be {(count,)}: one for each frame")
+    return array
+
+
+def _runs(labels: np.ndarray | None, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """Find the different labels, which one each frame has, and whether it has its precursor's.
+
+    Sorts one label a run, not one a frame.
+    """
+    if labels is None:
+        return ("",), np.zeros(count, dtype=int), np.ones(count, dtype=bool)
+    follows = np.concatenate([[False], labels[1:] == labels[:-1]])
+    starts = np.flatnonzero(~follows)
+    names, index = np.unique(labels[starts].astype(str), return_inverse=True)
+    lengths = np.diff([*starts, count])
+    return tuple(map(str, names)), np.repeat(index.ravel(), lengths), follows
+
+
+def _activities(
+    labels: np.ndarray | None, protocol: Protocol, count: int
+) -> tuple[tuple[str, ...], np.ndarray]:
+    found, index, _ = _runs(labels, count)
+    folded = [_fold(name) if protocol.activities else name for name in found]
+    names = in_order(set(folded), protocol.activities)
+    place = np.array([names.index(name) for name in folded])
+    return names, place[index]
+
+
+def _fold(name: str) -> str:
+    """Name an activity of Human3.6M as tables do, without the number of the take."""
+    name = _TAKE.sub("", name)
+    return _OFFICIAL_NAMES.get(name, name)
+
+
+def _without_camera(name: str) -> str:
+    words = re.split(r"[ ._/]+", name)
+    return " ".join(word for word in words if not _CAMERA.fullmatch(word))
+
+
+def in_order(names: Collection[str], order: Sequence[str]) -> tuple[str, ...]:
+    """Sort names: those of ``order`` first, as they come there."""
+    return (*(name for name in order if name in names), *sorted(set(names) - set(order)))
+
+
+def _validity(valid: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    if valid is None:
+        return None
+    if valid.shape not in (shape[:1], shape[:2]) or valid.dtype != bool:
+        raise ShapeError(
+            f"valid {valid.shape} of {valid.dtype} should be bool, {shape[:1]} or {shape[:2]}: "
+            "one for each frame, or each joint of it"
+        )
+    return valid
