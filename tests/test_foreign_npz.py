@@ -297,7 +297,7 @@ def test_numpy_is_as_trusting_as_we_say(tmp_path):
 def test_a_key_of_tuples_within_tuples_is_refused_before_its_hash_overflows(step):
     made_up = b"\x80\x04})" + step * 200_000 + b"K\x01s."
 
-    with pytest.raises(FormatError, match="x: .*containers within containers"):
+    with pytest.raises(FormatError, match=r"x: .*containers within containers"):
         unpickle_plain(made_up, "x")
 
 
@@ -314,7 +314,7 @@ def test_arrays_can_be_put_on_disk_one_by_one(tmp_path):
     held = {"S1": [np.arange(6, dtype="f4").reshape(2, 3), np.zeros((0, 3))], "n": 17}
     np.savez_compressed(tmp_path / "a.npz", held=np.array(held, dtype=object))
 
-    with open(tmp_path / "spill", "w+b") as spill:
+    with (tmp_path / "spill").open("w+b") as spill:
         back = read_object_arrays(tmp_path / "a.npz", ["held"], spill=spill)["held"]
         spill.seek(0, 2)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
@@ -155,7 +155,7 @@ def _read_member(opened: Callable[[], IO[bytes]], where: str, spill: BinaryIO | 
         raise _damaged(where, "objects inside a record")
 
     def opened_after_header() -> IO[bytes]:
-        stream = io.BufferedReader(opened())  # type: ignore[arg-type]
+        stream = io.BufferedReader(cast("io.RawIOBase", opened()))
         _read_header(stream, where)
         return stream
 
@@ -303,7 +303,7 @@ class _Unpickler(pickle.Unpickler):
                 "strings, lists and dictionaries are read: the file may be made to run code; if "
                 "you made it yourself, save plain arrays"
             )
-        function = _ADMITTED[module, name]
+        function: Callable[..., Any] = _ADMITTED[module, name]
         rebuilds = function in (_reconstruct, _frombuffer)
         return _Admitted(partial(function, self.spill) if rebuilds else function)
 

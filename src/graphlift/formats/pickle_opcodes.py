@@ -29,18 +29,18 @@ def check_opcodes(data: IO[bytes]) -> None:
     for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
         if count > _MOST_OPCODES:
             raise ValueError(f"more than {_MOST_OPCODES:,} steps")
-        name = opcode.name
+        name, number = opcode.name, argument if isinstance(argument, int) else 0
         if name == "MARK":
             marks.append(len(depths))
         elif name == "POP" and marks and marks[-1] == len(depths):
             marks.pop()
         elif "PUT" in name or name == "MEMOIZE":
-            place = int(argument) if "PUT" in name else len(memo)
+            place = number if "PUT" in name else len(memo)
             if place > count:
                 raise ValueError(f"number {place} in a memo of {count}")
             memo[place] = depths[-1]
         elif "GET" in name:
-            depths.append(memo[int(argument)])
+            depths.append(memo[number])
         elif name == "DUP":
             depths.append(depths[-1])
         else:
