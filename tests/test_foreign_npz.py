@@ -291,3 +291,35 @@ def test_numpy_is_as_trusting_as_we_say(tmp_path):
     )
 
     assert run.stdout == "pwned\n"
+
+
+@pytest.mark.parametrize("step", [b"\x85", b"N0\x85", b"\x94\x85", b"\x852N\x86"], ids=repr)
+def test_a_key_of_tuples_within_tuples_is_refused_before_its_hash_overflows(step):
+    made_up = b"\x80\x04})" + step * 200_000 + b"K\x01s."
+
+    with pytest.raises(FormatError, match=r"x: .*containers within containers"):
+        unpickle_plain(made_up, "x")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pair_may_be_a_key(protocol):
+    cameras = {("S1", "54138969"): {"R": np.eye(3)}}
+
+    back = unpickle_plain(pickle.dumps(cameras, protocol), "x")
+
+    np.testing.assert_array_equal(back["S1", "54138969"]["R"], np.eye(3))
+
+
+def test_arrays_can_be_put_on_disk_one_by_one(tmp_path):
+    held = {"S1": [np.arange(6, dtype="f4").reshape(2, 3), np.zeros((0, 3))], "n": 17}
+    np.savez_compressed(tmp_path / "a.npz", held=np.array(held, dtype=object))
+
+    with (tmp_path / "spill").open("w+b") as spill:
+        back = read_object_arrays(tmp_path / "a.npz", ["held"], spill=spill)["held"]
+        spill.seek(0, 2)
+
+        assert back["n"] == 17
+        assert spill.tell() == 24
+        for stored, array in zip(back["S1"], held["S1"], strict=True):
+            assert stored.dtype == array.dtype
+            np.testing.assert_array_equal(stored.read(), array)

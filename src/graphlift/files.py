@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import shutil
 import tempfile
 import tokenize
 import zipfile
@@ -51,6 +52,40 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``folder`` to fill; rename it there once the block ends well.
+
+    If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
+    A folder that was there is taken away only once the new one is whole; whether it may be is for
+    the caller to know.
+
+    Raises:
+        OSError: If the folder cannot be written to, or the disk is full; the message names it.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    before = beside.with_name(f"{beside.name}-before")
+    try:
+        with naming(folder):
+            yield beside
+            for path in beside.iterdir():
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+        beside.chmod(0o777 & ~_umask())
+        if folder.exists():
+            folder.rename(before)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if before.exists():
+                before.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ EXTRAS = {
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
     **dict.fromkeys(("h5py", "pyarrow", "xarray"), "formats"),
     "viser": "viewer",
+    "cdflib": "h36m",
     **dict.fromkeys(("cv2", "tflite"), "video"),
 }
 """Which extra brings a package that a verb may miss."""

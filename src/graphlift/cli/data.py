@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
-
-if TYPE_CHECKING:
-    from graphlift.datasets.prepare import Recording
 
 app = typer.Typer(
     name="data",
@@ -18,11 +15,17 @@ app = typer.Typer(
 
 Units = Literal["auto", "m", "cm", "mm", "inch", "cmu"]
 
+_OF_MOCAP = {
+    *("fps", "to_fps", "nearest", "skip", "units", "scale", "up", "activity", "license_"),
+    *("source", "keep_going"),
+}
+_OF_PAIRED = {"partial", "joints", "layout"}
+
 
 @app.command()
 def info(
     pack: Annotated[
-        str, typer.Argument(help="A pack (.npz), or 'prior' for the people made up for training.")
+        str, typer.Argument(help="A pack (.npz or folder), or 'prior' for the made-up people.")
     ] = "prior",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -32,6 +35,9 @@ def info(
     from graphlift.datasets.pack import read_pack
     from graphlift.datasets.prior import sample_prior
 
+    if Path(pack).is_dir():
+        _tell_paired(Path(pack), as_json)
+        return
     capture = sample_prior("train") if pack == "prior" else read_pack(Path(pack))
     poses: dict[str, int] = {}
     for clip in capture.clips:
@@ -60,8 +66,20 @@ def info(
 
 @app.command("prepare")
 def prepare_(
-    folder: Annotated[Path, typer.Argument(help="Folder with .bvh, or .asf and .amc, files.")],
-    out: Annotated[Path, typer.Option(help="The pack to write (.npz).")],
+    ctx: typer.Context,
+    words: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[DATASET] FOLDER",
+            help="A folder with .bvh, or .asf and .amc, files; or a data set of 3D and 2D (h36m, "
+            "3dhp) and its folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="The pack to write: .npz, or a folder of h36m, 3dhp."),
+    ],
     fps: Annotated[float, typer.Option(min=1, help="Frame rate of AMC files.")] = 120.0,
     to_fps: Annotated[float, typer.Option(min=1, help="Frame rate of the pack.")] = 30.0,
     nearest: Annotated[
@@ -79,11 +97,29 @@ def prepare_(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on after a file that cannot be used.")
     ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="h36m, 3dhp: go on if something is missing.")
+    ] = False,
+    joints: Annotated[
+        int, typer.Option(min=16, max=17, help="h36m: with Neck/Nose (17) or without (16).")
+    ] = 17,
+    layout: Annotated[
+        str | None, typer.Option(help="h36m: videopose3d, martinez, cdf or mmpose; found out.")
+    ] = None,
 ) -> None:
-    """Turn BVH or ASF/AMC files into a pack: 17 joints, metres, z up, floor at 0."""
+    """Turn BVH or ASF/AMC files, or a data set of 3D and 2D, into a pack.
+
+    Of BVH and ASF/AMC: 17 joints, metres, z up, floor at 0. Of a data set: metres in camera axes
+    and px.
+    """
     from graphlift.datasets.kinematics import UNITS
     from graphlift.datasets.prepare import Choices, prepare, read_activities
 
+    if len(words) != 1:
+        _refuse_options(ctx, _OF_MOCAP, "a folder of BVH or AMC files")
+        _prepare_paired(words, out, partial, joints, layout)
+        return
+    _refuse_options(ctx, _OF_PAIRED, "h36m and 3dhp")
     if scale is not None and units != "auto":
         raise typer.BadParameter("give --units or --scale, not both")
     choices = Choices(
@@ -96,7 +132,7 @@ def prepare_(
         activities=read_activities(activity) if activity else None,
     )
     capture, refused = prepare(
-        folder,
+        words[0],
         out,
         choices,
         license=license_,
@@ -112,10 +148,84 @@ def prepare_(
     )
 
 
-def _with_bar(recordings: "tuple[Recording, ...]") -> "Iterable[Recording]":
+def _prepare_paired(
+    words: list[Path], out: Path, partial: bool, joints: int, layout: str | None
+) -> None:
+    from graphlift.datasets.prepare_paired import READERS, prepare_paired
+    from graphlift.datasets.reading import Choices
+
+    if len(words) != 2 or str(words[0]) not in READERS:
+        raise typer.BadParameter(
+            f"give one folder of motion capture, or one of {', '.join(READERS)} and its folder, "
+            f"not {' '.join(map(str, words))}"
+        )
+    choices = Choices(partial=partial, joints=joints, layout=layout, scratch=_scratch(out))
+    pack = prepare_paired(str(words[0]), words[1], out, choices, watch=_with_bar)
+    for note in pack.index.notes:
+        typer.echo(f"graphlift: {note}", err=True)
+    typer.echo(
+        f"{len(pack):,} sequences, {pack.frames:,} poses of {len(pack.index.counts)} subjects, "
+        f"2D: {', '.join(pack.kinds)} -> {out}"
+    )
+
+
+def _scratch(out: Path) -> Path | None:
+    """Where the pack has room, temporary files have it too."""
+    return out.parent if out.parent.is_dir() else None
+
+
+def _tell_paired(folder: Path, as_json: bool) -> None:
+    import json
+
+    from graphlift.datasets.paired import open_pack, verify_pack
+
+    pack = open_pack(folder)
+    verify_pack(pack)
+    facts = {
+        "name": pack.index.name,
+        "sequences": len(pack),
+        "poses": pack.frames,
+        "skeleton": pack.skeleton.name,
+        "2D": list(pack.kinds),
+        "fps": sorted({entry.fps for entry in pack.index.sequences}),
+        "subjects": pack.index.counts,
+        "options": pack.index.options,
+        "sources": len(pack.index.sources),
+        "digest": pack.digest,
+    }
+    if as_json:
+        typer.echo(json.dumps({**facts, "notes": pack.index.notes}, indent=2))
+        return
+    for key, value in facts.items():
+        typer.echo(f"{key:<9} {_told(value)}")
+    for note in pack.index.notes:
+        typer.echo(f"note      {note}")
+
+
+def _told(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_told(each)}" for key, each in value.items()) or "-"
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "-"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _refuse_options(ctx: typer.Context, names: set[str], of: str) -> None:
+    """Refuse options that were given but mean nothing here."""
+    for name in sorted(names):
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            flag = name.rstrip("_").replace("_", "-")
+            raise typer.BadParameter(f"--{flag} is for {of}: leave it out")
+
+
+T = TypeVar("T")
+
+
+def _with_bar(things: "Iterable[T]") -> "Iterable[T]":
     """Show a progress bar on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return track(recordings, "reading", console=console, disable=not console.is_terminal)
+    return track(things, "reading", console=console, disable=not console.is_terminal)

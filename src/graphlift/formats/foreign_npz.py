@@ -15,26 +15,54 @@ methods, versions 1 and 2, and ``numpy.lib.format``.
 import io
 import math
 import pickle
-import pickletools
 import zipfile
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import DAMAGE
+from graphlift.formats.pickle_opcodes import DEEPEST, check_opcodes
 
-_DEEPEST = 100
-"""Containers within containers; VideoPose3D's files have four."""
 
-_MOST_OPCODES = 10_000_000
-"""Steps of a pickle. One byte can make an object of sixty-four; arrays take a dozen steps each."""
+@dataclass(frozen=True, eq=False)
+class StoredArray:
+    """An array of a pickle that was put on disk, so that not all need be in memory at once.
+
+    Args:
+        file: Where it is kept; open as long as the array is wanted.
+        offset: Where in it.
+        shape: Of the array.
+        dtype: Of the array.
+    """
+
+    file: BinaryIO
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes."""
+        return len(self.shape)
+
+    def read(self) -> np.ndarray:
+        """Read it back."""
+        self.file.seek(self.offset)
+        raw = self.file.read(math.prod(self.shape) * self.dtype.itemsize)
+        return _numbers(raw, self.shape, self.dtype, fortran=False)
 
 
 def read_object_arrays(
-    path: Path, names: Collection[str], *, max_bytes: int = 1 << 30
+    path: Path,
+    names: Collection[str],
+    *,
+    max_bytes: int = 1 << 30,
+    spill: BinaryIO | None = None,
 ) -> dict[str, Any]:
     """Read some arrays of a foreign ``.npz``, pickled ones included.
 
@@ -42,6 +70,9 @@ def read_object_arrays(
         path: The file.
         names: Arrays to read; those that are not there are left out.
         max_bytes: The most that one array may take.
+        spill: A file to put the arrays within object arrays into, instead of memory; each comes
+            out as a :class:`StoredArray`. What is read at once is then the raw bytes of one
+            member of the archive.
 
     Returns:
         Arrays of numbers as they are; an object array without axes as the object in it, any other
@@ -58,8 +89,8 @@ def read_object_arrays(
                 name = info.filename.removesuffix(".npy")
                 if name in names:
                     _check_size(info.file_size, max_bytes, f"{path}: {name}")
-                    with archive.open(info) as member:
-                        found[name] = _read_member(member.read(), f"{path}: {name}")
+                    opened = partial(archive.open, info)
+                    found[name] = _read_member(opened, f"{path}: {name}", spill)
     except FormatError:
         raise
     except DAMAGE as error:
@@ -80,11 +111,18 @@ def unpickle_plain(data: bytes, where: str) -> Any:  # noqa: ANN401
     Raises:
         FormatError: If it asks for anything else, is damaged, or is made to exhaust memory.
     """
+    return _unpickle(lambda: io.BytesIO(data), where, None)
+
+
+def _unpickle(opened: Callable[[], IO[bytes]], where: str, spill: BinaryIO | None) -> Any:  # noqa: ANN401
+    """Read a pickle from a stream that can be opened twice: to look through it, and to read."""
     try:
-        _check_opcodes(data, where)
-        unpickler = _Unpickler(io.BytesIO(data), encoding="latin1")
-        unpickler.where = where
-        return _plain(unpickler.load(), where, {}, 0)
+        with opened() as stream:
+            check_opcodes(stream)
+        with opened() as stream:
+            unpickler = _Unpickler(stream, encoding="latin1")
+            unpickler.where, unpickler.spill = where, spill
+            return _plain(unpickler.load(), where, {}, 0)
     except FormatError:
         raise
     except RecursionError as error:
@@ -108,21 +146,30 @@ def _check_size(size: int, max_bytes: int, where: str) -> None:
         )
 
 
-def _read_member(data: bytes, where: str) -> Any:  # noqa: ANN401
-    stream = io.BytesIO(data)
+def _read_member(opened: Callable[[], IO[bytes]], where: str, spill: BinaryIO | None) -> Any:  # noqa: ANN401
+    with opened() as stream:
+        shape, fortran, dtype = _read_header(stream, where)
+        if not dtype.hasobject:
+            return _numbers(stream.read(), shape, dtype, fortran)
+    if dtype != np.dtype(object):
+        raise _damaged(where, "objects inside a record")
+
+    def opened_after_header() -> IO[bytes]:
+        stream = io.BufferedReader(cast("io.RawIOBase", opened()))
+        _read_header(stream, where)
+        return stream
+
+    value = _unpickle(opened_after_header, where, spill)
+    return value[0] if shape == () and isinstance(value, list) and len(value) == 1 else value
+
+
+def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(stream)
     if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise _damaged(where, f"version {version} of the npy format")
-    if dtype.hasobject:
-        if dtype != np.dtype(object):
-            raise _damaged(where, "objects inside a record")
-        value = unpickle_plain(data[stream.tell() :], where)
-        return value[0] if shape == () and isinstance(value, list) and len(value) == 1 else value
-    return _numbers(data[stream.tell() :], shape, dtype, fortran)
+        return np.lib.format.read_array_header_1_0(stream)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(stream)
+    raise _damaged(where, f"version {version} of the npy format")
 
 
 def _numbers(raw: bytes, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> np.ndarray:
@@ -156,10 +203,11 @@ class _Admitted:
 class _Array:
     """An array that is being rebuilt."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_spill", "value")
 
-    def __init__(self) -> None:
+    def __init__(self, spill: BinaryIO | None = None) -> None:
         self.value: Any = None
+        self._spill = spill
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, raw = state
@@ -171,7 +219,8 @@ class _Array:
             self.value = raw
         else:
             raw = raw.encode("latin1") if isinstance(raw, str) else raw  # from Python 2
-            self.value = _numbers(bytes(raw), tuple(map(int, shape)), dtype.value, bool(fortran))
+            value = _numbers(bytes(raw), tuple(map(int, shape)), dtype.value, bool(fortran))
+            self.value = value if self._spill is None else _store(value, self._spill)
 
 
 class _Dtype:
@@ -194,8 +243,14 @@ class _Dtype:
             self.value = self.value.newbyteorder(">")
 
 
-def _reconstruct(*_: object) -> _Array:
-    return _Array()
+def _store(array: np.ndarray, spill: BinaryIO) -> StoredArray:
+    offset = spill.seek(0, io.SEEK_END)
+    spill.write(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return StoredArray(spill, offset, array.shape, array.dtype)
+
+
+def _reconstruct(spill: BinaryIO | None, *_: object) -> _Array:
+    return _Array(spill)
 
 
 def _scalar(dtype: _Dtype, raw: bytes | str) -> int | float | bool | str | bytes:
@@ -204,8 +259,10 @@ def _scalar(dtype: _Dtype, raw: bytes | str) -> int | float | bool | str | bytes
     return value
 
 
-def _frombuffer(raw: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str) -> _Array:
-    array = _Array()
+def _frombuffer(
+    spill: BinaryIO | None, raw: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str
+) -> _Array:
+    array = _Array(spill)
     array.__setstate__((1, shape, dtype, order == "F", raw))
     return array
 
@@ -236,6 +293,7 @@ _ADMITTED = {
 
 class _Unpickler(pickle.Unpickler):
     where = ""
+    spill: BinaryIO | None = None
 
     def find_class(self, module: str, name: str) -> _Admitted:
         """Refuse every name but the few that stand for numbers."""
@@ -245,36 +303,39 @@ class _Unpickler(pickle.Unpickler):
                 "strings, lists and dictionaries are read: the file may be made to run code; if "
                 "you made it yourself, save plain arrays"
             )
-        return _Admitted(_ADMITTED[module, name])
+        function: Callable[..., Any] = _ADMITTED[module, name]
+        rebuilds = function in (_reconstruct, _frombuffer)
+        return _Admitted(partial(function, self.spill) if rebuilds else function)
 
     def persistent_load(self, pid: object) -> NoReturn:
         """Refuse what lies outside the file."""
         raise pickle.UnpicklingError(f"it refers to {pid!r} outside the file")
 
 
-def _check_opcodes(data: bytes, where: str) -> None:
-    """Refuse a pickle that is cut, too long, or with a memo larger than what it has made."""
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        if count > _MOST_OPCODES:
-            raise _damaged(where, f"more than {_MOST_OPCODES:,} steps")
-        if "PUT" in opcode.name and isinstance(argument, int) and argument > count:
-            raise _damaged(where, f"number {argument} in a memo of {count}")
+_LEAVES = (str, bytes, int, float, complex, np.ndarray, StoredArray)
+
+
+def _is_key(key: object) -> bool:
+    """Say whether a dictionary may be kept under it: a name, a number, or some of these."""
+    return isinstance(key, (str, bytes, int)) or (
+        isinstance(key, tuple) and all(map(_is_key, key))
+    )
 
 
 def _plain(value: Any, where: str, known: dict[int, Any], depth: int) -> Any:  # noqa: ANN401
     """Replace arrays that were rebuilt by themselves, in containers within containers."""
-    if depth > _DEEPEST:
-        raise _damaged(where, f"more than {_DEEPEST} containers within containers")
+    if depth > DEEPEST:
+        raise _damaged(where, f"more than {DEEPEST} containers within containers")
     if id(value) in known:
         return known[id(value)]
     plain = value
     if isinstance(value, _Array) and value.value is not None:
         plain = _plain(value.value, where, known, depth + 1)
-    elif isinstance(value, dict) and all(isinstance(key, (str, bytes, int)) for key in value):
+    elif isinstance(value, dict) and all(map(_is_key, value)):
         plain = {key: _plain(each, where, known, depth + 1) for key, each in value.items()}
     elif isinstance(value, (list, tuple)):
         plain = type(value)(_plain(each, where, known, depth + 1) for each in value)
-    elif not isinstance(value, (str, bytes, int, float, complex, np.ndarray, type(None))):
+    elif not isinstance(value, (*_LEAVES, type(None))):
         raise _damaged(where, f"a {type(value).__name__}")
     known[id(value)] = plain
     return plain

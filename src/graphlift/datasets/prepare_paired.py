@@ -1,0 +1,61 @@
+"""A licensed data set's folder -> one pack of 3D and 2D.
+
+A data set is one line in :data:`READERS`: a function from a folder and choices to a
+:class:`graphlift.datasets.reading.Reading`, imported when it is called.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from graphlift.datasets.paired import Pack, PairedSequence, write_pack
+from graphlift.datasets.reading import Choices, Reading
+from graphlift.errors import ConfigError, DatasetNotFoundError
+
+
+def _human36m(folder: Path, choices: Choices) -> Reading:
+    from graphlift.datasets.human36m.read import read_h36m
+
+    return read_h36m(folder, choices)
+
+
+READERS: Mapping[str, Callable[[Path, Choices], Reading]] = {"h36m": _human36m}
+
+
+def prepare_paired(
+    dataset: str,
+    folder: Path,
+    out: Path,
+    choices: Choices,
+    *,
+    watch: Callable[[Iterator[PairedSequence]], Iterable[PairedSequence]] = iter,
+) -> Pack:
+    """Read a data set and write it as one pack, whole or not at all, clip by clip.
+
+    Args:
+        dataset: A key of :data:`READERS`.
+        folder: Where its files are.
+        out: The pack to write, a folder.
+        choices: How to read.
+        watch: Wraps the sequences, for a progress bar.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigError: If no data set is called so.
+        DatasetNotFoundError: If there is no such folder, or no file of the data set in it.
+        FormatError: If a file is refused, or something is missing and ``choices.partial`` is off.
+    """
+    if dataset not in READERS:
+        raise ConfigError(f"no data set {dataset!r}: give one of {', '.join(READERS)}")
+    if not folder.is_dir():
+        raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
+    reading = READERS[dataset](folder, choices)
+    return write_pack(
+        out,
+        watch(reading.sequences),
+        name=reading.name,
+        sources=reading.sources,
+        options=reading.options,
+        notes=reading.notes,
+    )

@@ -1,0 +1,246 @@
+"""The camera tables against their other publications, geometry, and files that are not theirs."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from tiny_h36m import CAMERAS, SUBJECTS
+
+from graphlift.cameras import camera_to_image, world_to_camera
+from graphlift.datasets.human36m.calibration import published_cameras
+from graphlift.datasets.human36m.camera_files import read_camera_pickle, read_metadata_xml
+from graphlift.errors import FormatError
+
+TABLE = published_cameras()
+WHICH = list(TABLE)
+
+# Human3.6M's metadata.xml in double precision, as published elsewhere than the table: for each
+# camera of S1 and S11 Euler angles and position (mm); then f, c, k1 to k3, p1, p2.
+PLACES_TEXT = """
+S1 0 -1.38382776045614 -3.16734304390158 0.413636308164621
+  1841.10702774543 4955.28462344526 1563.4453958977
+S1 1 -1.35517119070383 3.13934427144743 2.76026318023792
+  1761.27853428116 -5078.00659454077 1606.2649598335
+S1 2 -1.35460453835517 -3.09585375458873 -0.415010681416711
+  -1846.7776610084 5215.04650469073 1491.97246576518
+S1 3 -1.29084725708861 -3.20353825281863 -2.72857298700043
+  -1794.78972871109 -3722.69891503676 1574.89272604599
+S11 0 -1.38253857374534 -3.18032944555565 0.435684449022933
+  2098.44023766473 4926.55465688236 1500.2785741283
+S11 1 -1.3670893792209 3.14300994840839 2.74314804826489
+  2083.18240070009 -4912.17282366308 1561.0785790774
+S11 2 -1.33953525239742 -3.10064240051082 -0.434419468030056
+  -1609.81534310074 5177.33597262935 1537.89671533582
+S11 3 -1.3052820100275 -3.20681865219712 -2.73759301328735
+  -1590.73799072229 -3854.16900368964 1578.01760714384
+"""
+LENSES_TEXT = """
+1145.04940458804 1143.78109572365 512.541504956548 515.4514869776
+  -0.207098910824901 0.247775183068982 -0.00307515035078854 -0.00142447157470321 -0.000975698859470499
+1149.67569986785 1147.59161666764 508.848621645943 508.064917088557
+  -0.194213629607385 0.240408539138292 0.00681997559022603 -0.0027408943961907 -0.001619026613787
+1149.14071676148 1148.7989685676 519.815837182153 501.402658888552
+  -0.208338188251856 0.255488007488945 -0.00246049749891915 -0.000759999321030303 0.00148438698385668
+1145.51133842318 1144.77392807652 514.968197319863 501.882018537695
+  -0.198384093827848 0.218323676298049 -0.00894780704152122 -0.00181336200488089 -0.000587205583421232
+"""
+WORDS = PLACES_TEXT.split()
+PLACES = {
+    (WORDS[i], int(WORDS[i + 1])): tuple(map(float, WORDS[i + 2 : i + 8]))
+    for i in range(0, len(WORDS), 8)
+}
+LENSES = np.array(LENSES_TEXT.split(), dtype=float).reshape(4, 9).tolist()
+
+
+def metadata(w0, before=""):
+    numbers = " ".join(map(repr, w0))
+    return f"<?xml version='1.0'?>{before}<db><other>1 2</other><w0>[{numbers}]</w0></db>"
+
+
+def w0_of_table():
+    """300 numbers: the published ones of S1 and S11, and for the others those of our table."""
+    w0 = []
+    for c, name in enumerate(CAMERAS):
+        for s in range(1, 12):
+            camera = TABLE.get((f"S{s}", name))
+            place = PLACES.get((f"S{s}", c))
+            if place is None and camera is not None:
+                angles = Rotation.from_matrix(camera.R).as_euler("XYZ")
+                place = (*angles, *(camera.position * 1000))
+            w0 += place or (0.0,) * 6
+    return [*map(float, w0), *(n for lens in LENSES for n in lens)]
+
+
+def test_there_is_a_camera_for_each_subject_and_name():
+    assert [(s, c) for s in SUBJECTS for c in CAMERAS] == WHICH
+
+
+@pytest.mark.parametrize("which", WHICH, ids="/".join)
+def test_a_camera_stands_in_the_room_and_looks_into_it(which):
+    camera = TABLE[which]
+    away = np.linalg.norm(camera.position[:2])
+    to_middle = np.array([0, 0, 1.0]) - camera.position
+    cosine = camera.R[2] @ to_middle / np.linalg.norm(to_middle)
+
+    np.testing.assert_allclose(camera.R @ camera.R.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(camera.R) == pytest.approx(1)
+    assert 1.4 < camera.position[2] < 1.7
+    assert 4 < away < 6
+    assert cosine > np.cos(np.deg2rad(15))
+    assert camera.R[1, 2] < -0.9, "its y axis points down"
+    assert abs(camera.R[0, 2]) < 0.06, "its x axis is level"
+
+
+def test_the_four_stand_in_four_corners():
+    for subject in SUBJECTS:
+        corners = {tuple(np.sign(TABLE[subject, c].position[:2])) for c in CAMERAS}
+        assert len(corners) == 4
+
+
+def test_the_table_is_what_metadata_xml_says_in_euler_angles():
+    for (subject, c), (*angles, x, y, z) in PLACES.items():
+        camera = TABLE[subject, CAMERAS[c]]
+        turned = Rotation.from_euler("XYZ", angles).as_matrix()
+        np.testing.assert_allclose(camera.R, turned, atol=1e-6)
+        np.testing.assert_allclose(camera.position * 1000, [x, y, z], atol=1e-3)
+        lens = (*camera.focal, *camera.centre, *camera.radial, *camera.tangential)
+        np.testing.assert_allclose(lens, LENSES[c], rtol=2e-7, atol=1e-8)
+
+
+def test_the_first_camera_turns_as_printed_in_tutorials():
+    printed = [
+        [-0.91536173, 0.40180837, 0.02574754],
+        [0.05154812, 0.18037357, -0.98224649],
+        [-0.39931903, -0.89778361, -0.18581953],
+    ]
+
+    np.testing.assert_allclose(TABLE["S1", "54138969"].R, printed, atol=1e-7)
+
+
+@pytest.mark.parametrize("which", [("S1", "55011271"), ("S9", "60457274")])
+def test_a_point_projects_as_the_published_formulas_say(which):
+    """VideoPose3D's formula, p in its order (p2, p1), written out number by number."""
+    camera = TABLE[which]
+    x, y, z = world_to_camera(np.array([0.3, -0.4, 1.1]), camera)
+    p = camera.tangential[::-1]
+    k = camera.radial
+    u, v = x / z, y / z
+    r2 = u * u + v * v
+    bend = 1 + k[0] * r2 + k[1] * r2**2 + k[2] * r2**3 + (p[0] * u + p[1] * v)
+    expected = (
+        camera.focal[0] * (u * bend + p[0] * r2) + camera.centre[0],
+        camera.focal[1] * (v * bend + p[1] * r2) + camera.centre[1],
+    )
+
+    got = camera_to_image(np.array([x, y, z]), camera)
+
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+
+
+def test_metadata_xml_gives_the_same_cameras(tmp_path):
+    path = tmp_path / "metadata.xml"
+    path.write_text(metadata(w0_of_table()))
+
+    cameras = read_metadata_xml(path)
+
+    assert set(cameras) == set(TABLE)
+    for which, camera in cameras.items():
+        np.testing.assert_allclose(camera.R, TABLE[which].R, atol=1e-6)
+        np.testing.assert_allclose(camera.position, TABLE[which].position, atol=1e-6)
+        np.testing.assert_allclose(camera.tangential, TABLE[which].tangential, atol=1e-9)
+        assert camera.size == TABLE[which].size
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '<!DOCTYPE db [<!ENTITY a "0"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE db SYSTEM "file:///etc/passwd">',
+    ],
+)
+def test_xml_with_a_document_type_is_refused(tmp_path, before):
+    path = tmp_path / "metadata.xml"
+    path.write_text(metadata(w0_of_table(), before))
+
+    with pytest.raises(FormatError, match=r"metadata\.xml: .*DOCTYPE.*remove the declaration"):
+        read_metadata_xml(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (metadata([1.0] * 264), "distortion; it holds 264.*published calibration"),
+        (metadata([1.0] * 299 + [float("nan")]), "300 numbers"),
+        ("<db><w0>[a b]</w0></db>", "it holds 0"),
+        ("<db></db>", "it holds 0"),
+        ("<db><w0>[1 2", "is no XML, or damaged"),
+        ("", "is no XML, or damaged"),
+    ],
+)
+def test_damaged_metadata_is_refused(tmp_path, text, words):
+    path = tmp_path / "metadata.xml"
+    path.write_text(text)
+
+    with pytest.raises(FormatError, match=rf"metadata\.xml.*{words}"):
+        read_metadata_xml(path)
+
+
+def mmpose_cameras(**changes):
+    """As mmpose's preprocess_h36m.py makes them: R turns camera axes into the world's; T in m."""
+    return {
+        (f"S{s}", name): {
+            "R": camera.R.T,
+            "T": camera.position[:, None],
+            "c": np.array(camera.centre)[:, None],
+            "f": np.array(camera.focal)[:, None],
+            "k": np.array(camera.radial)[:, None],
+            "p": np.array(camera.tangential)[:, None],
+            "w": camera.size[0],
+            "h": camera.size[1],
+            "name": "camera1",
+            "id": name,
+        }
+        | changes
+        for s in range(1, 12)
+        for name in CAMERAS
+        for camera in [TABLE.get((f"S{s}", name), TABLE["S1", name])]
+    }
+
+
+def test_mmposes_cameras_are_the_same(tmp_path):
+    path = tmp_path / "cameras.pkl"
+    path.write_bytes(pickle.dumps(mmpose_cameras()))
+
+    cameras = read_camera_pickle(path)
+
+    for which, camera in cameras.items():
+        np.testing.assert_allclose(camera.R, TABLE[which].R, atol=1e-12)
+        np.testing.assert_allclose(camera.position, TABLE[which].position)
+        assert camera.tangential == TABLE[which].tangential
+
+
+class Attack:
+    def __reduce__(self):
+        return print, ("ran",)
+
+
+@pytest.mark.parametrize(
+    ("cameras", "words"),
+    [
+        (mmpose_cameras(k=None), "camera 54138969 of S1 has no k of 3 numbers: its distortion"),
+        (mmpose_cameras(p=np.zeros(1)), "has no p of 2 numbers: its distortion is missing"),
+        (mmpose_cameras(f=np.array([1.0, np.nan])), "has no f of 2"),
+        (mmpose_cameras(R=np.ones((3, 3))), "R is no rotation"),
+        ({("S1", "54138969"): 3}, "camera 54138969 of S1 is not there"),
+        ([1], "should be a dictionary"),
+        ({"S1": Attack()}, r"asks for (builtins|__builtin__)\.print"),
+    ],
+)
+def test_mmposes_cameras_with_something_wrong_are_refused(tmp_path, capsys, cameras, words):
+    path = tmp_path / "cameras.pkl"
+    path.write_bytes(pickle.dumps(cameras))
+
+    with pytest.raises(FormatError, match=rf"cameras\.pkl.*{words}"):
+        read_camera_pickle(path)
+    assert capsys.readouterr().out == ""
