@@ -77,8 +77,8 @@ def _camera(fields: dict[str, list[float]], where: str) -> Camera:
     finite = bool(np.isfinite([*size, *K, *Rt]).all())
     if (len(size), len(K), len(Rt)) != (2, 16, 16) or not finite:
         raise FormatError(
-            f"{where}: should have a size of 2 numbers, an intrinsic and an extrinsic of 16 each, "
-            f"but has {len(size)}, {len(K)} and {len(Rt)}: the file is damaged"
+            f"{where}: should have a size of 2 finite numbers, an intrinsic and an extrinsic of "
+            f"16 each, but has {len(size)}, {len(K)} and {len(Rt)}: the file is damaged"
         )
     intrinsic = np.reshape(K, (4, 4))
     if min(size) < 1 or min(K[0], K[5]) <= 0 or abs(K[1]) > 1 or abs(K[4]) > 1:
