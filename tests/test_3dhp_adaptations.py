@@ -1,4 +1,4 @@
-"""The known adaptations: off by default, by hand, and what they leave as it was."""
+"""The known adaptations: by hand, and what they leave as it was."""
 
 from itertools import pairwise
 
@@ -8,9 +8,6 @@ import tiny_3dhp as tiny
 
 from graphlift.cameras import camera_to_image
 from graphlift.datasets.mpi_inf_3dhp.adaptations import (
-    HIP_SHIFT,
-    Adaptations,
-    adapt_predictions,
     bone_sum,
     rescale_bones,
     scale_by_own_width,
@@ -28,11 +25,6 @@ CHAINS = (
     *(("Neck", f"{s}Shoulder", f"{s}Elbow", f"{s}Wrist") for s in "LR"),
     *(("Hip", f"{s}Hip", f"{s}Knee", f"{s}Ankle") for s in "LR"),
 )
-
-
-def test_nothing_is_done_unless_asked_for():
-    assert adapt_predictions(POSES, TARGET, Adaptations()) is POSES
-    assert Adaptations().describe() == ()
 
 
 def test_hips_move_a_fifth_of_the_way_to_the_neck():
@@ -87,20 +79,6 @@ def test_a_pose_in_one_point_stays_there():
     point = np.ones((2, 17, 3))
 
     np.testing.assert_array_equal(rescale_bones(point, TARGET[:2]), point)
-
-
-def test_hips_come_before_bones():
-    both = adapt_predictions(POSES, TARGET, Adaptations(hip_shift=HIP_SHIFT, rescale_bones=True))
-
-    np.testing.assert_array_equal(both, rescale_bones(shift_hips(POSES), TARGET))
-    assert not np.allclose(both, shift_hips(rescale_bones(POSES, TARGET)))
-
-
-def test_what_was_done_is_said():
-    every = Adaptations(hip_shift=0.2, rescale_bones=True, own_width=True)
-
-    assert len(every.describe()) == 3
-    assert "0.2" in every.describe()[0]
 
 
 def test_own_width_spans_minus_one_to_one_in_each_image():

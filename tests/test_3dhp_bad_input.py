@@ -64,6 +64,21 @@ def test_missing_sequences_are_named_with_those_that_are_there(tmp_path):
     assert len(list(read_3dhp(tmp_path, "test", sequences=["TS4", "TS1"]))) == 2
 
 
+@pytest.mark.parametrize("write", ["write_test_set", "write_pstmo_test", "write_mmpose_test"])
+def test_missing_sequences_can_be_done_without(tmp_path, write):
+    getattr(tiny, write)(tmp_path, tiny.takes_of_test(("TS2", "TS5")))
+
+    assert [each.clip for each in read_3dhp(tmp_path, "test", partial=True)] == ["TS2", "TS5"]
+    for partial in (False, True):
+        refused(
+            "TS1, TS6",
+            tmp_path,
+            error=DatasetNotFoundError,
+            partial=partial,
+            sequences=["TS1", "TS6"],
+        )
+
+
 def test_missing_sequences_are_said_at_the_call_and_not_at_the_first_frame(tmp_path):
     tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1",)))
 
@@ -76,7 +91,11 @@ def test_two_layouts_in_one_folder_are_both_named(tmp_path):
     tiny.write_test_set(tmp_path, takes)
     tiny.write_pstmo_test(tmp_path, takes)
 
-    refused("twice, original .*TS1.* and p-stmo .*data_test_3dhp.npz", tmp_path)
+    refused("twice, original .*TS1.* and p-stmo .*data_test_3dhp.npz.*give the layout", tmp_path)
+    for layout in ("original", "p-stmo"):
+        assert len(list(read_3dhp(tmp_path, "test", layout=layout, sequences=["TS1"]))) == 1
+    refused("no test part", tmp_path, error=DatasetNotFoundError, layout="mmpose")
+    refused("no layout 'cdf'", tmp_path, error=ConfigError, layout="cdf")
 
 
 def test_wrong_choices_are_refused(tmp_path):

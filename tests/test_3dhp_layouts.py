@@ -197,6 +197,9 @@ def test_the_same_people_are_the_same_in_every_layout(tmp_path, trains):
         list(read_3dhp(tmp_path / name, "train", sequences=TWO)) for name in "abc"
     )
     assert kinds == ["original", "p-stmo", "mmpose"]
+    sources = [find_layout(tmp_path / name, "train").sources for name in "abc"]
+    assert [len(each) for each in sources] == [4, 1, 2]
+    assert all(path.is_file() for each in sources for path in each)
     for a, b, c in zip(original, pstmo, mmpose, strict=True):
         for other in (b, c):
             assert (a.subject, a.activity, a.clip, a.camera, a.fps) == (

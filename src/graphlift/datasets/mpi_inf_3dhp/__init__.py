@@ -14,6 +14,7 @@ from typing import get_args
 
 import numpy as np
 
+from graphlift.datasets.mpi_inf_3dhp.assembly import Choice
 from graphlift.datasets.mpi_inf_3dhp.counts import expected_frames as expected_frames
 from graphlift.datasets.mpi_inf_3dhp.counts import shortfall as shortfall
 from graphlift.datasets.mpi_inf_3dhp.facts import (
@@ -26,6 +27,7 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     Annotation,
     Part,
 )
+from graphlift.datasets.mpi_inf_3dhp.layouts import Kind
 from graphlift.datasets.mpi_inf_3dhp.layouts import Layout as Layout
 from graphlift.datasets.mpi_inf_3dhp.layouts import find_layout as find_layout
 from graphlift.datasets.mpi_inf_3dhp.mmpose import read_mmpose
@@ -49,6 +51,8 @@ def read_3dhp(
     annotation: Annotation | None = None,
     sequences: Collection[str] | None = None,
     cameras: Collection[int] = VNECT_CAMERAS,
+    layout: Kind | None = None,
+    partial: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> Iterator[PairedSequence]:
     """Read a part of MPI-INF-3DHP from a folder, whichever known layout it has.
@@ -63,6 +67,8 @@ def read_3dhp(
             ``annot3`` only, and then it is that; of P-STMO's it is the caller's word.
         sequences: Which, such as ``TS1`` or ``S1 Seq1``; all of the part when left out.
         cameras: Which cameras of the training set.
+        layout: ``original``, ``p-stmo`` or ``mmpose``; found out when left out.
+        partial: Whether to go on where sequences are missing (:func:`shortfall` names them).
         max_bytes: The most that one array or pickle may take.
 
     Returns:
@@ -70,9 +76,10 @@ def read_3dhp(
         in px, 17 joints in the official order.
 
     Raises:
-        ConfigError: If there is no such part, sequence or camera, or the layout does not hold the
-            annotation.
-        DatasetNotFoundError: If no layout is recognised, or a sequence is missing.
+        ConfigError: If there is no such part, sequence, camera or layout, or the layout does not
+            hold the annotation.
+        DatasetNotFoundError: If no layout is recognised, or a sequence is missing and
+            ``partial`` is off.
         FormatError: If a file is damaged, made to run code, or not of its layout.
         ModuleNotFoundError: If h5py is needed and not there (extra ``formats``).
     """
@@ -81,28 +88,26 @@ def read_3dhp(
     names = _chosen(sequences, part)
     if wrong := sorted(set(cameras) - set(range(len(TRAIN_LENSES)))):
         raise ConfigError(f"no camera {wrong[0]}: MPI-INF-3DHP's are 0 to {len(TRAIN_LENSES) - 1}")
-    layout = find_layout(folder, part)
-    _check_annotation(layout, annotation)
-    files = layout.files
-    if layout.kind == "p-stmo":
-        return read_pstmo(
-            files["data"], part, sequences=names, cameras=cameras, max_bytes=max_bytes
-        )
-    if layout.kind == "mmpose":
-        data, pickled = files["data"], files["cameras"]
-        return read_mmpose(
-            data, pickled, part, sequences=names, cameras=cameras, max_bytes=max_bytes
-        )
-    if missing := [name for name in names if name not in files]:
+    if layout not in (None, *get_args(Kind)):
+        raise ConfigError(f"no layout {layout!r}: give one of {', '.join(get_args(Kind))}")
+    found = find_layout(folder, part, kind=layout)
+    _check_annotation(found, annotation)
+    files, choice = found.files, Choice(names, tuple(sorted(set(cameras))), partial, max_bytes)
+    if found.kind == "p-stmo":
+        return read_pstmo(files["data"], part, choice)
+    if found.kind == "mmpose":
+        return read_mmpose(files["data"], files["cameras"], part, choice)
+    missing = [name for name in names if name not in files]
+    if missing and (not partial or len(missing) == len(names)):
         raise DatasetNotFoundError(
             f"{folder}: {', '.join(missing)} missing from the {part} part: get them, or name the "
             f"sequences to read ({', '.join(files)} are there)"
         )
-    chosen = {name: files[name] for name in names}
+    chosen = {name: files[name] for name in names if name in files}
     kind = annotation or "univ_annot3"
     if part == "test":
         return read_test_set(chosen, kind, max_bytes=max_bytes)
-    return read_train_set(chosen, kind, cameras=cameras, max_bytes=max_bytes)
+    return read_train_set(chosen, kind, choice)
 
 
 def to_h36m(sequence: PairedSequence) -> PairedSequence:

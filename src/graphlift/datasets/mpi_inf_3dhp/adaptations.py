@@ -1,11 +1,9 @@
-"""Known adaptations of predictions to MPI-INF-3DHP's skeleton and cameras. All are off by default.
+"""Known adaptations to MPI-INF-3DHP's skeleton and cameras. None is applied unasked.
 
 A model trained on Human3.6M has other hips, other bones and another lens than this test set. Some
-papers correct for that before they score, few say so, and each step is worth several points of
-PCK; so each is a named option, and :meth:`Adaptations.describe` is to be printed with a number.
+papers correct for that before they score, and few say so; so each step is a function that nothing
+here calls by itself, and its name belongs beside the number.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
@@ -23,53 +21,6 @@ _BONES = (
 )
 """Pairs of joints whose distances are added up: legs, hips, pelvis to neck to top of the head,
 shoulders and arms; spine and head have no part in it."""
-
-
-@dataclass(frozen=True)
-class Adaptations:
-    """Which adaptations are used; none unless asked for.
-
-    Args:
-        hip_shift: How far predicted pelvis and hips move towards the neck, of that distance; the
-            literature's is ``HIP_SHIFT``.
-        rescale_bones: Whether each prediction is scaled to the target's summed bone lengths. It
-            uses the truth, and makes scale errors vanish.
-        own_width: Whether 2D is scaled by each image's own width, whatever its lens
-            (:func:`scale_by_own_width`); else :func:`through_lens` of the training's camera first.
-    """
-
-    hip_shift: float = 0.0
-    rescale_bones: bool = False
-    own_width: bool = False
-
-    def describe(self) -> tuple[str, ...]:
-        """Say what is done, a phrase each, to print beside a number."""
-        phrases = (
-            f"hips shifted by {self.hip_shift:g}" if self.hip_shift else "",
-            "bones rescaled to the truth's" if self.rescale_bones else "",
-            "2D scaled by each image's own width" if self.own_width else "",
-        )
-        return tuple(phrase for phrase in phrases if phrase)
-
-
-def adapt_predictions(
-    predicted: Float[np.ndarray, "frame 17 3"],
-    target: Float[np.ndarray, "frame 17 3"],
-    adaptations: Adaptations,
-) -> Float[np.ndarray, "frame 17 3"]:
-    """Apply those of the adaptations that concern 3D, in the order of the source: hips, bones.
-
-    Args:
-        predicted: m, the official 17 joints.
-        target: The truth, same joints and unit.
-        adaptations: Which.
-
-    Returns:
-        Predictions, at the place of the pelvis that they had (after the shift of the hips).
-    """
-    if adaptations.hip_shift:
-        predicted = shift_hips(predicted, ratio=adaptations.hip_shift)
-    return rescale_bones(predicted, target) if adaptations.rescale_bones else predicted
 
 
 def shift_hips(

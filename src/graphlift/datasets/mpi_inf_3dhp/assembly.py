@@ -42,6 +42,23 @@ class Source:
         return TRAIN[self.name][1] if self.name in TRAIN else TEST_FPS
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What is to be read.
+
+    Args:
+        sequences: Names, in the order of the data set.
+        cameras: Numbers of training cameras, ascending.
+        partial: Whether to go on where sequences are missing.
+        max_bytes: The most that one array or pickle may take.
+    """
+
+    sequences: tuple[str, ...]
+    cameras: tuple[int, ...]
+    partial: bool
+    max_bytes: int
+
+
 def paired(
     source: Source,
     keypoints: np.ndarray,

@@ -37,9 +37,20 @@ class Layout:
     kind: Kind
     files: Mapping[str, Path]
 
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Every file that is read, for a pack to name."""
+        beside = [path.with_name("camera.calibration") for path in self.files.values()]
+        return (*self.files.values(), *(path for path in beside if path.is_file()))
 
-def find_layout(folder: Path, part: Part) -> Layout:
+
+def find_layout(folder: Path, part: Part, *, kind: Kind | None = None) -> Layout:
     """Recognise the layout of a part by the names of files.
+
+    Args:
+        folder: Where the data lie.
+        part: Which part.
+        kind: The layout, if it is known; else a folder must have one only.
 
     Raises:
         DatasetNotFoundError: If there is none; the message lists what was looked for.
@@ -50,12 +61,13 @@ def find_layout(folder: Path, part: Part) -> Layout:
     found = [
         layout
         for layout in (_original(folder, part), _pstmo(folder, part), _mmpose(folder, part))
-        if layout.files
+        if layout.files and kind in (None, layout.kind)
     ]
     if len(found) > 1:
         kinds = " and ".join(f"{each.kind} ({next(iter(each.files.values()))})" for each in found)
         raise FormatError(
-            f"{folder}: holds the {part} part twice, {kinds}: give a folder with one of them"
+            f"{folder}: holds the {part} part twice, {kinds}: give the layout, or a folder with "
+            "one of them"
         )
     if found:
         return found[0]

@@ -12,14 +12,20 @@ Source: mmpose's ``preprocess_mpi_inf_3dhp.py`` and the layout of its test data.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphlift.cameras import Camera
-from graphlift.datasets.mpi_inf_3dhp.assembly import Source, check_lengths, check_shape, paired
+from graphlift.datasets.mpi_inf_3dhp.assembly import (
+    Choice,
+    Source,
+    check_lengths,
+    check_shape,
+    paired,
+)
 from graphlift.datasets.mpi_inf_3dhp.calibration import placed
 from graphlift.datasets.mpi_inf_3dhp.facts import Part
 from graphlift.datasets.paired import PairedSequence
@@ -35,10 +41,7 @@ def read_mmpose(
     path: Path,
     cameras_path: Path,
     part: Part,
-    *,
-    sequences: Collection[str],
-    cameras: Collection[int],
-    max_bytes: int,
+    choice: Choice,
 ) -> Iterator[PairedSequence]:
     """Yield the sequences of a file; arrays that are not compressed stay in it until needed.
 
@@ -46,29 +49,27 @@ def read_mmpose(
         path: The ``.npz``.
         cameras_path: The pickle.
         part: Which part they are of.
-        sequences: Which to yield.
-        cameras: Which cameras of the training set.
-        max_bytes: The most that one compressed array may take.
+        choice: Which sequences and cameras; how many bytes one compressed array may take.
 
     Raises:
         DatasetNotFoundError: If a sequence or camera is in one of the files and not the other.
         FormatError: If a file is damaged, asks to run code, or is not as above.
     """
     lenses = read_camera_pickle(cameras_path)
-    names, keypoints, positions = _arrays(path, max_bytes)
+    names, keypoints, positions = _arrays(path, choice.max_bytes)
     check_lengths(str(path), imgname=names, part=keypoints, S=positions)
     rows = _rows(names, path)
-    wanted = [
-        (name, camera)
-        for name in sequences
-        for camera in (sorted(cameras) if part == "train" else [0])
-    ]
-    if missing := [_key(*each) for each in wanted if each not in rows]:
+    cameras = choice.cameras if part == "train" else (0,)
+    wanted = [(name, camera) for name in choice.sequences for camera in cameras]
+    missing = [each for each in wanted if each not in rows]
+    if missing and (not choice.partial or len(missing) == len(wanted)):
         raise DatasetNotFoundError(
-            f"{path}: has no images of {', '.join(missing)}: make the file again, or name the "
-            "sequences and cameras to read"
+            f"{path}: has no images of {', '.join(_key(*each) for each in missing)}: make the "
+            "file again, or name the sequences and cameras to read"
         )
     for name, camera in wanted:
+        if (name, camera) in missing:
+            continue
         key = _key(name, camera)
         if key not in lenses:
             raise DatasetNotFoundError(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.datasets.mpi_inf_3dhp.assembly import (
+    Choice,
     Source,
     check_lengths,
     check_shape,
@@ -36,43 +37,37 @@ from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.foreign_npz import read_object_arrays
 
 
-def read_pstmo(
-    path: Path,
-    part: Part,
-    *,
-    sequences: Collection[str],
-    cameras: Collection[int],
-    max_bytes: int,
-) -> Iterator[PairedSequence]:
+def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[PairedSequence]:
     """Read a file whole (a pickle cannot be read in parts), and yield its sequences.
 
     Args:
         path: The file.
         part: Which of the two it is.
-        sequences: Which to yield.
-        cameras: Which cameras of the training set.
-        max_bytes: The most that ``data`` may take.
+        choice: Which sequences and cameras; how many bytes ``data`` may take.
 
     Raises:
         DatasetNotFoundError: If a sequence or camera is not in it.
         FormatError: If it is damaged, asks to run code, or is not as above.
     """
-    data = read_object_arrays(path, ("data",), max_bytes=max_bytes).get("data")
+    data = read_object_arrays(path, ("data",), max_bytes=choice.max_bytes).get("data")
     if not isinstance(data, dict):
         raise FormatError(
             f"{path}: should hold a dictionary of sequences as `data`: it is damaged or of "
             "another kind"
         )
-    if missing := [name for name in sequences if name not in data]:
+    missing = [name for name in choice.sequences if name not in data]
+    if missing and (not choice.partial or len(missing) == len(choice.sequences)):
         raise DatasetNotFoundError(
             f"{path}: has no {', '.join(missing)}: get the file again, or name the sequences to "
             "read"
         )
-    for name in sequences:
+    for name in choice.sequences:
+        if name in missing:
+            continue
         if part == "test":
             yield _test(data[name], Source(f"{path}: {name}", name))
         else:
-            yield from _train(data[name], name, path, cameras)
+            yield from _train(data[name], name, path, choice.cameras)
 
 
 def _test(entry: Any, source: Source) -> PairedSequence:  # noqa: ANN401
@@ -95,7 +90,7 @@ def _train(
             f"{path}: {name} should be [{{camera: arrays}}, fps]: the file is damaged or of "
             "another kind"
         )
-    for camera in sorted(cameras):
+    for camera in cameras:
         if str(camera) not in of_camera:
             raise DatasetNotFoundError(
                 f"{path}: {name} has no camera {camera}: choose from {', '.join(of_camera)}"

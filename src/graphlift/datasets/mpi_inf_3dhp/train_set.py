@@ -8,12 +8,18 @@ beside it: :mod:`graphlift.datasets.mpi_inf_3dhp.calibration`.
 Source: the data set's read-me; published converters (mmpose, P-STMO, SPIN).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from graphlift.datasets.mpi_inf_3dhp.assembly import Source, check_lengths, check_shape, paired
+from graphlift.datasets.mpi_inf_3dhp.assembly import (
+    Choice,
+    Source,
+    check_lengths,
+    check_shape,
+    paired,
+)
 from graphlift.datasets.mpi_inf_3dhp.calibration import read_calibration
 from graphlift.datasets.mpi_inf_3dhp.facts import JOINTS_28, RELEVANT_17, TRAIN, Annotation
 from graphlift.datasets.paired import PairedSequence
@@ -22,19 +28,14 @@ from graphlift.formats.mat5 import Variable, read_mat5
 
 
 def read_train_set(
-    files: Mapping[str, Path],
-    annotation: Annotation,
-    *,
-    cameras: Collection[int],
-    max_bytes: int,
+    files: Mapping[str, Path], annotation: Annotation, choice: Choice
 ) -> Iterator[PairedSequence]:
     """Read sequences one after the other, and of each the cameras in turn.
 
     Args:
         files: ``annot.mat`` of each sequence by name.
         annotation: Which 3D.
-        cameras: Which of the cameras 0 to 13.
-        max_bytes: The most that one variable may take, with all its cameras.
+        choice: Which cameras, 0 to 13; how many bytes one variable may take, with all of them.
 
     Yields:
         Frames for which there is a picture (``TRAIN``); all of them count.
@@ -45,11 +46,11 @@ def read_train_set(
     """
     for name, path in files.items():
         lenses = read_calibration(path.with_name("camera.calibration"))
-        variables = read_mat5(path, ("annot2", annotation, "cameras"), max_bytes=max_bytes)
+        variables = read_mat5(path, ("annot2", annotation, "cameras"), max_bytes=choice.max_bytes)
         keypoints = _cells(variables, "annot2", path)
         positions = _cells(variables, annotation, path)
         places = _places(variables, len(keypoints), path)
-        for camera in sorted(cameras):
+        for camera in choice.cameras:
             source = Source(f"{path} ({name}, camera {camera})", name, camera)
             if camera not in places or camera not in lenses:
                 where = "annot.mat" if camera not in places else "camera.calibration"
