@@ -1,0 +1,53 @@
+"""What a part of MPI-INF-3DHP should hold, and what is missing of it."""
+
+from collections.abc import Iterable, Mapping
+
+from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, VNECT_CAMERAS, Part
+
+Key = tuple[str, str, str]
+"""Subject, clip and camera, as in :class:`graphlift.datasets.paired.PairedSequence`."""
+
+
+def expected_frames(part: Part, *, cameras: Iterable[int] = VNECT_CAMERAS) -> dict[Key, int]:
+    """List the sequences of a part with the published number of frames that count."""
+    if part == "test":
+        return {(name, name, "0"): frames for name, frames in TEST.items()}
+    seen = sorted(cameras)
+    return {
+        (*_split(name), str(camera)): frames
+        for name, (frames, _) in TRAIN.items()
+        for camera in seen
+    }
+
+
+def shortfall(
+    part: Part, counts: Mapping[Key, int], *, cameras: Iterable[int] = VNECT_CAMERAS
+) -> tuple[str, ...]:
+    """Compare what was read with what is published.
+
+    Args:
+        part: Which part was read.
+        counts: Frames that count (:attr:`PairedSequence.valid`) of each sequence.
+        cameras: Which cameras of the training set were asked for.
+
+    Returns:
+        A sentence for each sequence that is missing or of another length, and at the end one on
+        the whole; none if everything is there.
+    """
+    expected = expected_frames(part, cameras=cameras)
+    lines = []
+    for key, frames in expected.items():
+        name = key[0] if part == "test" else f"{key[0]} {key[1]} camera {key[2]}"
+        if key not in counts:
+            lines.append(f"{name} is missing ({frames:,} frames).")
+        elif counts[key] != frames:
+            lines.append(f"{name} has {counts[key]:,} frames that count, not {frames:,}.")
+    if lines:
+        whole, found = sum(expected.values()), sum(counts.values())
+        lines.append(f"{found:,} of {whole:,} frames of the {part} part are there.")
+    return tuple(lines)
+
+
+def _split(name: str) -> tuple[str, str]:
+    subject, _, clip = name.partition(" ")
+    return subject, clip
