@@ -21,9 +21,11 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float
 
+from graphlift.errors import ConfigError
 from graphlift.skeletons import Skeleton
 
-Detections = Literal["gt", "hg-sim", "cpn-sim"]
+Detections = Literal["gt", "hg-sim", "cpn-sim", "hg", "cpn"]
+"""The truth, detectors that are simulated here, and detections that come with a data set."""
 DETECTIONS: tuple[Detections, ...] = get_args(Detections)
 
 REFERENCE_SIZE = 360.0
@@ -81,10 +83,19 @@ def detect(
         skeleton: Human3.6M's 16 or 17 joints.
         detections: Which detector; ``gt`` returns the truth.
         seed: Two calls with the same seed and arguments agree bitwise.
+
+    Raises:
+        ConfigError: If it is one that is not simulated.
     """
     if detections == "gt":
         return Detected(keypoints, np.zeros(keypoints.shape[:2]))
-    level = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}[detections]
+    levels = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}
+    if detections not in levels:
+        raise ConfigError(
+            f"detections = {detections!r} come with a data set that somebody ran the detector on "
+            f"(docs/human36m.md); on motion capture use gt, {' or '.join(levels)}"
+        )
+    level = levels[detections]
     return simulate(keypoints, hidden, skeleton, level=level, seed=seed)
 
 

@@ -20,7 +20,7 @@ def run(
         Path | None, typer.Option(help="Folder of the study; default studies/PLAN.")
     ] = None,
     data: Annotated[
-        str, typer.Option(help="prior, or a folder with cmu.npz, splits.json.")
+        str, typer.Option(help="prior, a folder with cmu.npz, splits.json, or prepared packs.")
     ] = "prior",
     at_once: Annotated[int, typer.Option(help="Runs at once; 0: one a core.", min=0)] = 0,
     overrides: Annotated[

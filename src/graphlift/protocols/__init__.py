@@ -1,10 +1,14 @@
-"""Protocols by name, and the frames that the open ones are trained and tested on."""
+"""Protocols by name, and the frames that are trained and tested on under them."""
 
 from graphlift.protocols.adaptations import ADAPTATIONS as ADAPTATIONS
 from graphlift.protocols.examples import Examples as Examples
 from graphlift.protocols.examples import StudyData as StudyData
 from graphlift.protocols.examples import observe as observe
 from graphlift.protocols.examples import read_study_data as read_study_data
+from graphlift.protocols.licensed import PairedData as PairedData
+from graphlift.protocols.licensed import TrainingData as TrainingData
+from graphlift.protocols.licensed import official_joints as official_joints
+from graphlift.protocols.licensed import read_data as read_data
 from graphlift.protocols.named import CROSS_14 as CROSS_14
 from graphlift.protocols.named import PROTOCOLS as PROTOCOLS
 from graphlift.protocols.named import STRIDE as STRIDE

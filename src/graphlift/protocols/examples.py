@@ -9,7 +9,7 @@ are scored: :data:`graphlift.protocols.named.PROTOCOLS`.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -30,7 +30,7 @@ from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
 from graphlift.detections import Detections, detect, occluded
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.protocols.named import STRIDE
+from graphlift.protocols.named import PROTOCOLS, STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
 
@@ -217,6 +217,31 @@ class StudyData:
         """SHA-256 over the digests of the three splits."""
         digests = [getattr(self, part).digest for part in _PARTS]
         return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    @property
+    def licence(self) -> str:
+        """What trained weights may be used for, as far as the data say."""
+        return self.train.license
+
+    @property
+    def cross_name(self) -> str | None:
+        """What the reports call the other data set."""
+        return self.cross.name if self.cross else None
+
+    @property
+    def cross_digest(self) -> str | None:
+        """SHA-256 of the other data set."""
+        return self.cross.digest if self.cross else None
+
+    def describe(self) -> Mapping[str, str]:
+        """Say in a line each what the protocols are on these people, by their names."""
+        tested = {"open-16": self.name} | ({"cross-14": self.cross.name} if self.cross else {})
+        return {
+            name: replace(
+                PROTOCOLS[name], data=data, train_data=self.name, stride=self.stride
+            ).describe()
+            for name, data in tested.items()
+        }
 
     def examples(self, split: Split, detections: Detections) -> Examples:
         """Look at one split through its protocol's cameras; the last few looks are kept.

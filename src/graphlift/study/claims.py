@@ -292,7 +292,7 @@ def _noise(study: Study, draws: Draws) -> Claim:
     return Claim(
         "Post-aggregation loses most when going from true to detected keypoints.",
         "supplement, Table 1 (read off: 24.5 and 17.2 mm against at most 21.7 and 14.6)",
-        "Gain in MPJPE from GT to simulated detections, post-aggregation's minus each of the "
+        "Gain in MPJPE from GT to detected keypoints, post-aggregation's minus each of the "
         "other four's (decoupled); seconds and seeds",
         comparisons,
     )

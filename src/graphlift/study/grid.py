@@ -27,6 +27,8 @@ DETECTIONS: Mapping[str, str] = {
     "gt": "GT",
     "hg-sim": "HG (simulated)",
     "cpn-sim": "CPN (simulated)",
+    "hg": "HG",
+    "cpn": "CPN",
 }
 
 _SHORT = {
@@ -106,6 +108,21 @@ class Study:
             for variant in self.variants
             for run in self.at(variant, kind)
         ]
+
+    @property
+    def licensed(self) -> bool:
+        """Whether all runs are of the data set that the paper's tables are of."""
+        return bool(self.runs) and all(
+            next(iter(run.protocols), "").startswith("h36m") for run in self.runs
+        )
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Names of the protocols of errors, and of PCK and AUC if these were measured."""
+        return tuple(dict.fromkeys(n for run in self.runs for n in run.protocols)) or (
+            "open-16",
+            "cross-14",
+        )
 
     @property
     def repeated(self) -> int:

@@ -42,6 +42,8 @@ class Plan:
         methods: Variants and baselines, by the names in :data:`NAMES`.
         parameters: Sizes to match: each method gets the width that comes nearest.
         channels: Fixed widths, the same for every method.
+        widths: Widths of single methods, by name, in place of both: for rows of a table that
+            were published at a size of their own.
         detections: What the networks see.
         seeds: Each run is repeated with each.
         recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share.
@@ -51,6 +53,7 @@ class Plan:
     methods: tuple[str, ...] = tuple(NAMES)
     parameters: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
+    widths: Mapping[str, int] = field(default_factory=dict)
     detections: tuple[Detections, ...] = ("gt",)
     seeds: tuple[int, ...] = (0,)
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -62,8 +65,12 @@ class Plan:
             )
         if not (self.parameters or self.channels):
             raise ValueError("give parameters = [...] to match sizes, or channels = [...]")
-        if min(*self.parameters, *self.channels, 10**9, 10**9) < 1:
-            raise ValueError("parameters and channels must be positive")
+        if min(*self.parameters, *self.channels, *self.widths.values(), 10**9, 10**9) < 1:
+            raise ValueError("parameters, channels and widths must be positive")
+        if unused := [name for name in self.widths if name not in self.methods]:
+            raise ValueError(
+                f"widths: {unused[0]} is none of methods: add it there or leave it out"
+            )
         if fixed := {"data", "detections", "seed"} & set(self.recipe):
             raise ValueError(f"recipe: {', '.join(sorted(fixed))} is for the grid or the command")
         model = self.recipe.get("model")
@@ -137,6 +144,9 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
 
 def _widths(plan: Plan, name: str, blocks: int | None) -> Iterator[int]:
     method, decoupled = NAMES[name]
+    if name in plan.widths:
+        yield plan.widths[name]
+        return
     yield from plan.channels
     for parameters in plan.parameters:
         width = channels_for(method, parameters, decouple_self=decoupled, blocks=blocks)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from graphlift.detections import Detections
 from graphlift.errors import CheckpointError, ConfigError, GraphliftError
 from graphlift.files import locked
-from graphlift.protocols import StudyData, read_study_data
+from graphlift.protocols import TrainingData, read_data
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
 from graphlift.study.results import (
     RESULTS,
@@ -223,7 +223,7 @@ def _work(
     finished: Mapping["_Digests", str],
 ) -> None:
     """Take runs until there are no more: the life of a worker."""
-    data: dict[str, StudyData] = {}
+    data: dict[str, TrainingData] = {}
     name = "before its first run"
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -268,10 +268,10 @@ def _seen(result: Result) -> _Digests:
     return result.data_digest, result.cross_digest
 
 
-def _read_data(source: str, folder: Path, finished: Mapping[_Digests, str]) -> StudyData:
+def _read_data(source: str, folder: Path, finished: Mapping[_Digests, str]) -> TrainingData:
     """Read the data of a study, and refuse other data than its finished runs had."""
-    data = read_study_data(source)
-    cross = data.cross.digest if data.cross else None
+    data = read_data(source)
+    cross = data.cross_digest
     for (own, other), name in finished.items():
         if own != data.digest:
             raise ConfigError(
@@ -292,7 +292,7 @@ def _short(digest: str | None) -> str:
 
 def _run_one(
     run: PlannedRun,
-    data: StudyData,
+    data: TrainingData,
     folder: Path,
     runs_at_once: int,
     tell: Callable[[Event], None],
@@ -312,7 +312,7 @@ def _run_one(
     tell(Finished(run.name, result))
 
 
-def _check_own(model: Path, run: PlannedRun, data: StudyData) -> None:
+def _check_own(model: Path, run: PlannedRun, data: TrainingData) -> None:
     """Refuse weights that another configuration or other data left under the same name."""
     from graphlift.training.checkpoints import check_story, read_checkpoint
 
@@ -328,11 +328,12 @@ def _check_own(model: Path, run: PlannedRun, data: StudyData) -> None:
 
 def evaluate_model(
     model: Path,
-    data: StudyData,
+    data: TrainingData,
     *,
     name: str,
     detections: Detections | None = None,
     runs_at_once: int = 1,
+    adaptations: Sequence[str] = (),
 ) -> Result:
     """Score trained weights on the test subjects and on the other data set.
 
@@ -344,6 +345,7 @@ def evaluate_model(
         name: What to call the result.
         detections: What the network is to see; what it was trained on when left out.
         runs_at_once: How many runs shared the machine while it was trained.
+        adaptations: Deviations from ``3dhp-14`` by name; for packs only.
 
     Raises:
         CheckpointError: If the file is damaged or holds another network than it says.
@@ -377,4 +379,5 @@ def evaluate_model(
         best_step=story["best_step"],
         seconds=story["seconds"],
         runs_at_once=runs_at_once,
+        adaptations=adaptations,
     )

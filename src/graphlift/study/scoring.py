@@ -1,7 +1,7 @@
 """From the predictions of a finished run to its result line. NumPy only."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,16 @@ import numpy as np
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
 from graphlift.metrics import auc, by_activity, joint_errors, pck
-from graphlift.protocols import CROSS_14, PROTOCOLS, Examples, StudyData, open_16
+from graphlift.protocols import (
+    CROSS_14,
+    PROTOCOLS,
+    Examples,
+    PairedData,
+    TrainingData,
+    official_joints,
+    open_16,
+)
+from graphlift.scoring import score_poses
 from graphlift.study.results import (
     ActivityScore,
     Bin,
@@ -41,13 +50,14 @@ def cost(model: ModelConfig) -> Complexity:
 def score_run(
     name: str,
     config: TrainConfig,
-    data: StudyData,
+    data: TrainingData,
     predict: Predict,
     *,
     curve: Sequence[Mapping[str, Any]],
     best_step: int,
     seconds: float,
     runs_at_once: int,
+    adaptations: Sequence[str] = (),
 ) -> Result:
     """Score a finished run on the test subjects and on the other data set.
 
@@ -60,9 +70,10 @@ def score_run(
         best_step: Which step's weights were kept.
         seconds: What its training steps took.
         runs_at_once: How many runs shared the machine.
+        adaptations: Deviations from ``3dhp-14`` by name; for packs only.
     """
     size = cost(config.model)
-    test = data.examples("test", config.detections)
+    test, protocols = _seen(data, config, adaptations)
     points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
     by_step = {point.step: point.validation_mpjpe_mm for point in points}
     return Result(
@@ -83,29 +94,25 @@ def score_run(
         validation_end_mm=points[-1].validation_mpjpe_mm,
         data=data.name,
         data_digest=data.digest,
-        cross_data=data.cross.name if data.cross else None,
-        cross_digest=data.cross.digest if data.cross else None,
+        cross_data=data.cross_name,
+        cross_digest=data.cross_digest,
         curve=points,
-        protocols=_protocols(data),
+        protocols=protocols,
         config=asdict(config),
         version=graphlift.__version__,
         **_test_scores(predict(test), test),
-        **_cross_scores(predict, data, config),
+        **_cross_scores(predict, data, config, adaptations),
     )
 
 
-def _protocols(data: StudyData) -> dict[str, str]:
-    """Say on which data the protocols were run, which may be people of the prior."""
-
-    def said(name: str, tested: str) -> str:
-        protocol = PROTOCOLS[name]
-        here = replace(protocol, data=tested, train_data=data.name, stride=data.stride)
-        return here.describe()
-
-    lines = {"open-16": said("open-16", data.name)}
-    if data.cross:
-        lines["cross-14"] = said("cross-14", data.cross.name)
-    return lines
+def _seen(
+    data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
+) -> tuple[Examples, Mapping[str, str]]:
+    """The frames of the test subjects, and what the protocols are."""
+    if isinstance(data, PairedData):
+        joints = config.model.joints
+        return data.test(config.detections, joints), data.describe(joints, adaptations)
+    return data.examples("test", config.detections), data.describe()
 
 
 def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:
@@ -139,10 +146,14 @@ def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:
     }
 
 
-def _cross_scores(predict: Predict, data: StudyData, config: TrainConfig) -> dict[str, Any]:
-    """PCK and AUC on the other data set, protocol ``cross-14``, if there is one."""
-    if data.cross is None:
+def _cross_scores(
+    predict: Predict, data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
+) -> dict[str, Any]:
+    """PCK and AUC on the other data set, if there is one."""
+    if data.cross_digest is None:
         return {"cross_pck": None, "cross_auc": None, "cross_per_activity": {}}
+    if isinstance(data, PairedData):
+        return _official_scores(predict, data, config, adaptations)
     cross = data.examples("cross", config.detections)
     errors = joint_errors(predict(cross), cross.targets)[:, CROSS_14]
     return {
@@ -155,6 +166,32 @@ def _cross_scores(predict: Predict, data: StudyData, config: TrainConfig) -> dic
             for e in (errors[rows],)
         },
     }
+
+
+def _official_scores(
+    predict: Predict, data: PairedData, config: TrainConfig, adaptations: Sequence[str]
+) -> dict[str, Any]:
+    """PCK and AUC on MPI-INF-3DHP's test set, by its groups of sequences."""
+    cross = data.cross(config.model.joints, adaptations)
+    scores = score_poses(
+        official_joints(predict(cross), cross.skeleton),
+        official_joints(cross.targets, cross.skeleton),
+        PROTOCOLS["3dhp-14"],
+        sequence=cross.activity,
+        adaptations=adaptations,
+    )
+    return {
+        "cross_pck": _percent(scores.overall.pck),
+        "cross_auc": _percent(scores.overall.auc),
+        "cross_per_activity": {
+            name: CrossScore(group.frames, _percent(group.pck), _percent(group.auc))
+            for name, group in scores.per_group.items()
+        },
+    }
+
+
+def _percent(value: float | None) -> float:
+    return round(value or 0.0, 3)
 
 
 def _noise_bins(errors: np.ndarray, noise: np.ndarray) -> list[Bin]:

@@ -8,6 +8,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from graphlift.protocols import Examples
+from graphlift.protocols.paired_examples import Rows
 from graphlift.views import Lessons, People, Variety, training_views
 
 
@@ -49,21 +50,62 @@ class Batches:
         drawn = self._order(epoch)[place * self.size : (place + 1) * self.size]
         chosen = torch.from_numpy(drawn).to(self.device)
         x, y = self.inputs[chosen], self.targets[chosen]
-        return self._flipped(x, y, step) if self.flip else (x, y)
+        return flipped(x, y, self.mirror, seed=(self.seed, step)) if self.flip else (x, y)
 
     def _draw(self, epoch: int) -> Int[np.ndarray, " frame"]:
         rng = np.random.default_rng([self.seed, epoch])
         count = self.per_epoch * self.size
         return rng.choice(len(self._chances), size=count, p=self._chances)
 
-    def _flipped(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Mirror half of the frames: x changes sign, left and right change places."""
-        coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
-        heads = torch.from_numpy(coin).to(self.device)[:, None, None]
-        other = [
-            t[:, self.mirror] * t.new_tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)
-        ]
-        return torch.where(heads, other[0], x), torch.where(heads, other[1], y)
+
+def flipped(
+    x: Tensor, y: Tensor, mirror: Tensor, *, seed: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Mirror half of the frames: x changes sign, left and right change places."""
+    coin = np.random.default_rng([*seed, 1]).random(len(x)) < 0.5
+    heads = torch.from_numpy(coin).to(x.device)[:, None, None]
+    other = [t[:, mirror] * t.new_tensor([-1.0, *[1.0] * (t.shape[-1] - 1)]) for t in (x, y)]
+    return torch.where(heads, other[0], x), torch.where(heads, other[1], y)
+
+
+class PackBatches:
+    """Frames of a mapped pack, every one once an epoch, in an order of its own.
+
+    Args:
+        rows: The training frames.
+        size: Frames a batch; what is left of an epoch after the last whole batch is dropped.
+        seed: Same seed, same batches, whatever step one starts from.
+        flip: Mirror half of the frames.
+        device: Where batches lie.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        *,
+        size: int,
+        seed: int,
+        flip: bool = False,
+        device: torch.device | None = None,
+    ) -> None:
+        self.rows, self.size, self.seed, self.flip, self.device = rows, size, seed, flip, device
+        self.mirror = torch.from_numpy(rows.skeleton.mirror).to(device)
+        self._order = lru_cache(maxsize=1)(self._shuffle)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch."""
+        return max(len(self.rows) // self.size, 1)
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """The inputs and targets of a step, counted from 0 over all epochs."""
+        epoch, place = divmod(step, self.per_epoch)
+        chosen = self._order(epoch)[place * self.size : (place + 1) * self.size]
+        x, y = (torch.from_numpy(a).to(self.device) for a in self.rows.gather(chosen))
+        return flipped(x, y, self.mirror, seed=(self.seed, step)) if self.flip else (x, y)
+
+    def _shuffle(self, epoch: int) -> Int[np.ndarray, " frame"]:
+        return np.random.default_rng([self.seed, epoch]).permutation(len(self.rows))
 
 
 class ViewBatches:

@@ -89,8 +89,9 @@ class TrainConfig:
     gradients clipped to norm 1, mean squared error in metres.
 
     Args:
-        data: ``prior``, or a folder with ``cmu.npz`` and ``splits.json``.
-        detections: ``gt``, or the simulated ``hg-sim`` or ``cpn-sim``.
+        data: ``prior``, a folder with ``cmu.npz`` and ``splits.json``, or prepared packs.
+        detections: ``gt``, the simulated ``hg-sim`` or ``cpn-sim``, or ``hg`` or ``cpn`` where a
+            pack has them.
         seed: Of initial weights, batches and dropout.
         device: Where it is trained; rounding depends on it, so it is part of the run.
         threads: Of torch; rounding depends on it, so it is part of the run.
@@ -109,10 +110,13 @@ class TrainConfig:
         tensorboard: Write TensorBoard events beside the JSON lines.
         weight_decay: Share of each weight that a step takes away, times the learning rate
             (AdamW).
-        cameras: ``open``, the four of the open protocol, or ``random``, one of its own for every
-            example; those are for canonical inputs, 17 joints and ``detections = "gt"``, with
-            noise as ``views`` says.
+        cameras: ``open``, the four of the open protocol; ``own``, those that a pack was recorded
+            with; or ``random``, one of its own for every example: those are for canonical inputs,
+            17 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
+        keep: Which weights: of the ``best`` evaluation, or the ``last``.
+        held_out: Training subjects of a pack that are validated on instead. With nobody held out
+            the curve is of test subjects, and the last weights must be kept.
         model: Which network.
 
     Source: the recipe is that of the code published by the paper's first authors.
@@ -137,8 +141,10 @@ class TrainConfig:
     evaluate_every: int | None = None
     tensorboard: bool = True
     weight_decay: float = 0.0
-    cameras: Literal["open", "random"] = "open"
+    cameras: Literal["open", "own", "random"] = "open"
     views: Variety = field(default_factory=Variety)
+    keep: Literal["best", "last"] = "best"
+    held_out: tuple[str, ...] = ()
     model: ModelConfig = ModelConfig()
 
     def __post_init__(self) -> None:
@@ -159,7 +165,7 @@ class TrainConfig:
         canonical = self.model.inputs == "canonical"
         _require(
             canonical == (self.cameras == "random"),
-            'canonical inputs go with cameras = "random", screen inputs with cameras = "open"',
+            'canonical inputs go with cameras = "random", screen inputs with "open" or "own"',
         )
         _require(
             not canonical or (self.model.joints == 17 and self.detections == "gt"),
@@ -167,8 +173,17 @@ class TrainConfig:
             "(noise is views.noise)",
         )
         _require(
-            canonical or (self.model.joints == 16 and not self.model.sigma),
+            self.cameras != "open" or (self.model.joints == 16 and not self.model.sigma),
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
+        )
+        _require(
+            self.cameras == "own" or not self.held_out,
+            'held_out is for packs, whose cameras are "own": other data have validation subjects',
+        )
+        _require(
+            self.cameras != "own" or bool(self.held_out) or self.keep == "last",
+            "choosing the best weights on test subjects is not offered: hold training subjects "
+            'out (held_out = ["S8"]), or keep = "last"',
         )
 
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.errors import CheckpointError, ModelError
+from graphlift.errors import CheckpointError, ConfigError, ModelError
 from graphlift.files import append_line, write_text
 from graphlift.nn.build import build_network
-from graphlift.protocols import Examples, StudyData
-from graphlift.training.batches import Batches, ViewBatches
+from graphlift.protocols import Examples, PairedData, TrainingData
+from graphlift.training.batches import Batches, PackBatches, ViewBatches
 from graphlift.training.checkpoints import (
     check_shapes,
     check_story,
@@ -40,6 +40,8 @@ SIGMA_WEIGHT = 0.01
 VALIDATION_SEED = 1
 """Of the random cameras that validation subjects are seen through."""
 
+AnyBatches = Batches | PackBatches | ViewBatches
+
 
 STORY = (
     *("version", "config", "data_digest", "step", "best_step", "best_validation_mpjpe_mm"),
@@ -48,14 +50,14 @@ STORY = (
 """What both files of a run tell of it."""
 
 
-def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]:
+def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
     """Train a network, or go on where an interrupted run stopped.
 
     Yields after every step. The run ends bitwise the same however often it was interrupted:
     batches are a function of seed and step, and the checkpoint holds everything else. SIGINT and
     SIGTERM save first; a kill loses what came after the last save. Leaves in ``out`` the kept
-    weights (``model.safetensors``: those of the lowest validation error), ``log.jsonl``, and
-    TensorBoard events if asked. A run that is finished is left as it is.
+    weights (``model.safetensors``: by default those of the lowest validation error),
+    ``log.jsonl``, and TensorBoard events if asked. A run that is finished is left as it is.
 
     Args:
         config: Everything that decides the result.
@@ -99,10 +101,23 @@ def train(config: TrainConfig, data: StudyData, out: Path) -> Iterator[Progress]
 
 
 def _teaching(
-    config: TrainConfig, data: StudyData, device: torch.device
-) -> tuple[Batches | ViewBatches, Examples | Lessons]:
+    config: TrainConfig, data: TrainingData, device: torch.device
+) -> tuple[AnyBatches, Examples | Lessons]:
     """What a run learns from, and what it is validated on."""
     size, seed = config.batch_size, config.seed
+    if isinstance(data, PairedData) != (config.cameras == "own"):
+        has = "are packs" if isinstance(data, PairedData) else "are motion capture"
+        raise ConfigError(
+            f"cameras = {config.cameras!r}, but the data ({config.data}) {has}: packs go with "
+            '"own" cameras, motion capture with "open" or "random"'
+        )
+    if isinstance(data, PairedData):
+        asked = (config.detections, config.model.joints, config.held_out)
+        rows = data.training(*asked)
+        return (
+            PackBatches(rows, size=size, seed=seed, flip=config.flip, device=device),
+            data.validation(*asked),
+        )
     if config.cameras == "random":
         people = people_of(data.train)
         unseen = exact_views(
@@ -177,7 +192,7 @@ class _Run:
             self._resume(out / CHECKPOINT)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
 
-    def take_step(self, batches: Batches | ViewBatches, rate: float) -> None:
+    def take_step(self, batches: AnyBatches, rate: float) -> None:
         began = time.perf_counter()
         x, y = batches[self.step]
         for group in self.optimizer.param_groups:
@@ -202,7 +217,7 @@ class _Run:
     def evaluate(self, unseen: Examples | Lessons, rate: float) -> None:
         with self._averaged():
             error = validate(self.network, unseen)
-            if error < self.best:
+            if error < self.best or self.config.keep == "last":
                 self.best, self.best_step = error, self.step
                 self.kept = {n: t.clone() for n, t in self.network.state_dict().items()}
         line = {
@@ -262,9 +277,9 @@ class _Run:
             shapes[f"adam.{index}.step"] = torch.Size()
         return shapes
 
-    def finish(self, data: StudyData) -> None:
+    def finish(self, data: TrainingData) -> None:
         """Write the kept weights; the checkpoint has served."""
-        story = self.story() | {"data": data.name, "licence": data.train.license}
+        story = self.story() | {"data": data.name, "licence": data.licence}
         write_checkpoint(self.out / MODEL, self.kept, story)
         (self.out / CHECKPOINT).unlink(missing_ok=True)
 

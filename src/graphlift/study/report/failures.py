@@ -69,7 +69,7 @@ def gallery(study: Study) -> Gallery | None:
     Returns:
         None if no run kept a frame.
     """
-    noisiest: list[str] = ["hg-sim", "cpn-sim", "gt"]
+    noisiest: list[str] = ["hg", "hg-sim", "cpn", "cpn-sim", "gt"]
     kinds = [k for k in noisiest if k in study.detections]
     kinds += [k for k in study.detections if k not in kinds]
     best = study.find(*BEST)

@@ -10,7 +10,8 @@ from graphlift.study.claims import Claim
 from graphlift.study.grid import Study, Variant, detections_label
 from graphlift.study.report.cells import count, number, one_of, signed, size
 from graphlift.study.report.failures import Gallery
-from graphlift.study.report.tables import crossed_on_prior, order_kept
+from graphlift.study.report.published import order_kept
+from graphlift.study.report.tables import crossed_on_prior
 from graphlift.study.results import Result
 from graphlift.study.statistics import DRAWS, FALSE_FINDS, SEED, WILD_MISSES, Pair, spread
 
@@ -30,7 +31,7 @@ def facts(study: Study) -> dict[str, str]:
         "Other people of the same prior" if crossed_on_prior(study) else "Other data set": _data(
             {(r.cross_data, r.cross_digest) for r in runs if r.cross_data}
         ),
-        "Protocols": "open-16 (errors), cross-14 (PCK and AUC)",
+        "Protocols": _protocols(study),
         "Detections": "; ".join(map(detections_label, study.detections)),
         "Runs": f"{len(runs)}; seeds: {', '.join(map(str, study.seeds))}",
         "Training": " or ".join(
@@ -41,6 +42,11 @@ def facts(study: Study) -> dict[str, str]:
         else f"{size(min(sizes))} to {size(max(sizes))}",
         "graphlift": ", ".join(sorted({r.version for r in runs})),
     }
+
+
+def _protocols(study: Study) -> str:
+    errors, *others = study.protocols
+    return ", ".join([f"{errors} (errors)", *(f"{name} (PCK and AUC)" for name in others)])
 
 
 def _data(pairs: set[tuple[Any, Any]]) -> str:
@@ -67,14 +73,21 @@ def _training(study: Study) -> str:
     lengths = {(run.steps, run.batch_size) for run in study.runs}
     alike = "All were trained for the same number of steps with batches of the same size"
     unlike = "They were not all trained for the same number of steps and batch size"
+    last = all(run.config.get("keep") == "last" for run in study.runs)
+    kept = "the last" if last else "those of the best step on validation subjects"
     return (
-        f"{alike if len(lengths) == 1 else unlike}, and the weights kept are those of the best "
-        "step on validation subjects, never on test subjects. Martinez et al.'s network has no "
-        "graph; it and SemGCN are baselines."
+        f"{alike if len(lengths) == 1 else unlike}, and the weights kept are {kept}: none is "
+        "chosen on test subjects. Martinez et al.'s network has no graph; it and SemGCN are "
+        "baselines."
     )
 
 
 def _which_data(study: Study) -> str:
+    if study.licensed:
+        return (
+            "The data are Human3.6M by its published protocol, the paper's own; detections are "
+            "those of the published detectors."
+        )
     prior = sum(map(from_prior, study.runs))
     if prior == len(study.runs):
         return (
@@ -182,9 +195,10 @@ def bootstrap(study: Study) -> Iterator[str]:
     yield (
         f"Paired bootstrap: {DRAWS:,} draws (seed {SEED}) of one-second blocks of test frames, "
         "with replacement within each activity and the same blocks for both methods; statistic: "
-        "difference of open-16 MPJPE, mean over seeds. Each draw is moved by what the seeds leave "
-        "open: the standard error of that difference over seeds times Student's t. p-values are "
-        "two-sided, corrected by Holm over all pairs of methods on the same detections."
+        f"difference of {study.protocols[0]} MPJPE, mean over seeds. Each draw is moved by what "
+        "the seeds leave open: the standard error of that difference over seeds times Student's "
+        "t. p-values are two-sided, corrected by Holm over all pairs of methods on the same "
+        "detections."
     )
     yield (
         "A few seeds say little of how far a method spreads, so each method's variance over "
@@ -223,17 +237,26 @@ def failing(gallery: Gallery) -> str:
 
 def definitions(study: Study) -> dict[str, str]:
     """Define every figure of the report in one sentence."""
+    if study.licensed:
+        return _shared_words() | dict(
+            line for run in study.runs[:1] for line in run.protocols.items()
+        )
     other = "tested on another through other cameras"
     if crossed_on_prior(study):
         other = "tested through other cameras on other people of the same prior"
+    return _shared_words() | {
+        "open-16": "Mean over frames and four cameras of each activity, then the plain mean of "
+        "activities; subjects of training, validation and test are disjoint.",
+        "cross-14": f"Trained on one data set, {other}, over 14 joints.",
+    }
+
+
+def _shared_words() -> dict[str, str]:
     return {
         "MPJPE": "Mean distance between predicted and true joints, both relative to the root, "
         "over 16 joints with the root's zero counted; mm.",
         "P-MPJPE": "MPJPE after each predicted pose is rotated, moved and scaled onto the truth.",
         "N-MPJPE": "MPJPE after each predicted pose is scaled onto the truth.",
-        "open-16": "Mean over frames and four cameras of each activity, then the plain mean of "
-        "activities; subjects of training, validation and test are disjoint.",
-        "cross-14": f"Trained on one data set, {other}, over 14 joints.",
         "PCK": "Share of joints nearer than 150 mm to the truth, per cent.",
         "AUC": "Mean PCK over the thresholds 0, 5, …, 150 mm, per cent; it ends at 96.77.",
         "Parameters": "Numbers that training learns.",
@@ -287,6 +310,9 @@ ACKNOWLEDGEMENTS = {
     "cmu": CMU,
     "hdm05": "Müller, Röder, Clausen, Eberhardt, Krüger, Weber: Documentation Mocap Database "
     "HDM05, CG-2007-2, Universität Bonn 2007, CC BY-SA 3.0, used for testing only.",
+    "human3.6m": "Ionescu, Papava, Olaru, Sminchisescu: Human3.6M, TPAMI 2014; for academic use.",
+    "mpi-inf-3dhp": "Mehta, Rhodin, Casas, Fua, Sotnychenko, Xu, Theobalt: Monocular 3D human "
+    "pose estimation in the wild using improved CNN supervision, 3DV 2017; for research.",
     "prior": f"Fitted to training subjects of the CMU Graphics Lab database. {CMU}",
 }
 """What the owners of the data ask for, by a word in the name of the data."""

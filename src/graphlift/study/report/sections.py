@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from graphlift.study.claims import Claim, Draws, claims, seeds_of
 from graphlift.study.grid import Study, Variant
-from graphlift.study.report import breakdowns, failures, figures, heatmaps, prose, tables
+from graphlift.study.report import (
+    breakdowns,
+    failures,
+    figures,
+    heatmaps,
+    prose,
+    published,
+    tables,
+)
 from graphlift.study.report.cells import Table, count
 from graphlift.study.report.figures import Drawing
 from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
@@ -123,14 +131,20 @@ def _kind(value: object) -> Kind:
 
 
 def _accuracy(study: Study) -> list[object]:
-    blocks = [tables.accuracy(study), tables.beside_paper(study)]
+    blocks: list[object] = [tables.accuracy(study)]
+    if study.licensed:
+        by_activity = published.activities(study)
+        blocks += [published.differences(study), *([by_activity] if by_activity else [])]
+    else:
+        blocks.append(published.beside_paper(study))
     return [*blocks, *prose.order(study), tables.cost(study)]
 
 
 def _cross(study: Study) -> list[object]:
     if not any(run.cross_pck is not None for run in study.runs):
-        return ["These runs were not tested on another data set: –.", tables.cross_paper()]
-    return [tables.cross(study), tables.cross_paper()]
+        return ["These runs were not tested on another data set: –.", published.cross_paper(study)]
+    beside = published.cross_differences(study) if study.licensed else None
+    return [tables.cross(study), *([beside] if beside else []), published.cross_paper(study)]
 
 
 def _differences(study: Study, found: Findings) -> list[object]:
