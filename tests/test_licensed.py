@@ -278,7 +278,7 @@ def test_the_tables_come_out_of_two_commands(packs, tmp_path):
     assert "simulated:" not in report
     assert "noGS" in report
     assert "79.30" in report
-    assert "Pre-agg, GT, MPJPE" in report
+    assert "Pre-agg by activity" in report
 
 
 def test_evaluate_prints_the_protocol_with_the_numbers(trained, packs):

@@ -230,8 +230,10 @@ def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> 
 def protocol_table() -> str:
     """Write the protocols as a table in Markdown."""
     rows = [
-        "| protocol | tested on | trained on | joints in | scored "
-        "| PCK, AUC | frames | mean over |",
+        (
+            "| protocol | tested on | trained on | joints in | scored "
+            "| PCK, AUC | frames | mean over |"
+        ),
         "|---|---|---|---|---|---|---|---|",
     ]
     for each in PROTOCOLS.values():

@@ -100,7 +100,7 @@ class PublishedActivities:
     source: str
 
 
-_POT = "Li et al., POT (AAAI 2023), which repeats the paper's row"
+_POT = "as the Pose-Oriented Transformer (AAAI 2023) repeats it"
 PER_ACTIVITY: tuple[PublishedActivities, ...] = (
     PublishedActivities(
         *("Pre-agg", "pre-aggregation", True, "gt", "mpjpe_mm"),
@@ -115,7 +115,7 @@ PER_ACTIVITY: tuple[PublishedActivities, ...] = (
     PublishedActivities(
         *("Pre-agg", "pre-aggregation", True, "cpn", "p_mpjpe_mm"),
         (35.9, 40.0, 38.0, 41.5, 42.5, 51.4, 37.8, 36.0, 48.6, 56.6, 41.8, 38.3, 42.7, 31.7, 36.2),
-        "repeated under another name of the paper; its mean is 41.27, the supplement has 41.48",
+        "as Di2Pose (NeurIPS 2024) repeats it; its mean is 41.27, the supplement has 41.48",
     ),
 )
 """The main paper's rows by activity, as later papers repeat them; its own text was not at hand."""

@@ -19,6 +19,8 @@ from graphlift.study.statistics import rank_correlation, spread
 
 PUBLISHED = "Human3.6M, 4.2 M, published"
 _PUBLISHED = {"gt": "GT", "hg": "HG", "cpn": "CPN"}
+_PROTOCOL_NAMES = {"mpjpe_mm": "MPJPE", "p_mpjpe_mm": "P-MPJPE"}
+COMPARED = ("here", "printed", "difference")
 
 
 def beside_paper(study: Study) -> Table:
@@ -77,7 +79,7 @@ def differences(study: Study) -> Table:
         [
             Column("Method", number=False),
             Column("As printed", number=False),
-            *(Column(c, p) for p, _ in PROTOCOLS for c in ("here", "printed", "difference")),
+            *(Column(c, p) for p, _ in PROTOCOLS for c in COMPARED),
         ],
         list(by_detections(study, cells)),
     )
@@ -85,33 +87,30 @@ def differences(study: Study) -> Table:
 
 def activities(study: Study) -> Table | None:
     """The main paper's rows by activity, with ours and the difference; None without any."""
-    rows = []
+    columns, triples, sources = [Column("Activity", number=False)], [], {}
     for printed in paper.PER_ACTIVITY:
         variant = study.find(printed.method, printed.decoupled)
         runs = study.at(variant, printed.detections) if variant else []
         if not runs:
             continue
+        group = f"{_PUBLISHED[printed.detections]}, {_PROTOCOL_NAMES[printed.protocol]}"
+        columns += [Column(head, group) for head in COMPARED]
         here = [
-            [
-                getattr(run.per_activity[a], printed.protocol)
-                for run in runs
-                if a in run.per_activity
-            ]
+            [getattr(r.per_activity[a], printed.protocol) for r in runs if a in r.per_activity]
             for a in paper.ACTIVITIES
         ]
-        triples = [_compared(values, p) for values, p in zip(here, printed.errors, strict=True)]
-        kind = _PUBLISHED[printed.detections]
-        protocol = {"mpjpe_mm": "MPJPE", "p_mpjpe_mm": "P-MPJPE"}[printed.protocol]
-        rows.append(
-            Row([Cell(f"{printed.label}, {kind}, {protocol}; printed in {printed.source}")])
-        )
-        for at, name in enumerate(("here", "printed", "difference")):
-            rows.append(Row([Cell(name), *(triple[at] for triple in triples)]))
-    if not rows:
+        triples.append(list(map(_compared, here, printed.errors)))
+        sources[group] = printed.source
+    if not triples:
         return None
-    columns = [Column("", number=False), *map(Column, paper.ACTIVITIES)]
-    note = "The rows of the main paper as later papers repeat them; mean over seeds here."
-    return Table("By activity: here, as printed, and the difference, mm", note, columns, rows)
+    rows = [
+        Row([Cell(activity), *(cell for column in triples for cell in column[at])])
+        for at, activity in enumerate(paper.ACTIVITIES)
+    ]
+    printed_in = "; ".join(f"{group}: {source}" for group, source in sources.items())
+    note = f"Mean over seeds here. Printed, by sources of the second hand: {printed_in}."
+    title = "Pre-agg by activity: here, as printed, and the difference, mm"
+    return Table(title, note, columns, rows)
 
 
 def cross_differences(study: Study) -> Table | None:
@@ -134,7 +133,7 @@ def cross_differences(study: Study) -> Table | None:
         ],
         [
             Row([Cell(name), *(triple[at] for triple in triples)])
-            for at, name in enumerate(("here", "printed", "difference"))
+            for at, name in enumerate(COMPARED)
         ],
     )
 
