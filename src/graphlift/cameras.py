@@ -168,14 +168,20 @@ def image_to_rays(
 ) -> Float[np.ndarray, "*batch 2"]:
     """Undo projection up to depth: px to x, y at unit depth, by fixed-point iteration.
 
-    Accurate to better than 1e-6 within a 1000 px image of Human3.6M-like intrinsics; it does not
-    converge far outside the image, where the distortion polynomial turns back.
+    Accurate to better than 1e-6 within a 1000 px image of Human3.6M-like intrinsics. Far outside
+    the image the distortion polynomial turns back and there is no such ray: what the iteration
+    does not bring to within a px gets the ray of a lens without distortion, which is finite.
     """
-    distorted = (keypoints - camera.centre) / np.asarray(camera.focal)
-    xy = np.array(distorted)
-    for _ in range(iterations):
-        xy = xy + (distorted - distort(xy, camera))
-    return xy
+    focal = np.asarray(camera.focal)
+    distorted = np.asarray((keypoints - camera.centre) / focal)
+    if not any((*camera.radial, *camera.tangential)):
+        return distorted
+    xy = distorted
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(iterations):
+            xy = xy + (distorted - distort(xy, camera))
+        error = np.abs((distort(xy, camera) - distorted) * focal)
+    return np.where((error < 1).all(axis=-1, keepdims=True), xy, distorted)
 
 
 def image_to_screen(
