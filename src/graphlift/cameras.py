@@ -90,6 +90,26 @@ def assumed_camera(size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIE
     )
 
 
+PADDING = 16
+"""px; codecs pad images to multiples of it."""
+
+
+def check_same_image(camera: Camera, size: tuple[int, int] | None) -> None:
+    """Refuse a camera of an image of another size than keypoints are of, if that is known.
+
+    A codec's padding is let pass: 1088 px recorded, 1080 px shown.
+
+    Raises:
+        ShapeError: With both sizes.
+    """
+    if size is None or all(abs(a - b) < PADDING for a, b in zip(camera.size, size, strict=True)):
+        return
+    raise ShapeError(
+        f"the camera's image is {camera.size[0]} x {camera.size[1]} px, but the keypoints' "
+        f"{size[0]} x {size[1]}: scale one to the other, its focal length and centre included"
+    )
+
+
 def look_at(
     position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0
 ) -> Float[np.ndarray, "3 3"]:
