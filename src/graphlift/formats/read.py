@@ -90,9 +90,10 @@ def _read_path(path: Path, request: Request) -> Keypoints:
     if suffix in _READERS:
         _check_clip(path, suffix, request)
         return _READERS[suffix](path, request)
-    pickled = suffix in (".pkl", ".pickle", ".p")
     way_out = (
-        "a pickle can run code: save plain arrays (numpy.savez)" if pickled else f"give {KINDS}"
+        "a pickle can run code: save plain arrays (numpy.savez)"
+        if suffix in PICKLES
+        else f"give {KINDS}"
     )
     raise FormatError(f"{path}: {path.suffix or 'a file without ending'} is not read: {way_out}")
 
@@ -196,3 +197,5 @@ _READERS: Mapping[str, Callable[[Path, Request], Keypoints]] = {
 }
 SUFFIXES = tuple(_READERS)
 """Of files that may hold keypoints; a folder may, too."""
+PICKLES = (".pkl", ".pickle", ".p")
+"""Of files that are refused, with a reason."""
