@@ -98,7 +98,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hour", action="store_true", help="the hour of keypoints too")
     arguments = parser.parse_args()
-    print("| model | network, poses/s | share | with input and turn, poses/s | one streamed frame, ms |")
+    heads = ("network, poses/s", "share", "with input and turn, poses/s", "one streamed frame, ms")
+    print(f"| model | {' | '.join(heads)} |")
     print("|---|---:|---:|---:|---:|")
     for name in SHIPPED:
         model(name, arguments.threads)
