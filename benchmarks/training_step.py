@@ -22,6 +22,7 @@ from graphlift.complexity import complexity
 from graphlift.graph import body_graph
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16
+from graphlift.training.loop import clip_gradients
 
 SIDE = 2048
 
@@ -83,7 +84,7 @@ def stepper(network, batch):
         loss = nn.functional.mse_loss(network(x), y)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        clip_gradients(network, 1.0)
         optimizer.step()
 
     return step

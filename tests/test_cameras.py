@@ -199,6 +199,29 @@ def test_projected_rays_are_found_again_to_a_millionth(rays):
     np.testing.assert_allclose(image_to_rays(at, lens), rays, atol=1e-6)
 
 
+@PATIENT
+@given(
+    arrays(np.float64, (6, 2), elements=st.floats(-1e6, 1e6)),
+    st.tuples(*[st.floats(-0.6, 0.6)] * 3),
+)
+def test_a_joint_far_outside_has_a_finite_ray_near_where_it_is_seen(keypoints, radial):
+    """A detector guesses joints outside the image, where no ray fits a bent lens."""
+    lens = camera(radial=radial)
+    straight = (keypoints - lens.centre) / lens.focal
+
+    rays = image_to_rays(keypoints, lens)
+
+    assert np.isfinite(rays).all()
+    again = distort(rays, lens) * lens.focal + lens.centre
+    fits = (np.abs(again - keypoints) < 1.001).all(axis=-1)
+    np.testing.assert_array_equal(rays[~fits], straight[~fits])
+
+
+def test_a_missing_joint_stays_missing_behind_any_lens():
+    for lens in (camera(), camera(radial=(0.0, 0.0, 0.0), tangential=(0.0, 0.0))):
+        assert np.isnan(image_to_rays(np.full((2, 2), np.nan), lens)).all()
+
+
 @pytest.mark.parametrize("depth", [-2.0, 0.0, 0.05, 0.1, np.nan])
 def test_a_point_behind_the_camera_has_no_image(depth):
     points = np.array([[0.0, 0.0, 3.0], [0.0, 0.0, depth]])

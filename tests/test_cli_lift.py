@@ -1,6 +1,7 @@
 """The lift verb: whatever goes in, as many frames come out, in the formats asked for."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,6 +142,108 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
     assert not (tmp_path / "x.bvh").exists()
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--raw", "--height", "1.8"), ("--height does nothing beside --raw", "leave one")),
+        (("--raw", "--smooth", "none"), ("--smooth does nothing beside --raw",)),
+        (("--raw", "--no-feet"), ("--feet does nothing beside --raw",)),
+        (
+            ("--camera", "c.toml", "--field-of-view", "70"),
+            ("--field-of-view does nothing",),
+        ),
+        (("--detector", "movenet"), ("--detector is for videos", "leave it out")),
+        (("--format", ".glb"), ("--format is for a folder of videos",)),
+        (("--again",), ("--again is for a folder of videos",)),
+        (("--clip", "S9/Run"), ("walk.npz", "has no clip 'S9/Run'", "--clip")),
+        (("--height", "178"), ("--height", "2.8")),
+        (("--gaps", "-1"), ("--gaps", "lift --help")),
+        (("--people", "0"), ("--people", "lift --help")),
+    ],
+)
+def test_options_that_would_do_nothing_are_not_passed_over(keypoints, tmp_path, flags, words):
+    assert_refused(here("lift", keypoints, *SMALL, *flags, "-o", tmp_path / "x.npz"), *words)
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_the_bounds_of_a_height_are_those_of_the_step_that_scales():
+    from graphlift.motion.bones import _HEIGHTS
+
+    assert _HEIGHTS == (0.4, 2.8)
+
+
+def test_no_output_replaces_what_is_read_or_another_output(keypoints, tmp_path):
+    before = keypoints.read_bytes()
+    (tmp_path / "link.npz").symlink_to(keypoints)
+    x = tmp_path / "x.npz"
+
+    assert_refused(here("lift", keypoints, *SMALL, "-o", keypoints), "walk.npz: is what is read")
+    assert_refused(
+        here("lift", keypoints, *SMALL, "-o", x, "--keypoints", tmp_path / "link.npz"),
+        "link.npz: is what is read",
+    )
+    assert_refused(here("lift", keypoints, *SMALL, "-o", x, "-o", x), "x.npz: would be written tw")
+    assert_refused(here("lift", keypoints, *SMALL, "-o", x, "--keypoints", x), "written twice")
+    assert keypoints.read_bytes() == before
+    assert not x.exists()
+
+
+def test_places_that_cannot_be_written_to_are_refused_before_any_work(tmp_path):
+    """A video of nothing at all: an error about the output comes first."""
+    (tmp_path / "v.mp4").touch()
+    (tmp_path / "full" / "a.html").mkdir(parents=True)
+    video = tmp_path / "v.mp4"
+
+    assert_refused(here("lift", video, "-o", video / "x.npz"), "v.mp4 is no folder that can be wr")
+    assert_refused(here("lift", video, "-o", tmp_path / "full"), "full: is a folder, and not an e")
+    assert_refused(here("lift", video, "-o", tmp_path / "full" / "a.html"), "a.html: is a folder")
+    assert_refused(
+        here("lift", video, "-o", tmp_path / "x.npz", "--keypoints", tmp_path / "k.json"),
+        "k.json: keypoints are written as .npz",
+    )
+    for suffix, package, extra in (("parquet", "pyarrow", "formats"), ("html", "viser", "viewer")):
+        said = bare(COMMAND, "lift", video, "-o", tmp_path / f"x.{suffix}", banned={package})
+        assert_refused(said, f"needs {package}: pip install 'graphlift[{extra}]'")
+
+
+def test_a_video_is_not_worked_through_for_a_model_or_a_camera_that_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAPHLIFT_CACHE", str(tmp_path / "cache"))  # no detector either
+    video = write_video(tmp_path / "v.mp4")
+    (tmp_path / "c.toml").write_text(
+        "[a]\nsize = [1280, 720]\nmatrix = [[1229.3, 0, 640], [0, 1229.3, 360], [0, 0, 1]]\n"
+        "distortions = []\nrotation = [0, 0, 0]\ntranslation = [0, 0, 0]\n"
+    )
+    args = ("lift", video, "-o", tmp_path / "x.npz")
+
+    assert_refused(here(*args, "--model", "best"), "'best'", "open-small")
+    assert_refused(here(*args, "--camera", tmp_path / "c.toml"), "1280 x 720 px, but", "64 x 48")
+    assert_refused(here(*args, "--fps", "nan"), "fps is nan", "number above 0")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_pickle_is_no_video(tmp_path):
+    (tmp_path / "h36m.pkl").write_bytes(b"x")
+
+    said = here("lift", tmp_path / "h36m.pkl", *SMALL, "-o", tmp_path / "x.npz")
+
+    assert_refused(said, "h36m.pkl", "a pickle can run code")
+
+
+def test_a_number_that_no_webcam_has_is_refused(tmp_path):
+    for number in ("100", "9" * 30):
+        said = here("lift", number, "-o", tmp_path / "x.npz")
+        assert_refused(said, f"webcam {number} gives no picture")
+
+
+def test_a_file_does_not_steer_the_terminal(seen, tmp_path):
+    write_keypoints(tmp_path / "k.npz", replace(seen, source="\x1b[2Jall\nwell\u202e"))
+
+    said = here("lift", tmp_path / "k.npz", *SMALL, "--raw", "-o", tmp_path / "x.npz")
+
+    assert said.status == 0, said.err
+    assert said.out.startswith("?[2Jall well?: 40 frames")
+
+
 def test_a_folder_of_videos_wants_a_folder(tmp_path):
     (tmp_path / "videos").mkdir()
     write_video(tmp_path / "videos" / "a.mp4")
@@ -148,6 +251,12 @@ def test_a_folder_of_videos_wants_a_folder(tmp_path):
 
     assert_refused(here(*args, "-o", tmp_path / "two"), "one folder with -o")
     assert_refused(here(*args, "--format", "xyz"), ".xyz")
+    assert_refused(here(*args, "--keypoints", "k.npz"), "--keypoints is for one video")
+    assert_refused(here(*args, "--model", "best"), "'best'")
+    (tmp_path / "file.npz").touch()
+    said = here("lift", tmp_path / "videos", "-o", tmp_path / "file.npz")
+    assert_refused(said, "one folder with -o")
+    assert not (tmp_path / "out").exists()
 
 
 def test_lifting_keypoints_needs_no_torch_and_no_extra(keypoints, tmp_path):

@@ -76,6 +76,18 @@ def test_a_folder_goes_on_after_a_failure_and_skips_what_is_there(folder, capsys
     assert f"b.mov left out: {folder / 'b.mov'}: broken" in capsys.readouterr().err
 
 
+def test_files_of_several_people_count_as_there(folder):
+    """``x.bvh`` of several people is ``x.NAME.bvh``; another video's file is not one of them."""
+    for name in ("c.2.avi", "c.0.bvh", "a.b.mp4", "a.b.bvh"):
+        (folder / name).write_text(name)
+    (folder / "b.mov").unlink()
+
+    passed = through_folder(folder, folder, ".bvh", copy)
+
+    assert passed.skipped == ("a.b.mp4", "c.avi")
+    assert passed.done == ("a.mp4", "c.2.avi")
+
+
 def test_everything_is_made_again_if_asked_for(folder):
     (folder / "b.mov").unlink()
     through_folder(folder, folder, ".bvh", copy)

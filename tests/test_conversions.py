@@ -310,3 +310,11 @@ def test_second_best_weights_are_means_too(source):
         there = ~np.isnan(weights).any(axis=1)
         np.testing.assert_allclose(weights[there].sum(axis=1), 1)
         assert (weights[there] >= 0).all()
+
+
+def test_a_conversion_that_is_kept_for_the_next_frame_cannot_be_changed():
+    first = joint_map(COCO_17, H36M_17)
+
+    with pytest.raises(ValueError, match="read-only"):
+        first.weights[0] = 0
+    assert joint_map(COCO_17, H36M_17) is first

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -182,10 +183,19 @@ def test_lines_are_added_at_the_end(tmp_path):
 def test_a_folder_in_the_way_is_an_error_that_names_it_and_leaves_no_litter(tmp_path):
     (tmp_path / "taken").mkdir()
 
-    with pytest.raises(OSError, match="taken"):
+    with pytest.raises(IsADirectoryError) as caught:
         write_text(tmp_path / "taken", "x")
 
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "taken"), None)
     assert names(tmp_path) == ["taken"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self"), reason="no /proc here")  # noqa: PTH110
+def test_a_folder_that_takes_no_files_is_named_not_the_file_beside():
+    with pytest.raises(OSError, match="/proc") as caught:
+        write_text(Path("/proc/report.md"), "x")
+
+    assert caught.value.filename == "/proc"
 
 
 def test_a_file_where_a_folder_should_be_is_named(tmp_path):

@@ -8,6 +8,7 @@ from tiny_keypoints import (
     MAKERS,
     NAMES,
     TRIPLES,
+    coco_annotations,
     coco_results,
     dump,
     landmarks,
@@ -19,9 +20,10 @@ from tiny_keypoints import (
     wide_csv,
 )
 
-from graphlift.errors import ConfigError, DatasetNotFoundError
-from graphlift.formats import read_keypoints
-from graphlift.skeletons import MEDIAPIPE_33, OPENPOSE_BODY_25, OPENPOSE_COCO_18
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.formats import read_keypoints, read_poses, write_poses
+from graphlift.sequences import Poses
+from graphlift.skeletons import H36M_17, MEDIAPIPE_33, OPENPOSE_BODY_25, OPENPOSE_COCO_18
 
 # Folders
 
@@ -275,3 +277,48 @@ def test_files_larger_than_what_is_read_whole_say_what_to_do(tmp_path):
         if name != "a.npz":  # that one is mapped
             refused(make(tmp_path / name), rf"{name}: has .* GB, more than .*(split|save) it",
                     max_bytes=100, skeleton="coco-17")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.csv", "b.csv", "mmpose.json", "coco.json"])
+def test_frames_before_the_first_that_is_listed_are_told(tmp_path, name):
+    """Such files leave frames with nobody out: were there some before the first?"""
+    path = tmp_path / name
+    joints = [f"{side}_{part}" for part in ("hip", "knee", "ankle") for side in ("left", "right")]
+    rows = range(50, 54)
+    if name == "a.csv":
+        lines = [f"{frame},{joint},{frame},{7 * place}" for frame in rows
+                 for place, joint in enumerate(joints)]  # fmt: skip
+        path.write_text("\n".join(["frame,joint,x,y", *lines]))
+    elif name == "b.csv":
+        header = ",".join(f"{joint}_{axis}" for joint in joints for axis in "xy")
+        lines = [f"{frame},{','.join(map(str, range(5, 17)))}" for frame in rows]
+        path.write_text("\n".join([f"frame,{header}", *lines]))
+    elif name == "mmpose.json":
+        dump(path, mmpose_video(TRIPLES, start=50))
+    else:
+        annotations = coco_annotations(TRIPLES, NAMES)
+        for each in annotations["annotations"]:
+            each["image_id"] = 50 + each["image_id"] - annotations["images"][0]["id"]
+        dump(path, annotations | {"images": []})
+
+    keypoints = read_keypoints(path)
+
+    assert len(keypoints) == 4
+    assert "frames 50 to 53" in keypoints.source
+
+
+def test_a_clip_is_asked_for_only_where_there_are_several(tmp_path):
+    for name in MAKERS:
+        MAKERS[name](tmp_path / name)
+        refused(tmp_path / name, r"has no clip 'S9/Run': only VideoPose3D.*leave", clip="S9/Run")
+    openpose(tmp_path / "folder", walk(OPENPOSE_BODY_25))
+    refused(tmp_path / "folder", r"folder: has no clip 'x'", clip="x")
+
+
+def test_poses_are_not_taken_for_keypoints_nor_the_other_way_round(tmp_path):
+    write_poses(tmp_path / "poses.npz", Poses(np.zeros((2, 1, 17, 3)), H36M_17))
+    ours(tmp_path / "keypoints.npz")
+
+    refused(tmp_path / "poses.npz", r"poses\.npz: holds poses, which are lifted already: look at")
+    with pytest.raises(FormatError, match=r"keypoints\.npz: holds keypoints, not poses: lift"):
+        read_poses(tmp_path / "keypoints.npz")

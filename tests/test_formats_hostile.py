@@ -131,6 +131,7 @@ def test_damage_anywhere_is_refused_or_read(tmp_path_factory, data, name):
         (["frame,joint,x,y"], r"has a header but no row: there is nothing to lift"),
         (["a,b,c", "1,2,3"], r"its columns \(a, b, c, \.\.\.\) are neither frame, joint, x,"),
         (["frame,joint,x,y", "0,tail,1,2"], r"only 0 of 1 body parts.*not known: tail; rename"),
+        (["person,Nose_x,Nose_y", "A,1,2"], r"has a column person but none .*: add a"),
         (["Nose_x,Nose_y", "1,2,3"], r"line 2: 3 cells, but the header has 2"),
         (["scorer,net", "parts,nose", "coords,x", "0,1"], r"'parts' stands in the header, where"),
         (["scorer,net", "bodyparts,nose", "coords,z", "0,1"], r"coords are x, y and likelihood"),

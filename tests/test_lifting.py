@@ -208,6 +208,52 @@ def test_without_a_size_a_px_means_nothing(lifter, people):
         lifter(people[1], skeleton="h36m-17")
 
 
+def test_a_camera_of_another_image_is_refused_whatever_comes_after(lifter, people):
+    keypoints = keypoints_from(people[1][:4], H36M_17, image_size=SIZE)
+
+    with pytest.raises(ShapeError, match=r"image is 640 x 480 px, .* 1280 x 720: scale one to"):
+        lifter(keypoints, camera=assumed_camera((640, 480)))
+    padded = lifter(keypoints, camera=assumed_camera((1280, 728)))  # by a codec
+    assert np.isfinite(padded.positions).all()
+
+
+@pytest.mark.parametrize(
+    ("said", "pattern"),
+    [
+        ({"image_size": (19, 10)}, r"image_size is \(19, 10\), but .* \(1280, 720\): leave"),
+        ({"fps": 25}, r"fps is 25\.0, but the keypoints say 30\.0: leave it out"),
+        ({"fps": -5}, r"fps is -5: frames per second are a number above 0"),
+        ({"fps": np.nan}, r"fps is nan: frames per second are a number above 0"),
+        ({"image_size": (0, 720)}, r"image_size is \(0, 720\): width and height are two whole"),
+        ({"image_size": ("a", 2)}, r"image_size is \('a', 2\): width and height"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_the_keypoints_or_cannot_be_is_refused(lifter, people, said, pattern):
+    keypoints = keypoints_from(people[1][:4], H36M_17, image_size=SIZE, fps=30.0)
+
+    with pytest.raises(FormatError, match=pattern):
+        lifter(keypoints, **said)
+
+
+def test_frames_without_a_place_for_anybody_are_still_frames(lifter):
+    poses = lifter(np.zeros((5, 0, 17, 2)), skeleton="h36m-17", image_size=SIZE)
+
+    assert poses.positions.shape == (5, 0, 17, 3)
+    nothing, unsure = lifter.lift_rays(np.zeros((0, 17, 2)), np.zeros((0, 17)), flip=True)
+    assert (nothing.shape, unsure.shape) == ((0, 17, 3), (0, 17))
+
+
+def test_one_wild_guess_behind_a_bent_lens_does_not_spoil_the_frame(lifter, people):
+    """A joint that a detector puts far outside the image, where no ray fits the lens."""
+    lens = replace(assumed_camera(SIZE), radial=(-0.3, 0.1, 0.0))
+    wild = people[1][:2].copy()
+    wild[:, H36M_17.index("RWrist")] = 4e4, -3e4
+
+    poses = lifter(wild, skeleton="h36m-17", camera=lens)
+
+    assert np.isfinite(poses.positions).all()
+
+
 def test_an_array_must_say_its_joints(lifter, people):
     with pytest.raises(ShapeError, match=r"give skeleton=, one of .*coco-17"):
         lifter(people[1], image_size=SIZE)
@@ -253,6 +299,25 @@ def test_a_card_that_does_not_fit_its_network_is_refused(tmp_path, lifter):
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(FormatError, match="holds no model card"):
         Lifter.load(tmp_path / "m.onnx")
+
+
+def test_a_network_of_other_inputs_is_refused(tmp_path, lifter):
+    import onnx
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["n", 17, 3]) for n in "abcd"]
+    nodes = [helper.make_node("Identity", [a], [b]) for a, b in ("ac", "bd")]
+    model = helper.make_model(
+        helper.make_graph(nodes, "two", ends[:2], ends[2:]),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    card = lifter.session.get_modelmeta().custom_metadata_map["card"]
+    onnx.helper.set_model_props(model, {"card": card})
+    (tmp_path / "two.onnx").write_bytes(model.SerializeToString())
+
+    with pytest.raises(ModelError, match=r"two\.onnx: .* network takes \[\['a'.*lifting needs"):
+        Lifter.load(tmp_path / "two.onnx")
 
 
 def test_lifting_needs_no_torch_even_where_there_is_one():

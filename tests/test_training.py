@@ -13,12 +13,21 @@ from safetensors.torch import save
 
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
+from graphlift.nn.build import build_network
 from graphlift.protocols import StudyData
 from graphlift.training.batches import Batches, ViewBatches
 from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import predict, validate
-from graphlift.training.loop import CHECKPOINT, LOG, MODEL, learning_rate, loss_of, train
+from graphlift.training.loop import (
+    CHECKPOINT,
+    LOG,
+    MODEL,
+    clip_gradients,
+    learning_rate,
+    loss_of,
+    train,
+)
 from graphlift.views import Variety, people_of
 
 TINY = TrainConfig(
@@ -434,3 +443,18 @@ def test_frames_lie_on_the_device_they_are_asked_to(study_data):
 
     assert {t.device.type for t in (batches.inputs, batches.targets, batches.mirror)} == {"meta"}
     assert {t.device.type for t in batches[0]} == {"meta"}
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e4, float("nan")])
+def test_gradients_are_clipped_as_torch_clips_them(scale):
+    networks = [build_network(**dataclasses.asdict(ModelConfig(channels=4))) for _ in range(2)]
+    for network in networks:
+        generator = torch.Generator().manual_seed(0)
+        for parameter in network.parameters():
+            parameter.grad = scale * torch.randn(parameter.shape, generator=generator)
+    ours, theirs = networks
+    clip_gradients(ours, 1.0)
+    torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+
+    for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=0, equal_nan=True)

@@ -90,6 +90,26 @@ def assumed_camera(size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIE
     )
 
 
+PADDING = 16
+"""px; codecs pad images to multiples of it."""
+
+
+def check_same_image(camera: Camera, size: tuple[int, int] | None) -> None:
+    """Refuse a camera of an image of another size than keypoints are of, if that is known.
+
+    A codec's padding is let pass: 1088 px recorded, 1080 px shown.
+
+    Raises:
+        ShapeError: With both sizes.
+    """
+    if size is None or all(abs(a - b) < PADDING for a, b in zip(camera.size, size, strict=True)):
+        return
+    raise ShapeError(
+        f"the camera's image is {camera.size[0]} x {camera.size[1]} px, but the keypoints' "
+        f"{size[0]} x {size[1]}: scale one to the other, its focal length and centre included"
+    )
+
+
 def look_at(
     position: Float[np.ndarray, "3"], target: Float[np.ndarray, "3"], *, roll: float = 0.0
 ) -> Float[np.ndarray, "3 3"]:
@@ -168,14 +188,20 @@ def image_to_rays(
 ) -> Float[np.ndarray, "*batch 2"]:
     """Undo projection up to depth: px to x, y at unit depth, by fixed-point iteration.
 
-    Accurate to better than 1e-6 within a 1000 px image of Human3.6M-like intrinsics; it does not
-    converge far outside the image, where the distortion polynomial turns back.
+    Accurate to better than 1e-6 within a 1000 px image of Human3.6M-like intrinsics. Far outside
+    the image the distortion polynomial turns back and there is no such ray: what the iteration
+    does not bring to within a px gets the ray of a lens without distortion, which is finite.
     """
-    distorted = (keypoints - camera.centre) / np.asarray(camera.focal)
-    xy = np.array(distorted)
-    for _ in range(iterations):
-        xy = xy + (distorted - distort(xy, camera))
-    return xy
+    focal = np.asarray(camera.focal)
+    distorted = np.asarray((keypoints - camera.centre) / focal)
+    if not any((*camera.radial, *camera.tangential)):
+        return distorted
+    xy = distorted
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(iterations):
+            xy = xy + (distorted - distort(xy, camera))
+        error = np.abs((distort(xy, camera) - distorted) * focal)
+    return np.where((error < 1).all(axis=-1, keepdims=True), xy, distorted)
 
 
 def image_to_screen(

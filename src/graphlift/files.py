@@ -40,7 +40,10 @@ def replacing(path: Path) -> Iterator[Path]:
             folder or ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    with _instead(path.parent):
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
+        )
     os.close(handle)
     beside = Path(name)
     try:
@@ -49,7 +52,8 @@ def replacing(path: Path) -> Iterator[Path]:
             with beside.open("rb") as written:
                 os.fsync(written.fileno())
         beside.chmod(0o666 & ~_umask())
-        beside.replace(path)
+        with _instead(path):
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -86,6 +90,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def _instead(path: Path) -> Iterator[None]:
+    """Name ``path`` in an error of the system, in place of the file beside it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:

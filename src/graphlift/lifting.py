@@ -10,9 +10,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_rays
+from graphlift.cameras import (
+    FIELD_OF_VIEW,
+    Camera,
+    assumed_camera,
+    check_same_image,
+    image_to_rays,
+)
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
+from graphlift.formats.request import check_fps, check_image_size
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
@@ -83,7 +90,10 @@ class Lifter:
             person were seen.
 
         Raises:
-            ShapeError: If an array's shape fits no skeleton, or the image size is not known.
+            ShapeError: If an array's shape fits no skeleton, the image size is not known, or the
+                camera's image is of another size.
+            FormatError: If the image size or the frame rate cannot be, or is not the one that the
+                keypoints say.
         """
         given = _given(keypoints, skeleton, image_size, fps)
         eye, note = _eye(given, camera, field_of_view)
@@ -91,15 +101,15 @@ class Lifter:
         shape = (frames, people, len(H36M_17))
         positions = np.empty((*shape, 3), dtype=np.float32)
         sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
-        for part in _parts(frames, max(BATCH // people, 1)):
+        for part in _parts(frames, max(BATCH // max(people, 1), 1)):
             wanted = convert_keypoints(_frames(given, part), H36M_17)
             seen[part] = wanted.seen
             px = np.where(wanted.seen[..., None], wanted.positions, 0)
             rays = image_to_rays(px, eye).reshape(-1, shape[2], 2)
             confidence = np.where(wanted.seen, wanted.confidence, 0).reshape(-1, shape[2])
             poses, sure = self.lift_rays(rays, confidence, flip=flip)
-            positions[part] = poses.reshape(-1, *shape[1:], 3)
-            sigma[part] = sure.reshape(-1, *shape[1:])
+            positions[part] = poses.reshape(positions[part].shape)
+            sigma[part] = sure.reshape(sigma[part].shape)
         return Poses(
             positions=positions,
             skeleton=H36M_17,
@@ -176,6 +186,8 @@ class Lifter:
         return turn_back(poses, seen), sigma
 
     def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint 4"]:
+        if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
+            return np.empty((0, len(H36M_17), 4), dtype=np.float32)
         (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
         return np.asarray(answer)
 
@@ -245,10 +257,12 @@ def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  
 
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
     """Refuse a card that does not describe its network."""
-    (takes,), (gives,) = session.get_inputs(), session.get_outputs()
     joints = len(H36M_17)
-    wanted = ["keypoints", [joints, 3]], ["poses", [joints, 4]]
-    found = [takes.name, takes.shape[1:]], [gives.name, gives.shape[1:]]
+    wanted = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
+    found = tuple(
+        [[each.name, each.shape[1:]] for each in ends]
+        for ends in (session.get_inputs(), session.get_outputs())
+    )
     if card.skeleton != H36M_17.name or found != wanted:
         raise ModelError(
             f"{where}: its card says {card.skeleton} with {card.inputs} inputs, its network takes "
@@ -264,16 +278,28 @@ def _given(
     image_size: tuple[int, int] | None,
     fps: float | None,
 ) -> Keypoints:
+    size = None if image_size is None else check_image_size(image_size, "image_size")
+    rate = None if fps is None else check_fps(fps, "fps")
     if isinstance(keypoints, Keypoints):
-        size = keypoints.image_size or image_size
-        return replace(keypoints, image_size=size, fps=keypoints.fps or fps)
+        for name, said, known in (
+            ("image_size", size, keypoints.image_size),
+            ("fps", rate, keypoints.fps),
+        ):
+            if None not in (said, known) and said != known:
+                raise FormatError(
+                    f"{name} is {said}, but the keypoints say {known}: leave it out, or change it "
+                    "in the keypoints (dataclasses.replace)"
+                )
+        return replace(
+            keypoints, image_size=keypoints.image_size or size, fps=keypoints.fps or rate
+        )
     if skeleton is None:
         raise ShapeError(
             "an array does not say which joints it holds: give skeleton=, one of "
             f"{', '.join(SKELETONS)}"
         )
     body = _skeleton(skeleton)
-    return keypoints_from(keypoints, body, image_size=image_size, fps=fps, source="array")
+    return keypoints_from(keypoints, body, image_size=size, fps=rate, source="array")
 
 
 def _skeleton(skeleton: Skeleton | str) -> Skeleton:
@@ -289,6 +315,7 @@ def _eye(
 ) -> tuple[Camera, str]:
     """The camera that looked on, and what had to be assumed of it."""
     if camera is not None:
+        check_same_image(camera, keypoints.image_size)
         return camera, ""
     if keypoints.image_size is None:
         raise ShapeError(

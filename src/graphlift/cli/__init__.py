@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import typer
 
 from graphlift.cli import data, lift, model, score, study, train, view
+from graphlift.cli.words import one_line
 from graphlift.errors import GraphliftError
 
 EXTRAS = {
@@ -96,7 +97,7 @@ def _one_line(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OSError) and error.filename and error.strerror:
         text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    return one_line(text)
 
 
 def _fail(message: str) -> NoReturn:

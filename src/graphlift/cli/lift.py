@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
+from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, DatasetNotFoundError
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
+    from graphlift.lifting import Lifter
     from graphlift.sequences import Keypoints, Poses
-
-PAGE = ".html"
-"""The one suffix that :mod:`graphlift.view` writes, not :mod:`graphlift.formats`."""
+    from graphlift.video import Video
 
 Smooth = Literal["savgol", "one-euro", "none"]
 
@@ -43,6 +44,7 @@ class _Request:
 
 
 def lift(
+    context: typer.Context,
     source: Annotated[
         str,
         typer.Argument(
@@ -80,10 +82,13 @@ def lift(
         typer.Option(help="Degrees along the image's longer side, without --camera. [55]"),
     ] = None,
     height: Annotated[
-        float | None, typer.Option(help="Of the person, m: sets the scale of everything.")
+        float | None,
+        # The bounds of graphlift.motion.scale_to_height, said before any work.
+        typer.Option(help="Of the person, m: sets the scale of everything.", min=0.4, max=2.8),
     ] = None,
     people: Annotated[
-        int | None, typer.Option(help="How many to follow at most. [video: 1; keypoints: all]")
+        int | None,
+        typer.Option(help="How many to follow at most. [video: 1; keypoints: all]", min=1),
     ] = None,
     detector: Annotated[
         str, typer.Option(help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.")
@@ -98,7 +103,7 @@ def lift(
     sides: Annotated[
         bool, typer.Option(help="Put left and right back where a detector confused them.")
     ] = True,
-    gaps: Annotated[float, typer.Option(help="Longest gap to fill, s.")] = 0.5,
+    gaps: Annotated[float, typer.Option(help="Longest gap to fill, s.", min=0)] = 0.5,
     smooth: Annotated[Smooth, typer.Option(help="How to smooth over time.")] = "savgol",
     bones: Annotated[bool, typer.Option(help="Hold bone lengths over the clip.")] = True,
     trajectory: Annotated[bool, typer.Option(help="Move through space, or stay in place.")] = True,
@@ -124,6 +129,8 @@ def lift(
     Prints what was read, assumed and written. Frames out = frames in; joints that nobody saw are
     filled in by the network, frames with nobody stay empty.
     """
+    kind = _kind(source)
+    check_flags(context, kind)
     request = _Request(
         model=model,
         detector=detector,
@@ -148,52 +155,67 @@ def lift(
         sides=sides,
         keep=keypoints,
     )
-    if _kind(source) != "videos":
-        _check_outputs(out)
+    if kind != "videos":
+        check_outputs(source, out, keypoints)
         _lift_one(source, out, request)
         return
+    _lift_folder(Path(source), out, suffix, request, again=again)
+
+
+def _lift_folder(
+    folder: Path, out: list[Path], suffix: str, request: _Request, *, again: bool
+) -> None:
+    """Lift every video of a folder; exit status 1 if one failed."""
     from graphlift.cli.video import through_folder
+    from graphlift.lifting import Lifter
 
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
-    _check_outputs([Path(f"x{suffix}")])
-    if len(out) > 1 or keypoints is not None:
-        raise ConfigError("a folder of videos: give one folder with -o, and no --keypoints")
+    check_suffix(suffix, Path(f"--format {suffix}"))
+    if len(out) > 1 or (out[0].exists() and not out[0].is_dir()):
+        raise ConfigError(f"{folder}: a folder of videos: give one folder with -o")
+    Lifter.load(request.model)  # a wrong name is one error, not one for each video
     out[0].mkdir(parents=True, exist_ok=True)
     passed = through_folder(
-        Path(source),
+        folder,
         out[0],
         suffix,
         lambda video, output: _lift_one(str(video), [output], request),
         again=again,
     )
-    typer.echo(f"{source}: {passed}")
+    typer.echo(f"{folder}: {passed}")
     if passed.failed:
         raise typer.Exit(1)
 
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     """Read or detect, lift, put on the floor, write; say each in a word."""
-    from graphlift.formats import write_keypoints
+    from graphlift.formats import read_keypoints, write_keypoints
+    from graphlift.lifting import Lifter
 
-    keypoints = _keypoints(source, request)
+    video = None if _kind(source) == "keypoints" else _opened(source, request)
+    lifter = Lifter.load(request.model)  # a wrong name is told before the work, not after
+    if video is None:
+        keypoints = read_keypoints(source, **request.reading)
+    else:
+        keypoints = _detected(video, request)
+        for note in video.notes:
+            typer.echo(f"graphlift: {one_line(f'{video.name}: {note}')}.", err=True)
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
-    poses = _lifted(keypoints, request)
+    poses = _lifted(keypoints, lifter, request)
     remarks = [f"{path.name}: {remark}" for path in outputs for remark in _write(path, poses)]
     for note in (*poses.notes, *remarks):
-        typer.echo(f"graphlift: {note}", err=True)
+        typer.echo(f"graphlift: {one_line(note)}", err=True)
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     typer.echo(
-        f"{keypoints.source}: {len(poses):,} frames, {who}, {poses.model} -> "
+        f"{one_line(keypoints.source)}: {len(poses):,} frames, {who}, {poses.model} -> "
         f"{' '.join(map(str, outputs))}"
     )
 
 
-def _lifted(keypoints: "Keypoints", request: _Request) -> "Poses":
-    from graphlift.lifting import Lifter
+def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
     from graphlift.motion import mend_sides
 
-    lifter = Lifter.load(request.model)
     notes: tuple[str, ...] = ()
     if request.sides:
         keypoints, mended = mend_sides(keypoints)
@@ -204,57 +226,50 @@ def _lifted(keypoints: "Keypoints", request: _Request) -> "Poses":
     return poses if request.motion is None else poses.to_world(**request.motion)
 
 
-def _keypoints(source: str, request: _Request) -> "Keypoints":
-    """Read keypoints, or detect them."""
-    if _kind(source) == "keypoints":
-        from graphlift.formats import read_keypoints
+def _opened(source: str, request: _Request) -> "Video":
+    """Open a video, and check that a given camera is of its size."""
+    from graphlift.cameras import check_same_image
+    from graphlift.video import open_video
 
-        return read_keypoints(source, **request.reading)
-    from graphlift.cli.progress import detecting_bar
-    from graphlift.video import detect_people, open_video
-
-    for key in ("image_size", "skeleton", "clip"):
-        if request.reading[key] is not None:
-            flag = f"--{key.replace('_', '-')}"
-            raise ConfigError(f"{flag} is for keypoints; a video says its own: leave it out")
     video = open_video(source, fps=request.reading["fps"])
-    people = request.reading["people"] or 1
+    if camera := request.lifting["camera"]:
+        check_same_image(camera, video.size)
+    return video
+
+
+def _detected(video: "Video", request: _Request) -> "Keypoints":
+    from graphlift.cli.progress import detecting_bar
+    from graphlift.video import detect_people
+
+    people = request.reading["people"]
     with detecting_bar(Path(video.name).name) as show:
-        return detect_people(video, detector=request.detector, people=people, progress=show)
+        return detect_people(
+            video,
+            detector=request.detector,
+            people=1 if people is None else people,
+            progress=show,
+        )
 
 
-def _kind(source: str) -> Literal["keypoints", "video", "videos"]:
+def _kind(source: str) -> Kind:
     """Tell what a source is by its suffix or, for a folder, by what lies in it."""
-    from graphlift.formats.read import SUFFIXES
+    from graphlift.formats.read import PICKLES, SUFFIXES
     from graphlift.video.frames import IMAGES, VIDEOS
 
     path = Path(source)
-    if not path.exists():
+    if not source or not path.exists():
         if source.isdecimal():
             return "video"  # a webcam
         raise DatasetNotFoundError(
-            f"nothing at {source}: give keypoints ({', '.join(SUFFIXES)}, or a folder of OpenPose "
-            "JSON), a video, a folder of images or videos, or a webcam's number"
+            f"nothing at {source or repr(source)}: give keypoints ({', '.join(SUFFIXES)}, or a "
+            "folder of OpenPose JSON), a video, a folder of images or videos, or a webcam's number"
         )
     if not path.is_dir():
-        return "keypoints" if path.suffix.lower() in SUFFIXES else "video"
+        return "keypoints" if path.suffix.lower() in (*SUFFIXES, *PICKLES) else "video"
     found = {each.suffix.lower() for each in path.iterdir()}
     if found & set(VIDEOS):
         return "videos"
     return "video" if found & set(IMAGES) else "keypoints"
-
-
-def _check_outputs(paths: list[Path]) -> None:
-    """Refuse a suffix that nothing writes before an hour of video is worked through."""
-    from graphlift.formats.write import WRITERS
-
-    for path in paths:
-        known = (*WRITERS, PAGE)
-        if path.suffix.lower() not in known and not path.is_dir():
-            raise ConfigError(
-                f"{path}: {path.suffix or 'no suffix'} is no kind of motion file: give one of "
-                f"{', '.join(known)}"
-            )
 
 
 def _write(path: Path, poses: "Poses") -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Parts of verbs that work on videos: getting a detector, a folder of files."""
 
-from collections.abc import Callable
+import glob
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, GraphliftError
 
 
@@ -80,14 +82,20 @@ def through_folder(
         outputs[output] = video
     done, skipped, failed = [], [], []
     for output, video in outputs.items():
-        if output.exists() and not again:
+        if not again and _made(output, outputs):
             skipped.append(video.name)
             continue
         try:
             work(video, output)
         except (GraphliftError, OSError) as error:
-            typer.echo(f"graphlift: {video.name} left out: {error}", err=True)
+            typer.echo(f"graphlift: {video.name} left out: {one_line(error)}", err=True)
             failed.append(video.name)
         else:
             done.append(video.name)
     return Passed(tuple(done), tuple(skipped), tuple(failed))
+
+
+def _made(output: Path, outputs: Collection[Path]) -> bool:
+    """Say whether a video's file is there, or its files of several people: ``x.NAME.bvh``."""
+    named = output.parent.glob(f"{glob.escape(output.stem)}.*{output.suffix}")
+    return output.exists() or any(path not in outputs for path in named)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from graphlift.cli.words import one_line
+
 Motion = Annotated[Path, typer.Argument(help="Poses (.npz), as `graphlift lift` writes them.")]
 
 
@@ -26,7 +28,7 @@ def view(
         serve(poses, name=motion.name, port=port, open_browser=open_browser, announce=typer.echo)
         return
     for note in write_page(out, poses, name=motion.name):
-        typer.echo(f"graphlift: {note}", err=True)
+        typer.echo(f"graphlift: {one_line(note)}", err=True)
     typer.echo(f"{len(poses):,} frames, {out.stat().st_size / 1e6:.1f} MB -> {out}")
 
 

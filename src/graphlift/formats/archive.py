@@ -99,6 +99,8 @@ def read_npz(path: Path) -> Poses:
         arrays = read_arrays(path)
     except DAMAGE as error:
         raise FormatError(f"{path}: is damaged, or no .npz ({error}): write it again") from error
+    if "keypoints" in arrays and not {"poses", "about"} & set(arrays):
+        raise FormatError(f"{path}: holds keypoints, not poses: lift them first (graphlift lift)")
     try:
         return _compose(arrays, _about(arrays))
     except GraphliftError as error:

@@ -129,6 +129,14 @@ def span_of(frames: Collection[int], where: str, request: Request) -> range:
     return range(first, last + 1)
 
 
+def first_frame(frames: range) -> str:
+    """Say how a file counts its frames, for a note, where they do not begin at 0 or 1.
+
+    What came before may have been frames with nobody, which such files leave out.
+    """
+    return f"frames {frames.start} to {frames.stop - 1}" if frames.start > 1 else ""
+
+
 def number_in(name: str) -> int | None:
     """Read the number that a file's name ends in; None if there is none or it is absurd."""
     match = re.search(r"(\d+)(?:\.\w+)?$", name.strip())

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, number_in, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, number_in, span_of
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, triples
 from graphlift.formats.request import Request, check_image_size
@@ -43,11 +43,11 @@ def from_annotations(data: dict[str, Any], path: Path, request: Request) -> Keyp
     origin = Origin(
         "COCO annotations", str(path), usual=(COCO_17, HALPE_26), image_size=_size(images, path)
     )
-    listed = span_of(frames.values(), str(path), request) if images else None
+    span = span_of(frames.values(), str(path), request)
     seen = list(_annotated(people, frames, path))
     if names := _category_names(data):
         seen, origin, request = order_by_name(seen, names, origin, request)
-    return assemble(seen, origin, request, frames=listed)
+    return assemble(seen, origin.noting(first_frame(span)), request, frames=span)
 
 
 def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Keypoints:

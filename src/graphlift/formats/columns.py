@@ -7,7 +7,14 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Origin, check_room, finish, select_people, span_of
+from graphlift.formats.assembly import (
+    Origin,
+    check_room,
+    finish,
+    first_frame,
+    select_people,
+    span_of,
+)
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
@@ -54,7 +61,8 @@ def from_columns(
     skeleton, joints, unknown = recognise(names, origin.where, request)
     target = {names[place]: joint for joint, place in joints.items()}
     people = list(dict.fromkeys(each.person for each in columns if each.joint in target))
-    rows, count = _rows(frames, origin.where, request)
+    rows, span = _rows(frames, origin.where, request)
+    count = len(span)
     check_room(count, len(people), len(skeleton), origin.where, request)
     shape = (count, len(people), len(skeleton))
     positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
@@ -65,14 +73,13 @@ def from_columns(
                 confidence[place] = values[:, column]
             else:
                 positions[(*place, "xy".index(number))] = values[:, column]
-    keypoints = finish(
-        positions, confidence, skeleton, origin.noting(unused(unknown)), request, people=people
-    )
+    origin = origin.noting(first_frame(span), unused(unknown))
+    keypoints = finish(positions, confidence, skeleton, origin, request, people=people)
     return select_people(keypoints, request)
 
 
-def _rows(frames: Sequence[int], where: str, request: Request) -> tuple[np.ndarray, int]:
-    """Say in which frame of the result each row goes, and how many there are."""
+def _rows(frames: Sequence[int], where: str, request: Request) -> tuple[np.ndarray, range]:
+    """Say in which frame of the result each row goes, and which frames there are."""
     numbers = np.asarray(frames, dtype=np.int64)
     if not len(numbers):
         raise FormatError(f"{where}: has a header but no row: there is nothing to lift")
@@ -80,4 +87,4 @@ def _rows(frames: Sequence[int], where: str, request: Request) -> tuple[np.ndarr
         sorted_numbers = np.sort(numbers)
         twice = sorted_numbers[:-1][np.diff(sorted_numbers) == 0][0]
         raise FormatError(f"{where}: two rows are frame {twice}: keep one of them")
-    return numbers - numbers.min(), len(span_of(numbers.tolist(), where, request))
+    return numbers - numbers.min(), span_of(numbers.tolist(), where, request)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, span_of
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, numbers
 from graphlift.formats.request import Request
@@ -46,7 +46,7 @@ def from_predictions(data: Any, path: Path, request: Request) -> Keypoints:  # n
     if names := _names(meta):
         seen, origin, request = order_by_name(seen, names, origin, request)
     span = span_of(counted, str(path), request)
-    return assemble(seen, origin, request, frames=span)
+    return assemble(seen, origin.noting(first_frame(span)), request, frames=span)
 
 
 def _people(instances: object, frame: int, path: Path) -> Iterator[Detection]:

@@ -82,17 +82,30 @@ def read_keypoints(
 
 def _read_path(path: Path, request: Request) -> Keypoints:
     if path.is_dir():
+        _check_clip(path, "", request)
         return openpose.read_folder(path, request)
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
     if suffix in _READERS:
+        _check_clip(path, suffix, request)
         return _READERS[suffix](path, request)
-    pickled = suffix in (".pkl", ".pickle", ".p")
     way_out = (
-        "a pickle can run code: save plain arrays (numpy.savez)" if pickled else f"give {KINDS}"
+        "a pickle can run code: save plain arrays (numpy.savez)"
+        if suffix in PICKLES
+        else f"give {KINDS}"
     )
     raise FormatError(f"{path}: {path.suffix or 'a file without ending'} is not read: {way_out}")
+
+
+def _check_clip(path: Path, suffix: str, request: Request) -> None:
+    """Refuse to look for a clip where there is only one."""
+    if request.clip is None or (suffix == ".npz" and "positions_2d" in list_members(path)):
+        return
+    raise FormatError(
+        f"{path}: has no clip {request.clip!r}: only VideoPose3D's npz holds several, by name; "
+        "leave clip (--clip) out"
+    )
 
 
 def _read_json(path: Path, request: Request) -> Keypoints:
@@ -135,8 +148,14 @@ def _read_csv(path: Path, request: Request) -> Keypoints:
 
 
 def _read_npz(path: Path, request: Request) -> Keypoints:
-    if "positions_2d" in list_members(path):
+    members = list_members(path)
+    if "positions_2d" in members:
         return videopose3d.read_npz(path, request)
+    if {"poses", "about"} <= set(members):
+        raise FormatError(
+            f"{path}: holds poses, which are lifted already: look at them with graphlift view, or "
+            "give the keypoints that they were lifted from"
+        )
     return arrays.open_keypoints_npz(path, request)
 
 
@@ -178,3 +197,5 @@ _READERS: Mapping[str, Callable[[Path, Request], Keypoints]] = {
 }
 SUFFIXES = tuple(_READERS)
 """Of files that may hold keypoints; a folder may, too."""
+PICKLES = (".pkl", ".pickle", ".p")
+"""Of files that are refused, with a reason."""

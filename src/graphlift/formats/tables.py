@@ -3,7 +3,7 @@
 *Long*: a header with ``frame``, ``joint``, ``x``, ``y`` and optionally ``person`` and
 ``confidence``, one row a joint. *Wide*: two or three columns a joint, ``Nose_x``, ``Nose_y``,
 ``Nose_c`` (or ``_confidence``, ``_score``, ``_likelihood``), and optionally ``frame`` and
-``person``; without ``frame`` the rows are the frames. Separated by commas, semicolons or tabs; an
+``person``; without either the rows are the frames. Separated by commas, semicolons or tabs; an
 empty cell is a joint that is missing.
 """
 
@@ -121,6 +121,11 @@ def _wide(
     frame_at = next((lower.index(name) for name in _FRAME if name in lower), None)
     person_at = next((lower.index(name) for name in _PERSON if name in lower), None)
     places = {place: split for place, name in enumerate(header) if (split := _split(name))}
+    if person_at is not None and frame_at is None:
+        raise FormatError(
+            f"{path}: has a column {header[person_at]} but none that counts frames, so who is "
+            "beside whom is not said: add a column frame"
+        )
     if not places:
         raise FormatError(
             f"{path}: its columns ({', '.join(header[:8])}, ...) are neither frame, joint, x, y "

@@ -13,6 +13,7 @@ The eyes, some 9 cm further forward, do not stand for the ears.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -87,11 +88,13 @@ class JointMap:
         chosen = self.choose(seen)
         least = np.zeros(chosen.shape)
         for choice, weights in enumerate((self.weights, *self.fallbacks)):
-            for joint, row in enumerate(np.nan_to_num(weights)):
-                here = chosen[..., joint] == choice
-                if here.any():
-                    made_of = confidence[here][..., row != 0]
-                    least[here, joint] = made_of.min(axis=-1)
+            if not (chosen == choice).any():
+                continue
+            made_of = np.nan_to_num(weights) != 0
+            sure = confidence[..., made_of.argmax(axis=1)]  # right for joints made of one
+            for joint in np.flatnonzero(made_of.sum(axis=1) > 1):
+                sure[..., joint] = confidence[..., made_of[joint]].min(axis=-1)
+            least = np.where(chosen == choice, sure, least)
         return least
 
 
@@ -145,6 +148,7 @@ _ELSEWHERE = ("Head", "Spine", "Thorax", "Neck")
 """What every data set puts elsewhere: derived between families even under one name."""
 
 
+@lru_cache(maxsize=64)  # a stream asks anew for every frame
 def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
     """Find how to get ``target``'s joints from ``source``'s.
 
@@ -172,6 +176,8 @@ def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
         np.array([row[choice] if choice < len(row) else nothing for row in rows])
         for choice in range(max(1, *(len(row) for row in rows)))
     )
+    for weights in (best, *others):
+        weights.setflags(write=False)
     return JointMap(source, target, best, tuple(kinds), tuple(others))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from graphlift.errors import FormatError
+from graphlift.formats.request import check_fps
 
 if TYPE_CHECKING:
     import cv2
@@ -32,6 +33,9 @@ FASTEST = 1000.0
 
 SLACK = (2, 0.02)
 """Frames, and part of all, that a header may promise too many: some count by duration."""
+
+LAST_WEBCAM = 99
+"""OpenCV takes the hundreds of a number for the name of a backend, and raises beyond 32 bits."""
 
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
 
@@ -92,9 +96,11 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
 
     Raises:
         FileNotFoundError: If there is nothing at that path.
-        FormatError: If it is empty, cut off or no video, or the webcam gives no picture.
+        FormatError: If it is empty, cut off or no video, the webcam gives no picture, or ``fps``
+            cannot be.
         ModuleNotFoundError: If the extra ``video`` is not installed.
     """
+    fps = None if fps is None else check_fps(fps, "fps")
     if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
         source = int(source)
     place = source if isinstance(source, int) else Path(source)
@@ -153,6 +159,8 @@ def _read(source: Path | int) -> Iterator[Image]:
 def _capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
     if isinstance(source, Path):
         _check_file(source)
+    elif source > LAST_WEBCAM:
+        raise FormatError(_unreadable(source))
     with _quiet() as cv2:
         if isinstance(source, int):
             capture = cv2.VideoCapture(source)
