@@ -135,11 +135,11 @@ def test_16_joints_are_17_without_neck_or_nose(tmp_path, layout):
 # 2D from files
 
 
-def shifted(of_clips, by, **changes):
-    """The same 2D so many px to the right; ``changes`` joints or frames of each array."""
+def shifted(seen, by, take=lambda px: px):
+    """The same 2D so many px to the right; ``take`` changes joints or frames of each array."""
     return {
-        s: {c: [changes.get("take", lambda a: a)(a) + [by, 0] for a in v] for c, v in of.items()}
-        for s, of in of_clips.items()
+        s: {c: [take(px) + np.array([by, 0]) for px in cameras] for c, cameras in of.items()}
+        for s, of in seen.items()
     }
 
 
@@ -233,34 +233,6 @@ def test_2d_of_people_without_3d_is_no_harm(tmp_path):
     assert len(read(tmp_path)[0]) == 4 * sum(map(len, KEPT.values()))
 
 
-def test_mmpose_gives_cpn_by_row(tmp_path):
-    write_mmpose(tmp_path / "fps50", rows(KEPT, TABLE))
-
-    sequences, _ = read(tmp_path)
-
-    for s in sequences:
-        apart = s.keypoints["cpn"] - s.keypoints["gt"]
-        np.testing.assert_allclose(apart, np.broadcast_to([1, 2], apart.shape), atol=2e-3)
-
-
-def test_mmpose_rows_of_every_fifth_image_are_ten_a_second(tmp_path):
-    write_mmpose(tmp_path, rows(KEPT, TABLE), step=5)
-
-    assert {s.fps for s in read(tmp_path)[0]} == {10.0}
-
-
-def test_mmpose_is_the_same_in_blocks_of_any_length(tmp_path, monkeypatch):
-    write_mmpose(tmp_path, rows(KEPT, TABLE))
-    whole, _ = read(tmp_path)
-
-    monkeypatch.setattr("graphlift.datasets.human36m.mmpose._ROWS", 7)
-    parts, _ = read(tmp_path)
-
-    for one, other in zip(whole, parts, strict=True):
-        np.testing.assert_array_equal(one.positions, other.positions)
-        np.testing.assert_array_equal(one.keypoints["cpn"], other.keypoints["cpn"])
-
-
 @pytest.mark.parametrize("compress", [0, 6])
 def test_cdf_files_may_be_compressed(tmp_path, compress):
     write_raw(tmp_path, people(("S9",), ["Sitting"], takes=("",)), compress=compress)
@@ -345,15 +317,6 @@ def test_all_clips_with_too_few_frames_are_told_by_the_counts(tmp_path):
     assert f"{len(TEST) * each - 4} poses of S9, S11, where the published" in str(told.value)
     assert "everything" not in str(told.value)
     assert (len(SUBJECTS), len(ACTIVITIES)) == (7, 15)
-
-
-def test_a_camera_that_is_missing_is_named(tmp_path):
-    all_but_one = [row for row in rows(KEPT, TABLE) if row[:3] != ("S1", "Photo", CAMERAS[2])]
-    write_mmpose(tmp_path, all_but_one)
-
-    _, reading = read(tmp_path)
-
-    assert f"missing: S1: Photo by camera {CAMERAS[2]}" in reading.notes
 
 
 # To a pack

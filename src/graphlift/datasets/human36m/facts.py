@@ -41,6 +41,9 @@ LEFT_OUT: Mapping[tuple[str, str], str] = {
     "leave the whole clip out"
 }
 
+VIEWS = (len(SUBJECTS) * len(ACTIVITIES) * TAKES - len(LEFT_OUT)) * len(CAMERAS)
+"""Clips by cameras, of the whole data set."""
+
 JOINTS_OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 """Of the 32 joints in the files the 17 that move, in the order of ``H36M_17``."""
 
