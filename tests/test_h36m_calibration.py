@@ -121,6 +121,37 @@ def test_the_first_camera_turns_as_printed_in_tutorials():
     np.testing.assert_allclose(TABLE["S1", "54138969"].R, printed, atol=1e-7)
 
 
+# World to camera, x and y axis, of subjects whose Euler angles are not above: matrices as printed
+# in the code of a third publication, to six decimals.
+AXES_TEXT = """
+S5 0 -0.904207 0.426578 0.020973 0.063905 0.183686 -0.980905
+S5 1 0.922212 0.386491 0.012274 0.093332 -0.191672 -0.977011
+S6 1 0.919736 0.392099 0.018525 0.101478 -0.191915 -0.976151
+S6 2 -0.916578 -0.393935 -0.068561 -0.019845 0.216071 -0.976176
+S6 3 0.918295 -0.385077 0.091924 -0.015535 -0.267061 -0.963554
+S7 0 -0.905576 0.423927 0.014752 0.068628 0.180744 -0.981133
+S7 1 0.921264 0.388601 0.016175 0.099223 -0.194612 -0.975849
+S7 2 -0.924507 -0.375556 -0.065150 -0.018955 0.216011 -0.976207
+S7 3 0.922835 -0.374400 0.090550 -0.014982 -0.269787 -0.962804
+S8 0 -0.911569 0.410649 0.020203 0.060908 0.183474 -0.981136
+S8 2 -0.920908 -0.384736 -0.062513 -0.025681 0.219920 -0.975180
+S8 3 0.927667 -0.363606 0.084996 -0.016663 -0.267704 -0.963357
+S9 0 -0.903349 0.426912 0.041321 0.041531 0.182951 -0.982244
+S9 1 0.931572 0.363483 -0.007329 0.068101 -0.194267 -0.978582
+S9 2 -0.926934 -0.373230 -0.038622 -0.047260 0.218240 -0.974750
+S9 3 0.915461 -0.397346 0.063622 -0.049406 -0.267892 -0.962181
+"""
+
+
+@pytest.mark.parametrize("line", AXES_TEXT.strip().splitlines())
+def test_the_others_turn_as_printed_elsewhere(line):
+    subject, c, *axes = line.split()
+
+    printed = np.array(axes, dtype=float).reshape(2, 3)
+
+    np.testing.assert_allclose(TABLE[subject, CAMERAS[int(c)]].R[:2], printed, atol=2e-6)
+
+
 @pytest.mark.parametrize("which", [("S1", "55011271"), ("S9", "60457274")])
 def test_a_point_projects_as_the_published_formulas_say(which):
     """VideoPose3D's formula, p in its order (p2, p1), written out number by number."""
