@@ -152,6 +152,44 @@ def test_the_others_turn_as_printed_elsewhere(line):
     np.testing.assert_allclose(TABLE[subject, CAMERAS[int(c)]].R[:2], printed, atol=2e-6)
 
 
+# The rest of these subjects from the same publication: positions in mm, camera by camera, and the
+# quaternions (w, x, y, z; camera to world) of which it prints no matrix, or another camera's.
+POSITIONS_TEXT = """
+S5 2097.392 4880.945 1605.732 2031.701 -5167.933 1612.923
+  -1620.595 5171.659 1496.437 -1637.174 -3867.317 1547.033
+S6 1935.452 4950.246 1618.084 1969.804 -5128.739 1632.779
+  -1769.596 5185.361 1476.993 -1721.669 -3884.131 1540.488
+S7 1974.513 4926.354 1597.833 1937.058 -5119.790 1631.567
+  -1741.811 5208.250 1464.825 -1734.711 -3832.421 1548.583
+S8 2150.652 4896.161 1611.905 2219.966 -5148.453 1613.044
+  -1571.222 5137.019 1498.176 -1476.913 -3896.741 1547.972
+S9 2044.458 4935.117 1481.228 1990.960 -5123.811 1568.805
+  -1670.992 5211.986 1528.388 -1696.043 -3827.100 1591.413
+"""
+QUATERNIONS = {
+    ("S5", 2): (0.142914, -0.129078, 0.767838, -0.611014),
+    ("S5", 3): (0.592048, -0.781422, 0.127475, -0.150364),
+    ("S6", 0): (0.133790, -0.156924, -0.757109, 0.619888),
+    ("S8", 1): (0.616960, -0.764767, -0.148464, 0.111582),
+}
+
+
+def test_the_others_stand_as_printed_elsewhere():
+    words = POSITIONS_TEXT.split()
+    for start in range(0, len(words), 13):
+        subject, *numbers = words[start : start + 13]
+        for name, position in zip(CAMERAS, np.array(numbers, float).reshape(4, 3), strict=True):
+            np.testing.assert_allclose(TABLE[subject, name].position * 1000, position, atol=6e-4)
+
+
+@pytest.mark.parametrize("which", QUATERNIONS, ids=str)
+def test_the_last_four_turn_as_printed_elsewhere(which):
+    w, *xyz = QUATERNIONS[which]
+    to_world = Rotation.from_quat([*xyz, w]).as_matrix()
+
+    np.testing.assert_allclose(TABLE[which[0], CAMERAS[which[1]]].R, to_world.T, atol=5e-6)
+
+
 @pytest.mark.parametrize("which", [("S1", "55011271"), ("S9", "60457274")])
 def test_a_point_projects_as_the_published_formulas_say(which):
     """VideoPose3D's formula, p in its order (p2, p1), written out number by number."""
