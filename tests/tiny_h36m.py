@@ -209,3 +209,36 @@ def write_mmpose(folder, sequences, cameras=None, *, step=1, cpn=True):
             np.save(folder / f"cpn_ft_h36m_dbb_{part}.npy", part_px + np.array([1.0, 2.0, 0.0]))
     if cameras is not None:
         (folder / "cameras.pkl").write_bytes(pickle.dumps(cameras))
+
+
+def filmed(world, camera):
+    """Camera axes (m) and px, by the formula of the literature, number by number."""
+    x, y, z = np.moveaxis((world - camera.position) @ camera.R.T, -1, 0)
+    u, v = x / z, y / z
+    (k1, k2, k3), (p1, p2) = camera.radial, camera.tangential
+    r2 = u**2 + v**2
+    bend = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + p1 * v + p2 * u
+    right = camera.focal[0] * (u * bend + p2 * r2) + camera.centre[0]
+    down = camera.focal[1] * (v * bend + p1 * r2) + camera.centre[1]
+    return np.stack([x, y, z], axis=-1), np.stack([right, down], axis=-1)
+
+
+def views(clips, cameras, joints=MOVING):
+    """{subject: {clip: [px of each camera]}} of 2D files, as the cameras see the 3D."""
+    return {
+        subject: {
+            name: [filmed(x[:, joints], cameras[subject, c])[1].astype("f4") for c in CAMERAS]
+            for name, x in of.items()
+        }
+        for subject, of in clips.items()
+    }
+
+
+def rows(clips, cameras):
+    """The sequences of mmpose's files."""
+    return [
+        (subject, name, camera, *filmed(x[:, MOVING], cameras[subject, camera]))
+        for subject, of in clips.items()
+        for name, x in of.items()
+        for camera in CAMERAS
+    ]

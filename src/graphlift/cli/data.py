@@ -1,10 +1,12 @@
 """``graphlift data``: what a pack holds, and how to make one."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
+
+from graphlift.cli.paired import is_data_set, prepare_paired, tell
+from graphlift.cli.progress import with_bar
 
 app = typer.Typer(
     name="data",
@@ -36,7 +38,7 @@ def info(
     from graphlift.datasets.prior import sample_prior
 
     if Path(pack).is_dir():
-        _tell_paired(Path(pack), as_json)
+        tell(Path(pack), as_json)
         return
     capture = sample_prior("train") if pack == "prior" else read_pack(Path(pack))
     poses: dict[str, int] = {}
@@ -71,14 +73,14 @@ def prepare_(
         list[Path],
         typer.Argument(
             metavar="[DATASET] FOLDER",
-            help="A folder with .bvh, or .asf and .amc, files; or a data set of 3D and 2D (h36m, "
-            "3dhp) and its folder.",
+            help="A folder with .bvh, or .asf and .amc, files; or h36m and the folder of your "
+            "copy.",
             show_default=False,
         ),
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="The pack to write: .npz, or a folder of h36m, 3dhp."),
+        typer.Option("--out", "-o", help="The pack to write: .npz; of h36m a folder."),
     ],
     fps: Annotated[float, typer.Option(min=1, help="Frame rate of AMC files.")] = 120.0,
     to_fps: Annotated[float, typer.Option(min=1, help="Frame rate of the pack.")] = 30.0,
@@ -98,28 +100,39 @@ def prepare_(
         bool, typer.Option("--keep-going", help="Go on after a file that cannot be used.")
     ] = False,
     partial: Annotated[
-        bool, typer.Option("--partial", help="h36m, 3dhp: go on if something is missing.")
+        bool, typer.Option("--partial", help="h36m: go on if something is missing.")
     ] = False,
     joints: Annotated[
         int, typer.Option(min=16, max=17, help="h36m: with Neck/Nose (17) or without (16).")
     ] = 17,
     layout: Annotated[
-        str | None, typer.Option(help="h36m: videopose3d, martinez, cdf or mmpose; found out.")
+        str | None,
+        typer.Option(help="h36m: videopose3d, martinez, cdf or mmpose; by names."),
     ] = None,
 ) -> None:
-    """Turn BVH or ASF/AMC files, or a data set of 3D and 2D, into a pack.
+    """Turn BVH or ASF/AMC files into a pack, or Human3.6M into a pack of 3D and 2D.
 
-    Of BVH and ASF/AMC: 17 joints, metres, z up, floor at 0. Of a data set: metres in camera axes
-    and px.
-    """
+    \b
+    graphlift data prepare takes --out ours.npz
+    graphlift data prepare h36m data --out packs/h36m
+
+    A folder of BVH, or of ASF and AMC, files becomes one .npz: 17 joints, metres, z up, floor at
+    0 (docs/data.md).
+
+    h36m is Human3.6M, whose licence each user asks for; then `data` is your copy, in any of the
+    layouts that it is passed around in, with the 2D (gt, cpn, hg) beside the 3D. It becomes a
+    folder that training maps: metres in camera axes, and px. Unless it holds the published
+    1,559,752 poses to train and 543,344 to test, you are told what is missing and nothing is
+    written; --partial writes what there is (docs/human36m.md).
+    """  # noqa: D301  # \b is Click's, for lines that stay lines
     from graphlift.datasets.kinematics import UNITS
     from graphlift.datasets.prepare import Choices, prepare, read_activities
 
-    if len(words) != 1:
+    if len(words) != 1 or is_data_set(words[0]):
         _refuse_options(ctx, _OF_MOCAP, "a folder of BVH or AMC files")
-        _prepare_paired(words, out, partial, joints, layout)
+        prepare_paired(words, out, partial=partial, joints=joints, layout=layout)
         return
-    _refuse_options(ctx, _OF_PAIRED, "h36m and 3dhp")
+    _refuse_options(ctx, _OF_PAIRED, "h36m")
     if scale is not None and units != "auto":
         raise typer.BadParameter("give --units or --scale, not both")
     choices = Choices(
@@ -138,7 +151,7 @@ def prepare_(
         license=license_,
         source=source,
         keep_going=keep_going,
-        watch=_with_bar,
+        watch=with_bar,
     )
     for reason in refused.values():
         typer.echo(f"graphlift: left out: {reason}", err=True)
@@ -148,68 +161,6 @@ def prepare_(
     )
 
 
-def _prepare_paired(
-    words: list[Path], out: Path, partial: bool, joints: int, layout: str | None
-) -> None:
-    from graphlift.datasets.prepare_paired import READERS, prepare_paired
-    from graphlift.datasets.reading import Choices
-
-    if len(words) != 2 or str(words[0]) not in READERS:
-        raise typer.BadParameter(
-            f"give one folder of motion capture, or one of {', '.join(READERS)} and its folder, "
-            f"not {' '.join(map(str, words))}"
-        )
-    choices = Choices(partial=partial, joints=joints, layout=layout, scratch=_scratch(out))
-    pack = prepare_paired(str(words[0]), words[1], out, choices, watch=_with_bar)
-    for note in pack.index.notes:
-        typer.echo(f"graphlift: {note}", err=True)
-    typer.echo(
-        f"{len(pack):,} sequences, {pack.frames:,} poses of {len(pack.index.counts)} subjects, "
-        f"2D: {', '.join(pack.kinds)} -> {out}"
-    )
-
-
-def _scratch(out: Path) -> Path | None:
-    """Where the pack has room, temporary files have it too."""
-    return out.parent if out.parent.is_dir() else None
-
-
-def _tell_paired(folder: Path, as_json: bool) -> None:
-    import json
-
-    from graphlift.datasets.paired import open_pack, verify_pack
-
-    pack = open_pack(folder)
-    verify_pack(pack)
-    facts = {
-        "name": pack.index.name,
-        "sequences": len(pack),
-        "poses": pack.frames,
-        "skeleton": pack.skeleton.name,
-        "2D": list(pack.kinds),
-        "fps": sorted({entry.fps for entry in pack.index.sequences}),
-        "subjects": pack.index.counts,
-        "options": pack.index.options,
-        "sources": len(pack.index.sources),
-        "digest": pack.digest,
-    }
-    if as_json:
-        typer.echo(json.dumps({**facts, "notes": pack.index.notes}, indent=2))
-        return
-    for key, value in facts.items():
-        typer.echo(f"{key:<9} {_told(value)}")
-    for note in pack.index.notes:
-        typer.echo(f"note      {note}")
-
-
-def _told(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_told(each)}" for key, each in value.items()) or "-"
-    if isinstance(value, list):
-        return " ".join(map(str, value)) or "-"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
 def _refuse_options(ctx: typer.Context, names: set[str], of: str) -> None:
     """Refuse options that were given but mean nothing here."""
     for name in sorted(names):
@@ -217,15 +168,3 @@ def _refuse_options(ctx: typer.Context, names: set[str], of: str) -> None:
         if source is not None and source.name == "COMMANDLINE":
             flag = name.rstrip("_").replace("_", "-")
             raise typer.BadParameter(f"--{flag} is for {of}: leave it out")
-
-
-T = TypeVar("T")
-
-
-def _with_bar(things: "Iterable[T]") -> "Iterable[T]":
-    """Show a progress bar on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(things, "reading", console=console, disable=not console.is_terminal)

@@ -1,17 +1,26 @@
 """Progress on stderr, drawn only where somebody looks: one bar a run."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn, track
 from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
     from graphlift.study.runner import Event
     from graphlift.training.progress import Progress
+
+
+T = TypeVar("T")
+
+
+def with_bar(things: Iterable[T], total: int | None = None) -> Iterable[T]:
+    """Show how many of some things are read."""
+    console = Console(stderr=True)
+    return track(things, "reading", total, console=console, disable=not console.is_terminal)
 
 
 def _bars() -> Bars:

@@ -42,7 +42,7 @@ from graphlift.skeletons import Skeleton
 _HEADER = 128
 """Bytes of the header of each array: room for any number of frames."""
 
-_BLOCK = 1 << 24
+_BLOCK = 1 << 20
 """Bytes that are hashed at once."""
 
 

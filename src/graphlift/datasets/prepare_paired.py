@@ -21,13 +21,17 @@ def _human36m(folder: Path, choices: Choices) -> Reading:
 READERS: Mapping[str, Callable[[Path, Choices], Reading]] = {"h36m": _human36m}
 
 
+def _unwatched(sequences: Iterator[PairedSequence], _: int | None) -> Iterator[PairedSequence]:
+    return sequences
+
+
 def prepare_paired(
     dataset: str,
     folder: Path,
     out: Path,
     choices: Choices,
     *,
-    watch: Callable[[Iterator[PairedSequence]], Iterable[PairedSequence]] = iter,
+    watch: Callable[[Iterator[PairedSequence], int | None], Iterable[PairedSequence]] = _unwatched,
 ) -> Pack:
     """Read a data set and write it as one pack, whole or not at all, clip by clip.
 
@@ -36,7 +40,7 @@ def prepare_paired(
         folder: Where its files are.
         out: The pack to write, a folder.
         choices: How to read.
-        watch: Wraps the sequences, for a progress bar.
+        watch: Wraps the sequences, of which there will be so many if known: a progress bar.
 
     Returns:
         What was written.
@@ -53,7 +57,7 @@ def prepare_paired(
     reading = READERS[dataset](folder, choices)
     return write_pack(
         out,
-        watch(reading.sequences),
+        watch(reading.sequences, reading.expected),
         name=reading.name,
         sources=reading.sources,
         options=reading.options,

@@ -43,6 +43,7 @@ class Reading:
         options: What was asked for, and what was found out.
         sources: Files that were read; whole after the last sequence.
         notes: What was done and left out, one sentence each; whole after the last sequence.
+        expected: How many sequences there will be, if known: for a progress bar.
     """
 
     name: str
@@ -50,3 +51,4 @@ class Reading:
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
     sources: list[SourceFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    expected: int | None = None

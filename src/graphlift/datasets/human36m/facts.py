@@ -33,13 +33,18 @@ TAKES = 2
 POSES: Mapping[Part, int] = {"training": 1_559_752, "test": 543_344}
 """Over all clips and cameras, without the clip that is left out.
 
-Source: what VideoPose3D and its descendants train and test on.
+Source: what VideoPose3D and its descendants train and test on; counted in Martinez' files and in
+ContextAware-PoseFormer's by users of theirs (issues 5 of UnsupervisedGeometryAwareRepresentation-
+Learning, 11 of ContextAware-PoseFormer).
 """
 
 LEFT_OUT: Mapping[tuple[str, str], str] = {
     ("S11", "Directions"): "the video of camera 54138969 is damaged, and the published protocols "
     "leave the whole clip out"
 }
+
+VIEWS = (len(SUBJECTS) * len(ACTIVITIES) * TAKES - len(LEFT_OUT)) * len(CAMERAS)
+"""Clips by cameras, of the whole data set."""
 
 JOINTS_OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 """Of the 32 joints in the files the 17 that move, in the order of ``H36M_17``."""

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -19,6 +19,7 @@ from graphlift.datasets.human36m.facts import (
     FPS,
     LEFT_OUT,
     NECK,
+    VIEWS,
     missing_clips,
     order,
     seventeen,
@@ -68,8 +69,11 @@ def read_h36m(folder: Path, choices: Choices) -> Reading:
         read = mmpose.read_sequences(folder, paths, choices, reading)
     else:
         read = _read_world(folder, layout, paths, choices, reading)
-    sequences = _completed(read, choices, reading)
-    return Reading(reading.name, sequences, reading.options, reading.sources, reading.notes)
+    return replace(
+        reading,
+        sequences=_completed(read, choices, reading),
+        expected=None if choices.partial else VIEWS,
+    )
 
 
 def _find_layout(folder: Path, wanted: str | None) -> tuple[str, list[Path]]:
