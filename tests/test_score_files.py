@@ -201,7 +201,7 @@ def test_poses_of_our_own_are_scored(tmp_path, pair):
 
 def test_several_people_are_refused(tmp_path, pair):
     own = tmp_path / "own.npz"
-    Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17).save(own)
+    Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17, people=("0", "1")).save(own)
     _, truth = pair()
 
     refused((own, truth), own, "(12, 2, 17, 3)", "2 people", "keep one")
@@ -315,6 +315,30 @@ def test_files_of_different_frames_or_joints_are_refused(pair):
 
     wrong = pair()
     refused(wrong, "16 joints (h36m-16)", "another protocol", protocol=PROTOCOLS["h36m-16"])
+
+
+def test_a_sequence_with_more_frames_in_one_file_is_named(pair):
+    paths = pair(
+        {"poses": poses(frames=11)[0], "sequence": np.delete(SEQUENCE, 6)}, {"sequence": SEQUENCE}
+    )
+
+    refused(paths, *paths, "sequence 'S9 b' has 3 frames", "4 in", "none is cut to fit")
+
+
+def test_names_that_would_garble_a_terminal_or_fill_it_are_refused(pair):
+    paths = pair(truth={"activity": np.where(np.arange(FRAMES) < 2, "\x1b[2J", "Eating")})
+    refused(paths, *paths, r"activity '\x1b[2J' is no name", "printable text")
+
+    paths = pair(truth={"sequence": np.full(FRAMES, "S9 " + 300 * "x")})
+    refused(paths, "sequence 'S9 xxx", "at most 200 letters")
+
+
+def test_an_activity_for_every_frame_is_refused(pair):
+    frames = 1001
+    predicted, target = poses(frames=frames)
+    paths = pair({"poses": predicted}, {"poses": target, "activity": np.arange(frames)})
+
+    refused(paths, *paths, "activity has 1,001 different names", "the clip as `sequence`")
 
 
 def test_files_whose_labels_disagree_are_refused(pair):
