@@ -40,7 +40,7 @@ def bare(script, *args, banned=TORCH | DRAWING):
 def torch_free():
     """The modules that the import contract holds to be free of torch."""
     contracts = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]
-    (contract,) = (each for each in contracts if each["type"] == "forbidden")
+    contract = next(each for each in contracts if each["type"] == "forbidden")
     return contract["source_modules"]
 
 
@@ -136,14 +136,14 @@ def test_a_report_without_its_extra_says_how_to_get_it(study):
     assert not (study / "report.html").exists()
 
 
-def test_predictions_are_scored_with_numpy_alone(tmp_path):
+def test_predictions_are_scored_without_a_network(tmp_path):
     paths = tmp_path / "mine.npz", tmp_path / "truth.npz"
     for path in paths:
         np.savez(path, poses=np.eye(3).repeat(6, axis=0)[None, :17])
 
     said = bare(
         COMMAND, "score", *paths, "--protocol", "h36m-17", "--json",
-        banned=TORCH | DRAWING | {"scipy", "onnxruntime", "pydantic"},
+        banned=TORCH | DRAWING | {"scipy", "onnxruntime"},
     )  # fmt: skip
 
     assert (said.status, said.err) == (0, "")

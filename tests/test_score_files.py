@@ -87,9 +87,10 @@ def test_the_json_has_every_number_per_activity_and_joint(pair):
     result = json.loads(said.out)
     keys = {"mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "mpjve_mm", "pck", "auc"}
     scores = score_files(*paths, H36M)
-    for part, numbers in ((result, scores.overall), *(
-        (result["per_activity"][name], each) for name, each in scores.per_activity.items()
-    ), *((result["per_joint"][name], each) for name, each in scores.per_joint.items())):  # fmt: skip
+    pairs = [(result, scores.overall)]
+    for part, known in (("per_activity", scores.per_activity), ("per_joint", scores.per_joint)):
+        pairs += [(result[part][name], each) for name, each in known.items()]
+    for part, numbers in pairs:
         assert {key: part[key] for key in keys} == {key: getattr(numbers, key) for key in keys}
     assert list(result["per_activity"]) == ["Eating", "Photo", "Walking"]
     assert list(result["per_joint"]) == list(H36M_17.joints)

@@ -1,4 +1,4 @@
-"""Predictions sequence by sequence: the same scores as in one piece, and sequences that do not fit."""
+"""Predictions sequence by sequence: scored as in one piece; and sequences that do not fit."""
 
 from dataclasses import replace
 

@@ -229,10 +229,9 @@ def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> 
 
 def protocol_table() -> str:
     """Write the protocols as a table in Markdown."""
-    rows = [
-        "| protocol | tested on | trained on | joints in | scored | PCK, AUC | frames | mean over |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = "protocol, tested on, trained on, joints in, scored, by PCK and AUC, frames, mean over"
+    columns = heads.split(", ")
+    rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for each in PROTOCOLS.values():
         of = " or ".join(f"`{skeleton.name}`" for skeleton in each.skeletons)
         root = "with" if each.root in each.scored else "without"

@@ -1,5 +1,6 @@
 """Scores of prediction files."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,16 +83,12 @@ def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
     """
     if mine.sequence is None or truth.sequence is None or len(mine.poses) == len(truth.poses):
         return
-    said, true = (
-        dict(zip(*np.unique(arrays.sequence, return_counts=True), strict=True))
-        for arrays in (mine, truth)
-    )
+    said, true = Counter(mine.sequence.tolist()), Counter(truth.sequence.tolist())
     for name in sorted({*said, *true}):
-        if said.get(name, 0) != true.get(name, 0):
+        if said[name] != true[name]:
             raise FormatError(
-                f"sequence {str(name)[:80]!r} has {said.get(name, 0):,} frames in {mine.path} and "
-                f"{true.get(name, 0):,} in {truth.path}: give the same frames of both; none is "
-                "cut to fit"
+                f"sequence {name[:80]!r} has {said[name]:,} frames in {mine.path} and "
+                f"{true[name]:,} in {truth.path}: give the same frames of both; none is cut to fit"
             )
 
 
