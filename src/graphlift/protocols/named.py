@@ -86,7 +86,8 @@ class Protocol:
             adaptations: Deviations that were asked for.
             average: What was averaged over, if not what the protocol says.
         """
-        trained = f"trained on {self.train_data} {' '.join(self.train)}"
+        # What a model was trained on, predictions do not say: this is what the protocol asks.
+        trained = f"for training on {self.train_data} {' '.join(self.train)}"
         parts = (
             f"{self.data} {' '.join(self.test)}, {trained}",
             every(self.stride) + "".join(f", without {each}" for each in self.excluded),
