@@ -3,8 +3,8 @@
     python benchmarks/scoring.py
 
 Made-up walkers, float32; each row is a process of its own. The aims: P-MPJPE of 543,344 poses of
-17 joints in less than 10 s on two cores, and everything in less than 2 GB. Seconds by the clock say
-little on a machine that is busy with something else; seconds of processor time say more.
+17 joints in less than 10 s on two cores, and everything in less than 2 GB. Seconds by the clock
+say little on a machine that is busy with something else; seconds of processor time say more.
 """
 
 import subprocess

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import Said, assert_refused
 from fake_results import fake_results, write_results
@@ -133,6 +134,20 @@ def test_a_report_without_its_extra_says_how_to_get_it(study):
 
     assert_refused(said, "pip install 'graphlift[report]'")
     assert not (study / "report.html").exists()
+
+
+def test_predictions_are_scored_without_a_network(tmp_path):
+    paths = tmp_path / "mine.npz", tmp_path / "truth.npz"
+    for path in paths:
+        np.savez(path, poses=np.eye(3).repeat(6, axis=0)[None, :17])
+
+    said = bare(
+        COMMAND, "score", *paths, "--protocol", "h36m-17", "--json",
+        banned=TORCH | DRAWING | {"scipy", "onnxruntime"},
+    )  # fmt: skip
+
+    assert (said.status, said.err) == (0, "")
+    assert json.loads(said.out)["mpjpe_mm"] == 0
 
 
 def test_poses_are_written_without_any_extra(tmp_path):

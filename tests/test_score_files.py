@@ -87,9 +87,10 @@ def test_the_json_has_every_number_per_activity_and_joint(pair):
     result = json.loads(said.out)
     keys = {"mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "mpjve_mm", "pck", "auc"}
     scores = score_files(*paths, H36M)
-    for part, numbers in ((result, scores.overall), *(
-        (result["per_activity"][name], each) for name, each in scores.per_activity.items()
-    ), *((result["per_joint"][name], each) for name, each in scores.per_joint.items())):  # fmt: skip
+    pairs = [(result, scores.overall)]
+    for part, known in (("per_activity", scores.per_activity), ("per_joint", scores.per_joint)):
+        pairs += [(result[part][name], each) for name, each in known.items()]
+    for part, numbers in pairs:
         assert {key: part[key] for key in keys} == {key: getattr(numbers, key) for key in keys}
     assert list(result["per_activity"]) == ["Eating", "Photo", "Walking"]
     assert list(result["per_joint"]) == list(H36M_17.joints)
@@ -201,7 +202,7 @@ def test_poses_of_our_own_are_scored(tmp_path, pair):
 
 def test_several_people_are_refused(tmp_path, pair):
     own = tmp_path / "own.npz"
-    Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17).save(own)
+    Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17, people=("0", "1")).save(own)
     _, truth = pair()
 
     refused((own, truth), own, "(12, 2, 17, 3)", "2 people", "keep one")
@@ -315,6 +316,30 @@ def test_files_of_different_frames_or_joints_are_refused(pair):
 
     wrong = pair()
     refused(wrong, "16 joints (h36m-16)", "another protocol", protocol=PROTOCOLS["h36m-16"])
+
+
+def test_a_sequence_with_more_frames_in_one_file_is_named(pair):
+    paths = pair(
+        {"poses": poses(frames=11)[0], "sequence": np.delete(SEQUENCE, 6)}, {"sequence": SEQUENCE}
+    )
+
+    refused(paths, *paths, "sequence 'S9 b' has 3 frames", "4 in", "none is cut to fit")
+
+
+def test_names_that_would_garble_a_terminal_or_fill_it_are_refused(pair):
+    paths = pair(truth={"activity": np.where(np.arange(FRAMES) < 2, "\x1b[2J", "Eating")})
+    refused(paths, *paths, r"activity '\x1b[2J' is no name", "printable text")
+
+    paths = pair(truth={"sequence": np.full(FRAMES, "S9 " + 300 * "x")})
+    refused(paths, "sequence 'S9 xxx", "at most 200 letters")
+
+
+def test_an_activity_for_every_frame_is_refused(pair):
+    frames = 1001
+    predicted, target = poses(frames=frames)
+    paths = pair({"poses": predicted}, {"poses": target, "activity": np.arange(frames)})
+
+    refused(paths, *paths, "activity has 1,001 different names", "the clip as `sequence`")
 
 
 def test_files_whose_labels_disagree_are_refused(pair):

@@ -86,7 +86,8 @@ class Protocol:
             adaptations: Deviations that were asked for.
             average: What was averaged over, if not what the protocol says.
         """
-        trained = f"trained on {self.train_data} {' '.join(self.train)}"
+        # What a model was trained on, predictions do not say: this is what the protocol asks.
+        trained = f"for training on {self.train_data} {' '.join(self.train)}"
         parts = (
             f"{self.data} {' '.join(self.test)}, {trained}",
             every(self.stride) + "".join(f", without {each}" for each in self.excluded),
@@ -229,13 +230,9 @@ def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> 
 
 def protocol_table() -> str:
     """Write the protocols as a table in Markdown."""
-    rows = [
-        (
-            "| protocol | tested on | trained on | joints in | scored "
-            "| PCK, AUC | frames | mean over |"
-        ),
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = "protocol, tested on, trained on, joints in, scored, by PCK and AUC, frames, mean over"
+    columns = heads.split(", ")
+    rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
     for each in PROTOCOLS.values():
         of = " or ".join(f"`{skeleton.name}`" for skeleton in each.skeletons)
         root = "with" if each.root in each.scored else "without"

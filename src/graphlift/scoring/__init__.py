@@ -12,3 +12,5 @@ from graphlift.scoring.score import score_poses as score_poses
 from graphlift.scoring.scores import Counts as Counts
 from graphlift.scoring.scores import Score as Score
 from graphlift.scoring.scores import Scores as Scores
+from graphlift.scoring.sequences import ScoredSequence as ScoredSequence
+from graphlift.scoring.sequences import score_sequences as score_sequences

@@ -1,5 +1,6 @@
 """Scores of prediction files."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -44,6 +45,7 @@ def score_files(
         ConfigError: If the protocol does not take an adaptation.
     """
     mine, truth = read_pose_arrays(predicted), read_pose_arrays(target)
+    _check_lengths(mine, truth)
     labels = {name: _label(mine, truth, name) for name in ("activity", "sequence")}
     for arrays in (mine, truth):
         _check_skeleton(arrays, protocol)
@@ -71,6 +73,23 @@ def score_files(
         raise FormatError(f"{predicted} against {target}: {error}") from error
     _check_metres(truth, protocol)
     return _doubting(scores, mine, protocol)
+
+
+def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
+    """Find the sequence of which one file has more frames, where both name theirs.
+
+    Raises:
+        FormatError: If there is one.
+    """
+    if mine.sequence is None or truth.sequence is None or len(mine.poses) == len(truth.poses):
+        return
+    said, true = Counter(mine.sequence.tolist()), Counter(truth.sequence.tolist())
+    for name in sorted({*said, *true}):
+        if said[name] != true[name]:
+            raise FormatError(
+                f"sequence {name[:80]!r} has {said[name]:,} frames in {mine.path} and "
+                f"{true[name]:,} in {truth.path}: give the same frames of both; none is cut to fit"
+            )
 
 
 def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:

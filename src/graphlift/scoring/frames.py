@@ -12,6 +12,11 @@ from graphlift.protocols.named import Protocol
 
 _TAKE = re.compile(r"[ _]\d+$")
 _CAMERA = re.compile(r"\d{3,}|cam\w*", re.IGNORECASE)
+_BETWEEN = re.compile(r"[ ._/]+")
+_MOST = 1000
+"""Activities; every one takes a row of the table, and a column of sums a joint."""
+_LONGEST = 200
+"""Letters of a name."""
 _OFFICIAL_NAMES: Mapping[str, str] = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 """Human3.6M's own names, where the literature writes others."""
 
@@ -68,10 +73,10 @@ def label_frames(
     """
     count = shape[0]
     names, activities = _activities(_column(activity, "activity", count), protocol, count)
-    clips, clip, follows = _runs(_column(sequence, "sequence", count), count)
+    clips, clip, follows = _runs(_column(sequence, "sequence", count), "sequence", count)
     excluded = np.array([_without_camera(name) in protocol.excluded for name in clips])
     group_of = {name: g for g, (_, members) in enumerate(protocol.groups, 1) for name in members}
-    group = np.array([group_of.get(name.partition(" ")[0], 0) for name in clips])
+    group = np.array([group_of.get(_BETWEEN.split(name)[0], 0) for name in clips])
     given = () if sequence is None else clips
     return Frames(
         activities=names,
@@ -95,7 +100,9 @@ def _column(labels: Sequence[str] | np.ndarray | None, name: str, count: int) ->
     return array
 
 
-def _runs(labels: np.ndarray | None, count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+def _runs(
+    labels: np.ndarray | None, what: str, count: int
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Find the different labels, which one each frame has, and whether it has its precursor's.
 
     Sorts one label a run, not one a frame.
@@ -105,6 +112,12 @@ def _runs(labels: np.ndarray | None, count: int) -> tuple[tuple[str, ...], np.nd
     follows = np.concatenate([[False], labels[1:] == labels[:-1]])
     starts = np.flatnonzero(~follows)
     names, index = np.unique(labels[starts].astype(str), return_inverse=True)
+    for name in names:  # they are printed
+        if not str(name).isprintable() or len(name) > _LONGEST:
+            raise ShapeError(
+                f"{what} {str(name)[:40]!r} is no name: give printable text of at most {_LONGEST} "
+                "letters"
+            )
     lengths = np.diff([*starts, count])
     return tuple(map(str, names)), np.repeat(index.ravel(), lengths), follows
 
@@ -112,7 +125,12 @@ def _runs(labels: np.ndarray | None, count: int) -> tuple[tuple[str, ...], np.nd
 def _activities(
     labels: np.ndarray | None, protocol: Protocol, count: int
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    found, index, _ = _runs(labels, count)
+    found, index, _ = _runs(labels, "activity", count)
+    if len(found) > _MOST:
+        raise ShapeError(
+            f"activity has {len(found):,} different names, the first {found[0]!r}, and {_MOST:,} "
+            "are scored at most: give what the person does, and the clip as `sequence`"
+        )
     folded = [_fold(name) if protocol.activities else name for name in found]
     names = in_order(set(folded), protocol.activities)
     place = np.array([names.index(name) for name in folded])
@@ -126,7 +144,7 @@ def _fold(name: str) -> str:
 
 
 def _without_camera(name: str) -> str:
-    words = re.split(r"[ ._/]+", name)
+    words = _BETWEEN.split(name)
     return " ".join(word for word in words if not _CAMERA.fullmatch(word))
 
 

@@ -85,7 +85,7 @@ def judge(
 
 def _positions(array: np.ndarray) -> np.ndarray:
     """Copy positions, in double precision; a joint that lacks a coordinate lacks all."""
-    positions = np.array(array, dtype=np.float64)
+    positions = np.array(array, dtype=np.float64, order="C")  # or sums would differ by order
     sound = np.abs(positions) < _FARTHEST
     if not sound.all():
         positions[~sound.all(axis=-1)] = np.nan

@@ -58,7 +58,7 @@ def score_poses(
         tally.add(judge(*chunk, protocol, skeleton, adaptations), start)
     counts = _counts(frames, tally)
     if counts.joints_missing and not allow_missing:
-        raise _missing(counts.joints_missing, tally, protocol)
+        raise _missing(counts.joints_missing, tally, protocol, sequence)
     if not counts.frames_scored:
         raise ShapeError(
             f"none of {counts.frames:,} frames can be scored: {counts.frames_excluded:,} are of "
@@ -92,12 +92,18 @@ def _check(
     return skeleton
 
 
-def _missing(count: int, tally: Tally, protocol: Protocol) -> ShapeError:
+def _missing(
+    count: int,
+    tally: Tally,
+    protocol: Protocol,
+    sequence: Sequence[str] | np.ndarray | None,
+) -> ShapeError:
     frame, joint = tally.first_missing or (0, 0)
+    place = f"frame {frame}" + ("" if sequence is None else f" (in {str(sequence[frame])!r})")
     return ShapeError(
         f"predicted lacks {count:,} joints whose truth counts (not finite, or in a frame without "
-        f"{protocol.root} or {FEWEST} joints), the first {protocol.scored[joint]} of frame "
-        f"{frame}: predict them, mark them not valid in the truth, or allow them to be missing "
+        f"{protocol.root} or {FEWEST} joints), the first {protocol.scored[joint]} of "
+        f"{place}: predict them, mark them not valid in the truth, or allow them to be missing "
         "(--allow-missing), when they count as wrong for PCK and AUC and are in no other mean"
     )
 

@@ -1,0 +1,113 @@
+"""Scores of predictions that come sequence by sequence, as a network makes them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.errors import ShapeError
+from graphlift.protocols.named import Protocol
+from graphlift.scoring.score import score_poses
+from graphlift.scoring.scores import Scores
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredSequence:
+    """What was predicted of one clip by one camera, and the truth.
+
+    Args:
+        name: Of clip and camera, the subject first: ``S9 Directions 1.54138969``, or ``TS1``. By
+            it a protocol finds its groups and the sequences that it leaves out.
+        activity: What the person does, such as ``Directions``; empty where nobody knows.
+        predicted: m, camera axes, anywhere; NaN where nothing is predicted.
+        target: The same frames and joints, m; NaN where the truth is not known.
+        valid: Whether a frame, or a joint of it, counts; None for all.
+    """
+
+    name: str
+    activity: str
+    predicted: Float[np.ndarray, "frame joint 3"]
+    target: Float[np.ndarray, "frame joint 3"]
+    valid: Bool[np.ndarray, " frame"] | Bool[np.ndarray, "frame joint"] | None = None
+
+
+def score_sequences(
+    sequences: Iterable[ScoredSequence],
+    protocol: Protocol,
+    *,
+    adaptations: Sequence[str] = (),
+    allow_missing: bool = False,
+) -> Scores:
+    """Score predictions under a protocol, sequence by sequence.
+
+    Every frame that is given is scored: who predicts takes the protocol's stride. The poses of
+    all sequences are held, single precision as they are: 220 MB for Human3.6M's test set.
+
+    Args:
+        sequences: In any order, each once, its frames in order of time.
+        protocol: Which.
+        adaptations: As in :func:`graphlift.scoring.score_poses`.
+        allow_missing: As there.
+
+    Raises:
+        ShapeError: If there is none, arrays of a sequence do not fit each other or the protocol,
+            a name comes twice, only some have activities; and as there.
+        ConfigError: If the protocol does not take an adaptation.
+    """
+    given = list(sequences)
+    _check(given, protocol)
+    lengths = [len(each.target) for each in given]
+    everywhere = all(each.activity for each in given)
+    return score_poses(
+        np.concatenate([each.predicted for each in given]),
+        np.concatenate([each.target for each in given]),
+        protocol,
+        activity=np.repeat([each.activity for each in given], lengths) if everywhere else None,
+        sequence=np.repeat([each.name for each in given], lengths),
+        valid=np.concatenate([_valid(each) for each in given]),
+        adaptations=adaptations,
+        allow_missing=allow_missing,
+    )
+
+
+def _check(given: Sequence[ScoredSequence], protocol: Protocol) -> None:
+    if not given:
+        raise ShapeError(f"no sequence to score under {protocol.name}: give one or more")
+    seen: set[str] = set()
+    for each in given:
+        if each.name in seen:
+            raise ShapeError(f"sequence {each.name!r} comes twice: name each clip and camera")
+        seen.add(each.name)
+        if bool(each.activity) != bool(given[0].activity):
+            raise ShapeError(
+                f"one of the sequences {given[0].name!r} and {each.name!r} has no activity: name "
+                "that of each, or of none"
+            )
+        shape = each.target.shape
+        fits = len(shape) == 3 and protocol.skeleton_of(shape[1]) and shape[1:] == _joints(given)
+        if each.predicted.shape != shape or not fits:
+            wanted = " or ".join(f"{len(s)} joints ({s.name})" for s in protocol.skeletons)
+            raise ShapeError(
+                f"sequence {each.name!r}: predicted {each.predicted.shape} and target {shape} "
+                f"should be the same (frame, joint, 3) of {wanted}, one number of joints in all: "
+                "give the same frames of both; none is cut to fit"
+            )
+        if each.valid is not None and each.valid.shape not in (shape[:1], shape[:2]):
+            raise ShapeError(
+                f"sequence {each.name!r}: valid {each.valid.shape} should be {shape[:1]} or "
+                f"{shape[:2]}: one for each frame, or each joint of it"
+            )
+
+
+def _joints(given: Sequence[ScoredSequence]) -> tuple[int, ...]:
+    return (*given[0].target.shape[1:2], 3)
+
+
+def _valid(each: ScoredSequence) -> np.ndarray:
+    """Spread validity over joints, so that sequences fit together."""
+    shape = each.target.shape[:2]
+    if each.valid is None:
+        return np.ones(shape, dtype=bool)
+    valid = each.valid if each.valid.ndim == 2 else each.valid[:, None]
+    return np.broadcast_to(valid, shape)
