@@ -100,8 +100,8 @@ def read_3dhp(
     missing = [name for name in names if name not in files]
     if missing and (not partial or len(missing) == len(names)):
         raise DatasetNotFoundError(
-            f"{folder}: {', '.join(missing)} missing from the {part} part: get them, or name the "
-            f"sequences to read ({', '.join(files)} are there)"
+            f"{folder}: {', '.join(missing)} missing from the {part} part: get them, name the "
+            f"sequences to read ({', '.join(files)} are there), or go on without (--partial)"
         )
     chosen = {name: files[name] for name in names if name in files}
     kind = annotation or "univ_annot3"
