@@ -95,7 +95,7 @@ def test_two_layouts_in_one_folder_are_both_named(tmp_path):
     for layout in ("original", "p-stmo"):
         assert len(list(read_3dhp(tmp_path, "test", layout=layout, sequences=["TS1"]))) == 1
     refused("no test part", tmp_path, error=DatasetNotFoundError, layout="mmpose")
-    refused("no layout 'cdf'", tmp_path, error=ConfigError, layout="cdf")
+    refused("no layout 'cdf'.*original, p-stmo, mmpose", tmp_path, error=ConfigError, layout="cdf")
 
 
 def test_wrong_choices_are_refused(tmp_path):

@@ -8,7 +8,7 @@ import tiny_3dhp as tiny
 
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN
 from graphlift.datasets.mpi_inf_3dhp.parts import read_parts
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 
 
 def of_full_length(frames, *, extra=0, shape=12):
@@ -94,6 +94,22 @@ def test_a_sequence_that_is_missing_is_named(tmp_path):
     parts = read_parts(tmp_path, partial=True)
     assert len(list(parts.sequences)) == 5
     assert "missing: TS5 is missing (276 frames)." in parts.notes
+
+
+def test_a_layout_of_another_data_set(tmp_path):
+    refused("no layout 'martinez'.*p-stmo", tmp_path, ConfigError, layout="martinez")
+
+
+def test_cameras_that_lack_the_same_are_told_together(tmp_path):
+    tiny.write_train_set(tmp_path, tiny.takes_of_train(("S1 Seq1",)))
+
+    parts = read_parts(tmp_path, partial=True)
+    list(parts.sequences)
+    told = [note for note in parts.notes if note.startswith("missing: ")]
+    assert len(told) == len(TRAIN) + 1
+    assert told[0].startswith("missing: S1 Seq1 camera 0, 1, 2, 4, 5, 6, 7, 8 has 9 frames")
+    assert "S8 Seq2 camera 0, 1, 2, 4, 5, 6, 7, 8 is missing (6,054 frames) each" in told[-2]
+    assert told[-1] == "missing: 72 of 1,052,736 frames of the train part are there."
 
 
 def test_neither_part(tmp_path):

@@ -88,8 +88,6 @@ def read_3dhp(
     names = _chosen(sequences, part)
     if wrong := sorted(set(cameras) - set(range(len(TRAIN_LENSES)))):
         raise ConfigError(f"no camera {wrong[0]}: MPI-INF-3DHP's are 0 to {len(TRAIN_LENSES) - 1}")
-    if layout not in (None, *get_args(Kind)):
-        raise ConfigError(f"no layout {layout!r}: give one of {', '.join(get_args(Kind))}")
     found = find_layout(folder, part, kind=layout)
     _check_annotation(found, annotation)
     files, choice = found.files, Choice(names, tuple(sorted(set(cameras))), partial, max_bytes)

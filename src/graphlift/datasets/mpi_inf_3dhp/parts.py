@@ -6,6 +6,7 @@ A folder may hold the test part only: that is all that a model of Human3.6M is s
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from graphlift.datasets.mpi_inf_3dhp import MAX_BYTES, read_3dhp
 from graphlift.datasets.mpi_inf_3dhp.counts import Key, shortfall
@@ -38,7 +39,7 @@ class Parts:
 def read_parts(
     folder: Path,
     *,
-    layout: Kind | None = None,
+    layout: str | None = None,
     partial: bool = False,
     annotation: Annotation | None = None,
     cameras: Collection[int] = VNECT_CAMERAS,
@@ -64,7 +65,7 @@ def read_parts(
         DatasetNotFoundError: If neither part is there, or a sequence is missing.
         FormatError: If a file is refused, the parts hold different 3D, or frames are missing.
     """
-    layouts = _find(folder, layout)
+    layouts = _find(folder, cast("Kind | None", layout))  # another is refused there
     kinds = {part: found.kind for part, found in layouts.items()}
     if annotation is None and len({kind == "mmpose" for kind in kinds.values()}) > 1:
         raise FormatError(
