@@ -57,7 +57,7 @@ def test_missing_sequences_are_named_with_those_that_are_there(tmp_path):
     tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1", "TS4")))
 
     refused(
-        r"TS2, TS3, TS5, TS6 missing from the test part.*name the.*\(TS1, TS4 are there\)",
+        r"TS2, TS3, TS5, TS6 missing from the.*name the.*\(TS1, TS4 are there\).*--partial",
         tmp_path,
         error=DatasetNotFoundError,
     )
@@ -95,7 +95,7 @@ def test_two_layouts_in_one_folder_are_both_named(tmp_path):
     for layout in ("original", "p-stmo"):
         assert len(list(read_3dhp(tmp_path, "test", layout=layout, sequences=["TS1"]))) == 1
     refused("no test part", tmp_path, error=DatasetNotFoundError, layout="mmpose")
-    refused("no layout 'cdf'", tmp_path, error=ConfigError, layout="cdf")
+    refused("no layout 'cdf'.*original, p-stmo, mmpose", tmp_path, error=ConfigError, layout="cdf")
 
 
 def test_wrong_choices_are_refused(tmp_path):
@@ -141,6 +141,14 @@ def test_wrong_joint_counts(one, joints):
         rf"\(TS1\): annot2 is \(12, {joints}, 2\).*17 joints.*another joint set",
         one.parents[1],
         sequences=["TS1"],
+    )
+
+
+def test_joint_counts_that_differ_between_sequences(tmp_path):
+    tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1", "TS2")))
+    change(tmp_path / "TS2" / "annot_data.mat", univ_annot3=np.zeros((12, 1, 16, 3)))
+    refused(
+        r"\(TS2\): univ_annot3 is \(12, 16, 3\).*17 joints", tmp_path, sequences=["TS1", "TS2"]
     )
 
 
@@ -220,6 +228,19 @@ def test_a_training_set_of_17_joints(seq):
     rewrite(seq / "annot.mat", annot2=held)
     refused(
         r"camera 4\): annot2 is \(9, 34\).*\(frame, 56\), 28", seq.parents[1], "train", **CHOICE
+    )
+
+
+def test_a_camera_of_other_joints_than_the_rest(seq):
+    held = loadmat(seq / "annot.mat")["univ_annot3"]
+    held[8, 0] = held[8, 0][:, :51]
+    rewrite(seq / "annot.mat", univ_annot3=held)
+    refused(
+        r"S2 Seq1, camera 8\): univ_annot3 is \(9, 51\).*\(frame, 84\), 28 joints",
+        seq.parents[1],
+        "train",
+        sequences=["S2 Seq1"],
+        cameras=[4, 8],
     )
 
 
@@ -324,9 +345,22 @@ def test_pstmos_test_file_that_is_wrong(tmp_path, changes, message):
     refused(message, tmp_path, sequences=["TS1"])
 
 
+def test_pstmos_joint_counts_that_differ_between_sequences(tmp_path):
+    entries = {}
+    for name, joints in {"TS1": 17, "TS2": 16}.items():
+        made = tiny.take(1)
+        arrays = {"data_2d": made.keypoints, "data_3d": made.universal * 1000}
+        entries[name] = {key: each[:, :joints] for key, each in arrays.items()}
+        entries[name]["valid"] = made.valid
+    save_data(tmp_path, entries)
+    refused(r"TS2: data_2d is \(12, 16, 2\).*17 joints", tmp_path, sequences=["TS1", "TS2"])
+
+
 def test_pstmos_file_without_a_sequence(tmp_path):
     tiny.write_pstmo_test(tmp_path, tiny.takes_of_test(("TS1",)))
-    refused("has no TS2, TS3, TS4, TS5, TS6", tmp_path, error=DatasetNotFoundError)
+    refused(
+        "has no TS2, TS3, TS4, TS5, TS6: get .*--partial", tmp_path, error=DatasetNotFoundError
+    )
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,6 @@ def read_3dhp(
     names = _chosen(sequences, part)
     if wrong := sorted(set(cameras) - set(range(len(TRAIN_LENSES)))):
         raise ConfigError(f"no camera {wrong[0]}: MPI-INF-3DHP's are 0 to {len(TRAIN_LENSES) - 1}")
-    if layout not in (None, *get_args(Kind)):
-        raise ConfigError(f"no layout {layout!r}: give one of {', '.join(get_args(Kind))}")
     found = find_layout(folder, part, kind=layout)
     _check_annotation(found, annotation)
     files, choice = found.files, Choice(names, tuple(sorted(set(cameras))), partial, max_bytes)
@@ -100,8 +98,8 @@ def read_3dhp(
     missing = [name for name in names if name not in files]
     if missing and (not partial or len(missing) == len(names)):
         raise DatasetNotFoundError(
-            f"{folder}: {', '.join(missing)} missing from the {part} part: get them, or name the "
-            f"sequences to read ({', '.join(files)} are there)"
+            f"{folder}: {', '.join(missing)} missing from the {part} part: get them, name the "
+            f"sequences to read ({', '.join(files)} are there), or go on without (--partial)"
         )
     chosen = {name: files[name] for name in names if name in files}
     kind = annotation or "univ_annot3"

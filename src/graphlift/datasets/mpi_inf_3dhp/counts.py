@@ -31,17 +31,24 @@ def shortfall(
         cameras: Which cameras of the training set were asked for.
 
     Returns:
-        A sentence for each sequence that is missing or of another length, and at the end one on
-        the whole; none if everything is there.
+        A sentence for each sequence that is missing or of another length, with its cameras, and
+        at the end one on the whole; none if everything is there.
     """
     expected = expected_frames(part, cameras=cameras)
-    lines = []
-    for key, frames in expected.items():
-        name = key[0] if part == "test" else f"{key[0]} {key[1]} camera {key[2]}"
-        if key not in counts:
-            lines.append(f"{name} is missing ({frames:,} frames).")
-        elif counts[key] != frames:
-            lines.append(f"{name} has {counts[key]:,} frames that count, not {frames:,}.")
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for (subject, clip, camera), frames in expected.items():
+        found = counts.get((subject, clip, camera))
+        if found is None:
+            alike.setdefault((subject, clip, f"is missing ({frames:,} frames)"), []).append(camera)
+        elif found != frames:
+            told = f"has {found:,} frames that count, not {frames:,}"
+            alike.setdefault((subject, clip, told), []).append(camera)
+    lines = [
+        f"{subject} {told}."
+        if part == "test"
+        else f"{subject} {clip} camera {', '.join(seen)} {told}{' each' * (len(seen) > 1)}."
+        for (subject, clip, told), seen in alike.items()
+    ]
     if lines:
         whole, found = sum(expected.values()), sum(counts.values())
         lines.append(f"{found:,} of {whole:,} frames of the {part} part are there.")

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, Part
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 
 Kind = Literal["original", "p-stmo", "mmpose"]
 
@@ -53,9 +53,14 @@ def find_layout(folder: Path, part: Part, *, kind: Kind | None = None) -> Layout
         kind: The layout, if it is known; else a folder must have one only.
 
     Raises:
+        ConfigError: If no layout is called so.
         DatasetNotFoundError: If there is none; the message lists what was looked for.
         FormatError: If there are two, or one in which nothing says which test frames count.
     """
+    if kind not in (None, *get_args(Kind)):
+        raise ConfigError(
+            f"no layout {kind!r} of MPI-INF-3DHP: give one of {', '.join(get_args(Kind))}"
+        )
     if not folder.is_dir():
         raise DatasetNotFoundError(f"no folder {folder}: give the folder that holds MPI-INF-3DHP")
     found = [

@@ -65,7 +65,7 @@ def read_mmpose(
     if missing and (not choice.partial or len(missing) == len(wanted)):
         raise DatasetNotFoundError(
             f"{path}: has no images of {', '.join(_key(*each) for each in missing)}: make the "
-            "file again, or name the sequences and cameras to read"
+            "file again, name the sequences and cameras to read, or go on without (--partial)"
         )
     for name, camera in wanted:
         if (name, camera) in missing:

@@ -58,8 +58,8 @@ def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[PairedSequenc
     missing = [name for name in choice.sequences if name not in data]
     if missing and (not choice.partial or len(missing) == len(choice.sequences)):
         raise DatasetNotFoundError(
-            f"{path}: has no {', '.join(missing)}: get the file again, or name the sequences to "
-            "read"
+            f"{path}: has no {', '.join(missing)}: get the file again, name the sequences to "
+            "read, or go on without (--partial)"
         )
     for name in choice.sequences:
         if name in missing:
