@@ -28,8 +28,8 @@ from graphlift.training.config import ModelConfig, parse_table
 MAX_BYTES = 1 << 30
 """The largest of the published networks, Any-GCN's no-sharing, takes 400 MB with its optimiser."""
 
-_MOST_OPCODES = 1_000_000
-"""Steps of a pickle; a tensor takes about forty."""
+_MOST_OPCODES = 200_000
+"""Steps of a pickle; a tensor takes about forty, and these networks have at most a few hundred."""
 
 _ADMITTED = {
     "collections OrderedDict",
