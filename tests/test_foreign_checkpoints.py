@@ -255,6 +255,21 @@ def test_tensors_larger_than_their_file_are_refused(tmp_path):
         read_foreign(tmp_path / "x.pth")
 
 
+@pytest.mark.parametrize("count", [50, 1 << 20, 1 << 30])
+def test_a_storage_larger_than_its_record_is_refused(tmp_path, count):
+    torch.save({"gconv": torch.zeros(49)}, tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.pth") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    assert members["x/data.pkl"].count(b"K1") == 2  # 49, of the storage and of the tensor
+    lie = members["x/data.pkl"].replace(b"K1", b"J" + count.to_bytes(4, "little"))
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as file:
+        for name, data in (members | {"x/data.pkl": lie}).items():
+            file.writestr(name, data)
+
+    with pytest.raises(CheckpointError, match=r"x\.pth: (gconv claims a st|not a check)"):
+        read_foreign(tmp_path / "x.pth")
+
+
 def test_what_is_no_state_dict_is_told_by_what_it_has(tmp_path, state):
     path = tmp_path / "x.pth"
     name = "gconv_input.0.gconv.W"
@@ -348,7 +363,7 @@ def test_the_wrong_family_is_told_by_what_the_first_layer_has(tmp_path, rng):
 
     assert_not_imported(
         file(theirs.semgcn), "liu",
-        r"W \(2, 2, 6\), bias \(6,\), e \(1, 46\), and liu's has .*: choose --as",
+        r"W \(2, 2, 6\), bias \(6,\), e \(1, 46\), and liu's has .*: choose --kind",
     )  # fmt: skip
     assert_not_imported(file(theirs.semgcn), "modulated", r"modulated has|modulated's has")
     assert_not_imported(file(theirs.modulated_gcn), "semgcn", r"semgcn's has")
@@ -417,7 +432,7 @@ def test_an_imported_network_is_evaluated_as_ours_are(tmp_path, pack, rng):
     source, model = tmp_path / "best.pth.tar", tmp_path / "model.safetensors"
     saved(source, tensors(state))
 
-    status, out, err = here("model", "import", source, "--as", "modulated", "-o", model)
+    status, out, err = here("model", "import", source, "--kind", "modulated", "-o", model)
 
     assert (status, err) == (0, "")
     assert out.splitlines()[-1] == str(model)
@@ -425,7 +440,7 @@ def test_an_imported_network_is_evaluated_as_ours_are(tmp_path, pack, rng):
     assert told == {
         "file": "best.pth.tar",
         "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
-        "as": "modulated",
+        "kind": "modulated",
         "said": {"epoch": 50, "lr": 5e-4, "step": 9, "error": 42.14},
         "left_out": [],
     }
@@ -452,7 +467,7 @@ def test_an_imported_network_is_evaluated_as_ours_are(tmp_path, pack, rng):
 def test_17_joints_are_not_evaluated_on_16(tmp_path, pack, rng):
     state = theirs.weights(theirs.modulated_gcn, rng, joints=17, non_local="embedded")
     source, model = saved(tmp_path / "x.pth", tensors(state)), tmp_path / "m.safetensors"
-    assert here("model", "import", source, "--as", "modulated", "-o", model).status == 0
+    assert here("model", "import", source, "--kind", "modulated", "-o", model).status == 0
 
     said = here("evaluate", model, "--data", pack)
 
@@ -462,12 +477,12 @@ def test_17_joints_are_not_evaluated_on_16(tmp_path, pack, rng):
 def test_wrong_words_are_named_in_one_line(tmp_path, semgcn):
     out = tmp_path / "m.safetensors"
     for words, faults in [
-        ((semgcn, "--as", "hgcn", "-o", out), ("--as 'hgcn': use one of semgcn, liu, any-gcn",)),
-        ((semgcn, "--as", "semgcn", "-o", out, "--sharing", "no-sharing"), ("--sharing 'no-sh",)),
-        ((semgcn, "--as", "semgcn", "-o", semgcn), (semgcn, "give the result another name")),
-        ((tmp_path / "no.pth", "--as", "liu", "-o", out), (tmp_path / "no.pth", "No such file")),
-        ((tmp_path, "--as", "liu", "-o", out), (tmp_path, "Is a directory")),
-        ((semgcn, "--as", "liu", "-o", out), (semgcn, "choose --as")),
+        ((semgcn, "--kind", "hgcn", "-o", out), ("--kind 'hgcn': use one of semgcn, liu",)),
+        ((semgcn, "--kind", "liu", "-o", out, "--sharing", "none"), ("--sharing 'none': use",)),
+        ((semgcn, "--kind", "semgcn", "-o", semgcn), (semgcn, "give the result another name")),
+        ((tmp_path / "no.pth", "--kind", "liu", "-o", out), (tmp_path / "no.pth", "No such file")),
+        ((tmp_path, "--kind", "liu", "-o", out), (tmp_path, "Is a directory")),
+        ((semgcn, "--kind", "liu", "-o", out), (semgcn, "choose --kind")),
     ]:
         assert_refused(here("model", "import", *words), *faults)
     assert not out.exists()

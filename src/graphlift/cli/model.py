@@ -114,7 +114,7 @@ def export(
 def import_model(
     file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
     family: Annotated[
-        str, typer.Option("--as", help="Whose code: semgcn, liu, any-gcn or modulated.")
+        str, typer.Option("--kind", help="Whose code: semgcn, liu, any-gcn or modulated.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
     sharing: Annotated[
@@ -132,7 +132,7 @@ def import_model(
 
     known = {name: name for name in FAMILIES}
     if family not in known:
-        raise ConfigError(f"--as {family!r}: use one of {', '.join(FAMILIES)}")
+        raise ConfigError(f"--kind {family!r}: use one of {', '.join(FAMILIES)}")
     if sharing not in ("", "pre-aggregation", "post-aggregation"):
         raise ConfigError(f"--sharing {sharing!r}: use pre-aggregation or post-aggregation")
     story = import_checkpoint(

@@ -193,7 +193,7 @@ def _not_theirs(family: Family, where: str, looks: str) -> CheckpointError:
     others = "; ".join(f"{name} has {look}" for name, look in _LOOKS.items() if name != family)
     return CheckpointError(
         f"{where}: its first layer has {looks}, and {family}'s has {_LOOKS[family]}: choose "
-        f"--as by what it has ({others}), or it is a variant that is not read"
+        f"--kind by what it has ({others}), or it is a variant that is not read"
     )
 
 
@@ -291,7 +291,7 @@ def _check_non_local(
     if embedded and family != "modulated":
         raise CheckpointError(
             f"{where}: has a non_local layer before its output, which only Modulated GCN has: "
-            "choose --as modulated"
+            "choose --kind modulated"
         )
     if grouped and layer.model["joints"] == 17:
         raise CheckpointError(

@@ -37,6 +37,7 @@ _ADMITTED = {
     "torch._utils _rebuild_parameter",
     *(f"torch {kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int")),
 }
+_ARCHIVE = b"PK\x03\x04"
 _ASKING = {"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _RESAVE = (
@@ -79,24 +80,13 @@ def read_foreign(path: Path, *, max_bytes: int = MAX_BYTES) -> Foreign:
                 f"{path}: takes {size / 1e9:.2f} GB, more than the {max_bytes / 1e9:.2f} GB that "
                 f"a checkpoint may: save its weights alone: {_RESAVE}"
             )
-        file.seek(0)
-        try:
-            for pickle in _pickles(file, path, size):
-                _check_names(pickle, path)
-            file.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # torch's, of how old a file is
-                loaded = torch.load(file, map_location="cpu", weights_only=True)
-        except CheckpointError:
-            raise
-        except Exception as error:  # made-up bytes can make torch raise anything
-            what = (str(error).splitlines() or [""])[0] or type(error).__name__
-            raise CheckpointError(
-                f"{path}: not a checkpoint of torch, cut short or damaged ({what}): get it again"
-            ) from error
+        loaded, members = _load(file, path, size)
     state = _state_dict(loaded, path)
-    _check_tensors(state, path, size)
-    floats = {n: t.detach().float() if t.is_floating_point() else t for n, t in state.items()}
+    _check_tensors(state, path, size, members)
+    floats = {  # copies, so that the file is not held open
+        name: tensor.detach().to(torch.float32 if tensor.is_floating_point() else None, copy=True)
+        for name, tensor in state.items()
+    }
     beside = loaded if loaded.get("state_dict") is not None else {}
     return Foreign(_without_prefix(floats), {k: v for k, v in beside.items() if _is_number(k, v)})
 
@@ -138,7 +128,7 @@ def import_checkpoint(
     load_weights(network, mapped.tensors, source)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = {"file": source.name, "sha256": digest, "as": family, "said": foreign.said}
+    origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.said}
     story = {
         "version": graphlift.__version__,
         "config": {"model": asdict(config)},
@@ -152,9 +142,40 @@ def import_checkpoint(
     return story
 
 
+def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]:
+    """Compare the names that a file asks for, and only then let torch load it.
+
+    Returns:
+        What was saved and, of an archive, the sizes of its members.
+    """
+    try:
+        file.seek(0)
+        for pickle in _pickles(file, path, size):
+            _check_names(pickle, path)
+        file.seek(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of how old a file is
+            archived = file.read(4) == _ARCHIVE
+            file.seek(0)
+            if not archived:  # from before torch 1.6
+                return torch.load(file, map_location="cpu", weights_only=True), None
+            with zipfile.ZipFile(file) as archive:
+                sizes = {member.file_size for member in archive.infolist()}
+            # A storage may claim more than its member has. Mapped, it ends with the file at the
+            # latest; some versions of torch would read past it in memory.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True), sizes
+    except CheckpointError:
+        raise
+    except Exception as error:  # made-up bytes can make torch raise anything
+        what = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise CheckpointError(
+            f"{path}: not a checkpoint of torch, cut short or damaged ({what}): get it again"
+        ) from error
+
+
 def _pickles(file: IO[bytes], path: Path, size: int) -> Iterator[IO[bytes]]:
     """Give each pickle of a file in turn: one in an archive, or five in a row before torch 1.6."""
-    if file.read(4) != b"PK\x03\x04":
+    if file.read(4) != _ARCHIVE:
         file.seek(0)
         for _ in range(5):  # mark, version, machine, what was saved, names of its storages
             yield file
@@ -214,13 +235,21 @@ def _state_dict(loaded: Any, path: Path) -> Mapping[str, Any]:  # noqa: ANN401
     return state
 
 
-def _check_tensors(state: Mapping[str, Tensor], path: Path, size: int) -> None:
-    """Refuse tensors that are larger than their file, of odd kinds, or not finite."""
+def _check_tensors(
+    state: Mapping[str, Tensor], path: Path, size: int, members: set[int] | None
+) -> None:
+    """Refuse tensors that are larger than what holds them, of odd kinds, or not finite."""
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.dtype not in _DTYPES:
             raise CheckpointError(
                 f"{path}: {name} is a {tensor.layout} tensor of {tensor.dtype}: save it dense, as "
                 "floats"
+            )
+        held = tensor.untyped_storage().nbytes()
+        if members is not None and held not in members | {0}:
+            raise CheckpointError(
+                f"{path}: {name} claims a storage of {held:,} bytes, and no member of the archive "
+                "has that size: it is damaged or made up: get it again"
             )
     claimed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
     if claimed > size:
