@@ -18,6 +18,8 @@ PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks,
     ("full-sharing", True, 267_343, 6_058_752, 4_214_784),
     ("pre-aggregation", True, 4_218_703, 6_058_752, 4_214_784),
     ("post-aggregation", True, 4_218_703, 6_058_752, 4_214_784),
+    ("semgcn", True, 434_703, 8_680_192, 6_836_224),  # Zhao et al., CVPR 2019: 0.43 M
+    ("modulated", True, 287_923, 33_718_272, 4_214_784),  # Zou and Tang, ICCV 2021: 0.29 M
 ]
 KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced")
 

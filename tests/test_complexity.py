@@ -57,7 +57,7 @@ def test_the_published_sizes_and_costs(sharing, decouple, parameters, reduced):
 
 def test_semgcn_and_martinez_have_their_published_sizes():
     # 0.43 M and 4.29 M in SemGCN's README; the digits are issue 2's.
-    semgcn = complexity("full-sharing", decouple_self=True, non_local=True)
+    semgcn = complexity("full-sharing", decouple_self=True, non_local="grouped")
 
     assert semgcn.parameters == 434_703
     assert martinez_complexity().parameters == 4_291_632
@@ -80,7 +80,7 @@ def test_parameters_are_the_formula_of_the_notes(variant, channels, body):
 
 
 @PATIENT
-@given(VARIANT, st.integers(1, 300), st.integers(0, 6), st.booleans())
+@given(VARIANT, st.integers(1, 300), st.integers(0, 6), st.sampled_from(["none", "grouped"]))
 def test_a_network_is_the_sum_of_its_layers(variant, channels, blocks, non_local):
     sharing, decouple = variant
     layers = [(2, channels), *[(channels, channels)] * (2 * blocks), (channels, 3)]
@@ -93,7 +93,7 @@ def test_a_network_is_the_sum_of_its_layers(variant, channels, blocks, non_local
         unified += 46 * into * out
         nodes = 46 if sharing in ("no-sharing", "convolution-style") else 16
         reduced += (2 if decouple else 1) * nodes * into * out
-    if non_local:
+    if non_local == "grouped":
         parameters += (blocks + 1) * non_local_parameters(channels)
         inner = max(channels // 2, 1)
         for into, out in [(channels, inner)] * 3 + [(inner, channels)]:  # value, query, key, back
@@ -114,7 +114,7 @@ def test_the_products_of_non_local_layers_are_those_that_a_network_does(channels
     torch.manual_seed(0)
     network = PoseGCN(
         sharing="full-sharing", decouple_self=True, channels=channels, blocks=blocks,
-        non_local=True,
+        non_local="grouped",
     ).eval()  # fmt: skip
     poses, done = 3, []
     product = torch.nn.functional.linear
@@ -130,7 +130,7 @@ def test_the_products_of_non_local_layers_are_those_that_a_network_does(channels
     plain, mixed = (
         complexity("full-sharing", decouple_self=True, channels=channels, blocks=blocks,
                    non_local=non_local)
-        for non_local in (False, True)
+        for non_local in ("none", "grouped")
     )  # fmt: skip
     assert len(done) == 4 * (blocks + 1)
     assert mixed.macs_unified - plain.macs_unified == sum(done) / poses
@@ -181,7 +181,7 @@ def test_a_width_is_the_nearest_there_is_and_says_how_far_off(variant, target):
             "full-sharing" if semgcn else method,
             decouple_self=decouple or semgcn,
             channels=width,
-            non_local=semgcn,
+            non_local="grouped" if semgcn else "none",
         ).parameters
         for width in range(1, 225)
     }
@@ -203,16 +203,18 @@ def test_the_fully_connected_network_is_matched_too():
 
 
 def test_a_name_means_one_network_wherever_it_is_written():
-    assert layout("martinez") == Layout(None, False, False, 2)
-    assert layout("semgcn") == Layout("full-sharing", True, True, 4)
+    assert layout("martinez") == Layout(None, False, "none", 2)
+    assert layout("semgcn") == Layout("full-sharing", True, "grouped", 4)
     assert layout("post-aggregation", decouple_self=True, blocks=1) == Layout(
-        "post-aggregation", True, False, 1
+        "post-aggregation", True, "none", 1
     )
     with pytest.raises(ModelError, match=r"'half-sharing': use one of full-sharing, .*, martinez"):
         layout("half-sharing")
 
 
-@pytest.mark.parametrize("variant", [*VARIANTS, ("semgcn", False), ("martinez", False)])
+@pytest.mark.parametrize(
+    "variant", [*VARIANTS, ("semgcn", False), ("modulated", False), ("martinez", False)]
+)
 @pytest.mark.parametrize("blocks", [None, 0, 3])
 def test_a_network_is_counted_as_it_is_built(variant, blocks):
     method, decouple = variant

@@ -40,10 +40,8 @@ def test_every_command_shown_is_a_verb_with_these_options():
         for line in code.replace("\\\n", " ").splitlines()
         if line.strip().startswith("graphlift ")
     }
-    verbs = {
-        tuple(re.findall(r"^graphlift ((?:[a-z]+)(?: (?:run|report|list|info|prepare|get))?)", c))
-        for c in shown
-    }
+    second = "run|report|list|info|prepare|get|import"
+    verbs = {tuple(re.findall(rf"^graphlift ((?:[a-z]+)(?: (?:{second}))?)", c)) for c in shown}
     for (verb,) in verbs:
         run = subprocess.run(
             [sys.executable, "-m", "graphlift", *verb.split(), "--help"],

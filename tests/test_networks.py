@@ -8,7 +8,8 @@ from graphlift.errors import ModelError
 from graphlift.graph import VARIANTS
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.build import build_network
-from graphlift.nn.gcn import NonLocal, PoseGCN, group_joints
+from graphlift.nn.gcn import PoseGCN
+from graphlift.nn.non_local import NonLocal, group_joints
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, MPI_INF_3DHP_17, SKELETONS
 
 
@@ -48,7 +49,9 @@ def test_the_formula_counts_what_the_network_has(variant):
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
-@pytest.mark.parametrize("method", ["pre-aggregation", "convolution-style", "semgcn", "martinez"])
+@pytest.mark.parametrize(
+    "method", ["pre-aggregation", "convolution-style", "semgcn", "modulated", "martinez"]
+)
 def test_any_skeleton_goes_in_and_comes_out(skeleton, method):
     network = build_network(method, channels=6, blocks=1, skeleton=skeleton)
 

@@ -78,7 +78,7 @@ def test_the_list_of_models_needs_nothing():
     said = bare(COMMAND, "model", "list", "--json")
 
     assert (said.status, said.err) == (0, "")
-    assert len(json.loads(said.out)) == 8
+    assert len(json.loads(said.out)) == 10
 
 
 def test_the_embedded_people_need_nothing():
@@ -94,6 +94,7 @@ def test_the_embedded_people_need_nothing():
         ("train", "x.toml"),
         ("evaluate", "x.safetensors"),
         ("model", "info", "x.safetensors"),
+        ("model", "import", "x.pth", "--kind", "liu", "-o", "x.safetensors"),
         ("study", "run", "quick"),
     ],
     ids=" ".join,

@@ -14,7 +14,7 @@ from graphlift.errors import ModelError
 from graphlift.files import replacing
 
 if TYPE_CHECKING:
-    from graphlift.nn.gcn import Layer, PoseGCN
+    from graphlift.nn.gcn import PoseGCN
     from graphlift.nn.graph_conv import GraphConv
 
 OPSET, IR_VERSION = 17, 9
@@ -34,7 +34,8 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
         path: Ends in .onnx.
 
     Raises:
-        ModelError: If the network has non-local layers, or the file would not agree with it.
+        ModelError: If the network has non-local layers or is modulated, or the file would not
+            agree with it.
         OSError: If the file cannot be written.
     """
     import onnx
@@ -52,6 +53,8 @@ def _network(graph: "_Graph", network: Any) -> tuple[int, int, int]:  # noqa: AN
     """Write the whole network down; joints, features in and features out."""
     if any(len(list(mixer.parameters())) for mixer in network.mixers):
         raise ModelError("non-local layers have no export: lift with a plain graph network")
+    if hasattr(network.output, "modulation") or [*network.attention.parameters()]:
+        raise ModelError("modulated networks have no export: lift with a plain graph network")
     x = graph.node("Transpose", ["keypoints"], perm=[1, 0, 2])
     x = _layer(graph, x, network.input[0])
     for block in network.blocks:
@@ -106,7 +109,7 @@ class _Graph:
         return self.node("Cast", [name], to=TensorProto.FLOAT) if half else name
 
 
-def _layer(graph: _Graph, x: str, layer: "Layer") -> str:
+def _layer(graph: _Graph, x: str, layer: Any) -> str:  # noqa: ANN401  # as in _network
     """Convolution and normalisation in one, then ReLU."""
     return graph.node("Relu", [_conv(graph, x, layer.conv, layer.norm)])
 

@@ -114,19 +114,26 @@ def hops_from_centre(skeleton: Skeleton) -> Int[np.ndarray, " joint"]:
     return hops
 
 
-AffinityKind = Literal["learnt", "row-normalised", "symmetric"]
+AffinityKind = Literal["learnt", "row-normalised", "column-normalised", "symmetric"]
 
 
 def fixed_affinity(
-    graph: BodyGraph, kind: Literal["row-normalised", "symmetric"]
+    graph: BodyGraph,
+    kind: Literal["row-normalised", "column-normalised", "symmetric", "whole-self"],
 ) -> Float[np.ndarray, " edge"]:
     """Give each edge an affinity that is not learnt.
 
     With A the adjacency, self-connections included, and D its degrees: ``row-normalised`` is
-    D⁻¹A (where the learnt affinity starts), ``symmetric`` is D^-½ A D^-½ (Kipf and Welling,
-    "Semi-supervised classification with graph convolutional networks", ICLR 2017).
+    D⁻¹A (where the learnt affinity starts), ``column-normalised`` is AD⁻¹ (what Any-GCN's
+    no-sharing layer computes), ``symmetric`` is D^-½ A D^-½ (Kipf and Welling, "Semi-supervised
+    classification with graph convolutional networks", ICLR 2017). ``whole-self`` is a joint
+    itself, with weight 1, beside the mean of the others: where Modulated GCN starts.
     """
     degree = np.bincount(graph.target)
     if kind == "row-normalised":
         return np.asarray(1 / degree[graph.target])
+    if kind == "column-normalised":
+        return np.asarray(1 / degree[graph.source])
+    if kind == "whole-self":
+        return np.where(graph.itself, 1.0, 1 / (degree[graph.target] - 1))
     return np.asarray(1 / np.sqrt(degree[graph.target] * degree[graph.source]))

@@ -1,9 +1,17 @@
 """What a method's name means: the one place that says how the baselines are built."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from graphlift.errors import ModelError
 from graphlift.graph import METHODS, Sharing
+
+NonLocalKind = Literal["none", "grouped", "embedded"]
+"""``grouped``: SemGCN's, after the input layer and after every block; ``embedded``: one embedded
+Gaussian layer before the output layer, as in Modulated GCN for detected keypoints."""
+NON_LOCAL: tuple[NonLocalKind, ...] = get_args(NonLocalKind)
+Centre = Literal["spine", "root"]
+"""Where convolution-style measures from: the study's authors from the spine, Any-GCN the root."""
 
 
 @dataclass(frozen=True)
@@ -14,37 +22,53 @@ class Layout:
         sharing: Weight-sharing method of its graph convolutions; None for the fully connected
             network, which has no graph.
         decouple_self: Give self-connections their own weights.
-        non_local: Add non-local layers.
+        non_local: Which non-local layers it has.
         blocks: Residual blocks.
+        modulated: Modulate weights by joint, and learn an affinity of every two joints.
     """
 
     sharing: Sharing | None
     decouple_self: bool
-    non_local: bool
+    non_local: NonLocalKind
     blocks: int
+    modulated: bool = False
 
 
-def layout(method: str, *, decouple_self: bool = False, blocks: int | None = None) -> Layout:
+def layout(
+    method: str,
+    *,
+    decouple_self: bool = False,
+    blocks: int | None = None,
+    non_local: NonLocalKind | None = None,
+) -> Layout:
     """Say which network a name means.
 
     Args:
-        method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with non-local
-            layers; or ``martinez``, fully connected.
+        method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped
+            non-local layers; ``modulated``, which is decoupled full-sharing with modulated weights
+            and affinities; or ``martinez``, fully connected.
         decouple_self: The decoupled variant of a method.
         blocks: Residual blocks; 4, of martinez 2, when left out.
+        non_local: Which non-local layers; semgcn's are grouped, the others have none, when left
+            out.
 
     Raises:
-        ModelError: If there is no such method.
+        ModelError: If there is no such method, or it cannot have such layers.
 
-    Source: Zhao et al., CVPR 2019 (semgcn); Martinez et al., ICCV 2017 (martinez).
+    Source: Zhao et al., CVPR 2019 (semgcn); Zou and Tang, ICCV 2021 (modulated); Martinez et al.,
+    ICCV 2017 (martinez).
     """
     if method == "martinez":
-        return Layout(None, False, False, 2 if blocks is None else blocks)
+        if non_local not in (None, "none"):
+            raise ModelError("martinez has no graph, and no non-local layers: leave non_local out")
+        return Layout(None, False, "none", 2 if blocks is None else blocks)
     count = 4 if blocks is None else blocks
     if method == "semgcn":
-        return Layout("full-sharing", True, True, count)
+        return Layout("full-sharing", True, non_local or "grouped", count)
+    if method == "modulated":
+        return Layout("full-sharing", True, non_local or "none", count, modulated=True)
     for sharing in METHODS:
         if sharing == method:
-            return Layout(sharing, decouple_self, False, count)
-    known = ", ".join((*METHODS, "semgcn", "martinez"))
+            return Layout(sharing, decouple_self, non_local or "none", count)
+    known = ", ".join((*METHODS, "semgcn", "modulated", "martinez"))
     raise ModelError(f"no network is named {method!r}: use one of {known}")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from graphlift.cli import video
+from graphlift.errors import ConfigError
 
 app = typer.Typer(
     help="The networks of the study, the ones you trained, and detectors' weights.",
@@ -24,18 +25,20 @@ def list_models(
     channels: Annotated[int, typer.Option(help="Features of a joint inside.", min=1)] = 128,
     blocks: Annotated[int, typer.Option(help="Residual blocks.", min=0)] = 4,
 ) -> None:
-    """List every method and variant with its size and cost, at 16 joints.
+    """List every method, variant and graph baseline with its size and cost, at 16 joints.
 
     MACs are the multiply-accumulates of the weight products for one pose: unified, every
     neighbour is transformed and then aggregated; reduced, in the order the layer chooses.
     """
-    from graphlift.complexity import complexity
+    from graphlift.complexity import network_complexity
     from graphlift.graph import VARIANTS
 
     rows = [
         {"method": method, "decoupled": decoupled}
-        | vars(complexity(method, decouple_self=decoupled, channels=channels, blocks=blocks))
-        for method, decoupled in VARIANTS
+        | vars(
+            network_complexity(method, decouple_self=decoupled, channels=channels, blocks=blocks)
+        )
+        for method, decoupled in (*VARIANTS, ("semgcn", True), ("modulated", True))
     ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -105,3 +108,36 @@ def export(
     for row in card.metrics:
         typer.echo(json.dumps(row))
     typer.echo(out / f"{name}.onnx")
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
+    family: Annotated[
+        str, typer.Option("--kind", help="Whose code: semgcn, liu, any-gcn or modulated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    sharing: Annotated[
+        str, typer.Option(help="pre-aggregation or post-aggregation, where the file is silent.")
+    ] = "",
+    joints: Annotated[int, typer.Option(help="16 or 17, where the file is silent.")] = 0,
+) -> None:
+    """Turn a checkpoint of other people's code into a model.safetensors, to be evaluated as ours.
+
+    Nothing in the file is run. The network computes what the original computes; see
+    docs/checkpoints.md. Prints which network it is.
+    """
+    from graphlift.nn.foreign import FAMILIES
+    from graphlift.training.foreign import import_checkpoint
+
+    known = {name: name for name in FAMILIES}
+    if family not in known:
+        raise ConfigError(f"--kind {family!r}: use one of {', '.join(FAMILIES)}")
+    if sharing not in ("", "pre-aggregation", "post-aggregation"):
+        raise ConfigError(f"--sharing {sharing!r}: use pre-aggregation or post-aggregation")
+    story = import_checkpoint(
+        file, known[family], out, sharing=sharing or None, joints=joints or None
+    )
+    typer.echo(f"model: {json.dumps(story['config']['model'])}")
+    typer.echo(f"source: {json.dumps(story['source'])}")
+    typer.echo(out)

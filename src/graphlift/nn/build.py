@@ -1,9 +1,11 @@
 """A network from its name: every method and baseline of the study."""
 
+from dataclasses import replace
+
 from torch import nn
 
 from graphlift.graph import AffinityKind
-from graphlift.networks import layout
+from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
@@ -23,27 +25,35 @@ def build_network(
     joints: int = 16,
     inputs: str = "screen",
     sigma: bool = False,
+    non_local: NonLocalKind | None = None,
+    centre: Centre = "spine",
 ) -> nn.Module:
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        method: A weight-sharing method, ``semgcn`` or ``martinez``.
-        decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn always does.
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``.
+        decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always do.
         channels: Width.
         blocks: Residual blocks; the network's own number when left out.
         dropout: Share of features dropped in training.
-        affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
+        affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`; of modulated, as in
+            :class:`graphlift.nn.modulated.ModulatedConv`.
         init: As there.
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
         joints: 16 or 17.
         inputs: ``screen``, or ``canonical`` with confidence as a third number.
         sigma: Whether a standard deviation comes out beside each position.
+        non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
+        centre: What "towards the body" means to convolution-style: the skeleton's centre, or its
+            root.
 
     Raises:
-        ModelError: If the method is unknown or has no decoupled variant.
+        ModelError: If the method is unknown or has no decoupled variant, or no such layers.
     """
-    which = layout(method, decouple_self=decouple_self, blocks=blocks)
+    which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
     body = skeleton or {16: H36M_16, 17: H36M_17}[joints]
+    if centre == "root":
+        body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
         return Martinez(body, channels=channels, blocks=which.blocks, dropout=dropout)
     return PoseGCN(
@@ -54,6 +64,7 @@ def build_network(
         blocks=which.blocks,
         dropout=dropout,
         non_local=which.non_local,
+        modulated=which.modulated,
         affinity=affinity,
         init=init,
         features=(3 if inputs == "canonical" else 2, 4 if sigma else 3),

@@ -27,7 +27,7 @@ from graphlift.study.results import (
     read_results,
     set_aside_cut_line,
 )
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig, check_joints, parse_table
 from graphlift.training.progress import Progress
 
 if TYPE_CHECKING:
@@ -349,6 +349,7 @@ def evaluate_model(
 
     Raises:
         CheckpointError: If the file is damaged or holds another network than it says.
+        ConfigError: If the network takes other joints than the data has.
     """
     import torch
 
@@ -366,13 +367,16 @@ def evaluate_model(
             "started it, and take its model.safetensors"
         )
     config = parse_table(TrainConfig, story["config"], str(model))
+    seen = detections or config.detections
+    if config.cameras == "open":
+        check_joints(config.model, len(data.examples("test", seen).skeleton), str(model))
     torch.set_num_threads(config.threads)
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, model)
     network.to(config.device if is_there(config.device) else "cpu")
     return score_run(
         name,
-        replace(config, detections=detections or config.detections),
+        replace(config, detections=seen),
         data,
         lambda examples: predict(network, examples),
         curve=story["curve"],

@@ -19,6 +19,7 @@ from graphlift.protocols import (
     open_16,
 )
 from graphlift.scoring import score_poses
+from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
     ActivityScore,
     Bin,
@@ -44,6 +45,9 @@ def cost(model: ModelConfig) -> Complexity:
         decouple_self=model.decouple_self,
         channels=model.channels,
         blocks=model.blocks,
+        non_local=model.non_local,
+        affinity=model.affinity,
+        skeleton={16: H36M_16, 17: H36M_17}[model.joints],
     )
 
 
@@ -66,7 +70,8 @@ def score_run(
         config: Of the run.
         data: What it was trained on, with its test subjects.
         predict: The kept network: frames in, root-relative poses out, m.
-        curve: The lines of its log.
+        curve: The lines of its log; none for weights that were trained elsewhere, which are then
+            scored on the validation subjects here.
         best_step: Which step's weights were kept.
         seconds: What its training steps took.
         runs_at_once: How many runs shared the machine.
@@ -75,7 +80,8 @@ def score_run(
     size = cost(config.model)
     test, protocols = _seen(data, config, adaptations)
     points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
-    by_step = {point.step: point.validation_mpjpe_mm for point in points}
+    kept, end = _validation(points, best_step, data, predict, config)
+    steps = points[-1].step if points else 0
     return Result(
         name=name,
         method=config.model.method,
@@ -84,14 +90,14 @@ def score_run(
         seed=config.seed,
         channels=config.model.channels,
         **asdict(size),
-        steps=points[-1].step,
+        steps=steps,
         batch_size=config.batch_size,
         seconds=round(seconds, 1),
-        poses_per_second=round(points[-1].step * config.batch_size / seconds, 1),
+        poses_per_second=round(steps * config.batch_size / seconds, 1) if steps else 0.0,
         runs_at_once=runs_at_once,
         best_step=best_step,
-        validation_mpjpe_mm=by_step[best_step],
-        validation_end_mm=points[-1].validation_mpjpe_mm,
+        validation_mpjpe_mm=kept,
+        validation_end_mm=end,
         data=data.name,
         data_digest=data.digest,
         cross_data=data.cross_name,
@@ -113,6 +119,26 @@ def _seen(
         joints = config.model.joints
         return data.test(config.detections, joints), data.describe(joints, adaptations)
     return data.examples("test", config.detections), data.describe()
+
+
+def _validation(
+    points: Sequence[CurvePoint],
+    best_step: int,
+    data: TrainingData,
+    predict: Predict,
+    config: TrainConfig,
+) -> tuple[float, float]:
+    """Validation error of the kept weights, and that at the end, mm."""
+    if points:
+        by_step = {point.step: point.validation_mpjpe_mm for point in points}
+        return by_step[best_step], points[-1].validation_mpjpe_mm
+    if isinstance(data, PairedData):
+        unseen = data.validation(config.detections, config.model.joints, config.held_out)
+    else:
+        unseen = data.examples("validation", config.detections)
+    errors = joint_errors(predict(unseen), unseen.targets).mean(axis=1) * 1000
+    error = _mm(open_16(errors, unseen.activity))
+    return error, error
 
 
 def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from graphlift.detections import Detections
 from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, AffinityKind
+from graphlift.networks import Centre, NonLocalKind
 from graphlift.views import Variety
 
 Method = Literal[
@@ -20,6 +21,7 @@ Method = Literal[
     "no-sharing",
     "convolution-style",
     "semgcn",
+    "modulated",
     "martinez",
 ]
 Device = Literal["cpu", "cuda", "mps"]
@@ -37,18 +39,23 @@ class ModelConfig:
 
     Args:
         method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
-            non-local layers) or ``martinez`` (fully connected).
+            non-local layers), ``modulated`` (with modulated weights and affinities) or
+            ``martinez`` (fully connected).
         decouple_self: Give self-connections their own weights; only full-sharing, pre- and
             post-aggregation have such a variant.
         channels: Features of a joint inside (of a pose, for martinez).
         blocks: Residual blocks; 2 for martinez, 4 for the others when left out.
         dropout: Share of features dropped in training.
-        affinity: ``learnt``, ``row-normalised`` or ``symmetric``.
+        affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
+            modulated learns it whatever it starts from, and that is the first or the second.
         init: ``glorot``, or ``stacked`` as the published code draws.
         joints: 16, as the study has them, or 17.
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
             (:mod:`graphlift.preprocessing`).
         sigma: Let a standard deviation come out beside each position.
+        non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
+            network's own when left out: semgcn's are grouped, the others have none.
+        centre: ``spine``, or ``root``: what convolution-style measures from.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -62,6 +69,8 @@ class ModelConfig:
     joints: Literal[16, 17] = 16
     inputs: Literal["screen", "canonical"] = "screen"
     sigma: bool = False
+    non_local: NonLocalKind | None = None
+    centre: Centre = "spine"
 
     def __post_init__(self) -> None:
         _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")
@@ -78,6 +87,18 @@ class ModelConfig:
             self.method != "martinez"
             or (self.joints, self.inputs, self.sigma) == (16, "screen", False),
             "martinez takes 16 joints on the screen, and gives positions alone",
+        )
+        _require(
+            self.method != "martinez" or self.non_local in (None, "none"),
+            "martinez has no non-local layers: leave non_local out",
+        )
+        _require(
+            self.method != "modulated" or self.affinity in ("learnt", "row-normalised"),
+            f"modulated has no {self.affinity} affinity: write learnt, or row-normalised",
+        )
+        _require(
+            self.centre == "spine" or self.method == "convolution-style",
+            f"{self.method} does not ask where the centre is: leave centre out",
         )
 
 
@@ -173,7 +194,7 @@ class TrainConfig:
             "(noise is views.noise)",
         )
         _require(
-            self.cameras != "open" or (self.model.joints == 16 and not self.model.sigma),
+            canonical or not self.model.sigma,
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
         _require(
@@ -196,6 +217,25 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
         OSError: If the file cannot be read.
     """
     return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
+
+
+def check_joints(model: ModelConfig, joints: int, where: str) -> None:
+    """Refuse frames with other joints than the network takes.
+
+    Args:
+        model: The network.
+        joints: How many the frames have.
+        where: What the network is, or where it is asked for; leads the message.
+
+    Raises:
+        ConfigError: If the numbers differ.
+    """
+    if model.joints != joints:
+        raise ConfigError(
+            f"{where}: the network takes {model.joints} joints, and these frames have {joints} "
+            f"(the open protocol has 16): give it data of {model.joints} joints, or set "
+            f"model.joints = {joints}"
+        )
 
 
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from graphlift.training.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
-from graphlift.training.config import TrainConfig, differences
+from graphlift.training.config import TrainConfig, check_joints, differences
 from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
 from graphlift.training.progress import Progress
@@ -66,6 +66,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
 
     Raises:
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
+        ConfigError: If the network takes other joints than the data has.
         ModelError: If the device is not there, or training diverges; no state that is not finite
             is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
@@ -126,6 +127,7 @@ def _teaching(
         batches = ViewBatches(people, config.views, size=size, seed=seed, device=device)
         return batches, unseen.lessons()
     frames = data.examples("train", config.detections)
+    check_joints(config.model, len(frames.skeleton), "model.joints")
     return (
         Batches(frames, size=size, seed=seed, flip=config.flip, device=device),
         data.examples("validation", config.detections),
