@@ -21,7 +21,7 @@ _OF_MOCAP = {
     *("fps", "to_fps", "nearest", "skip", "units", "scale", "up", "activity", "license_"),
     *("source", "keep_going"),
 }
-_OF_PAIRED = {"partial", "joints", "layout"}
+_OF_PAIRED = {"partial", "joints", "layout", "annotation"}
 
 
 @app.command()
@@ -73,14 +73,14 @@ def prepare_(
         list[Path],
         typer.Argument(
             metavar="[DATASET] FOLDER",
-            help="A folder with .bvh, or .asf and .amc, files; or h36m and the folder of your "
-            "copy.",
+            help="A folder with .bvh, or .asf and .amc, files; or h36m or 3dhp and the folder of "
+            "your copy.",
             show_default=False,
         ),
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", help="The pack to write: .npz; of h36m a folder."),
+        typer.Option("--out", "-o", help="The pack to write: .npz; of h36m and 3dhp a folder."),
     ],
     fps: Annotated[float, typer.Option(min=1, help="Frame rate of AMC files.")] = 120.0,
     to_fps: Annotated[float, typer.Option(min=1, help="Frame rate of the pack.")] = 30.0,
@@ -100,14 +100,20 @@ def prepare_(
         bool, typer.Option("--keep-going", help="Go on after a file that cannot be used.")
     ] = False,
     partial: Annotated[
-        bool, typer.Option("--partial", help="h36m: go on if something is missing.")
+        bool, typer.Option("--partial", help="h36m, 3dhp: go on if something is missing.")
     ] = False,
     joints: Annotated[
         int, typer.Option(min=16, max=17, help="h36m: with Neck/Nose (17) or without (16).")
     ] = 17,
     layout: Annotated[
         str | None,
-        typer.Option(help="h36m: videopose3d, martinez, cdf or mmpose; by names."),
+        typer.Option(
+            help="h36m: videopose3d, martinez, cdf or mmpose; 3dhp: original, p-stmo or mmpose. "
+            "Found by names of files."
+        ),
+    ] = None,
+    annotation: Annotated[
+        str | None, typer.Option(help="3dhp: univ_annot3, which the literature scores, or annot3.")
     ] = None,
 ) -> None:
     """Turn BVH or ASF/AMC files into a pack, or Human3.6M into a pack of 3D and 2D.
@@ -115,6 +121,7 @@ def prepare_(
     \b
     graphlift data prepare takes --out ours.npz
     graphlift data prepare h36m data --out packs/h36m
+    graphlift data prepare 3dhp mpi_inf_3dhp_test_set --out packs/3dhp
 
     A folder of BVH, or of ASF and AMC, files becomes one .npz: 17 joints, metres, z up, floor at
     0 (docs/data.md).
@@ -123,16 +130,27 @@ def prepare_(
     layouts that it is passed around in, with the 2D (gt, cpn, hg) beside the 3D. It becomes a
     folder that training maps: metres in camera axes, and px. Unless it holds the published
     1,559,752 poses to train and 543,344 to test, you are told what is missing and nothing is
-    written; --partial writes what there is (docs/human36m.md).
+    written; --partial writes what there is (docs/human36m.md). 3dhp is MPI-INF-3DHP likewise, with
+    2,929 test frames (docs/mpi-inf-3dhp.md).
     """  # noqa: D301  # \b is Click's, for lines that stay lines
     from graphlift.datasets.kinematics import UNITS
     from graphlift.datasets.prepare import Choices, prepare, read_activities
 
     if len(words) != 1 or is_data_set(words[0]):
         _refuse_options(ctx, _OF_MOCAP, "a folder of BVH or AMC files")
-        prepare_paired(words, out, partial=partial, joints=joints, layout=layout)
+        if str(words[0]) == "3dhp":
+            _refuse_options(ctx, {"joints"}, "h36m")
+        else:
+            _refuse_options(ctx, {"annotation"}, "3dhp")
+        prepare_paired(
+            *(words, out),
+            partial=partial,
+            joints=joints,
+            layout=layout,
+            annotation=annotation,
+        )
         return
-    _refuse_options(ctx, _OF_PAIRED, "h36m")
+    _refuse_options(ctx, _OF_PAIRED, "a licensed data set")
     if scale is not None and units != "auto":
         raise typer.BadParameter("give --units or --scale, not both")
     choices = Choices(

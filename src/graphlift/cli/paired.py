@@ -15,7 +15,13 @@ def is_data_set(word: Path) -> bool:
 
 
 def prepare_paired(
-    words: list[Path], out: Path, *, partial: bool, joints: int, layout: str | None
+    words: list[Path],
+    out: Path,
+    *,
+    partial: bool,
+    joints: int,
+    layout: str | None,
+    annotation: str | None = None,
 ) -> None:
     """Turn a data set's folder into a pack, and say what was done."""
     from graphlift.datasets import prepare_paired as packs
@@ -26,7 +32,7 @@ def prepare_paired(
             f"give one folder of motion capture, or {' or '.join(packs.READERS)} and the folder "
             f"of your copy, not {' '.join(map(str, words))}"
         )
-    choices = Choices(partial=partial, joints=joints, layout=layout, scratch=_scratch(out))
+    choices = Choices(partial, joints, layout, _scratch(out), annotation)
     pack = packs.prepare_paired(str(words[0]), words[1], out, choices, watch=with_bar)
     for note in pack.index.notes:
         typer.echo(f"graphlift: {note}", err=True)

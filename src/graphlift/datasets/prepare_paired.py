@@ -7,7 +7,7 @@ A data set is one line in :data:`READERS`: a function from a folder and choices 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from graphlift.datasets.paired import Pack, PairedSequence, write_pack
+from graphlift.datasets.paired import Pack, PairedSequence, digest_file, write_pack
 from graphlift.datasets.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError
 
@@ -18,7 +18,24 @@ def _human36m(folder: Path, choices: Choices) -> Reading:
     return read_h36m(folder, choices)
 
 
-READERS: Mapping[str, Callable[[Path, Choices], Reading]] = {"h36m": _human36m}
+def _mpi_inf_3dhp(folder: Path, choices: Choices) -> Reading:
+    from graphlift.datasets.mpi_inf_3dhp.facts import annotation_named
+    from graphlift.datasets.mpi_inf_3dhp.parts import read_parts
+
+    parts = read_parts(
+        folder,
+        layout=choices.layout,
+        partial=choices.partial,
+        annotation=annotation_named(choices.annotation),
+    )
+    sources = [digest_file(path, folder) for path in parts.sources]
+    return Reading("3dhp", parts.sequences, dict(parts.options), sources, parts.notes)
+
+
+READERS: Mapping[str, Callable[[Path, Choices], Reading]] = {
+    "h36m": _human36m,
+    "3dhp": _mpi_inf_3dhp,
+}
 
 
 def _unwatched(sequences: Iterator[PairedSequence], _: int | None) -> Iterator[PairedSequence]:

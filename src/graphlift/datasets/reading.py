@@ -17,6 +17,7 @@ class Choices:
         partial: Whether to go on where subjects, clips or frames are missing.
         joints: Joints of the pack, where the data set leaves the choice.
         layout: Which of the data set's layouts a folder has; None finds it out.
+        annotation: Which 3D, where the data set has several; None takes the published choice.
         scratch: A folder for large temporary files; None takes the system's.
 
     Raises:
@@ -27,6 +28,7 @@ class Choices:
     joints: int = 17
     layout: str | None = None
     scratch: Path | None = None
+    annotation: str | None = None
 
     def __post_init__(self) -> None:
         if self.joints not in (16, 17):

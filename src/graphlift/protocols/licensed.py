@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
-from graphlift.datasets.mpi_inf_3dhp.adaptations import through_lens
+from graphlift.datasets.mpi_inf_3dhp.seen_by import through_lens
 from graphlift.datasets.paired import Pack, PairedSequence, open_pack
 from graphlift.datasets.paired_index import INDEX
 from graphlift.detections import Detections

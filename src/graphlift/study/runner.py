@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from graphlift.detections import Detections
 from graphlift.errors import CheckpointError, ConfigError, GraphliftError
 from graphlift.files import locked
-from graphlift.protocols import TrainingData, read_data
+from graphlift.protocols import PairedData, TrainingData, read_data
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
 from graphlift.study.results import (
     RESULTS,
@@ -368,7 +368,7 @@ def evaluate_model(
         )
     config = parse_table(TrainConfig, story["config"], str(model))
     seen = detections or config.detections
-    if config.cameras == "open":
+    if not isinstance(data, PairedData):
         check_joints(config.model, len(data.examples("test", seen).skeleton), str(model))
     torch.set_num_threads(config.threads)
     network = build_network(**asdict(config.model))

@@ -7,8 +7,9 @@ improved CNN supervision", 3DV 2017).
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast, get_args
 
+from graphlift.errors import ConfigError
 from graphlift.skeletons import MPI_INF_3DHP_17
 
 Part = Literal["train", "test"]
@@ -20,6 +21,21 @@ The literature scores ``univ_annot3``: the test set's own ``mpii_test_prediction
 with it P-STMO and its descendants, SPIN's and HMR's converters and EvoSkeleton (its issue 75).
 D3DP scores ``annot3`` and says so in its read-me. Figures of the two must not be compared.
 """
+
+
+def annotation_named(name: str | None) -> Annotation | None:
+    """Check the name of an annotation.
+
+    Raises:
+        ConfigError: If there is none of this name.
+    """
+    for known in get_args(Annotation):
+        if name == known:
+            return cast("Annotation", known)
+    if name is not None:
+        raise ConfigError(f"no annotation {name!r} of MPI-INF-3DHP: give annot3 or univ_annot3")
+    return None
+
 
 TEST: Mapping[str, int] = {
     "TS1": 603,
