@@ -12,7 +12,7 @@ VERBS = {
     ("study", "run"): "Train what a plan lacks",
     ("study", "report"): "Write report.html",
     ("model",): "The networks of the study",
-    ("model", "list"): "List every method and variant",
+    ("model", "list"): "List every method, variant and graph baseline",
     ("model", "info"): "Say what a trained network is",
     ("data",): "Motion capture",
     ("data", "info"): "Print what a data set holds",

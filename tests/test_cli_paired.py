@@ -73,7 +73,7 @@ def test_a_copy_that_is_not_whole_is_one_line_and_no_pack(folder, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["h36"], "h36m and the folder of your copy, not h36 IN"),
+        (["h36"], "h36m or 3dhp and the folder of your copy, not h36 IN"),
         (["h36m", "IN"], "not h36m IN IN"),
         (["h36m", "--fps", "30"], "--fps is for a folder of BVH or AMC files"),
         (["h36m", "--license", "mine"], "--license is for a folder of BVH"),

@@ -194,7 +194,7 @@ def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):
         ('methods = ["semgcn", "semgcn"]\nchannels = [4]', "methods must not .* repeat"),
         ("chanels = [4]", r"chanels: Unexpected"),
         ("channels = [4.5]", r"channels\.0: .*integer"),
-        ("channels = [0]", "channels must be positive"),
+        ("channels = [0]", "channels and widths must be positive"),
         ("parameters = [-1]", "must be positive"),
         ("seeds = [0]", r"parameters = \[\.\.\.\].* or channels"),
         ('channels = [4]\ndetections = ["yolo"]', r"detections\.0: .*'cpn-sim'"),

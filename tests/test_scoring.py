@@ -304,7 +304,7 @@ def test_the_story_of_the_run_is_told(data):
     assert [point.step for point in result.curve] == [10, 20, 30]
     assert (result.data, result.cross_data) == ("small", "small")
     assert result.data_digest == data.digest != result.cross_digest
-    assert result.config == asdict(CONFIG)
+    assert result.config == json.loads(json.dumps(asdict(CONFIG)))
 
 
 @pytest.mark.parametrize(

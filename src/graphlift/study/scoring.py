@@ -1,5 +1,6 @@
 """From the predictions of a finished run to its result line. NumPy only."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -104,7 +105,7 @@ def score_run(
         cross_digest=data.cross_digest,
         curve=points,
         protocols=protocols,
-        config=asdict(config),
+        config=json.loads(json.dumps(asdict(config))),
         version=graphlift.__version__,
         **_test_scores(predict(test), test),
         **_cross_scores(predict, data, config, adaptations),

@@ -1,8 +1,8 @@
 """Keypoints as another lens at the same place would have seen them.
 
-A model trained on Human3.6M knows one lens, 2f/w = 2.29; this test set has 1.46 and 1.75. Divided by
-the width of its own image, as PoseAug and P-STMO do, a person looks smaller, or farther, than in
-training; through the other lens as large.
+A model trained on Human3.6M knows one lens, 2f/w = 2.29; this test set has 1.46 and 1.75. Divided
+by the width of its own image, as PoseAug and P-STMO do, a person looks smaller, or farther, than
+in training; through the other lens as large.
 """
 
 import numpy as np
