@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.datasets.human36m.facts import ACTIVITIES
 from graphlift.errors import ConfigError
 from graphlift.metrics import by_activity
 from graphlift.protocols.adaptations import ADAPTATIONS
@@ -137,11 +138,7 @@ _H36M_17 = Protocol(
     correct=H36M_17.joints,
     excluded=("S11 Directions",),
     average="activities",
-    activities=(
-        *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing"),
-        *("Purchases", "Sitting", "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking"),
-        "WalkTogether",
-    ),
+    activities=ACTIVITIES,
     frames=543_344,
     source="Martinez et al., ICCV 2017; Pavllo et al., CVPR 2019",
 )

@@ -10,6 +10,8 @@ Estimation", ECCV 2020, supplementary material, Tables 1 and 2.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphlift.datasets.human36m.facts import ACTIVITIES as ACTIVITIES
+
 PARAMETERS = 4_218_703
 """Size of the published model: decoupled pre-aggregation, 16 joints, 4 blocks, 128 channels.
 
@@ -70,16 +72,9 @@ Source: the supplement, Table 1; the rows of Martinez and Zhao are those of SemG
 """
 
 
-ACTIVITIES = (
-    *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases"),
-    *("Sitting", "SittingDown", "Smoking", "Waiting", "WalkDog", "Walking", "WalkTogether"),
-)
-"""Human3.6M's, in the order of the rows below."""
-
-
 @dataclass(frozen=True)
 class PublishedActivities:
-    """One row of a table by activity, mm, in the order of ``ACTIVITIES``.
+    """One row of a table by activity, mm, in the order of Human3.6M's ``ACTIVITIES``.
 
     Args:
         label: The row's name as printed.
