@@ -1,5 +1,6 @@
 """Fixtures that more than one module needs."""
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -7,6 +8,10 @@ from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.prior import sample_prior
 from graphlift.protocols import StudyData
 from graphlift.skeletons import H36M_17
+
+# Speed is benchmarked, never asserted: a busy machine must not fail a property.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def small(split, people=2, poses=120, seed=0):
