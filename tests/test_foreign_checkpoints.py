@@ -18,10 +18,11 @@ from command import assert_refused, here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_pack import write_folder
+from tiny_packs import write_h36m
 
 from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
-from graphlift.protocols import read_study_data
+from graphlift.protocols import read_data, read_study_data
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.foreign import import_checkpoint, read_foreign
 
@@ -472,6 +473,28 @@ def test_17_joints_are_not_evaluated_on_16(tmp_path, pack, rng):
     said = here("evaluate", model, "--data", pack)
 
     assert_refused(said, model, "takes 17 joints, and these frames have 16")
+
+
+@pytest.mark.parametrize("joints", [16, 17])
+def test_an_imported_network_is_scored_by_the_published_protocol(tmp_path, rng, joints):
+    around = {"non_local": "embedded" if joints == 17 else "none"}
+    state = theirs.weights(theirs.modulated_gcn, rng, joints=joints, **around)
+    source, model = saved(tmp_path / "x.pth", tensors(state)), tmp_path / "m.safetensors"
+    assert here("model", "import", source, "--kind", "modulated", "-o", model).status == 0
+    write_h36m(tmp_path / "h36m", frames=4)
+
+    said = here("evaluate", model, "--data", tmp_path / "h36m", "--json")
+
+    assert (said.status, said.err) == (0, "")
+    result = json.loads(said.out)
+    frames = read_data(str(tmp_path / "h36m")).test("gt", joints)
+    inputs = frames.inputs.astype(float)
+    poses = theirs.run(state, theirs.modulated_gcn, inputs, blocks=2, **around)
+    poses -= poses[:, :1]
+    errors = np.linalg.norm(poses - frames.targets, axis=-1).mean(axis=1) * 1000
+    actions = [errors[frames.activity == name].mean() for name in np.unique(frames.activity)]
+    assert list(result["protocols"]) == [f"h36m-{joints}"]
+    assert result["mpjpe_mm"] == pytest.approx(np.mean(actions), rel=1e-4)
 
 
 def test_wrong_words_are_named_in_one_line(tmp_path, semgcn):
