@@ -3,27 +3,38 @@
     python recipes/publish_study.py STUDY OUT
 
 OUT/results.jsonl gets the lines without the poses of their worst frames, so a report made from
-them names those frames and does not draw them. OUT/report.html, OUT/report.md and
+them names those frames and does not draw them. Of the data's path, which is a machine's own, the
+last folder is kept. OUT/report.html, OUT/report.md and
 OUT/figures/*.svg are made from the full lines of STUDY, with the drawings. Every file is written
 whole or not at all.
 """
 
 import argparse
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from graphlift.errors import GraphliftError
 from graphlift.files import replacing
 from graphlift.study.report import write_report
-from graphlift.study.results import RESULTS, append_result, read_results, without_poses
+from graphlift.study.results import RESULTS, Result, append_result, read_results, without_poses
 
 
 def publish(study: Path, out: Path):
-    results = read_results(study / RESULTS)
-    write_report(study, out)
+    results = [without_path(result) for result in read_results(study / RESULTS)]
+    with tempfile.TemporaryDirectory() as folder:
+        for result in results:
+            append_result(Path(folder) / RESULTS, result)
+        write_report(Path(folder), out)
     with replacing(out / RESULTS) as beside:
         for result in results:
             append_result(beside, without_poses(result))
+
+
+def without_path(result: Result) -> Result:
+    """Keep the last folder of where the data lay; which they were, the digest says."""
+    return replace(result, config={**result.config, "data": Path(result.config["data"]).name})
 
 
 def main(arguments: Sequence[str] | None = None):
