@@ -1,0 +1,1 @@
+"""Hostile input, made up from valid files: see ``benchmarks/fuzz.py``."""
