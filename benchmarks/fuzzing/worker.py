@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fuzzing.structures import mutate
 from fuzzing.targets import TARGETS
-from graphlift.cli.words import one_line
+from graphlift.words import one_line
 from graphlift.errors import GraphliftError
 
 SECONDS = 5.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
-from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.words import one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, GraphliftError
+from graphlift.words import one_line
 
 
 def get(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.files import DAMAGE
+from graphlift.files import container
 from graphlift.formats.archive import read_npz
 from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
@@ -161,11 +161,10 @@ def _check_sum(path: Path) -> None:
     Raises:
         FormatError: If they differ.
     """
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("poses.npy") as stream:
-            while stream.read(_BLOCK):
-                pass
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: poses is damaged ({error}): copy or make the file again"
-        ) from error
+    with (
+        container(f"{path}: poses", "an array"),
+        zipfile.ZipFile(path) as archive,
+        archive.open("poses.npy") as stream,
+    ):
+        while stream.read(_BLOCK):
+            pass
