@@ -120,7 +120,8 @@ def run_batch(inputs, ledger, last, code):
             with os.fdopen(writing, "w", encoding="utf-8", errors="replace") as told:
                 work(inputs, ledger.next, last, told)
         except BaseException:
-            traceback.print_exc(file=open(ledger.kept / "harness.txt", "a"))
+            with (ledger.kept / "harness.txt").open("a") as broken:
+                traceback.print_exc(file=broken)
             os._exit(1)
         os._exit(0)
     os.close(writing)

@@ -152,7 +152,8 @@ _SNIPPETS = (
     *(b"J\xff\xff\xff\x7f", b"\x8a\x09" + bytes(8) + b"\x01", b"G" + bytes(8), b"U\x03abc"),
     *(b"X\x03\0\0\0\xed\xa0\x80", b"}2\x86s", b"]2a", b"2e", b"]" + b"2\x86" * 40 + b"K\x01s"),
     *(b"cos\nsystem\n", b"cnumpy\ndtype\n", b"r\xff\xff\xff\x7f", b"\x95\xff\xff\xff\xff\0\0\0\0"),
-    *(b"(ll" * 60, b"2(2222222222tt" * 12, b"I1\n", b"I01\n", b"L1L\n", b"F1e400\n", b"I" + b"9" * 300 + b"\n"),
+    *(b"(ll" * 60, b"2(2222222222tt" * 12, b"I1\n", b"I01\n", b"L1L\n", b"F1e400\n"),
+    b"I" + b"9" * 300 + b"\n",
 )  # fmt: skip
 
 

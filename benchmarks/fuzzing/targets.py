@@ -1,4 +1,4 @@
-"""What is fed hostile input: every reader and converter, each with a tiny valid file of its own."""
+"""What is fed hostile input: every reader and converter, each with a tiny valid file."""
 
 import contextlib
 import io
@@ -40,14 +40,14 @@ class Target:
         make: Writes a valid input into an empty folder.
         read: Reads the input in that folder.
         share: How often its turn comes, against the others.
-        changed: Files that are changed, as patterns; all by default.
+        named: Whether it knows the name of what it reads, and so says it.
     """
 
     name: str
     make: Callable[[Path], object]
     read: Callable[[Path], object]
     share: float = 1.0
-    changed: tuple[str, ...] = ("**/*",)
+    named: bool = True
 
 
 def kept(keypoints):
@@ -577,8 +577,8 @@ def read_onnx(folder):
 VIDEOS = (
     Target("video", video, read_video, 0.1),
     Target("image", image, read_image, 0.3),
-    Target("tflite", tflite, read_tflite, 0.5),
-    Target("tfjs", tfjs, read_tfjs, 0.5),
+    Target("tflite", tflite, read_tflite, 0.5, named=False),
+    Target("tfjs", tfjs, read_tfjs, 0.5, named=False),
     Target("packages", packages, read_packages, 0.3),
     Target("onnx", onnx_model, read_onnx, 0.3),
 )

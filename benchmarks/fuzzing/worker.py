@@ -11,8 +11,8 @@ from pathlib import Path
 
 from fuzzing.structures import mutate
 from fuzzing.targets import TARGETS
-from graphlift.words import one_line
 from graphlift.errors import GraphliftError
+from graphlift.words import one_line
 
 SECONDS = 5.0
 """Of processor time, for one input."""
@@ -81,7 +81,7 @@ def judge(target, folder, path):
             target.read(folder)
         outcome, error = "read", None
     except GraphliftError as caught:
-        outcome, error = _refusal(caught, path), caught
+        outcome, error = _refusal(caught, target, path), caught
     except Overtime as caught:
         outcome, error = "time", caught
     except MemoryError as caught:
@@ -105,16 +105,21 @@ def _largest():
     )
 
 
-def _refusal(error, path):
+def _refusal(error, target, path):
     """Say whether an error of ours is one a user can act on: short, printable, names the file."""
     chain, text = error, str(error)
     while chain is not None:
-        if isinstance(chain, MemoryError):
+        if isinstance(chain, MemoryError) and "torch" not in str(_last(chain)):
             return "memory"
         chain = chain.__cause__ or chain.__context__
     one_line(text).encode()
-    named = path.name in text or path.parent.name in text or "bytes are no Tensor" in text
+    named = path.name in text or path.parent.name in text or not target.named
     return "refused" if named and len(text) < LONGEST + len(str(path)) else "unclear"
+
+
+def _last(error):
+    """The innermost file that an error went through; torch asks for what it does not touch."""
+    return traceback.extract_tb(error.__traceback__)[-1].filename
 
 
 def _place(error):

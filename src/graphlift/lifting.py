@@ -23,6 +23,7 @@ from graphlift.formats.request import check_fps, check_image_size
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
+from graphlift.words import reason, shown
 
 SHIPPED = ("open-pre-agg", "open-small")
 BATCH = 256
@@ -252,7 +253,9 @@ def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises bare exceptions of its own
-        raise FormatError(f"{where}: is no ONNX model, or a damaged one ({error})") from error
+        raise FormatError(
+            f"{where}: is no ONNX model, or a damaged one ({reason(error)})"
+        ) from error
 
 
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
@@ -306,7 +309,9 @@ def _skeleton(skeleton: Skeleton | str) -> Skeleton:
     if isinstance(skeleton, Skeleton):
         return skeleton
     if skeleton not in SKELETONS:
-        raise ShapeError(f"no skeleton is named {skeleton!r}: use one of {', '.join(SKELETONS)}")
+        raise ShapeError(
+            f"no skeleton is named {shown(skeleton)}: use one of {', '.join(SKELETONS)}"
+        )
     return SKELETONS[skeleton]
 
 

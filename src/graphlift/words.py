@@ -6,6 +6,7 @@ half of a character. What of it goes into a message is short, printable, and tak
 
 import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 LONGEST = 80
 """Characters of one value in a message."""
@@ -58,6 +59,22 @@ def listed(names: Iterable[object], most: int = 8) -> str:
 def reason(error: BaseException) -> str:
     """Say in a few words what another library's error says; its kind if it says nothing."""
     return plain(error, 200) or type(error).__name__
+
+
+def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, which is not imported
+    """Say what is wrong with a document by pydantic's check of it: the first three places.
+
+    Args:
+        error: A ``ValidationError``.
+        whole: What to call the document where all of it is wrong.
+    """
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = [
+        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(e['msg'], 400)}"
+        for e in found[:3]
+    ]
+    more = [f"and {len(found) - 3:,} more"] if len(found) > 3 else []
+    return "; ".join([*wrong, *more])
 
 
 def one_line(text: object) -> str:

@@ -125,7 +125,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name in _NEEDED:
         if name not in arrays:
             raise FormatError(
-                f"{path}: has no array {name!r} (found {listed(arrays)}): "
+                f"{path}: has no array {shown(name)} (found {listed(arrays)}): "
                 "this is not a motion-capture pack"
             )
     xyz, starts = arrays["xyz_mm"], arrays["clip_start"]

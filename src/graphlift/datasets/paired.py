@@ -39,6 +39,7 @@ from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.files import replacing_folder
 from graphlift.formats.npz_members import map_npy
 from graphlift.skeletons import Skeleton
+from graphlift.words import shown
 
 _HEADER = 128
 """Bytes of the header of each array: room for any number of frames."""
@@ -370,7 +371,7 @@ def _check_sequence(sequence: PairedSequence, first: PairedSequence) -> None:
             )
     for kind in sequence.keypoints:
         if not KIND.fullmatch(kind):
-            raise ShapeError(f"{where}: a kind of detection is a short word, not {kind!r}")
+            raise ShapeError(f"{where}: a kind of detection is a short word, not {shown(kind)}")
     counted = np.isfinite(sequence.positions).all(axis=(1, 2)) | ~sequence.valid
     if not counted.all():
         raise FormatError(

@@ -24,6 +24,7 @@ from graphlift.files import container
 from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
 from graphlift.skeletons import H36M_17
+from graphlift.words import shown
 
 Split = Literal["train", "validation", "test"]
 
@@ -125,7 +126,7 @@ def sample_prior(
             least one person and one pose each.
     """
     if split not in _CODE:
-        raise ConfigError(f"the prior has no split {split!r}: use one of {', '.join(_CODE)}")
+        raise ConfigError(f"the prior has no split {shown(split)}: use one of {', '.join(_CODE)}")
     people = SIZES[split][0] if people is None else people
     poses = SIZES[split][1] if poses is None else poses
     if seed < 0 or people < 1 or poses < people:

@@ -129,7 +129,7 @@ def _about(arrays: Mapping[str, np.ndarray]) -> Any:  # noqa: ANN401
     except RecursionError:
         raise ValueError("about is nested too deeply") from None
     if about["format"] != FORMAT:
-        raise ValueError(f"its format is {shown(about['format'])}, not {FORMAT!r}")
+        raise ValueError(f"its format is {shown(about['format'])}, not {shown(FORMAT)}")
     return about
 
 

@@ -30,9 +30,13 @@ from graphlift.formats.request import (
 )
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
+from graphlift.words import listed, plain, reason
 
 _CHUNK = 4096
 """Frames that are looked at together."""
+
+_LONGEST_SOURCE = 2_000
+"""Characters."""
 
 
 def write_keypoints(path: Path, keypoints: Keypoints) -> None:
@@ -79,7 +83,7 @@ def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
     members = list_members(path)
     if "keypoints" not in members:
         raise FormatError(
-            f"{path}: has no array keypoints (found {', '.join(sorted(members)[:8]) or 'none'}): "
+            f"{path}: has no array keypoints (found {listed(sorted(members))}): "
             "name it so, with px in the shape (frame, person, joint, 2)"
         )
     small = set(members) - {"keypoints", "confidence"}
@@ -145,7 +149,7 @@ def _keypoints(
         confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
     else:
         array, confidence = _ordered(array, confidence, len(skeleton), places)
-    people = [str(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
+    people = [plain(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
     if len(people) != array.shape[1]:
         raise FormatError(
             f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
@@ -165,7 +169,7 @@ def _keypoints(
             source=origin.line(skeleton),
         )
     if str(said.get("source", "")):
-        keypoints = replace(keypoints, source=str(said["source"]))
+        keypoints = replace(keypoints, source=plain(said["source"], _LONGEST_SOURCE))
     return select_people(keypoints, request)
 
 
@@ -195,7 +199,7 @@ def _skeleton(
     known = next((each for each in SKELETONS.values() if each.joints == joints), None)
     if name in SKELETONS and SKELETONS[str(name)] is not known:
         raise FormatError(
-            f"{where}: two skeletons in one: it says {name}, but its joints are "
+            f"{where}: two skeletons in one: it says {plain(name)}, but its joints are "
             f"{known.name if known else 'named otherwise'}: correct one of them"
         )
     wanted = request.skeleton
@@ -211,7 +215,7 @@ def _skeleton(
         try:
             return Skeleton(name or "custom", joints, parents, str(said["centre"])), None, []
         except (SkeletonError, TypeError) as error:
-            raise FormatError(f"{where}: its skeleton is none: {error}") from error
+            raise FormatError(f"{where}: its skeleton is none: {reason(error)}") from error
     return recognise(joints, where, request)
 
 

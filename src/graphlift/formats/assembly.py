@@ -12,12 +12,26 @@ from graphlift.formats.request import Request, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
 from graphlift.tracking import chosen, gather, track
+from graphlift.words import one_line, plain, shown
 
 FARTHEST = 1e6
 """px; no image is so large."""
 
+MOST_TOLD_APART = 300
+"""People in one frame whom nothing but likeness tells apart: it takes time by their square."""
+
 _NUMBER = 8
 """Bytes of a number in the arrays."""
+
+_PLENTY = 1 << 26
+"""Bytes of arrays that may be made of any file."""
+
+_SPARSE = 200
+"""Beyond that: times more numbers than the file holds. Frames without anybody, and people who are
+away, take room; more than this and the file counts something else than frames or people."""
+
+_LARGEST_FRAME = 1 << 53
+_LONGEST_NAME = 100
 
 _CHUNK = 4096
 """Frames that are looked at together."""
@@ -64,7 +78,7 @@ class Origin:
 
     def line(self, skeleton: Skeleton) -> str:
         """Say in a line what was read and what was assumed."""
-        return f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})"
+        return one_line(f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})")
 
 
 def assemble(
@@ -95,7 +109,8 @@ def assemble(
     span = frames
     if span is None:
         span = span_of([each.frame for each in found], origin.where, request)
-    check_room(len(span), 1, len(skeleton), origin.where, request)
+    check_room(len(span), 1, len(skeleton), origin.where, request, given=len(found))
+    _check_farthest(found, origin.where)
     by_frame: list[list[Detection]] = [[] for _ in span]
     for each in found:
         by_frame[each.frame - span.start].append(each)
@@ -104,9 +119,9 @@ def assemble(
         np.stack([each.joints[: len(skeleton)] for each in one]) if one else nothing
         for one in by_frame
     ]
-    ids, how = _identify(by_frame, people)
+    ids, how = _identify(by_frame, people, origin.where)
     names, everybody = chosen(ids, request.people), chosen(ids)
-    check_room(len(span), len(names), len(skeleton), origin.where, request)
+    check_room(len(span), len(names), len(skeleton), origin.where, request, given=len(found))
     together, _ = gather(people, ids, most=request.people)
     return finish(
         together[..., :2],
@@ -125,7 +140,12 @@ def span_of(frames: Collection[int], where: str, request: Request) -> range:
         FormatError: If there is no room for one joint in each.
     """
     first, last = min(frames, default=0), max(frames, default=-1)
-    check_room(last - first + 1, 1, 1, where, request)
+    if max(abs(first), abs(last)) > _LARGEST_FRAME:
+        raise FormatError(
+            f"{where}: a frame has the number {shown(max(last, -first))}: check that its numbers "
+            "count frames"
+        )
+    check_room(last - first + 1, 1, 1, where, request, given=len(frames))
     return range(first, last + 1)
 
 
@@ -160,8 +180,32 @@ def _count(found: Sequence[Detection], origin: Origin) -> int:
     return count
 
 
+def identity(value: object) -> int | str | None:
+    """Read who somebody is, as a file says it: a number or a name, perhaps in lists of one.
+
+    Returns:
+        None for anything else, and for -1, which trackers write for nobody known.
+    """
+    while isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        return plain(value, _LONGEST_NAME)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and -1 < value < _LARGEST_FRAME else None  # type: ignore[operator, return-value]
+
+
+def _check_farthest(found: Sequence[Detection], where: str) -> None:
+    """Refuse positions that cannot be px, before people are told apart by them."""
+    for each in found:
+        xy = each.joints[:, :2]
+        if (np.abs(xy[np.isfinite(xy)]) > FARTHEST).any():
+            raise too_far(where, float(np.nanmax(np.abs(xy[np.isfinite(xy)]))))
+
+
 def _identify(
-    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray]
+    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray], where: str
 ) -> tuple[list[tuple[Hashable, ...]], str]:
     """Give everybody an id, and say how."""
     ids = [tuple(each.id for each in one) for one in by_frame]
@@ -170,6 +214,13 @@ def _identify(
         return ids, ""
     if max(map(len, people)) == 1 and not everybody:
         return [(0,) * len(one) for one in people], ""
+    most = max(map(len, people))
+    if most > MOST_TOLD_APART:
+        raise FormatError(
+            f"{where}: {most:,} people in one frame, and the file does not say who is who: no "
+            f"more than {MOST_TOLD_APART} can be told apart by likeness; raise the detector's "
+            "threshold"
+        )
     return list(track(people)), "people told apart by likeness"
 
 
@@ -193,7 +244,7 @@ def finish(
         confidence=confidence,
         image_size=request.image_size or origin.image_size,
         fps=request.fps or origin.fps,
-        people=tuple(people) or ("0",),
+        people=tuple(plain(name, _LONGEST_NAME) for name in people) or ("0",),
         source=origin.line(skeleton),
     )
     check_px(keypoints.positions, origin.where)
@@ -229,7 +280,7 @@ def check_px(positions: Float[np.ndarray, "*batch 2"], where: str) -> None:
     if largest < 0:
         raise nobody(where, len(positions))
     if largest > FARTHEST:
-        raise FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
+        raise too_far(where, largest)
     if largest <= 2:
         raise FormatError(
             f"{where}: all joints lie within {largest:.2g} px of the corner: these are fractions "
@@ -245,8 +296,29 @@ def nobody(where: str, frames: int) -> FormatError:
     )
 
 
-def check_room(frames: int, people: int, joints: int, where: str, request: Request) -> None:
-    """Refuse arrays larger than the caller allows, before they are made.
+def too_far(where: str, largest: float) -> FormatError:
+    """Make the error that a joint lies where no image is."""
+    return FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
+
+
+def check_room(
+    frames: int,
+    people: int,
+    joints: int,
+    where: str,
+    request: Request,
+    *,
+    given: int | None = None,
+) -> None:
+    """Refuse arrays larger than the caller allows, or mostly empty, before they are made.
+
+    Args:
+        frames: From the first to the last.
+        people: In all of them together.
+        joints: Of each.
+        where: The file, for the message.
+        request: What the caller allows.
+        given: How many poses the file holds, if it leaves out those of people who are away.
 
     Raises:
         FormatError: Saying how many frames and people there would be.
@@ -257,4 +329,10 @@ def check_room(frames: int, people: int, joints: int, where: str, request: Reque
             f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, more "
             f"than the {request.max_bytes / 1e9:.1f} GB allowed: check that its numbers count "
             "frames, keep fewer people (people=1), split it, or raise max_bytes"
+        )
+    if given is not None and size > max(_PLENTY, _SPARSE * given * joints * 3 * _NUMBER):
+        raise FormatError(
+            f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, and the "
+            f"file holds {given:,} poses, fewer than one in {_SPARSE}: check that its numbers "
+            "count frames, and who is who"
         )

@@ -15,6 +15,7 @@ import numpy as np
 
 from graphlift.cameras import Camera
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.words import reason, shown
 
 LARGEST = 1_000_000
 """Bytes; a calibration of a hundred cameras has a fiftieth of that."""
@@ -43,7 +44,7 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
         )
     name = next(iter(tables)) if name is None else name
     if name not in tables:
-        raise FormatError(f"{path}: has no camera {name!r}: there are {', '.join(tables)}")
+        raise FormatError(f"{path}: has no camera {shown(name)}: there are {', '.join(tables)}")
     return _camera(tables[name], f"{path}: {name}")
 
 
@@ -57,8 +58,10 @@ def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
         raise FormatError(f"{path}: is too large for a calibration: give the .toml of the cameras")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{path}: is no TOML ({error}): give a Pose2Sim calibration") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(
+            f"{path}: is no TOML ({reason(error)}): give a Pose2Sim calibration"
+        ) from error
     tables = {
         str(table.get("name", key)): table
         for key, table in content.items()

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import container
+from graphlift.formats.npz_members import check_packing
 from graphlift.formats.request import Request
 from graphlift.words import shown
 
@@ -58,6 +59,7 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
             f"{request.max_bytes / 1e9:.1f} GB that are read at once: split it into clips, or "
             "raise max_bytes"
         )
+    check_packing(size, dataset.id.get_storage_size(), f"{where}: {shown(name)}")
     return np.asarray(dataset[()])
 
 

@@ -25,6 +25,7 @@ from graphlift.formats.assembly import Detection, Origin, assemble
 from graphlift.formats.request import Request, check_fps, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
+from graphlift.words import reason
 
 _FARTHEST = 20
 """Images away, for a landmark; outside the image they are guesses, but not so wild."""
@@ -113,7 +114,7 @@ def _triples(landmarks: Sequence[Any], size: tuple[int, int], where: str) -> np.
         triples = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
-            f"{where}: x, y and visibility of a landmark should be numbers: {error}"
+            f"{where}: x, y and visibility of a landmark should be numbers: {reason(error)}"
         ) from error
     farthest = float(np.abs(np.nan_to_num(triples[:, :2])).max())
     if farthest > _FARTHEST:

@@ -205,11 +205,13 @@ def _bare(path: Path, file: IO[bytes]) -> Member:
 
 
 def _check_member(member: Member, where: str, max_bytes: int) -> None:
-    if member.dtype.hasobject or member.dtype.kind == "V":
+    if member.dtype.hasobject:
         raise FormatError(
-            f"{where} holds Python objects or records, which are not read because they may be "
-            "made to run code: save plain arrays"
+            f"{where} holds Python objects, which are not read because they may be made to run "
+            "code: save plain arrays"
         )
+    if member.dtype.kind == "V":
+        raise FormatError(f"{where} holds records, which are not read: save plain arrays")
     if member.size > max_bytes:
         raise FormatError(
             f"{where} {member.shape} takes {member.size / 1e9:.2f} GB, more than the "

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, identity, span_of
 from graphlift.formats.json_files import entries, read_json, triples
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import OPENPOSE_BODY_25, OPENPOSE_COCO_18
+from graphlift.words import listed
 
 _NUMBERED = re.compile(r"^(?P<clip>.*?)(?P<frame>\d{1,15})(?:_keypoints)?\.json$")
 
@@ -83,7 +84,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
         frames[int(match["frame"])] = path
     if len(clips) > 1:
         raise FormatError(
-            f"{folder}: holds {len(clips)} clips ({', '.join(sorted(clips)[:5])}): put each into "
+            f"{folder}: holds {len(clips)} clips ({listed(sorted(clips), 5)}): put each into "
             "a folder of its own"
         )
     return next(iter(clips.values()))
@@ -99,9 +100,4 @@ def _people(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: 
         flat = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
         if flat:  # a face or a hand alone has no body
             where = f"{path}: pose_keypoints_2d of person {number}"
-            yield Detection(frame, triples(flat, where), _id(person.get("person_id")))
-
-
-def _id(value: object) -> int | None:
-    value = value[0] if isinstance(value, list) and value else value
-    return value if isinstance(value, int) and value >= 0 else None
+            yield Detection(frame, triples(flat, where), identity(person.get("person_id")))

@@ -17,6 +17,7 @@ from graphlift.files import container
 from graphlift.formats.archive import read_npz
 from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
+from graphlift.words import reason
 
 MAX_BYTES = 1 << 30
 """The most that a compressed array may take in memory. Human3.6M's test set takes a fifth."""
@@ -139,7 +140,9 @@ def _names(array: np.ndarray, where: str) -> np.ndarray:
         try:
             return np.char.decode(array, "utf-8")
         except UnicodeDecodeError as error:
-            raise FormatError(f"{where} is not UTF-8 ({error}): save text as str") from error
+            raise FormatError(
+                f"{where} is not UTF-8 ({reason(error)}): save text as str"
+            ) from error
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all():
         array = array.astype(np.int64)  # MATLAB's numbers
     if array.dtype.kind not in "Uiu":

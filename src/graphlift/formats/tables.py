@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Origin
+from graphlift.formats.assembly import Origin, check_room
 from graphlift.formats.columns import NUMBERS, Column, Number, from_columns
 from graphlift.formats.json_files import check_file_size
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
+from graphlift.words import listed
 
 _FRAME = ("frame", "frame_id", "frame_number", "image_id", "index", "")
 _PERSON = ("person", "person_id", "id", "track_id", "individual", "individuals")
@@ -87,7 +88,7 @@ def _long(
     numbers = {NUMBERS[name]: at[name] for name in header if name in NUMBERS}
     if frame_at is None:
         raise FormatError(
-            f"{path}: has no column frame beside {', '.join(header)}: say which frame each row is"
+            f"{path}: has no column frame beside {listed(header)}: say which frame each row is"
         )
     columns: dict[Column, int] = {}
     frames: dict[int, int] = {}
@@ -109,6 +110,7 @@ def _long(
             cells[frame, column] = cell(row[place], path, line)
     if not cells:
         raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
+    _check_table(path, len(frames), len(columns), len(cells), request)
     values = np.full((len(frames), len(columns)), np.nan)
     values[tuple(np.array(list(cells)).T)] = list(cells.values())
     return from_columns(list(columns), values, list(frames), Origin("csv", str(path)), request)
@@ -128,7 +130,7 @@ def _wide(
         )
     if not places:
         raise FormatError(
-            f"{path}: its columns ({', '.join(header[:8])}, ...) are neither frame, joint, x, y "
+            f"{path}: its columns ({listed(header)}, ...) are neither frame, joint, x, y "
             "nor Nose_x, Nose_y, ...: rename them"
         )
     tables: dict[str, dict[int, array[float]]] = {}
@@ -144,11 +146,19 @@ def _wide(
             )
         table[frame] = array("d", (cell(row[place], path, line) for place in places))
     frames = sorted({frame for table in tables.values() for frame in table})
+    rows_given = sum(len(table) for table in tables.values())
+    width = len(places) * len(tables)
+    _check_table(path, len(frames), width, len(places) * rows_given, request)
     empty = array("d", [np.nan] * len(places))
     columns = [Column(person, *split) for person in tables for split in places.values()]
     blocks = [np.array([table.get(frame, empty) for frame in frames]) for table in tables.values()]
     values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
     return from_columns(columns, values, frames, Origin("csv", str(path)), request)
+
+
+def _check_table(path: Path, rows: int, columns: int, cells: int, request: Request) -> None:
+    """Refuse a table that is mostly empty once everybody has a column in every frame."""
+    check_room(rows, 1, -(-columns // 3), str(path), request, given=-(-cells // max(1, columns)))
 
 
 def _split(name: str) -> tuple[str, Number] | None:

@@ -19,6 +19,7 @@ from graphlift.formats.to_openpose import write_openpose
 from graphlift.formats.to_tables import write_csv, write_parquet
 from graphlift.formats.to_trc import write_trc
 from graphlift.sequences import Poses
+from graphlift.words import shown
 
 WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
     ".bvh": write_bvh,
@@ -87,7 +88,7 @@ def read_poses(path: str | Path) -> Poses:
 def _only(path: Path, poses: Poses, person: str) -> Poses:
     if person not in poses.people:
         raise FormatError(
-            f"{path}: there is no person {person!r} to write: the people are "
+            f"{path}: there is no person {shown(person)} to write: the people are "
             f"{', '.join(poses.people)}"
         )
     i = poses.people.index(person)

@@ -7,7 +7,6 @@ are scored: :data:`graphlift.protocols.named.PROTOCOLS`.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,14 +29,17 @@ from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
 from graphlift.detections import Detections, detect, occluded
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.json_files import read_json
 from graphlift.protocols.named import PROTOCOLS, STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
+from graphlift.words import shown
 
 Split = Literal["train", "validation", "test", "cross"]
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
 Part = Literal["train", "validation", "test"]
 _PARTS: tuple[Part, ...] = get_args(Part)
+_LARGEST_SPLITS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,17 +306,17 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
         raise DatasetNotFoundError(
             f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
         )
+    splits = read_json(path, _LARGEST_SPLITS)
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))["cmu"]
-        subjects = {part: splits[part] for part in _PARTS}
-    except (ValueError, KeyError, TypeError) as error:
+        subjects = {part: splits["cmu"][part] for part in _PARTS}
+    except (KeyError, TypeError) as error:
         raise FormatError(
             f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], "
-            f"'test': [...]}}}} with lists of subjects ({error!r})"
+            f"'test': [...]}}}} with lists of subjects ({shown(error)})"
         ) from error
     for part, names in subjects.items():
         if not (isinstance(names, list) and names and all(isinstance(n, str) for n in names)):
             raise FormatError(
-                f"{path}: cmu.{part} is {names!r}: give a list of at least one subject's name"
+                f"{path}: cmu.{part} is {shown(names)}: give a list of at least one subject's name"
             )
     return subjects

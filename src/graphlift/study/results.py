@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
 from graphlift.files import append_line, naming
+from graphlift.words import problems
 
 RESULTS = "results.jsonl"
 
@@ -191,8 +192,6 @@ def read_results(path: Path) -> list[Result]:
         try:
             results.append(adapter.validate_json(line))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the whole line"
             cut = number == len(lines) and not data.endswith(b"\n")
             way_out = (
                 "it is cut short: `graphlift study run` on this folder sets it aside and scores "
@@ -201,7 +200,8 @@ def read_results(path: Path) -> list[Result]:
                 else f"delete line {number} and `graphlift study run` scores its run again"
             )
             raise FormatError(
-                f"{path}, line {number}: not a result ({where}: {first['msg']}); {way_out}"
+                f"{path}, line {number}: not a result ({problems(error, 'the whole line')}); "
+                f"{way_out}"
             ) from error
     return results
 
