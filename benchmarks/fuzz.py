@@ -81,6 +81,7 @@ class Ledger:
                 key, {"target": target, "index": index, "text": text, "commit": code, "count": 0}
             )
             known["count"] += 1
+            known["last"] = code
             return known["count"] == 1
         return False
 
@@ -95,7 +96,7 @@ class Ledger:
         for key, each in self.failures.items():
             lines.append(
                 f"  {each['count']:>6,} × {key} | {each['target']} | input {each['index']} "
-                f"(commit {each['commit']}) | {each['text'][:160]}"
+                f"(commit {each['commit']}, last {each.get('last', '?')}) | {each['text'][:160]}"
             )
         return "\n".join(lines)
 

@@ -25,8 +25,10 @@ _LEGS = (0.5, 1.2)
 in feet, may not be."""
 
 _NEEDED = ("xyz_mm", "clip_start", "clip_id", "subject", "fps", "activity")
-_OPTIONAL = ("text", "provenance", "own_skel", "joint_names", "parents", "units", "up", "license")
-_OPTIONAL += ("source",)
+_OPTIONAL = (
+    *("text", "provenance", "own_skel", "joint_names", "parents", "units", "up", "license"),
+    "source",
+)
 
 MAX_BYTES = 1 << 32
 """Of one array: 40 million poses."""
@@ -148,11 +150,11 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         if name in arrays and arrays[name].shape != (len(starts) - 1,):
             raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
     fps = arrays["fps"]
-    if not np.issubdtype(fps.dtype, np.number) or not ((fps > 0) & np.isfinite(fps)).all():
+    if fps.dtype.kind not in "fiu" or not ((fps > 0) & np.isfinite(fps)).all():
         raise refuse("fps", "not positive everywhere", "positive, finite frames per second")
     if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
         raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
-    names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints))))
+    names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints)).ravel()))
     if names != H36M_17.joints:
         raise refuse("joint_names", listed(names, 17), f"Human3.6M's: {', '.join(H36M_17.joints)}")
     _check_frame(arrays, refuse)

@@ -27,8 +27,10 @@ LARGEST = 4 * 2**30
 """Bytes of arrays in a file; beyond that it is broken or hostile."""
 MOST_JOINTS = 1_000
 LONGEST_ABOUT = 10_000_000
-_ARRAYS = ("poses", "seen", "sigma", "about", "keypoints", "keypoints_confidence", "camera_R")
-_ARRAYS += ("camera_position",)
+_ARRAYS = (
+    *("poses", "seen", "sigma", "about", "keypoints", "keypoints_confidence"),
+    *("camera_R", "camera_position"),
+)
 
 
 def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def checked_opcodes(data: IO[bytes], *, most: int = MOST_STEPS) -> Iterator[tupl
                 raise ValueError("a memo larger than what it has made")
             memo[place] = stack[-1]
         elif name in _GETS:
-            stack.append(memo[argument])
+            stack.append(memo[int(argument or 0)])
         elif name == "DUP":
             stack.append(stack[-1])
         else:
