@@ -462,7 +462,7 @@ NETWORKS = (
     Target("checkpoint zip", checkpoint(), read_checkpoint, 2.0),
     Target("checkpoint old", checkpoint(_use_new_zipfile_serialization=False), read_checkpoint),
     Target("checkpoint ours", ours, read_ours, 0.5),
-    Target("plan toml", plan, read_plan, 0.2),
+    Target("plan toml", plan, read_plan, 0.2, named=False),
     Target("configuration toml", config, read_config, 0.5),
     Target("results", results, read_results, 0.3),
     Target("card", card, read_card, 0.3),

@@ -270,9 +270,10 @@ def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: A
     )
     if card.skeleton != H36M_17.name or found != wanted:
         raise ModelError(
-            f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its network "
-            f"takes {shown(found[0])} and gives {shown(found[1])}; lifting needs {H36M_17.name}, "
-            f'{wanted[0]} and {wanted[1]}: train with model.joints = 17, inputs = "canonical" and sigma = true'
+            f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
+            f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
+            f"{H36M_17.name}, {wanted[0]} and {wanted[1]}: train with model.joints = 17, inputs = "
+            '"canonical" and sigma = true'
         )
     return card
 

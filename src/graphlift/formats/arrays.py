@@ -25,12 +25,11 @@ from graphlift.formats.request import (
     Request,
     check_fps,
     check_image_size,
-    skeleton_named,
     skeleton_of,
 )
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
-from graphlift.words import listed, plain, reason
+from graphlift.words import listed, plain, reason, shown
 
 _CHUNK = 4096
 """Frames that are looked at together."""
@@ -191,7 +190,12 @@ def _skeleton(
     name = str(said["skeleton"]) if "skeleton" in said else None
     if "joints" not in said:
         if name is not None and request.skeleton is None:
-            request = replace(request, skeleton=skeleton_named(name))
+            if name not in SKELETONS:
+                raise FormatError(
+                    f"{where}: says that its skeleton is {shown(name)}: known are "
+                    f"{', '.join(SKELETONS)}; give the skeleton (--skeleton)"
+                )
+            request = replace(request, skeleton=SKELETONS[name])
         return skeleton_of(count, where, request), None, []
     joints = tuple(str(joint) for joint in said["joints"].ravel())
     if len(joints) != count:

@@ -15,7 +15,7 @@ import numpy as np
 
 from graphlift.cameras import Camera
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.words import reason, shown
+from graphlift.words import listed, reason, shown
 
 LARGEST = 1_000_000
 """Bytes; a calibration of a hundred cameras has a fiftieth of that."""
@@ -39,12 +39,12 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     tables = _tables(path)
     if name is None and len(tables) > 1:
         raise FormatError(
-            f"{path}: holds {len(tables)} cameras ({', '.join(tables)}): say which, as in "
+            f"{path}: holds {len(tables)} cameras ({listed(tables)}): say which, as in "
             f"{path}:{next(iter(tables))}"
         )
     name = next(iter(tables)) if name is None else name
     if name not in tables:
-        raise FormatError(f"{path}: has no camera {shown(name)}: there are {', '.join(tables)}")
+        raise FormatError(f"{path}: has no camera {shown(name)}: there are {listed(tables)}")
     return _camera(tables[name], f"{path}: {name}")
 
 

@@ -22,6 +22,9 @@ MOST_STEPS = 5_000_000
 _MOST_BITS = 64
 """Of a number that is a key. Larger ones can be made to have one hash, and take time for it."""
 
+_PIECE = 1 << 20
+"""Bytes that are read at once."""
+
 _LEAF, _FLAT, _UNFIT = range(3)
 """What on the stack may be a key: a name or number; a tuple of these; anything else."""
 
@@ -51,7 +54,7 @@ def checked_opcodes(data: IO[bytes], *, most: int = MOST_STEPS) -> Iterator[tupl
     stack: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(_Pieces(data))):
         if count > most:
             raise ValueError(f"more than {most:,} steps")
         name = opcode.name
@@ -76,6 +79,23 @@ def checked_opcodes(data: IO[bytes], *, most: int = MOST_STEPS) -> Iterator[tupl
             _check_keys(name, taken)
             stack.extend([_left(name, taken)] * len(opcode.stack_after))
         yield name, argument
+
+
+class _Pieces:
+    """A stream of which no more is asked than it has, whatever a pickle promises."""
+
+    def __init__(self, data: IO[bytes]) -> None:
+        self.tell, self.readline, self._read = data.tell, data.readline, data.read
+
+    def read(self, size: int) -> bytes:
+        """Read so many bytes, or as many as there are: piece by piece."""
+        if size <= _PIECE:
+            return self._read(size)
+        parts: list[bytes] = []
+        while size > 0 and (part := self._read(min(size, _PIECE))):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
 
 
 def check_opcodes(data: IO[bytes]) -> int:
