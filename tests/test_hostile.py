@@ -141,7 +141,7 @@ def test_what_nobody_asks_for_is_not_unpacked_and_zeros_are_not_either(tmp_path)
 
     assert read_arrays(path, ["asked"], max_bytes=1 << 40)["asked"].tolist() == [0, 1, 2]
     with pytest.raises(
-        FormatError, match=r"zeros takes 0\.3 MB and unpacks to 0\.27 GB, which is"
+        FormatError, match=r"zeros takes 0\.1 MB and unpacks to 0\.13 GB, which is"
     ):
         read_arrays(path, ["zeros"], max_bytes=1 << 40)
 
