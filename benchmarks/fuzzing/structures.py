@@ -10,7 +10,9 @@ import io
 import json
 import pickletools
 import struct
+import warnings
 import zipfile
+from contextlib import suppress
 
 from fuzzing.changes import BYTES, EXTREMES, TEXT, WORDS, change
 
@@ -200,10 +202,9 @@ def change_zip(data, rng, others):
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", packing) as archive:
         for name, content in members:
-            try:
+            with suppress(ValueError, UnicodeError, struct.error), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that two members have one name
                 archive.writestr(zipfile.ZipInfo(name or "x"), content, packing)
-            except (ValueError, UnicodeError, struct.error):
-                continue
     whole = target.getvalue()
     return change(whole, rng, others, BYTES) if rng.random() < 0.1 else whole
 

@@ -128,7 +128,8 @@ def _read_h5(path: Path) -> np.ndarray:
             f"{path}: 3D_positions is {values.dtype} {values.shape}, but should be (96, frame), "
             "32 joints of x, y, z in mm: the file is of another kind or skeleton"
         )
-    return np.asarray(values.reshape(32, 3, -1).transpose(2, 0, 1) / 1000)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        return np.asarray(values.reshape(32, 3, -1).transpose(2, 0, 1) / 1000)
 
 
 def _read_cdf(path: Path) -> np.ndarray:
@@ -142,7 +143,7 @@ def _read_cdf(path: Path) -> np.ndarray:
             f"{path}: Pose is {values.dtype} {values.shape}, but should be (1, frame, 96), 32 "
             "joints of x, y, z in mm: take D3_Positions, not D2_Positions or D3_Angles"
         )
-    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+    with np.errstate(invalid="ignore"):
         return np.asarray(values.reshape(-1, 32, 3) / 1000)
 
 
