@@ -34,7 +34,7 @@ from graphlift.words import plain, reason, shown
 DEEPEST = 100
 """Containers within containers; VideoPose3D's files have four."""
 
-_MOST_OBJECTS = 2_000_000
+_MOST_OBJECTS = 1_000_000
 """In all; what is shared counts each time that it is met, as whoever goes through it meets it."""
 
 
@@ -360,6 +360,8 @@ def _plain(
     """
     if depth > DEEPEST:
         raise _damaged(where, f"more than {DEEPEST} containers within containers")
+    if isinstance(value, (*_LEAVES, type(None))):
+        return value, 1
     if id(value) in known:
         return known[id(value)]
     made, count = value, 1
@@ -374,10 +376,10 @@ def _plain(
         parts = [part for part, _ in inside]
         made = dict(zip(value, parts, strict=True)) if isinstance(value, dict) else parts
         made = tuple(parts) if isinstance(value, tuple) else made
-    elif not isinstance(value, (*_LEAVES, type(None))):
+    else:
         raise _damaged(where, f"a {type(value).__name__}")
-    if count > _MOST_OBJECTS:
-        raise _damaged(where, f"more than {_MOST_OBJECTS:,} objects, most of them shared")
+    if count > _MOST_OBJECTS or len(known) > _MOST_OBJECTS:
+        raise _damaged(where, f"more than {_MOST_OBJECTS:,} objects, shared ones each time")
     known[id(value)] = made, count
     return made, count
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 LONGEST_KEY = 16
 """Parts of a tuple that is a key."""
 
-MOST_STEPS = 5_000_000
+MOST_STEPS = 3_000_000
 """Of a pickle. One byte can make an object of sixty-four; arrays take a dozen steps each."""
 
 _MOST_BITS = 64
