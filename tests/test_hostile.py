@@ -341,3 +341,23 @@ def test_a_child_that_hangs_dies_or_fills_memory_is_an_error(
 
     again = read_in_child(greedy, tmp_path / "3", max_bytes=1 << 20, seconds=60)
     np.testing.assert_array_equal(again, np.ones(3))
+
+
+# Detectors
+
+
+@pytest.mark.parametrize("size", [10**400, "1e400", 1e308, -1, "x" * 10**5, [[]]])
+def test_a_graph_of_impossible_sizes_is_refused(size):
+    from test_tfjs_to_onnx import FLOAT, node, write_tfjs
+
+    from graphlift.video.tfjs_to_onnx import convert_tfjs
+
+    story, weights = write_tfjs([node("Cast", "y", "image", DstT=FLOAT)], {}, "y", (1, 2, 3, 3))
+    document = json.loads(story)
+    document["signature"]["outputs"]["y"]["tensorShape"]["dim"][0]["size"] = size
+    document["weightsManifest"][0]["weights"] = [
+        {"name": "a", "shape": [size], "dtype": "float32"}
+    ]
+
+    with pytest.raises(FormatError, match=r"get the files? again|bytes long"):
+        convert_tfjs(json.dumps(document).encode(), weights)

@@ -128,6 +128,6 @@ def _numbers(table: Mapping[str, Any], key: str, shape: tuple[int, ...], where: 
         found = np.array(table[key], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         found = np.empty(0)
-    if found.shape != shape or not np.isfinite(found).all():
+    if found.shape != shape or not (np.abs(found) < 1e9).all():
         raise FormatError(f"{where}: {key} should be {' × '.join(map(str, shape))} finite numbers")
     return found

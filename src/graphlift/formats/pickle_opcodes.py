@@ -11,7 +11,7 @@ Source: the opcodes and what they take from and leave on the stack, as in Python
 
 import pickletools
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 LONGEST_KEY = 16
 """Parts of a tuple that is a key."""
@@ -54,7 +54,9 @@ def checked_opcodes(data: IO[bytes], *, most: int = MOST_STEPS) -> Iterator[tupl
     stack: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(_Pieces(data))):
+    for count, (opcode, argument, _) in enumerate(
+        pickletools.genops(cast("IO[bytes]", _Pieces(data)))
+    ):
         if count > most:
             raise ValueError(f"more than {most:,} steps")
         name = opcode.name

@@ -18,13 +18,17 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.video.onnx_graph import OnnxGraph, Shape
+from graphlift.words import plain
 
 CHANNELS_FIRST = (0, 3, 1, 2)
 CHANNELS_LAST = (0, 2, 3, 1)
 FAR = 2**31
 """Beyond the end of every axis."""
 
-DAMAGE = (LookupError, ValueError, TypeError, AttributeError, binascii.Error, RecursionError)
+DAMAGE = (
+    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError),
+    *(binascii.Error, RecursionError),
+)
 """What reading JSON of another shape than TensorFlow.js writes runs into."""
 
 
@@ -123,7 +127,9 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, np.n
     for weight in (each for group in manifest for each in group["weights"]):
         stored = str(weight.get("quantization", weight)["dtype"])
         if stored not in ("float32", "float16", "int32"):
-            raise FormatError(f"weight {weight['name']} has the element type {stored}")
+            raise FormatError(
+                f"weight {plain(weight['name'])} has the element type {plain(stored)}"
+            )
         count = int(np.prod(weight["shape"], dtype=np.int64))
         array = np.frombuffer(data, stored, count, at).reshape(weight["shape"])
         constants[str(weight["name"])] = array
@@ -150,8 +156,8 @@ def _convert(story: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
             continue
         if node.op not in OPERATORS:
             raise FormatError(
-                f"the model has the operator {node.op}, which this converter does not know: it "
-                f"knows {', '.join(sorted(OPERATORS))}"
+                f"the model has the operator {plain(node.op)}, which this converter does not know: "
+                f"it knows {', '.join(sorted(OPERATORS))}"
             )
         made = OPERATORS[node.op](conversion, node)
         for number, value in enumerate(made if isinstance(made, list) else [made]):

@@ -75,7 +75,7 @@ def _whole(values: list[float], where: str) -> int:
 
 def _camera(fields: dict[str, list[float]], where: str) -> Camera:
     size, K, Rt = (fields.get(key, []) for key in ("size", "intrinsic", "extrinsic"))
-    finite = bool(np.isfinite([*size, *K, *Rt]).all())
+    finite = bool((np.abs([*size, *K, *Rt]) < 1e9).all())
     if (len(size), len(K), len(Rt)) != (2, 16, 16) or not finite:
         raise FormatError(
             f"{where}: should have a size of 2 finite numbers, an intrinsic and an extrinsic of "
