@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import struct
 import tracemalloc
 import zipfile
@@ -158,6 +159,15 @@ def test_a_text_that_a_pickle_only_promises_is_not_made_room_for():
 
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
+
+
+def test_a_frame_longer_than_its_pickle_is_refused_before_room_is_made_for_it():
+    whole = pickle.dumps([1, "two"], 4)
+    framed = whole[:3] + struct.pack("<Q", 1 << 33) + whole[11:]
+    with pytest.raises(ValueError, match="a frame that is longer than the pickle"):
+        check_opcodes(io.BytesIO(framed))
+
+    assert check_opcodes(io.BytesIO(whole)) == 3
 
 
 # JSON

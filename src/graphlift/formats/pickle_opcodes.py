@@ -48,18 +48,23 @@ def checked_opcodes(data: IO[bytes], *, most: int = MOST_STEPS) -> Iterator[tupl
 
     Raises:
         ValueError: And others of ``pickletools``, if it is cut, takes more than ``most`` steps,
-            has a memo larger than what it has made, makes a set, or a key of anything but names
-            and numbers.
+            has a memo larger than what it has made or a frame longer than itself, makes a set, or
+            a key of anything but names and numbers.
     """
     stack: list[int] = []
     marks: list[int] = []
     memo: dict[int, int] = {}
-    for count, (opcode, argument, _) in enumerate(
+    framed = 0
+    for count, (opcode, argument, at) in enumerate(
         pickletools.genops(cast("IO[bytes]", _Pieces(data)))
     ):
         if count > most:
             raise ValueError(f"more than {most:,} steps")
         name = opcode.name
+        if name == "FRAME":
+            framed = max(framed, (at or 0) + 9 + int(argument or 0))
+        elif name == "STOP" and framed > (at or 0) + 1:
+            raise ValueError("a frame that is longer than the pickle")
         if name in _PUSHES:
             long = isinstance(argument, int) and argument.bit_length() > _MOST_BITS
             stack.append(_UNFIT if long or name in _CONTAINERS else _LEAF)

@@ -110,7 +110,8 @@ def _long(
             cells[frame, column] = cell(row[place], path, line)
     if not cells:
         raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
-    _check_table(path, len(frames), len(columns), len(cells), request)
+    people = len({column.person for column in columns})
+    _check_table(path, (len(frames), people, len(columns)), len(cells), request)
     values = np.full((len(frames), len(columns)), np.nan)
     values[tuple(np.array(list(cells)).T)] = list(cells.values())
     return from_columns(list(columns), values, list(frames), Origin("csv", str(path)), request)
@@ -147,8 +148,8 @@ def _wide(
         table[frame] = array("d", (cell(row[place], path, line) for place in places))
     frames = sorted({frame for table in tables.values() for frame in table})
     rows_given = sum(len(table) for table in tables.values())
-    width = len(places) * len(tables)
-    _check_table(path, len(frames), width, len(places) * rows_given, request)
+    size = (len(frames), len(tables), len(places) * len(tables))
+    _check_table(path, size, len(places) * rows_given, request)
     empty = array("d", [np.nan] * len(places))
     columns = [Column(person, *split) for person in tables for split in places.values()]
     blocks = [np.array([table.get(frame, empty) for frame in frames]) for table in tables.values()]
@@ -156,9 +157,19 @@ def _wide(
     return from_columns(columns, values, frames, Origin("csv", str(path)), request)
 
 
-def _check_table(path: Path, rows: int, columns: int, cells: int, request: Request) -> None:
-    """Refuse a table that is mostly empty once everybody has a column in every frame."""
-    check_room(rows, 1, -(-columns // 3), str(path), request, given=-(-cells // max(1, columns)))
+def _check_table(path: Path, size: tuple[int, int, int], cells: int, request: Request) -> None:
+    """Refuse a table that is mostly empty once everybody has columns in every frame.
+
+    Args:
+        path: The file.
+        size: Frames, people, and columns of them all.
+        cells: How many the file has.
+        request: What the caller allows.
+    """
+    frames, people, columns = size
+    joints = -(-columns // (3 * max(1, people)))
+    given = -(-cells // max(1, 3 * joints))
+    check_room(frames, people, joints, str(path), request, given=given)
 
 
 def _split(name: str) -> tuple[str, Number] | None:

@@ -10,6 +10,7 @@ Source: TensorFlow's ``NodeDef`` as JSON, and the op reference for what each com
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,7 +131,7 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, np.n
             raise FormatError(
                 f"weight {plain(weight['name'])} has the element type {plain(stored)}"
             )
-        count = int(np.prod(weight["shape"], dtype=np.int64))
+        count = math.prod(map(int, weight["shape"]))
         array = np.frombuffer(data, stored, count, at).reshape(weight["shape"])
         constants[str(weight["name"])] = array
         at += array.nbytes
@@ -156,8 +157,8 @@ def _convert(story: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
             continue
         if node.op not in OPERATORS:
             raise FormatError(
-                f"the model has the operator {plain(node.op)}, which this converter does not know: "
-                f"it knows {', '.join(sorted(OPERATORS))}"
+                f"the model has the operator {plain(node.op)}, which this converter does not "
+                f"know: it knows {', '.join(sorted(OPERATORS))}"
             )
         made = OPERATORS[node.op](conversion, node)
         for number, value in enumerate(made if isinstance(made, list) else [made]):
