@@ -11,6 +11,7 @@ import io
 import pickle
 import struct
 from collections import OrderedDict
+from typing import ClassVar
 
 import torch
 
@@ -28,7 +29,7 @@ class Storage:
 class Python2Pickler(pickle._Pickler):
     """Protocol 2 as Python 2 wrote it; storages stand outside the pickle."""
 
-    dispatch = dict(pickle._Pickler.dispatch)
+    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
 
     def persistent_id(self, obj):
         if not isinstance(obj, Storage):

@@ -1,4 +1,4 @@
-"""Files that torch wrote before version 1.6 under Python 2, spelt so that torch's loader reads them.
+"""Files that torch before 1.6 wrote under Python 2, spelt so that torch's loader reads them.
 
 Such a file is five pickles in a row (a mark, the version of the layout, the machine, what was
 saved, the names of its storages) and then the storages themselves, raw. Python 2 wrote an int
