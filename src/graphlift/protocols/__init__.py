@@ -7,6 +7,7 @@ from graphlift.protocols.examples import observe as observe
 from graphlift.protocols.examples import read_study_data as read_study_data
 from graphlift.protocols.licensed import PairedData as PairedData
 from graphlift.protocols.licensed import TrainingData as TrainingData
+from graphlift.protocols.licensed import is_pack as is_pack
 from graphlift.protocols.licensed import official_joints as official_joints
 from graphlift.protocols.licensed import read_data as read_data
 from graphlift.protocols.named import CROSS_14 as CROSS_14

@@ -20,6 +20,7 @@ from graphlift.errors import CheckpointError, ConfigError, GraphliftError
 from graphlift.files import locked
 from graphlift.protocols import PairedData, TrainingData, read_data
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
+from graphlift.study.readiness import check_runs
 from graphlift.study.results import (
     RESULTS,
     Result,
@@ -41,6 +42,13 @@ PATIENCE_SECONDS = 30.0
 
 _TELLING = (GraphliftError, OSError, ModuleNotFoundError)
 """Errors that say all a user needs to know; the trace of any other is shown."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something that whoever starts the study should know."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ class _Failed:
     trace: str
 
 
-Event = Started | Moved | Finished
+Event = Noted | Started | Moved | Finished
 
 
 def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRun], str | None]:
@@ -101,6 +109,8 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
 def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generator[Event]:
     """Train and score runs in ``at_once`` processes; an interrupted run goes on where it was.
 
+    Every run is checked against the data before the first is trained.
+
     Closing the iterator, or an interrupt, lets every worker save its state first.
 
     Args:
@@ -109,12 +119,15 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
         at_once: Processes.
 
     Raises:
-        GraphliftError: What a worker met; the other runs are saved.
+        GraphliftError: What :func:`graphlift.study.readiness.check_runs` refuses, before anything
+            is trained; or what a worker met, and then the other runs are saved.
         BlockingIOError: If another study runs in the folder.
         ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
+        for note in check_runs(runs):
+            yield Noted(note)
         yield from _run_study(runs, folder, at_once)
 
 

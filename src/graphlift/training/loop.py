@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.errors import CheckpointError, ConfigError, ModelError
+from graphlift.errors import CheckpointError, ModelError
 from graphlift.files import append_line, write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, PairedData, TrainingData
@@ -29,6 +29,7 @@ from graphlift.training.checkpoints import (
 from graphlift.training.config import TrainConfig, check_joints, differences
 from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
+from graphlift.training.fitting import check_fit
 from graphlift.training.progress import Progress
 from graphlift.views import UNSEEN_RIG, Lessons, exact_views, people_of
 
@@ -66,13 +67,17 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
 
     Raises:
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
-        ConfigError: If the network takes other joints than the data has.
+        ConfigError: If the network takes other joints than the data has, or another key does not
+            fit the data (:func:`graphlift.training.fitting.check_fit`).
+        DatasetNotFoundError: If somebody who is trained on or tested is not in the data.
+        FormatError: If a detection that is wanted is not finite.
         ModelError: If the device is not there, or training diverges; no state that is not finite
             is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
     if is_finished(config, data.digest, out):
         return
+    check_fit(config, data if isinstance(data, PairedData) else None)
     device = open_device(config.device)
     torch.set_num_threads(config.threads)
     batches, unseen = _teaching(config, data, device)
@@ -106,12 +111,6 @@ def _teaching(
 ) -> tuple[AnyBatches, Examples | Lessons]:
     """What a run learns from, and what it is validated on."""
     size, seed = config.batch_size, config.seed
-    if isinstance(data, PairedData) != (config.cameras == "own"):
-        has = "are packs" if isinstance(data, PairedData) else "are motion capture"
-        raise ConfigError(
-            f"cameras = {config.cameras!r}, but the data ({config.data}) {has}: packs go with "
-            '"own" cameras, motion capture with "open" or "random"'
-        )
     if isinstance(data, PairedData):
         asked = (config.detections, config.model.joints, config.held_out)
         rows = data.training(*asked)

@@ -1,0 +1,43 @@
+"""Every run of a study against its data, before the first of them is trained. Without torch."""
+
+from collections.abc import Iterator, Sequence
+
+from graphlift.protocols import PairedData, is_pack, read_data
+from graphlift.skeletons import H36M_16
+from graphlift.study.plan import PlannedRun
+from graphlift.training.config import check_joints
+from graphlift.training.fitting import check_fit
+
+
+def check_runs(runs: Sequence[PlannedRun]) -> Iterator[str]:
+    """Refuse a study of which a run could not be trained or scored; say what its scores will lack.
+
+    Yields:
+        One sentence each, for whoever starts the study.
+
+    Raises:
+        ConfigError: If a run and the data do not fit each other.
+        DatasetNotFoundError: If the data, or somebody who is trained on or tested, are not there.
+        FormatError: If a file is damaged, or detections that a run needs lack a joint.
+    """
+    packs: dict[str, PairedData | None] = {}
+    checked: set[tuple[object, ...]] = set()
+    for run in runs:
+        config = run.config
+        asked = (config.data, config.cameras, config.detections, config.model, config.held_out)
+        if asked in checked:
+            continue
+        checked.add(asked)
+        source = config.data
+        if source not in packs:
+            data = read_data(source) if is_pack(source) else None
+            packs[source] = data if isinstance(data, PairedData) else None
+        check_fit(config, packs[source])
+        if packs[source] is None:
+            check_joints(config.model, len(H36M_16), run.name)
+    for source, pack in packs.items():
+        if pack is not None and pack.missing:
+            yield (
+                f"{source}: no test sequence of {', '.join(pack.missing)}: the scores compare "
+                "with no published ones"
+            )
