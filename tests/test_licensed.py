@@ -270,7 +270,7 @@ def test_a_plan_that_does_not_fit_its_packs_ends_before_the_first_step(
 
 
 def test_a_joint_that_detections_lack_ends_a_plan_before_the_first_step(tmp_path):
-    """As Neck/Nose of Stacked Hourglass: NaN in every frame, here in one late one of a test clip."""
+    """NaN, as Neck/Nose of Stacked Hourglass is; here in one frame of the last test clip."""
     pack = write_h36m(tmp_path / "h36m", frames=3, noise={"cpn": 1.0})
     path = tmp_path / "h36m" / "keypoints-cpn.npy"
     array = np.load(path)
