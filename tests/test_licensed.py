@@ -19,8 +19,8 @@ from graphlift.protocols import PROTOCOLS, PairedData, official_joints, read_dat
 from graphlift.protocols.licensed import H36M_LENS, skeleton_of
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import planned_runs, read_plan
-from graphlift.study.runner import evaluate_model
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.loop import MODEL, train
 

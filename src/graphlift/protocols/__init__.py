@@ -1,6 +1,8 @@
 """Protocols by name, and the frames that are trained and tested on under them."""
 
 from graphlift.protocols.adaptations import ADAPTATIONS as ADAPTATIONS
+from graphlift.protocols.adaptations import ROOT_IN_PLACE as ROOT_IN_PLACE
+from graphlift.protocols.adaptations import root_in_place as root_in_place
 from graphlift.protocols.examples import Examples as Examples
 from graphlift.protocols.examples import StudyData as StudyData
 from graphlift.protocols.examples import observe as observe
@@ -16,3 +18,4 @@ from graphlift.protocols.named import STRIDE as STRIDE
 from graphlift.protocols.named import Protocol as Protocol
 from graphlift.protocols.named import open_16 as open_16
 from graphlift.protocols.named import protocol_named as protocol_named
+from graphlift.protocols.named import share_out as share_out

@@ -19,8 +19,9 @@ from graphlift.datasets.paired import Pack, PairedSequence, open_pack
 from graphlift.datasets.paired_index import INDEX
 from graphlift.detections import Detections
 from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.protocols.examples import Examples, StudyData, read_study_data
-from graphlift.protocols.named import PROTOCOLS, Protocol
+from graphlift.protocols.named import PROTOCOLS, Protocol, share_out
 from graphlift.protocols.paired_examples import (
     Rows,
     check_detections,
@@ -43,7 +44,6 @@ H36M_LENS = Camera(
 length of Human3.6M's four cameras to half a per cent."""
 
 LICENCE = "for academic use only, by the terms of the data set"
-OWN_WIDTH = "own-width"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +89,17 @@ class PairedData:
         return PROTOCOLS[f"h36m-{len(self.pack.skeleton)}"]
 
     def describe(self, joints: int, adaptations: Sequence[str] = ()) -> Mapping[str, str]:
-        """Say in a line each what the protocols are, by their names."""
-        name = f"h36m-{joints}"
-        lines = {name: PROTOCOLS[name].describe()}
-        if self.other:
-            lines["3dhp-14"] = PROTOCOLS["3dhp-14"].describe(adaptations)
-        return lines
+        """Say in a line each what the protocols are, by their names.
+
+        Raises:
+            ConfigError: If none of them takes an adaptation.
+        """
+        taken = share_out(adaptations, self.scored_by(joints))
+        return {name: PROTOCOLS[name].describe(of) for name, of in taken.items()}
+
+    def scored_by(self, joints: int) -> tuple[str, ...]:
+        """Name the protocols that a network of so many joints is scored by."""
+        return (f"h36m-{joints}", *(("3dhp-14",) if self.other else ()))
 
     def training(self, detections: Detections, joints: int, held_out: Collection[str]) -> "Rows":
         """List the frames that are trained on, to be gathered from the mapped arrays.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from graphlift.protocols import PairedData, is_pack, read_data
+from graphlift.protocols import PairedData, is_pack, read_data, share_out
 from graphlift.skeletons import H36M_16
 from graphlift.study.plan import PlannedRun
 from graphlift.training.config import check_joints
@@ -24,7 +24,10 @@ def check_runs(runs: Sequence[PlannedRun]) -> Iterator[str]:
     checked: set[tuple[object, ...]] = set()
     for run in runs:
         config = run.config
-        asked = (config.data, config.cameras, config.detections, config.model, config.held_out)
+        asked = (
+            *(config.data, config.cameras, config.detections, config.model, config.held_out),
+            run.adaptations,
+        )
         if asked in checked:
             continue
         checked.add(asked)
@@ -32,9 +35,12 @@ def check_runs(runs: Sequence[PlannedRun]) -> Iterator[str]:
         if source not in packs:
             data = read_data(source) if is_pack(source) else None
             packs[source] = data if isinstance(data, PairedData) else None
-        check_fit(config, packs[source])
-        if packs[source] is None:
+        pack = packs[source]
+        check_fit(config, pack)
+        if pack is None:
             check_joints(config.model, len(H36M_16), run.name)
+        names = ("open-16", "cross-14") if pack is None else pack.scored_by(config.model.joints)
+        share_out(run.adaptations, names)
     for source, pack in packs.items():
         if pack is not None and pack.missing:
             yield (

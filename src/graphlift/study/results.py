@@ -122,6 +122,7 @@ class Result:
         blocks: Test errors by the second, by activity.
         failures: The worst test frames.
         protocols: What ``open-16`` and ``cross-14`` were here, a line each; none in older lines.
+        adaptations: Known deviations from the protocols that the scores were made with.
         config: The run's whole configuration.
         version: Of graphlift.
     """
@@ -165,6 +166,7 @@ class Result:
     blocks: Mapping[str, Blocks]
     failures: Sequence[Failure]
     protocols: Mapping[str, str] = field(default_factory=dict)
+    adaptations: Sequence[str] = field(default_factory=list)
     config: Mapping[str, Any]
     version: str
 

@@ -15,6 +15,7 @@ import io
 import pickle
 import pickletools
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import IO
 
 PICKLES = 5
@@ -55,12 +56,12 @@ def respell(file: IO[bytes]) -> IO[bytes]:
 def _opcodes(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Give each opcode of one pickle with its argument as it is, and as it is to be."""
     start = file.tell()
-    steps = [(op.name, argument, at) for op, argument, at in pickletools.genops(file)]
-    ends = [at for _, _, at in steps[1:]] + [file.tell()]
+    steps = list(pickletools.genops(file))
+    places = [at or 0 for _, _, at in steps] + [file.tell()]
     file.seek(start)
-    for (name, argument, at), end in zip(steps, ends, strict=True):
+    for (opcode, argument, _), (at, end) in zip(steps, pairwise(places), strict=True):
         raw = file.read(end - at)
-        if name in _NUMBERS:
+        if opcode.name in _NUMBERS and isinstance(argument, int):
             yield raw, _number(argument)
         elif raw[:1] == _STRING:
             yield raw, pickle.BINUNICODE + raw[1:]

@@ -115,7 +115,14 @@ def _teaching(
         asked = (config.detections, config.model.joints, config.held_out)
         rows = data.training(*asked)
         return (
-            PackBatches(rows, size=size, seed=seed, flip=config.flip, device=device),
+            PackBatches(
+                rows,
+                size=size,
+                seed=seed,
+                flip=config.flip,
+                drop_last=config.drop_last,
+                device=device,
+            ),
             data.validation(*asked),
         )
     if config.cameras == "random":
@@ -150,6 +157,12 @@ def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) ->
     """The learning rate of a step, counted from 0: a pure function of the step."""
     if config.schedule == "cosine":
         return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
+    if config.schedule == "staircase":
+        stair = config.decay_steps or per_epoch
+        # Published codes set the rate at the first step, by its share of a stair, and then only
+        # where the count of steps from 1 is a multiple of the stair.
+        power = (step + 1) // stair or 1 / stair
+        return float(config.learning_rate * config.decay**power)
     return float(config.learning_rate * config.decay ** (step // per_epoch))
 
 
