@@ -20,7 +20,6 @@ from graphlift.protocols.licensed import H36M_LENS, skeleton_of
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.evaluation import evaluate_model
-from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.loop import MODEL, train
 
@@ -333,18 +332,6 @@ def test_a_plan_that_does_not_fit_motion_capture_ends_before_the_first_step(
 
     assert_refused(said, fault)
     assert not trained
-
-
-@pytest.mark.parametrize("name", ["table1", "table2"])
-def test_the_recipes_are_the_supplements_rows(name):
-    runs = planned_runs(read_plan(f"recipes/{name}.toml"), data="packs")
-    sizes = {(run.config.model.method, run.config.model.channels) for run in runs}
-
-    assert len(runs) == {"table1": 7 * 3, "table2": 3}[name]
-    assert {("semgcn", 128), ("martinez", 1024), ("pre-aggregation", 128)} <= sizes
-    assert {(run.config.cameras, run.config.keep, run.config.epochs) for run in runs} == {
-        ("own", "last", 100)
-    }
 
 
 def test_the_tables_come_out_of_two_commands(packs, tmp_path):
