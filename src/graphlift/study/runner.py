@@ -16,7 +16,7 @@ from queue import Empty
 from typing import TYPE_CHECKING
 
 from graphlift.errors import CheckpointError, ConfigError, GraphliftError
-from graphlift.files import locked
+from graphlift.files import alone
 from graphlift.protocols import TrainingData, read_data
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.sharedctypes import Synchronized
 
-LOCK = ".lock"
 TELL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state and end."""
@@ -98,7 +97,7 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
     results = folder / RESULTS
     if not folder.exists():
         return list(runs), None
-    with _alone(folder):
+    with alone(folder, "study"):
         cut = set_aside_cut_line(results)
     finished = {r.name: r for r in read_results(results)} if results.exists() else {}
     check_same(runs, {n: json.loads(json.dumps(result.config)) for n, result in finished.items()})
@@ -139,7 +138,7 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
         ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder, "study"):
         for note in check_runs(runs):
             yield Noted(note)
         yield from _run_study(runs, folder, at_once)
@@ -171,14 +170,6 @@ def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[
             yield event
     finally:
         _stop(workers, events)
-
-
-def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep other studies out of a folder; the system lets them in once this process is gone."""
-    return locked(
-        folder / LOCK,
-        f"another study runs in {folder}: wait until it ends, or give this one another folder",
-    )
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import graphlift
 from graphlift.errors import CheckpointError, ModelError
-from graphlift.files import append_line, write_text
+from graphlift.files import alone, append_line, write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, PairedData, TrainingData
 from graphlift.training.batches import Batches, PackBatches, ViewBatches
@@ -66,6 +66,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         out: Folder of the run.
 
     Raises:
+        BlockingIOError: If another process trains in ``out``.
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
         ConfigError: If the network takes other joints than the data has, or another key does not
             fit the data (:func:`graphlift.training.fitting.check_fit`).
@@ -78,6 +79,12 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
     if is_finished(config, data.digest, out):
         return
     check_fit(config, data if isinstance(data, PairedData) else None)
+    out.mkdir(parents=True, exist_ok=True)
+    with alone(out, "training"):
+        yield from _train(config, data, out)
+
+
+def _train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
     device = open_device(config.device)
     torch.set_num_threads(config.threads)
     batches, unseen = _teaching(config, data, device)
