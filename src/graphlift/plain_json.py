@@ -33,8 +33,8 @@ def check_plain(value: Any) -> None:  # noqa: ANN401
     Raises:
         ValueError: As there.
     """
-    level = [value]
-    for _ in range(DEEPEST + 1):
+    level, depth = [value], 0
+    while level:
         inner: list[Any] = []
         for each in level:
             match each:
@@ -46,10 +46,9 @@ def check_plain(value: Any) -> None:  # noqa: ANN401
                     _not_finite(str(each))
                 case str():
                     each.encode()  # a lone surrogate is no text: UnicodeEncodeError, a ValueError
-        if not inner:
-            return
-        level = inner
-    raise ValueError(_TOO_DEEP)
+            if depth == DEEPEST and isinstance(each, (dict, list, tuple)):
+                raise ValueError(_TOO_DEEP)
+        level, depth = inner, depth + 1
 
 
 _TOO_DEEP = f"lists and objects are nested more than {DEEPEST} deep"
