@@ -79,13 +79,15 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
     if is_finished(config, data.digest, out):
         return
     check_fit(config, data if isinstance(data, PairedData) else None)
+    device = open_device(config.device)
     out.mkdir(parents=True, exist_ok=True)
     with alone(out, "training"):
-        yield from _train(config, data, out)
+        yield from _train(config, data, out, device)
 
 
-def _train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
-    device = open_device(config.device)
+def _train(
+    config: TrainConfig, data: TrainingData, out: Path, device: torch.device
+) -> Iterator[Progress]:
     torch.set_num_threads(config.threads)
     batches, unseen = _teaching(config, data, device)
     steps = config.steps or config.epochs * batches.per_epoch
@@ -220,7 +222,6 @@ class _Run:
         self.step, self.best_step, self.best = 0, 0, float("inf")
         self.loss_sum, self.loss_count, self.seconds = 0.0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
-        out.mkdir(parents=True, exist_ok=True)
         if (out / CHECKPOINT).exists():
             self._resume(out / CHECKPOINT)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
