@@ -2,8 +2,8 @@
 
     python benchmarks/rooting.py path/to/mocap MODEL.safetensors...
 
-On the test subjects of open-16: each prediction moved so that its own root is at the origin, as the
-protocol says; left where it is, with its root alone set to the origin, as the published codes'
+On the test subjects of open-16: each prediction moved so that its own root is at the origin, as
+the protocol says; left where it is, with its root alone set to the origin, as the published codes'
 subtraction in place leaves it (``root-in-place``); and left alone altogether.
 """
 

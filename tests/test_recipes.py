@@ -26,7 +26,8 @@ from graphlift.study.scoring import cost
 from graphlift.training.batches import PackBatches
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
-from graphlift.training.loop import MODEL, learning_rate, train
+from graphlift.training.loop import MODEL, train
+from graphlift.training.schedule import learning_rate
 
 POSES = 1_559_752  # of S1, S5, S6, S7, S8 by four cameras
 

@@ -31,6 +31,7 @@ from graphlift.training.devices import open_device, random_state, set_random_sta
 from graphlift.training.evaluation import validate
 from graphlift.training.fitting import check_fit
 from graphlift.training.progress import Progress
+from graphlift.training.schedule import learning_rate
 from graphlift.views import UNSEEN_RIG, Lessons, exact_views, people_of
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
@@ -160,19 +161,6 @@ def is_finished(config: TrainConfig, data_digest: str, out: Path) -> bool:
     story = read_checkpoint(out / MODEL)[1]
     _check_own(out / MODEL, story, config, data_digest)
     return True
-
-
-def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0: a pure function of the step."""
-    if config.schedule == "cosine":
-        return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
-    if config.schedule == "staircase":
-        stair = config.decay_steps or per_epoch
-        # Published codes set the rate at the first step, by its share of a stair, and then only
-        # where the count of steps from 1 is a multiple of the stair.
-        power = (step + 1) // stair or 1 / stair
-        return float(config.learning_rate * config.decay**power)
-    return float(config.learning_rate * config.decay ** (step // per_epoch))
 
 
 def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
