@@ -190,20 +190,6 @@ def test_a_frame_rate_that_is_none_is_refused(kind, fps, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", READERS)
-def test_no_infinite_number_is_written_as_a_place(kind, tmp_path):
-    poses = moving(frames=6)
-    positions = poses.positions.copy()
-    positions[2, 0, 5] = np.inf
-    path = tmp_path / f"x.{kind}"
-
-    write_poses(path, replace(poses, positions=positions))
-
-    if kind not in ("npz", "parquet"):  # which keep every bit
-        (person,), _ = READERS[kind](path)
-        assert not any(np.isinf(places).any() for places in person.values())
-
-
 @pytest.mark.parametrize("kind", MOTION)
 def test_what_the_axes_rest_on_is_said(kind, tmp_path):
     world = " ".join(write_poses(tmp_path / f"x.{kind}", standing()))

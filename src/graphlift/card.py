@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
+from graphlift.plain_json import parse_json
 from graphlift.words import problems, shown
 
 CMU = (
@@ -98,10 +99,15 @@ def read_card(text: str, where: str) -> ModelCard:
     from pydantic import TypeAdapter, ValidationError
 
     try:
+        parse_json(text)
         card = TypeAdapter(ModelCard).validate_json(text)
     except ValidationError as error:
         wrong = problems(error, "card")
         raise FormatError(f"{where}: its model card is not one of graphlift's: {wrong}") from error
+    except ValueError as error:
+        raise FormatError(
+            f"{where}: its model card is not one of graphlift's: {error}: export it again"
+        ) from error
     if card.inputs not in INPUTS:
         raise FormatError(
             f"{where}: the model wants {shown(card.inputs)} inputs, this version knows "

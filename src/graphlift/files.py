@@ -9,12 +9,14 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from graphlift.errors import FormatError, GraphliftError
 from graphlift.words import reason
 
+LOCK = ".lock"
+"""Name of the file by which a process holds a folder."""
 _MARK = ".graphlift-"
 """In the names of files and folders that are being written, so that they are known as ours."""
 _BEFORE = "-before"
@@ -199,6 +201,18 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
                 raise
         yield
+
+
+def alone(folder: Path, what: str) -> AbstractContextManager[None]:
+    """Keep other processes that train out of a folder; the system lets them in once this one ends.
+
+    Raises:
+        BlockingIOError: When entered, if another holds the folder.
+    """
+    return locked(
+        folder / LOCK,
+        f"another {what} runs in {folder}: wait until it ends, or give this one another folder",
+    )
 
 
 def append_line(path: Path, line: str) -> None:

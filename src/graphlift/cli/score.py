@@ -31,7 +31,8 @@ def score(
     adapt: Annotated[
         list[str] | None,
         typer.Option(
-            help="A known deviation: hip-shift, bone-length, own-width (3dhp-14). Repeatable."
+            help="A known deviation: hip-shift, bone-length, own-width (3dhp-14), root-in-place "
+            "(h36m). Repeatable."
         ),
     ] = None,
     allow_missing: Annotated[

@@ -29,7 +29,7 @@ from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
 from graphlift.detections import Detections, detect, occluded
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.json_files import read_json
+from graphlift.plain_json import parse_json
 from graphlift.protocols.named import PROTOCOLS, STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
@@ -39,7 +39,6 @@ Split = Literal["train", "validation", "test", "cross"]
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
 Part = Literal["train", "validation", "test"]
 _PARTS: tuple[Part, ...] = get_args(Part)
-_LARGEST_SPLITS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,10 +305,10 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
         raise DatasetNotFoundError(
             f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
         )
-    splits = read_json(path, _LARGEST_SPLITS)
     try:
-        subjects = {part: splits["cmu"][part] for part in _PARTS}
-    except (KeyError, TypeError) as error:
+        splits = parse_json(path.read_bytes())["cmu"]
+        subjects = {part: splits[part] for part in _PARTS}
+    except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
             f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], "
             f"'test': [...]}}}} with lists of subjects ({shown(error)})"
