@@ -75,7 +75,7 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
     ]
     origin = Origin(kind, str(path), usual=(COCO_17, HALPE_26))
     # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
-    video = all(re.fullmatch(r"\d+\.\w+", str(name)) for name in frames)
+    video = all(re.fullmatch(r"[0-9]+\.\w+", str(name)) for name in frames)
     span = span_of([*frames.values(), *([0] if video else [])], str(path), request)
     return assemble(
         seen, origin.noting(f"frames {span.start} to {span.stop - 1}"), request, frames=span

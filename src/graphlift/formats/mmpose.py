@@ -20,6 +20,7 @@ from graphlift.formats.assembly import Detection, Origin, assemble, first_frame,
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, numbers
 from graphlift.formats.request import Request
+from graphlift.numerals import is_whole
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, MPII_16
 
@@ -69,6 +70,6 @@ def _people(instances: object, frame: int, path: Path) -> Iterator[Detection]:
 def _names(meta: object) -> list[str]:
     """Find what the joints are called, in their order."""
     names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
+    if not isinstance(names, dict) or not all(is_whole(str(key)) for key in names):
         return []
     return [str(name) for _, name in sorted(names.items(), key=lambda each: int(each[0]))]

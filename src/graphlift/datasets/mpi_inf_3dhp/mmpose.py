@@ -33,7 +33,7 @@ from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
 
-_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+")
+_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)
 _LARGEST_CAMERAS = 10_000_000
 
 
