@@ -192,9 +192,16 @@ def _read_hdf5(path: Path, request: Request) -> Keypoints:
             return sleap.from_hdf5(file, path, request)
         if sleap.is_project(set(file)):
             sleap.refuse_project(path, request)
-        for group in (file[name] for name in file if is_inside(file, name)):
-            if hasattr(group, "keys") and {"table", "block0_values"} & set(group):
-                return deeplabcut.from_hdf5(group, path, request)
+        groups = [file[name] for name in file if is_inside(file, name)]
+        tables = [g for g in groups if hasattr(g, "keys") and {"table", "block0_values"} & set(g)]
+        if len(tables) > 1:
+            raise FormatError(
+                f"{path}: holds {len(tables)} tables, "
+                f"{', '.join(table.name.strip('/') for table in tables[:6])}: save the one of the "
+                "clip by itself"
+            )
+        if tables:
+            return deeplabcut.from_hdf5(tables[0], path, request)
         raise FormatError(
             f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "
             "known are DeepLabCut's tables and SLEAP's analysis files"
