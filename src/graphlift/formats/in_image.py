@@ -24,8 +24,10 @@ _NOTED = 0.1
 """Share of joints outside from which it is said."""
 _SWAPPED = 0.05
 """Share of people outside from which swapped sides are thought of."""
-_REFUSED = 0.5
+_REFUSED = 0.9
 """Share of people outside that no detector leaves."""
+_NO_FRACTIONS = 0.5
+"""Share of people outside that fractions of another origin have, such as from -1 to 1."""
 _CHUNK = 4096
 """Frames that are looked at together."""
 
@@ -54,7 +56,7 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
         keypoints = replace(keypoints, positions=keypoints.positions * np.asarray(size))
         notes = (f"fractions taken as px of an image of {size[0]}x{size[1]}",)
         extent = _measure(keypoints, size)
-        if extent.people_outside > _REFUSED:
+        if extent.people_outside > _NO_FRACTIONS:
             raise _fractions(extent, where, "counted from its top left corner")
         return keypoints, notes
     if size is not None:
