@@ -1,9 +1,9 @@
 """Text as a number: what Python takes beyond digits is refused, the rest is Python's."""
 
 import pytest
+from command import here
 from hypothesis import given
 from hypothesis import strategies as st
-from command import here
 from tiny_keypoints import dump, mmpose_video, walk
 
 from graphlift.datasets.bvh import open_lines
