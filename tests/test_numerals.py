@@ -57,3 +57,12 @@ def test_a_name_of_a_joint_under_a_number_that_is_none_is_passed_over(tmp_path):
             "instance_info": mmpose_video(walk(COCO_17))}  # fmt: skip
 
     assert read_keypoints(dump(tmp_path / "a.json", data)).skeleton is COCO_17
+
+
+@pytest.mark.parametrize("text", ["1_0", "12", "x"])
+def test_text_among_the_numbers_of_a_json_is_no_number(tmp_path, text):
+    data = mmpose_video(walk(COCO_17))
+    data[1]["instances"][0]["keypoint_scores"][4] = text
+
+    with pytest.raises(FormatError, match="frame 1: scores should be numbers"):
+        read_keypoints(dump(tmp_path / "a.json", data))

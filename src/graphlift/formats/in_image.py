@@ -49,7 +49,7 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
     if extent.farthest < 0:
         raise nobody(where, len(keypoints))
     if extent.farthest > FARTHEST:
-        raise FormatError(f"{where}: a joint lies {extent.farthest:.3g} px away: these are no px")
+        raise too_far(where, extent.farthest)
     if extent.farthest <= _FRACTIONS:
         if size is None:
             raise _fractions(extent, where, "or give image_size=(width, height) in px")
@@ -70,6 +70,11 @@ def nobody(where: str, frames: int) -> FormatError:
         f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
         "detector's video and threshold"
     )
+
+
+def too_far(where: str, largest: float) -> FormatError:
+    """Make the error that a joint lies where no image is."""
+    return FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
 
 
 @dataclass
