@@ -223,6 +223,23 @@ def test_mediapipes_table_of_fractions_becomes_px(tmp_path):
     refused(path, r"fractions of the image; .*give image_size=\(width, height\) in px")
 
 
+@pytest.mark.parametrize("name", ["{}", "landmark_{}", "kp{}"])
+def test_joints_that_are_only_counted_are_the_skeletons_of_so_many(tmp_path, name):
+    triples = walk(MEDIAPIPE_33, frames=3)
+    order = np.random.default_rng(1).permutation(33)
+    rows = [[f, name.format(j), *triples[f, 0, j]] for f in range(3) for j in order]
+    path = write(tmp_path / "a.csv", ["frame", "landmark", "x", "y", "visibility"], rows)
+    few = [row for row in rows if row[1] in {name.format(j) for j in range(17)}]
+    seventeen = write(tmp_path / "b.csv", ["frame", "landmark", "x", "y", "visibility"], few)
+
+    keypoints = read_keypoints(path)
+
+    assert keypoints.skeleton is MEDIAPIPE_33
+    assert_same(keypoints, triples)
+    refused(seventeen, r"17 joints may be coco-17, h36m-17 or")
+    assert read_keypoints(seventeen, skeleton="coco-17").skeleton is COCO_17
+
+
 def test_3d_positions_are_not_taken_for_px(tmp_path):
     """As Anipose writes them, in mm; and with z alone."""
     three = np.concatenate([ONE[..., :2], 900 + ONE[..., :1]], axis=-1).reshape(6, -1)
