@@ -109,31 +109,37 @@ def read_header(names: Sequence[str], path: Path) -> Header:
     person = _first(plains, _PERSON)
     frame = _first(plains, _FRAME if person is not None else (*_FRAME, *_INDEX))
     taken = {place for place in (frame, person, joint) if place is not None} | set(numbers)
+    split = {} if joint is not None else {n: _split(name) for n, name in enumerate(names)}
+    kinds: dict[str, list[int]] = {"depth": [], "time": [], "understood": [], "strange": []}
     points: dict[int, tuple[str, Number]] = {}
-    others: dict[str, list[int]] = {"depth": [], "time": [], "understood": [], "strange": []}
     for place, name in enumerate(plains):
-        split = None if joint is not None else _split(names[place])
-        if place in taken:
-            continue
-        if name in _TIME:
-            others["time"].append(place)
-        elif name in (*_FRAME, *_INDEX) or _OF_PERSON.fullmatch(name):
-            others["understood"].append(place)
-        elif name == "z" if joint is not None else split is not None and split[1] == "z":
-            others["depth"].append(place)
-        elif split is not None:
-            points[place] = split[0], NUMBERS[split[1]]
-        else:
-            others["strange"].append(place)
+        if place not in taken:
+            kind = _kind(name, split.get(place))
+            kinds.setdefault(kind, []).append(place)
+            if kind == "point" and (point := split[place]):
+                points[place] = point[0], NUMBERS[point[1]]
     placed = {point for point, number in points.values() if number != "c"}
-    scores = [place for place, (point, _) in points.items() if point not in placed]
-    for place in scores:  # a confidence of something that has no position
-        del points[place]
-    others["strange"] += scores
+    points, scores = (
+        {n: point for n, point in points.items() if (point[0] in placed) is there}
+        for there in (True, False)
+    )
+    kinds["strange"] += scores  # a confidence of something that has no position
     return Header(
-        tuple(names), frame, person, joint, numbers, points,
-        **{kind: tuple(places) for kind, places in others.items()},
+        tuple(names), frame, person, joint, numbers, points, *map(tuple, (
+            kinds["depth"], kinds["time"], kinds["understood"], kinds["strange"]
+        )),
     )  # fmt: skip
+
+
+def _kind(name: str, split: tuple[str, str] | None) -> str:
+    """Say what a column is that is no frame, person or joint."""
+    if name in _TIME:
+        return "time"
+    if name in (*_FRAME, *_INDEX) or _OF_PERSON.fullmatch(name):
+        return "understood"
+    if name == "z" or (split and split[1] == "z"):
+        return "depth"
+    return "point" if split else "strange"
 
 
 @dataclass
