@@ -32,6 +32,10 @@ _MIDLINE = {
 }
 
 
+_COUNTED = re.compile(r"((?:key|land)?(?:joint|point|kpt?|mark|lm|node|pt)?[_ .-]?)([0-9]{1,4})")
+"""A joint that has a number for a name."""
+
+
 def recognise(
     names: Sequence[str], where: str, request: Request
 ) -> tuple[Skeleton, dict[int, int], list[str]]:
@@ -106,7 +110,7 @@ def unused(names: Sequence[str]) -> str:
 
 def _numbered(names: Sequence[str]) -> dict[int, int]:
     """Give for each number from 0 the place of the name that ends in it, if names only count."""
-    split = [re.fullmatch(r"([^0-9]*)([0-9]{1,4})", name) for name in names]
+    split = [_COUNTED.fullmatch(name.lower()) for name in names]
     prefixes = {match[1] if match else None for match in split}
     places = {int(match[2]): place for place, match in enumerate(split) if match}
     counts = sorted(places) == list(range(len(names)))
