@@ -10,6 +10,7 @@ import typer
 from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
 from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.numerals import is_whole
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
@@ -258,7 +259,7 @@ def _kind(source: str) -> Kind:
 
     path = Path(source)
     if not source or not path.exists():
-        if source.isdecimal():
+        if is_whole(source):
             return "video"  # a webcam
         raise DatasetNotFoundError(
             f"nothing at {source or repr(source)}: give keypoints ({', '.join(SUFFIXES)}, or a "
@@ -284,7 +285,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(text) < 16):
+    if not (is_whole(width) and is_whole(height) and len(text) < 16):
         raise ConfigError(f"--image-size {text}: give width and height in px, as 1920x1080")
     return int(width), int(height)
 

@@ -32,6 +32,7 @@ from graphlift.datasets.kinematics import (
     y_up_to_z_up,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.numerals import decimal
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
@@ -78,7 +79,7 @@ class Lines:
         values: list[float] = []
         for word in words:
             try:
-                values.append(float(word))
+                values.append(decimal(word))
             except ValueError:
                 raise self.error(f"{word[:40]!r} is not a number", number) from None
             if not abs(values[-1]) < LARGEST_NUMBER:

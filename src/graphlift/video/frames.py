@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from graphlift.errors import FormatError
 from graphlift.formats.request import check_fps
+from graphlift.numerals import is_whole
 
 if TYPE_CHECKING:
     import cv2
@@ -101,7 +102,7 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
         ModuleNotFoundError: If the extra ``video`` is not installed.
     """
     fps = None if fps is None else check_fps(fps, "fps")
-    if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
+    if isinstance(source, str) and is_whole(source) and not Path(source).exists():
         source = int(source)
     place = source if isinstance(source, int) else Path(source)
     if isinstance(place, Path) and (place.is_dir() or place.suffix.lower() in IMAGES):
@@ -220,8 +221,8 @@ def _images(place: Path) -> list[Path]:
         return [place]
 
     def order(path: Path) -> list[tuple[int, str]]:
-        words = re.split(r"(\d+)", path.name)
-        return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
+        words = re.split(r"([0-9]+)", path.name)
+        return [(int(word), "") if is_whole(word) else (-1, word) for word in words]
 
     found = [each for each in place.iterdir() if each.suffix.lower() in IMAGES]
     if not found:
