@@ -34,6 +34,25 @@ STANDING = {
     "RElbow": (1.0, 1.82, 1.1),
     "RWrist": (1.0, 1.82, 0.86),
 }
+T_POSE = {
+    "Hip": (0, 0.92, 0),
+    "LHip": (0.1, 0.92, 0),
+    "LKnee": (0.1, 0.5, 0),
+    "LFoot": (0.1, 0.08, 0),
+    "RHip": (-0.1, 0.92, 0),
+    "RKnee": (-0.1, 0.5, 0),
+    "RFoot": (-0.1, 0.08, 0),
+    "Spine": (0, 1.14, 0),
+    "Thorax": (0, 1.38, 0),
+    "Neck/Nose": (0, 1.58, 0),
+    "Head": (0, 1.68, 0),
+    "LShoulder": (0.18, 1.38, 0),
+    "LElbow": (0.46, 1.38, 0),
+    "LWrist": (0.7, 1.38, 0),
+    "RShoulder": (-0.18, 1.38, 0),
+    "RElbow": (-0.46, 1.38, 0),
+    "RWrist": (-0.7, 1.38, 0),
+}
 CAMERA = Camera(
     focal=(1000.0, 1001.5),
     centre=(500.0, 499.0),
@@ -61,6 +80,11 @@ NAMES = {
     "RightHand": "RWrist",
 }
 """Names in BVH and GLB; the end of the head is the 17th."""
+
+
+def t_pose(**moved):
+    """The T-pose, y up and facing +z, with some joints elsewhere."""
+    return np.array([[(T_POSE | moved)[joint] for joint in H36M_17.joints]], dtype=float)
 
 
 def standing(axes="world", frames=2):

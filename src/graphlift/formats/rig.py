@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.formats.twist import solve_twist
 from graphlift.skeletons import H36M_17
 
-STRAIGHT = np.radians(15)
-"""A knee or elbow bent by less than about this does not tell the twist of thigh or upper arm."""
-
 CHUNK = 4096
-"""Frames whose rotations are solved at once."""
+"""Frames whose turns are expressed against their parents' at once."""
 
 Vector = tuple[float, float, float]
 
@@ -139,16 +137,18 @@ def end_offset(node: int, lengths: Float[np.ndarray, " node"]) -> Float[np.ndarr
 
 
 def solve_rotations(
-    positions: Float[np.ndarray, "frame joint 3"],
+    positions: Float[np.ndarray, "frame joint 3"], fps: float
 ) -> Float[np.ndarray, "frame node 3 3"]:
     """Find the turn of each node in the world that takes its rest directions to the actual ones.
 
     Hubs are fitted to all their neighbours; other bones turn as little as possible against their
     parent, and the twist of thighs and upper arms follows the bend of knees and elbows as far as
-    they are bent. Hands and feet keep the turn of forearm and shin.
+    they are bent, without jumps over time (:mod:`graphlift.formats.twist`). Hands and feet keep
+    the turn of forearm and shin.
 
     Args:
-        positions: The 17 joints, y up, every number finite.
+        positions: The 17 joints of a whole clip, y up, every number finite.
+        fps: Frames a second.
     """
     world = np.empty((len(positions), len(NODES), 3, 3))
     for i, (node, parent) in enumerate(zip(NODES, PARENTS, strict=True)):
@@ -162,12 +162,12 @@ def solve_rotations(
         else:
             against = world[:, parent]
             bone = np.einsum("fji,fj->fi", against, positions[:, TIPS[i]] - here)
-            turn = _swing(np.array(node.rest), bone)
-            if node.hinge:
+            turn = _swing(np.array(node.rest), _held(_unit(bone)))
+            bend = None
+            if node.bend:
                 beyond = positions[:, H36M_17.index(node.bend)[0]] - positions[:, TIPS[i]]
-                shown = np.cross(_unit(bone), _unit(np.einsum("fji,fj->fi", against, beyond)))
-                turn = turn @ _twist(node, np.einsum("fji,fj->fi", turn, shown))
-            world[:, i] = against @ turn
+                bend = np.cross(_unit(bone), _unit(np.einsum("fji,fj->fi", against, beyond)))
+            world[:, i] = against @ turn @ _twist(node, turn, bend, fps)
     return world
 
 
@@ -216,13 +216,22 @@ def _cross_matrix(v: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _swing(rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
-    """Smallest rotation that takes the direction ``rest`` (3,) to that of ``bone`` (frame, 3).
+def _held(directions: np.ndarray) -> np.ndarray:
+    """Let a bone without length point as in the frame before, or in the first that shows it."""
+    known = directions.any(axis=-1)
+    if known.all() or not known.any():
+        return directions
+    frame = np.maximum.accumulate(np.where(known, np.arange(len(known)), np.argmax(known)))
+    return np.asarray(directions[frame])
+
+
+def _swing(rest: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Smallest rotation that takes the direction ``rest`` (3,) to ``goal`` (frame, 3).
 
     Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
-    bone without length does not turn.
+    bone that never has a length does not turn.
     """
-    goal = np.where(bone.any(axis=-1, keepdims=True), _unit(bone), rest)
+    goal = np.where(goal.any(axis=-1, keepdims=True), goal, rest)
     cos = goal @ rest
     axis = _cross_matrix(np.cross(rest, goal))
     safe = np.where(cos > -1 + 1e-9, 1 + cos, 1)[:, None, None]
@@ -232,18 +241,10 @@ def _swing(rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
     return np.where((cos > -1 + 1e-9)[:, None, None], turn, half_turn)
 
 
-def _twist(node: Node, shown: np.ndarray) -> np.ndarray:
-    """Turn about the bone at rest that brings the hinge to where the bend shows it.
-
-    Args:
-        node: With a hinge.
-        shown: (frame, 3), the axis of the bend before the twist, as long as the sine of the bend.
-
-    Returns:
-        (frame, 3, 3); no twist for a straight limb, in between for one that is hardly bent.
-    """
-    bone, hinge = np.array(node.rest), np.array(node.hinge)
-    z = shown @ hinge + 1j * (shown @ np.cross(bone, hinge))
-    angle = np.angle(z * np.abs(z) ** 3 + np.sin(STRAIGHT) ** 4)[:, None, None]
+def _twist(node: Node, swing: np.ndarray, bend: np.ndarray | None, fps: float) -> np.ndarray:
+    """Turn a bone about its direction at rest, (frame, 3, 3)."""
+    bone = np.array(node.rest)
+    hinge = np.array(node.hinge or (0.0, 0.0, 1.0))  # z is across every bone of the T-pose
+    angle = solve_twist(bone, hinge, swing, bend, fps)[:, None, None]
     axis = _cross_matrix(bone)
     return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))

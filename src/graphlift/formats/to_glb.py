@@ -109,7 +109,7 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
     meshes = _meshes(scene)
     roots = []
     for person in people:
-        roots.append(_add_person(scene, person, times))
+        roots.append(_add_person(scene, person, times, fps))
         if not person.there.all():
             absent = gaps(person.there)
             remarks += (f"Person {person.name} is hidden in {absent} without a whole pose.",)
@@ -153,7 +153,7 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
             file.write(array.data)
 
 
-def _add_person(scene: _Scene, person: Person, times: int) -> int:
+def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> int:
     """Add a person's nodes, what is drawn of them, and their motion."""
     lengths = rig.bone_lengths(person.measured)
     offsets = rig.rest_offsets(lengths)
@@ -167,7 +167,7 @@ def _add_person(scene: _Scene, person: Person, times: int) -> int:
     end = [node.name for node in rig.NODES].index("Head")
     crown = rig.end_offset(end, lengths)
     crown_node = scene.node("HeadTop_End", numbers[end], translation=crown.tolist())
-    rotations, places = _motion(person)
+    rotations, places = _motion(person, fps)
     for i, number in enumerate(numbers):
         if (rotations[:, i] != (0, 0, 0, 1)).any():
             scene.animate(number, "rotation", times, rotations[:, i])
@@ -182,7 +182,7 @@ def _add_person(scene: _Scene, person: Person, times: int) -> int:
 
 
 def _motion(
-    person: Person,
+    person: Person, fps: float
 ) -> tuple[Float[np.ndarray, "frame node 4"], Float[np.ndarray, "frame place 3"]]:
     """Find turns (quaternions x, y, z, w) and places of nodes against their parents.
 
@@ -195,16 +195,16 @@ def _motion(
     places = np.empty((frames, nodes + 1, 3), dtype=np.float32)
     above = [*rig.PARENTS, [node.name for node in rig.NODES].index("Head")]
     at = [*rig.AT, rig.TIPS[above[-1]]]
+    world = rig.solve_rotations(person.positions, fps)
     for start in range(0, frames, rig.CHUNK):
-        positions = person.positions[start : start + rig.CHUNK]
-        world = rig.solve_rotations(positions)
-        local = rig.local_rotations(world)
+        part = slice(start, start + rig.CHUNK)
+        local = rig.local_rotations(world[part])
         turns = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat()
-        rotations[start : start + rig.CHUNK] = turns.reshape(-1, nodes, 4)
-        places[start : start + rig.CHUNK, 0] = positions[:, at[0]]
-        for i, parent in enumerate(above[1:], start=1):
-            apart = positions[:, at[i]] - positions[:, rig.AT[parent]]
-            places[start : start + rig.CHUNK, i] = np.einsum("fji,fj->fi", world[:, parent], apart)
+        rotations[part] = turns.reshape(-1, nodes, 4)
+    places[:, 0] = person.positions[:, at[0]]
+    for i, parent in enumerate(above[1:], start=1):
+        apart = person.positions[:, at[i]] - person.positions[:, rig.AT[parent]]
+        places[:, i] = np.einsum("fji,fj->fi", world[:, parent], apart)
     return _short_way(rotations), places
 
 
