@@ -171,10 +171,13 @@ def gltf(path):
     arrays = []
     for accessor in tree["accessors"]:
         view = tree["bufferViews"][accessor["bufferView"]]
-        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-        flat = np.frombuffer(data, "<f4", accessor["count"] * width, view["byteOffset"])
+        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}[accessor["type"]]
+        kind = {5121: "u1", 5123: "<u2", 5126: "<f4"}[accessor["componentType"]]
+        flat = np.frombuffer(data, kind, accessor["count"] * width, view["byteOffset"])
         assert flat.nbytes == view["byteLength"]
-        arrays.append(flat.reshape(-1, width).astype(float))
+        assert view["byteOffset"] % 4 == 0
+        flat = flat / 255 if accessor.get("normalized") else flat.astype(float)
+        arrays.append(flat.reshape(-1, width))
     return tree, arrays
 
 
@@ -209,7 +212,8 @@ def posed(tree, arrays, frame):
 def glb(path):
     tree, arrays = gltf(path)
     frames = len(arrays[0])
-    people = [{} for _ in tree["scenes"][0]["nodes"]]
+    tops = [root for root in tree["scenes"][0]["nodes"] if "skin" not in tree["nodes"][root]]
+    people = [{} for _ in tops]
     for frame in range(frames):
         nodes = posed(tree, arrays, frame)
 
@@ -222,7 +226,7 @@ def glb(path):
             for child in node.get("children", ()):
                 visit(child, here, person)
 
-        for person, root in zip(people, tree["scenes"][0]["nodes"], strict=True):
+        for person, root in zip(people, tops, strict=True):
             nodes[root].pop("scale", None)  # hidden or not, there is a pose
             visit(root, np.eye(4), person)
     return [{name: np.array(v) for name, v in person.items()} for person in people], (0, 1, 0)

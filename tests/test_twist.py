@@ -127,7 +127,7 @@ def test_a_straight_arm_in_noise_does_not_roll(rng):
     bone = unit(positions[:, JOINT["LElbow"]] - positions[:, JOINT["LShoulder"]])
     swing = angle(smallest_turn(bone[:-1], bone[1:]))
     roll = np.degrees(angle(turns[:-1].swapaxes(-1, -2) @ turns[1:]) - swing)
-    assert roll.max() < 10
+    assert roll.max() < 25
 
 
 def test_an_elbow_that_is_bent_shows_the_twist_also_through_moments_when_it_is_straight(rng):

@@ -29,7 +29,8 @@ class Node:
         parent: Its parent's name; the root's is empty.
         at: The joint that it sits on.
         tip: The joint that its bone leads to; a hub (hip, thorax) and hands and feet have none.
-        rest: Direction of the bone in the T-pose; for hands and feet the offset to their end, m.
+        rest: Direction of the bone in the T-pose; for hips, hands and feet, whose bone has no
+            joint at its end, the offset to that end, m.
         hinge: Axis in the T-pose about which the next joint (knee, elbow) bends, right-handed.
         bend: The joint beyond it (ankle, wrist), which shows that axis.
     """
@@ -45,7 +46,7 @@ class Node:
 
 _OUT, _UP, _DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
 _MIDDLE = (
-    Node("Hips", "", "Hip"),
+    Node("Hips", "", "Hip", rest=(0.0, 0.1, 0.0)),
     Node("Spine", "Hips", "Hip", "Spine", _UP),
     Node("Spine1", "Spine", "Spine", "Thorax", _UP),
     Node("Spine2", "Spine1", "Thorax"),
@@ -100,6 +101,28 @@ def _descend(node: int) -> tuple[int, ...]:
 DEPTH_FIRST = _descend(0)
 """Nodes in the order in which a nested file lists them."""
 
+ENDS = {0: "Hips_End"} | {
+    node: f"{NODES[node].name}_End".replace("Head_", "HeadTop_").replace("Foot_", "Toe_")
+    for node in range(len(NODES))
+    if node not in PARENTS
+}
+"""Nodes whose bone ends at no other node, and what Mixamo calls the end: head, hands and feet, and
+the hips, whose bones all start on one spot, so that who draws them finds no length."""
+
+
+def _along(rest: Vector) -> np.ndarray:
+    """Axes whose y runs along a bone and whose z is as far in front as can be; x, y, z columns."""
+    y = np.array(rest if any(rest) else _UP)
+    y /= np.linalg.norm(y)
+    x = np.cross(y, (0.0, 0.0, 1.0))
+    x /= np.linalg.norm(x)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+BONE_AXES = np.stack([_along(node.rest) for node in NODES])
+"""Each node's own axes in the T-pose (node, 3, 3), for files that draw bones along them: y along
+the bone, z in front, so that elbows bend about x and knees about -x; a hub's are the world's."""
+
 _HUBS = {
     "Hips": {"LHip": _OUT, "RHip": (-1.0, 0.0, 0.0), "Spine": _UP},
     # The neck is left out: who looks down does not bend the chest.
@@ -128,12 +151,19 @@ def rest_offsets(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node
 
 
 def end_offset(node: int, lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "3"]:
-    """Where the last bone of a chain ends, from its node in the T-pose, m.
+    """Where a node's bone ends in the T-pose, from the node, m.
 
-    The head's is measured; hands and feet have no joint beyond them, and a stated length.
+    Hips, hands and feet have no joint beyond them, and a stated length.
     """
     measured = lengths[node] if NODES[node].tip else 1.0
     return np.asarray(measured * np.array(NODES[node].rest))
+
+
+def rest_places(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "place 3"]:
+    """Place the nodes, and after them the :data:`ENDS`, in the T-pose about the root, m."""
+    still = np.broadcast_to(np.eye(3), (1, len(NODES), 3, 3))
+    nodes = follow(np.zeros((1, 3)), rest_offsets(lengths), still)[0]
+    return np.concatenate([nodes, [nodes[end] + end_offset(end, lengths) for end in ENDS]])
 
 
 def solve_rotations(
@@ -218,10 +248,9 @@ def _cross_matrix(v: np.ndarray) -> np.ndarray:
 
 def _held(directions: np.ndarray) -> np.ndarray:
     """Let a bone without length point as in the frame before, or in the first that shows it."""
-    known = directions.any(axis=-1)
-    if known.all() or not known.any():
-        return directions
-    frame = np.maximum.accumulate(np.where(known, np.arange(len(known)), np.argmax(known)))
+    known = np.linalg.norm(directions, axis=-1) > 0
+    first = int(np.argmax(known))  # 0 too if none is known
+    frame = np.maximum.accumulate(np.where(known, np.arange(len(directions)), first))
     return np.asarray(directions[frame])
 
 

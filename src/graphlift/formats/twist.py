@@ -64,7 +64,7 @@ def solve_twist(
     open_ = np.maximum((1 + bone @ rest) / 2, FOLDED) * unwind
     pull = open_ if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * open_
     angle = _spread(pull, stiffness=(RESPONSE * fps) ** 2)
-    return _limit(angle, allowed_steps(bone, shown, fps)) + drift
+    return np.asarray(_limit(angle, allowed_steps(bone, shown, fps)) + drift)
 
 
 def allowed_steps(
@@ -138,7 +138,7 @@ def _limit(angle: np.ndarray, steps: np.ndarray) -> np.ndarray:
     def above(values: np.ndarray) -> np.ndarray:
         forwards = np.maximum.accumulate(values + way) - way
         backwards = np.maximum.accumulate((values - way)[::-1])[::-1] + way
-        return np.maximum(forwards, backwards)
+        return np.asarray(np.maximum(forwards, backwards))
 
     way = np.concatenate([[0.0], np.cumsum(steps)])
     return np.asarray((above(angle) - above(-angle)) / 2)
