@@ -21,7 +21,7 @@ _RADII = {
     "Spine": 0.42,
     "Spine1": 0.42,
     "Neck": 0.25,
-    "Head": 0.7,
+    "Head": 0.45,
     "LHipJoint": 0.75,
     "RHipJoint": 0.75,
     "UpLeg": 0.16,
@@ -32,7 +32,10 @@ _RADII = {
     "ForeArm": 0.14,
     "Hand": 0.4,
 }
-"""Radius of the capsule around a bone, left or right, as a share of its length; hubs have none."""
+"""Radius of the capsule around a bone, left or right, as a share of its length; hubs have none.
+
+The head's is a share of the neck: where the top of the head is derived, its bone is short.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +66,13 @@ def make_body(lengths: Float[np.ndarray, " node"]) -> Body:
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     nodes: list[int] = []
     triangles: list[np.ndarray] = []
-    for node, name in enumerate(rig.NODES):
-        share = _RADII.get(name.name.removeprefix("Left").removeprefix("Right"))
+    for node, name in enumerate(n.name for n in rig.NODES):
+        share = _RADII.get(name.removeprefix("Left").removeprefix("Right"))
         if share is not None:
             end = rig.end_offset(node, lengths)
-            parts.append(_capsule(places[node], end, share * float(np.linalg.norm(end))))
+            thick = rig.PARENTS[node] if name == "Head" else node
+            radius = share * float(np.linalg.norm(rig.end_offset(thick, lengths)))
+            parts.append(_capsule(places[node], end, radius))
             triangles.append(_TRIANGLES + len(nodes) * len(parts[0][0]))
             nodes.append(node)
     vertices, normals = (np.concatenate(part) for part in zip(*parts, strict=True))
