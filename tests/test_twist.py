@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from readback import t_pose
+from readback import moving, t_pose
 from scipy.spatial.transform import Rotation
 
 from graphlift.formats import rig, twist
+from graphlift.formats.person import rigged_people
+from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
 NAMES = [node.name for node in rig.NODES]
@@ -113,6 +117,41 @@ def test_no_segment_turns_faster_than_its_bone_and_its_hinge_explain(seed, frame
 
 def test_nor_does_it_in_noise_that_jumps(rng):
     check_no_step_is_unexplained(rng.normal(size=(60, 17, 3)), 30.0)
+
+
+@pytest.mark.parametrize("fps", [25.0, 120.0])
+def test_nor_does_it_where_frames_are_missing_and_filled(fps, rng):
+    positions = anybody(rng, 50, fps, 0.2)[:, None]
+    positions[[0, 1, 20, 21, 22, 49]] = np.nan
+    positions[30:35, 0, JOINT["LWrist"]] = np.nan
+    poses = Poses(positions, H36M_17, axes="world", rooted=False, fps=fps)
+
+    (person,), _ = rigged_people(Path("x.bvh"), poses)
+
+    check_no_step_is_unexplained(person.positions, fps)
+
+
+@pytest.mark.parametrize("hub", ["Hips", "Spine2"])
+def test_hubs_turn_little_more_than_their_neighbours(hub, rng):
+    """First order of the Procrustes rotation: angle <= sqrt(2) |dA| / (s2 + s3) (Mathias, 1993).
+
+    s are the singular values of A, the sum of outer products of the directions; s3 is nearly 0,
+    and s2 nearly 1 in any body whose spine does not lie along its shoulders or hips.
+    """
+    positions = moving(frames=60).positions[:, 0][..., [0, 2, 1]] * [1, 1, -1]
+    moved = positions + rng.normal(0, 1e-6, positions.shape)
+
+    before, after = (rig.solve_rotations(p, 30.0)[:, NAMES.index(hub)] for p in (positions, moved))
+
+    neighbours, centre = list(H36M_17.index(*rig._HUBS[hub])), rig.AT[NAMES.index(hub)]
+    was, now = (unit(p[:, neighbours] - p[:, [centre]]) for p in (positions, moved))
+    change = np.linalg.norm(now - was, axis=-1).sum(axis=-1)
+    A = np.einsum("fbi,bj->fij", was, np.array(list(rig._HUBS[hub].values())))
+    s = np.linalg.svd(A, compute_uv=False)
+    gap = s[:, 1] + np.sign(np.linalg.det(A)) * s[:, 2]
+    assert gap.min() > 0.7
+    angles = np.linalg.norm(after - before, axis=(1, 2)) / np.sqrt(2)
+    assert (angles <= 1.01 * np.sqrt(2) * change / gap).all()
 
 
 def test_a_straight_arm_in_noise_does_not_roll(rng):
