@@ -8,9 +8,9 @@ solved for the whole clip at once:
 1. Parallel transport: the smallest turn from each frame to the next is the one without any twist
    of its own. Angles are counted from it.
 2. Each frame pulls the angle to where its bend shows the hinge, with the fourth power of the sine
-   of the bend, and a little to the rest pose. The pulls are spread over time as vectors of the
-   plane across the bone, which have no whole turns to be confused by (as in the vector heat
-   method: Sharp, Soliman and Crane, ACM Transactions on Graphics 38, 2019), then as angles.
+   of the bend, and a little to the rest pose. The pulls are spread over time, first as vectors of
+   the plane across the bone, among which whole turns do not count (the vector heat method does so
+   on surfaces: Sharp, Soliman and Crane, ACM Transactions on Graphics 38, 2019), then as angles.
 3. No step is larger than the bone and its hinge explain (:func:`allowed_steps`).
 
 Nothing here depends on the direction of time, and the time constants are in seconds.
@@ -61,8 +61,10 @@ def solve_twist(
     shown = np.zeros(len(bone), complex)
     if bend is not None:
         shown = _in_plane(bend, swing, across) * unwind
-    open_ = np.maximum((1 + bone @ rest) / 2, FOLDED) * unwind
-    pull = open_ if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * open_
+    at_rest = np.maximum((1 + bone @ rest) / 2, FOLDED) * unwind
+    pull = (
+        at_rest if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * at_rest
+    )
     angle = _spread(pull, stiffness=(RESPONSE * fps) ** 2)
     return np.asarray(_limit(angle, allowed_steps(bone, shown, fps)) + drift)
 
