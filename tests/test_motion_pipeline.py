@@ -98,7 +98,7 @@ def test_every_step_says_what_it_did_and_assumed():
 def test_every_step_can_be_left_out():
     poses = lifted(walk(40), TWO)
 
-    assert len(poses.to_world(camera=TWO, **PLAIN).notes) == 3  # path, size, gravity
+    assert len(poses.to_world(camera=TWO, **PLAIN).notes) == 2  # path, gravity
     assert poses.to_world(camera=TWO, **PLAIN).contacts is None
     in_place = poses.to_world(trajectory=False)
     np.testing.assert_allclose(in_place.positions[:, 0, 0, :2], 0, atol=1e-12)
