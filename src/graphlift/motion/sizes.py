@@ -17,6 +17,8 @@ from graphlift.motion.supports import Level, find_levels
 from graphlift.motion.upright import Gravity, find_up
 from graphlift.sequences import Poses
 
+LEADING = 0.25
+"""Share of the longest rest that anybody shows; who rests less does not move the others."""
 LEVEL = 0.2
 """m; a camera this near to the floor's height sees feet at one height, however far away."""
 SMALLEST, LARGEST = 0.55, 1.25
@@ -31,11 +33,13 @@ class Told:
         depth: Of the floor under them below the camera, log m.
         error: Its standard deviation.
         free: Standard deviation of their size: SIZES, or 0 for a stated height.
+        leads: Whether they are there for long enough to count for others' sizes.
     """
 
     depth: Float[np.ndarray, " person"]
     error: Float[np.ndarray, " person"]
     free: Float[np.ndarray, " person"]
+    leads: Bool[np.ndarray, " person"]
 
 
 def scale_to_floor(
@@ -73,11 +77,11 @@ def share_floor(
     Returns:
         Poses of their new sizes, and the gravity that these sizes were found with.
     """
-    gravity = find_up(moving)
-    levels = find_levels(moving, gravity.up)
-    sizes = find_sizes(levels, stated=stated)
-    if sizes and (elsewhere := set(levels) - set(sizes)):
-        gravity = find_up(moving, elsewhere=elsewhere)
+    # Who stands elsewhere is told by bodies alone: gravity must not be bent to bring them together.
+    gravity = find_up(moving, elsewhere=poses.people)
+    sizes = find_sizes(find_levels(moving, gravity.up), stated=stated)
+    if sizes:
+        gravity = find_up(moving, elsewhere=set(poses.people) - set(sizes))
         levels = find_levels(moving, gravity.up)
         sizes = find_sizes({name: levels[name] for name in sizes}, stated=stated)
     return _scaled(poses, sizes, "stand on one floor"), gravity
@@ -91,8 +95,9 @@ def find_sizes(
     Minimises, over log sizes a and the log depth F of the floor below the camera, the sum of
     ((d + a - F) / error)² + (a / SIZES)², with d the log depth of each person's own floor. Small
     people are less rare than giants: below -2 SIZES the second term grows linearly (Huber), so a
-    child beside an adult is a child. Whom it takes out of bounds stands elsewhere: that person
-    keeps the model's size and does not count.
+    child beside an adult is a child. Only people who are there for a while (LEADING) count for F.
+    A person whose size would be out of bounds stands elsewhere: they keep the model's size, and
+    do not count.
 
     Args:
         levels: The floor under each person, along up, m, from the camera.
@@ -106,10 +111,12 @@ def find_sizes(
     if height is not None and height < LEVEL:
         return {}
     depth = np.array([-levels[name].height for name in names])
+    postures = np.array([levels[name].postures for name in names])
     told = Told(
         depth=np.log(depth),
         error=np.array([levels[name].error for name in names]) / depth,
         free=np.array([0.0 if name in stated else SIZES for name in names]),
+        leads=postures >= LEADING * postures.max(initial=0.0),
     )
     counted = np.ones(len(names), dtype=bool)
     known = None if height is None else float(np.log(height))
@@ -128,12 +135,13 @@ def _solve(
 ) -> Float[np.ndarray, " counted"]:
     """Log sizes of those who count, by reweighting: each pass has a closed solution."""
     depth, error, free = (x[counted] for x in (told.depth, told.error, told.free))
+    leads = told.leads[counted] | ~told.leads[counted].any()
     sizes = np.zeros(len(depth))
     for _ in range(iterations):
         prior = free**2 * np.maximum(1, -sizes / (2 * SIZES))
         floor = known
         if floor is None:
-            floor = float(np.average(depth, weights=1 / (error**2 + prior)))
+            floor = float(np.average(depth, weights=leads / (error**2 + prior)))
         sizes = (floor - depth) * prior / (error**2 + prior)
     return sizes
 

@@ -43,6 +43,8 @@ RESTING = 0.35
 """Share of the frames of rest that lie below the floor: heels lift off before the foot does."""
 SUNK = 0.02
 """m; how deep below the floor a part may be before the whole person is raised."""
+WORTH_RAISING = 0.005
+"""m; who never sinks deeper than SUNK by more than this is left alone."""
 RAISING = 0.25
 """s; how long before and after it a person is raised and let down."""
 POSTURE_TIME = 0.5
@@ -204,20 +206,23 @@ def raise_sunk(poses: Poses) -> Poses:
     fps, _ = frame_rate(poses)
     heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
     need = np.nan_to_num(np.maximum(-SUNK - heights, 0.0))
-    if not need.any():
-        return poses
     half = max(1, round(RAISING * fps))
     window = np.hanning(2 * half + 3)[1:-1]
     widest = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
     rise = convolve1d(widest, window / window.sum(), axis=0, mode="nearest")
+    most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
+    raised = np.flatnonzero(most >= WORTH_RAISING)
+    if not raised.size:
+        return poses
     positions = poses.positions.copy()
     positions[..., 2] += rise[..., None]
-    most = np.where(poses.valid, rise, 0.0).max(axis=0)
-    said = ", ".join(f"{name}: {m:.2f} m" for name, m in zip(poses.people, most, strict=True) if m)
+    said = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
     return poses.noting(f"Raised out of the floor, at most by ({said}).", positions=positions)
 
 
-def clearances(skeleton: Skeleton) -> tuple[Int[np.ndarray, " joint"], Float[np.ndarray, " joint"]]:
+def clearances(
+    skeleton: Skeleton,
+) -> tuple[Int[np.ndarray, " joint"], Float[np.ndarray, " joint"]]:
     """List the joints that people can stand, kneel, sit or lie on, and their CLEARANCE, m."""
     found = [
         (joint, CLEARANCE[base])

@@ -21,7 +21,6 @@ from graphlift.motion.supports import (
     find_level,
     find_levels,
     footholds,
-    lowest_joint,
     lowest_parts,
 )
 from graphlift.sequences import Poses
@@ -52,10 +51,12 @@ class Gravity:
     Args:
         up: Unit vector in camera axes.
         note: What it rests on.
+        assumed: A note if the frame rate was assumed.
     """
 
     up: Float[np.ndarray, "3"]
     note: str
+    assumed: tuple[str, ...]
 
 
 def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = None) -> Poses:
@@ -91,6 +92,7 @@ def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = 
     if camera is not None:
         camera = replace(camera, R=R.T, position=-R @ origin)
     return poses.noting(
+        *gravity.assumed,
         f"{gravity.note} {say_floor(poses, up, floor)}",
         positions=_turned(poses.positions, R, origin),
         axes="world",
@@ -128,7 +130,7 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     axes, which = body_axes(poses)
     if not len(axes):
         note = "Nobody stands or sits upright for long: the camera's own vertical is taken for "
-        return Gravity(CAMERA_UP, f"{note}gravity's{assumed}.")
+        return Gravity(CAMERA_UP, f"{note}gravity's.", assumed)
     body = _robust_mean(axes)
     # Frames within half a second show one posture; seconds average over many.
     spread = np.hypot(LEAN, POSTURE / np.sqrt(max(1.0, len(axes) / fps / 0.5)))
@@ -145,7 +147,8 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     return Gravity(
         up,
         f"Gravity follows from {len(axes)} poses of {which} people and {points} footholds: "
-        f"{turned:.0f}° off the camera's vertical{assumed}.",
+        f"{turned:.0f}° off the camera's vertical.",
+        assumed,
     )
 
 
@@ -266,7 +269,7 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
 
 
 def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
-    """Turn rooted poses upright and put the lowest part of the body on the floor in every frame."""
+    """Turn rooted poses upright, the lowest part of the body on the floor in every frame."""
     positions = _turned(poses.positions, axes, np.zeros(3))
     joints, clearance = clearances(poses.skeleton)
     lowest = (positions[..., joints, 2] - clearance).min(axis=-1, keepdims=True)
