@@ -109,7 +109,7 @@ def test_somebody_there_for_a_moment_does_not_change_the_others():
 
 
 def level(height, spread=0.03, postures=9.0):
-    return Level(height, spread, np.array([0.0, 0.0, height]), postures)
+    return Level(height, spread, np.array([0.0, 0.0, height]), postures, 1.0)
 
 
 @given(st.lists(st.floats(-2.2, -1.3), min_size=2, max_size=5), st.booleans())
@@ -211,7 +211,8 @@ def test_noise_and_moments_of_error_do_not_move_the_floor(rng):
     (found,) = find_levels(world_of(world), UP).values()
 
     assert abs(found.height) < 0.03
-    assert 0.01 < found.spread < 0.16
+    assert 0.01 < found.spread < 0.06
+    assert 0.8 < found.share < 0.95
 
 
 @given(

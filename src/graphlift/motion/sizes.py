@@ -21,6 +21,8 @@ LEADING = 0.25
 """Share of the longest rest that anybody shows; who rests less does not move the others."""
 LEVEL = 0.2
 """m; a camera this near to the floor's height sees feet at one height, however far away."""
+WORTH_SCALING = 5e-4
+"""Share of their size; if nobody is further off, nothing is changed and nothing is said."""
 SMALLEST, LARGEST = 0.55, 1.25
 """People are not taken to be further from a lifter's size: these, on another floor, they are."""
 
@@ -147,9 +149,9 @@ def _solve(
 
 
 def _scaled(poses: Poses, sizes: Mapping[str, float], goal: str) -> Poses:
-    if not sizes or set(sizes.values()) == {1.0}:
-        return poses
     scale = np.array([sizes.get(name, 1.0) for name in poses.people])
+    if np.abs(scale - 1).max(initial=0.0) < WORTH_SCALING:
+        return poses
     said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
     return poses.noting(
         f"Scaled so that people {goal} ({said}).",

@@ -37,9 +37,9 @@ UNEVEN = 0.07
 """m; how far a support is from the plane of the floor, errors included."""
 ANKLES = 0.03
 """m; how far all of a person's supports are off together."""
-LOWEST = 0.1
-"""Share of the frames whose lowest joints lie below the floor by error, at most."""
-RESTING = 0.35
+HALF = 0.5
+"""Share of the longest rest at one height; less of it is error, or no place to stand."""
+RESTING = 0.25
 """Share of the frames of rest that lie below the floor: heels lift off before the foot does."""
 SUNK = 0.02
 """m; how deep below the floor a part may be before the whole person is raised."""
@@ -92,12 +92,14 @@ class Level:
         spread: Standard deviation of the supports about it, m.
         point: A place on it, the middle of the supports, m.
         postures: How many postures tell it, at least 1.
+        share: Of all their rest, how much is there.
     """
 
     height: float
     spread: float
     point: Float[np.ndarray, "3"]
     postures: float
+    share: float
 
     @property
     def error(self) -> float:
@@ -150,11 +152,11 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
 
 
 def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) -> Level | None:
-    """Find the height that people's lowest parts are at, most of the time that they are still.
+    """Find the height that people's lowest parts rest at: the lowest one, if there are several.
 
-    The search starts at the height below which a tenth of the (weighted) frames lies, and climbs
-    to the RESTING quantile of what is at most 2 UNEVEN above it, until nothing changes: steps,
-    boxes and jumps are above the floor, below it is only error.
+    Of all heights, 4 UNEVEN wide, it is the lowest at which they rest for at least HALF as long
+    as anywhere, moved until it is centred: steps, boxes and jumps are above the floor, and below
+    it is error, which is rare. The floor is the RESTING quantile of what is there.
 
     Returns:
         None where nobody is there.
@@ -165,20 +167,33 @@ def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) ->
         return None
     used = used[np.argsort(heights[used])]
     heights, weights = heights[used], weights[used]
-    total = weights.cumsum()
-    end, reach = 0, int(np.searchsorted(total, LOWEST * total[-1])) + 1
-    while reach > end:
-        end = reach
-        height = heights[np.searchsorted(total[:end], RESTING * total[end - 1])]
-        reach = int(np.searchsorted(heights, height + 2 * UNEVEN, side="right"))
-    near, weights = used[:end], weights[:end] / total[end - 1]
-    points = lowest.points[:, people].reshape(-1, 3)[near]
+    total = np.append(0.0, weights.cumsum())
+    ends = np.searchsorted(heights, heights + 4 * UNEVEN, side="right")
+    rest = total[ends] - total[:-1]
+    start = int(np.argmax(rest >= HALF * rest.max()))
+    near = slice(start, int(ends[start]))
+    for _ in range(50):  # it settles in a few
+        height = _quantile(heights[near], weights[near], RESTING)
+        bounds = np.searchsorted(heights, height + np.array([-2, 2]) * UNEVEN).tolist()
+        if bounds == [near.start, near.stop]:
+            break
+        near = slice(*bounds)
+    share = weights[near] / weights[near].sum()
     return Level(
-        height=float(height),
-        spread=float(np.sqrt(weights @ (heights[:end] - height) ** 2)),
-        point=weights @ points,
-        postures=max(1.0, total[end - 1] / fps / POSTURE_TIME),
+        height=height,
+        spread=float(np.sqrt(share @ (heights[near] - height) ** 2)),
+        point=share @ lowest.points[:, people].reshape(-1, 3)[used[near]],
+        postures=max(1.0, float(weights[near].sum()) / fps / POSTURE_TIME),
+        share=float(weights[near].sum() / weights.sum()),
     )
+
+
+def _quantile(
+    heights: Float[np.ndarray, " support"], weights: Float[np.ndarray, " support"], share: float
+) -> float:
+    """The height, of a sorted list, below which a share of the weight lies."""
+    total = weights.cumsum()
+    return float(heights[min(np.searchsorted(total, share * total[-1]), len(heights) - 1)])
 
 
 def find_levels(poses: Poses, up: Float[np.ndarray, "3"]) -> dict[str, Level]:

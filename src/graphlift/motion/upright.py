@@ -42,6 +42,8 @@ FEWEST = 0.1
 """Share of a clip's frames in which somebody must stand for the bodies to be believed."""
 APART = 0.15
 """m; people whose feet are further from the floor than this are named."""
+SELDOM = 0.5
+"""Share of the time in which they rest; who is less of it on the floor is named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +175,11 @@ def say_floor(poses: Poses, up: Float[np.ndarray, "3"], floor: float) -> str:
     words += [
         f"person {name} stays {abs(height):.2f} m {'above' if height > 0 else 'below'} it"
         for name, height in off.items()
+    ]
+    words += [
+        f"person {name} rests on it for {level.share:.0%} of their time only"
+        for name, level in levels.items()
+        if name not in off and level.share < SELDOM
     ]
     return f"The floor lies under people's lowest parts: {'; '.join(words)}."
 
