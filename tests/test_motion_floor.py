@@ -221,7 +221,7 @@ def test_noise_and_moments_of_error_do_not_move_the_floor(rng):
 @settings(deadline=None, max_examples=25)
 def test_nobody_stays_in_the_floor_and_others_stay_where_they_are(depth, start, length, fps):
     world = walk(200, fps)[:, None]
-    world = np.concatenate([world, world + [0, 2, 0]], axis=1)
+    world = np.concatenate([world, world + np.array([0, 2, 0])], axis=1)
     world[start : start + length, 0, :, 2] -= depth
     world[150:, 0, :, 2] += 0.5  # a jump stays one
     poses = world_of(world, fps)

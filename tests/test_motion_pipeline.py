@@ -88,9 +88,10 @@ def test_every_step_says_what_it_did_and_assumed():
     notes = replace(poses, fps=None).to_world(height=1.75).notes
     notes = [note for note in notes if not note.startswith("Raised out")]  # by a centimetre
 
-    starts = ["The frame rate is unknown: 30 fps", "Gaps of up to 0.5 s", "Positions were smoothed (Sav",
-              "Bone lengths are", "Scaled to the stated height (0: 1.75 m)", "The root's path follows", "Gravity foll",
-              "Feet stand still in"]  # fmt: skip
+    starts = ["The frame rate is unknown: 30 fps", "Gaps of up to 0.5 s",
+              "Positions were smoothed (Savitzky-Golay", "Bone lengths are",
+              "Scaled to the stated height (0: 1.75 m)", "The root's path follows",
+              "Gravity foll", "Feet stand still in"]  # fmt: skip
     assert [note[: len(start)] for note, start in zip(notes, starts, strict=True)] == starts
     assert "assumed field of view of 55°" in notes[5]
     assert sum("30 fps" in note for note in notes) == 1

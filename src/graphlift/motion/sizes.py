@@ -79,7 +79,7 @@ def share_floor(
     Returns:
         Poses of their new sizes, and the gravity that these sizes were found with.
     """
-    # Who stands elsewhere is told by bodies alone: gravity must not be bent to bring them together.
+    # Bodies alone tell who stands elsewhere: gravity is not to be bent to bring people together.
     gravity = find_up(moving, elsewhere=poses.people)
     sizes = find_sizes(find_levels(moving, gravity.up), stated=stated)
     if sizes:

@@ -267,7 +267,7 @@ def _pick(
 def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
     """Which joints were seen; those of a pair of which a person never shows either, too."""
     mirror = poses.skeleton.mirror
-    ever = poses.seen.any(axis=0)
+    ever: Bool[np.ndarray, "person joint"] = np.asarray(poses.seen.any(axis=0))
     return np.asarray(poses.seen | ~(ever | ever[:, mirror]))
 
 
