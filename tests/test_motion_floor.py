@@ -253,9 +253,8 @@ def test_who_does_not_sink_is_left_as_they_are():
 
 
 def test_the_residual_is_said():
-    poses = replace(
-        lifted(walk(120), HIGH), positions=lifted(walk(120), HIGH).positions, rooted=True
-    )
+    poses = lifted(walk(120), HIGH)
+
     note = stand(locate(poses, lens(HIGH))).notes[-1]
 
     assert "The floor lies under people's lowest parts: they stand on it to within" in note
