@@ -33,7 +33,7 @@ from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
 from graphlift.motion import mend_sides, savgol
-from graphlift.motion.requirements import frame_rate
+from graphlift.motion.requirements import frame_rate, legs
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import MEDIAPIPE_33
 from graphlift.video import load_detector, open_video, stream_people
@@ -230,6 +230,21 @@ def print_upright(lifters, cameras, keypoints):
             print(f"  camera {k}: {off[0]:.1f} ({off[1]:.1f})")
 
 
+def print_standing(lifters, cameras, keypoints):
+    """How high the lower ankle is above the floor; that of a standing foot is at 0.08 m."""
+    for name, lift in lifters.items():
+        if not name.endswith(WHOLE):
+            continue
+        print(f"\n{name}: lower ankle above the floor, m: 5, 50 and 95 % of the frames; residual")
+        for k, (seen, camera) in enumerate(zip(keypoints, cameras, strict=True), start=1):
+            poses = lift(seen, camera)
+            ankles = poses.positions[:, 0, legs(poses.skeleton)[:, 2], 2]
+            low = np.nanquantile(ankles.min(axis=1), [0.05, 0.5, 0.95])
+            said = next(note for note in poses.notes if "The floor lies" in note)
+            said = said.partition("parts: ")[2]
+            print(f"  camera {k}: {low[0]:.2f} {low[1]:.2f} {low[2]:.2f}; {said}")
+
+
 def draw(path, made, reference, films, *, view, frames):
     """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
     import matplotlib as mpl
@@ -321,6 +336,7 @@ def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, vie
     made = lift_views(lifters or {}, cameras, keypoints, world)
     print_table(made, reference)
     print_upright(lifters or {}, cameras, keypoints)
+    print_standing(lifters or {}, cameras, keypoints)
     figure = out / "wild.png"
     draw(figure, made, reference, (cameras, videos, keypoints), view=view, frames=(25, 75))
     print(f"\nfigure: {figure}")

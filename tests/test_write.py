@@ -177,7 +177,7 @@ def test_an_unknown_frame_rate_is_written_as_30_and_said(kind, tmp_path):
 
     remarks = write_poses(tmp_path / f"x.{kind}", replace(standing(), fps=None))
 
-    assert "The frame rate is unknown: 30 fps was written." in remarks
+    assert "The frame rate is unknown: 30 fps is assumed." in remarks
     assert not any("frame rate" in remark for remark in known)
 
 

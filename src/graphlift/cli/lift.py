@@ -204,14 +204,9 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
     poses = _lifted(keypoints, lifter, request)
-    remarks = [f"{path.name}: {remark}" for path in outputs for remark in _write(path, poses)]
-    for note in (*poses.notes, *remarks):
+    for note in (*poses.notes, *_remarks(outputs, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
-    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
-    typer.echo(
-        f"{one_line(keypoints.source)}: {len(poses):,} frames, {who}, {poses.model} -> "
-        f"{' '.join(map(str, outputs))}"
-    )
+    typer.echo(f"{one_line(keypoints.source)}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
 
 
 def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
@@ -279,6 +274,29 @@ def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
 
         return tuple(write_page(path, poses, name=path.stem))
     return poses.save(path)
+
+
+def _remarks(outputs: list[Path], poses: "Poses") -> list[str]:
+    """Write every output; say what was done for it, once for all outputs of which it is true."""
+    said: dict[str, list[str]] = {}
+    for path in outputs:
+        for remark in _write(path, poses):
+            said.setdefault(remark, []).append(path.name)
+    return [
+        f"{', '.join(names)}: {remark}"
+        for remark, names in said.items()
+        if remark not in poses.notes
+    ]
+
+
+def _summary(poses: "Poses") -> str:
+    """Say how many frames of how many people there are, at what rate, and who lifted them."""
+    from graphlift.sequences import frame_rate
+
+    fps, assumed = frame_rate(poses)
+    rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
+    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    return f"{len(poses):,} frames at {rate}, {who}, {poses.model}"
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -14,9 +14,6 @@ from jaxtyping import Bool, Float
 from graphlift.errors import FormatError
 from graphlift.sequences import Axes, Poses
 
-USUAL_FPS = 30.0
-"""Written where a format needs a frame rate and none is known."""
-
 SEPARATE_GAPS = 3
 """So many gaps are listed by frame number before only their count is given."""
 
@@ -52,13 +49,6 @@ def axes_remark(poses: Poses, up: str, unit: str) -> str:
     if poses.rooted:
         said += "; poses are relative to the root, so each person stays at the origin"
     return f"{said}."
-
-
-def frame_rate(poses: Poses) -> tuple[float, tuple[str, ...]]:
-    """Find the frame rate to write, and what to say if it is not known."""
-    if poses.fps:
-        return poses.fps, ()
-    return USUAL_FPS, (f"The frame rate is unknown: {USUAL_FPS:g} fps was written.",)
 
 
 def plain_names(people: Sequence[str]) -> list[str]:

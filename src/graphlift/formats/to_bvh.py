@@ -18,8 +18,8 @@ from jaxtyping import Float
 from graphlift.files import replacing
 from graphlift.formats import rig
 from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, frame_rate, person_paths
-from graphlift.sequences import Poses
+from graphlift.formats.prepare import axes_remark, check_somebody, person_paths
+from graphlift.sequences import Poses, frame_rate
 
 CM = 100.0
 

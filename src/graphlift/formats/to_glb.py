@@ -22,8 +22,8 @@ from graphlift.files import replacing
 from graphlift.formats import rig
 from graphlift.formats.body import make_body
 from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, frame_rate, gaps
-from graphlift.sequences import Poses
+from graphlift.formats.prepare import axes_remark, check_somebody, gaps
+from graphlift.sequences import Poses, frame_rate
 
 STEADY = 1e-4
 """m; a bone that changes less than this over the clip is written as constant."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses
 from graphlift.view.draw import Image, draw_frame
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ CODECS = ("avc1", "mp4v")
 """H.264, which browsers play, where OpenCV can write it; or else MPEG-4 part 2."""
 _SILENT = 0
 """OpenCV's LOG_LEVEL_SILENT."""
-_FPS = 25.0
-"""Frames per second of a video that does not say."""
 
 
 def render(
@@ -106,7 +104,7 @@ def _describe(video: Path) -> tuple[float, int]:
 
     with _opened(video) as capture:
         fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return (fps if 0 < fps < 1000 else _FPS), int(frames)
+    return (fps if 0 < fps < 1000 else ASSUMED_FPS), int(frames)
 
 
 def _count(video: Path) -> int:
