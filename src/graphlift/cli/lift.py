@@ -75,7 +75,10 @@ def lift(
     clip: Annotated[str | None, typer.Option(help="Which clip of a file with several.")] = None,
     camera: Annotated[
         str | None,
-        typer.Option(help="Calibration, as FILE.toml or FILE.toml:NAME (Pose2Sim, Anipose)."),
+        typer.Option(
+            help="Calibration, as FILE or FILE:NAME: .toml (Pose2Sim, Anipose), .qca.txt "
+            "(Qualisys), .yaml (OpenCV, ROS; the lens only)."
+        ),
     ] = None,
     field_of_view: Annotated[
         float | None,
@@ -292,8 +295,11 @@ def _size(text: str | None) -> tuple[int, int] | None:
 def _camera(text: str | None) -> "Camera | None":
     if text is None:
         return None
-    from graphlift.formats.calibration import read_camera
+    from graphlift.formats.calibration import SUFFIXES, read_camera
 
     # A Windows drive is a colon, too: the name is what follows the suffix.
-    path, found, name = text.partition(".toml:")
-    return read_camera(Path(f"{path}.toml"), name) if found else read_camera(Path(text))
+    for suffix in SUFFIXES:
+        path, found, name = text.partition(f"{suffix}:")
+        if found:
+            return read_camera(Path(f"{path}{suffix}"), name)
+    return read_camera(Path(text))

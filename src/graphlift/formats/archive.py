@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlift.cameras import Camera
+from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import DAMAGE, read_arrays, replacing
 from graphlift.sequences import Keypoints, Poses
@@ -65,6 +65,7 @@ def describe(poses: Poses) -> dict[str, Any]:
             for name in ("focal", "centre", "radial", "tangential")
         }
         about["camera"]["size"] = [int(number) for number in camera.size]
+        about["camera"]["distortion"] = camera.distortion
     if keypoints := poses.keypoints:
         about["keypoints"] = {
             "skeleton": _skeleton(keypoints.skeleton),
@@ -181,6 +182,9 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
     if R.shape != (3, 3) or position.shape != (3,):
         raise ValueError(f"camera_R {R.shape} or camera_position {position.shape} is no camera's")
     k1, k2, k3 = map(float, about["radial"])
+    distortion = about.get("distortion", "human36m")  # older files do not say
+    if distortion not in DISTORTIONS:
+        raise ValueError(f"distortion {str(distortion)[:40]!r} is unknown")
     return Camera(
         focal=_pair(about["focal"], float),
         centre=_pair(about["centre"], float),
@@ -189,6 +193,7 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
         position=position,
         radial=(k1, k2, k3),
         tangential=_pair(about["tangential"], float),
+        distortion=distortion,
     )
 
 
