@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import data, lift, model, score, study, train, view
+from graphlift.cli import convert, data, lift, model, score, study, train, view
 from graphlift.cli.words import one_line
 from graphlift.errors import GraphliftError
 
@@ -36,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(lift.lift)
+app.command()(convert.convert)
 app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(score.score)

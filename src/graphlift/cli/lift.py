@@ -206,7 +206,9 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
     poses = _lifted(keypoints, lifter, request)
-    remarks = [f"{path.name}: {remark}" for path in outputs for remark in _write(path, poses)]
+    remarks = [
+        f"{path.name}: {remark}" for path in outputs for remark in write_motion(path, poses)
+    ]
     for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
@@ -275,7 +277,8 @@ def _kind(source: str) -> Kind:
     return "video" if found & set(IMAGES) else "keypoints"
 
 
-def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
+def write_motion(path: Path, poses: "Poses") -> tuple[str, ...]:
+    """Write a page or a file of poses; return what was done, one sentence each."""
     if path.suffix.lower() == PAGE:
         from graphlift.view.page import write_page
 
