@@ -63,8 +63,11 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if app(standalone_mode=False) == INTERRUPTED:  # Typer has caught the KeyboardInterrupt
+        # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.
+        status = app(standalone_mode=False)
+        if status == INTERRUPTED:
             _interrupted()
+        sys.exit(status or 0)
     except (typer.Abort, KeyboardInterrupt):
         _interrupted()
     except _UsageError as error:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from graphlift.cli.checks import check_outputs
-from graphlift.cli.lift import write_motion
+from graphlift.cli.lift import _write
 from graphlift.cli.words import one_line
 
 
@@ -42,7 +42,7 @@ def convert(
     poses = read_poses(source)
     if person is not None:
         poses = only_person(source, poses, person)
-    remarks = [f"{path.name}: {said}" for path in out for said in write_motion(path, poses)]
+    remarks = [f"{path.name}: {said}" for path in out for said in _write(path, poses)]
     for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"

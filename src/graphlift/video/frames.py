@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Image = UInt8[np.ndarray, "row column 3"]
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
+VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
 """Suffixes by which a folder's files are told apart; a single file may have any."""
 
 FASTEST = 1000.0
