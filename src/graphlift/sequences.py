@@ -248,3 +248,9 @@ def _check(
             f"positions {positions.shape} should be (frame, {wanted[0]} people, "
             f"{wanted[1]} joints of {skeleton.name}, {numbers})"
         )
+    if np.isinf(positions).any():
+        frame, person, joint, _ = np.argwhere(np.isinf(positions))[0].tolist()
+        raise ShapeError(
+            f"positions are infinite in frame {frame}, person {people[person]}, "
+            f"{skeleton.joints[joint]}: a joint that is missing is NaN"
+        )
