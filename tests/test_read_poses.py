@@ -1,5 +1,6 @@
 """Poses from every kind of file that we write, from others' files, and from broken ones."""
 
+import re
 from dataclasses import replace
 
 import ezc3d
@@ -261,10 +262,12 @@ def test_rows_of_a_table_may_be_in_another_order(tmp_path):
         (".trc", "30\t30\t", "nan\t30\t", "DataRate is 'nan'"),
         (".trc", "\t6\t17\t", "\t9\t17\t", "says '9' frames of 17 markers, and has 6"),
         (".trc", "\n3\t", "\n3\tx\t", "line 9: 54 fields, not 53"),
+        (".trc", "\n3\t", "\n3_0\t", "line 9: a field is no number"),
         (".csv", "frame,time_s", "frame,time", "a table of them has the columns frame, time_s"),
         (".csv", "\n1,", "\n-1,", "rows are not one for each of 6 frames"),
         (".csv", "\n5,", "\n4,", "rows are not one for each of 5 frames, 1 people and 17 joints"),
         (".csv", "\n5,", "\n9999999999999,", "rows are not one for each of 10,000,000,000,000"),
+        (".csv", "\n5,", "\n0_5,", r"line 87: invalid literal for int\(\)"),
         (".csv", "\n5,", "\nfive,", r"line 87: invalid literal for int\(\)"),
         (".csv", ",world\n1,", ",camera\n1,", "line 18: axes change"),
         (".csv", ",world", ",sky", "axes 'sky' should be camera or world"),
@@ -285,6 +288,15 @@ def test_a_file_that_was_changed_says_what_is_wrong(tmp_path, suffix, old, new, 
 
     with pytest.raises(FormatError, match=said):
         read_poses(path)
+
+
+def test_an_infinite_position_names_the_file(tmp_path):
+    write_poses(tmp_path / "x.trc", moving(6))
+    text = (tmp_path / "x.trc").read_text()
+    (tmp_path / "x.trc").write_text(re.sub(r"(\n3\t[\d.]+\t)[^\t]*", r"\g<1>1e999", text))
+
+    with pytest.raises(FormatError, match=r"x\.trc: .*infinite"):
+        read_poses(tmp_path / "x.trc")
 
 
 @pytest.mark.parametrize("suffix", READERS)

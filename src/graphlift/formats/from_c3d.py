@@ -53,8 +53,12 @@ def read_c3d(path: Path) -> Poses:
     up = _text(parameters, "POINT:Y_SCREEN", "+Z").upper()
     if up not in ("+Z", "+Y"):
         raise FormatError(f"{path}: POINT:Y_SCREEN {up[:40]!r} should be +Z or +Y, what is up")
-    people = list(dict.fromkeys(label.rpartition(":")[0] for label in labels))
-    joints = list(dict.fromkeys(label.rpartition(":")[2] for label in labels))
+    people: dict[str, int] = {}
+    joints: dict[str, int] = {}
+    for label in labels:
+        person, _, joint = label.rpartition(":")
+        people.setdefault(person, len(people))
+        joints.setdefault(joint, len(joints))
     if len(people) * len(joints) > MOST_GAPS * len(labels):
         raise FormatError(
             f"{path}: {len(labels)} labels of {len(people)} people have {len(joints)} names of "
@@ -63,9 +67,9 @@ def read_c3d(path: Path) -> Poses:
     metres = np.full((len(points), len(people), len(joints), 3), np.nan)
     for place, label in enumerate(labels):
         person, _, joint = label.rpartition(":")
-        metres[:, people.index(person), joints.index(joint)] = points[:, place] * UNITS[unit]
+        metres[:, people[person], joints[joint]] = points[:, place] * UNITS[unit]
     return labelled_poses(
-        joints,
+        list(joints),
         metres if up == "+Z" else from_y_up(metres),
         str(path),
         people=[name or str(number) for number, name in enumerate(people)],

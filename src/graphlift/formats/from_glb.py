@@ -8,6 +8,7 @@ Source: as :mod:`graphlift.formats.to_glb`; section 3.11 of the specification fo
 
 import json
 import struct
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,15 @@ HIDDEN = 1e-6
 
 _WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 _FLOAT = 5126
+_PLACE = 12
+"""Bytes of a translation; who moves has one in every frame."""
 _ENOUGH = {"translation": 3, "rotation": 4, "scale": 3}
 
 Paths = dict[int, dict[str, np.ndarray]]
 """By node and ``translation``, ``rotation`` or ``scale``: a value for each frame."""
+
+World = dict[int, tuple[np.ndarray, np.ndarray]]
+"""By node: its turn and scale, and its place; -1 is the world itself."""
 
 
 def read_glb(path: Path) -> Poses:
@@ -48,11 +54,8 @@ def read_glb(path: Path) -> Poses:
         raise FormatError(f"{path}: is larger than {MAX_BYTES:,} bytes: cut it into clips")
     try:
         tree, data = _chunks(path.read_bytes())
-        nodes = tree["nodes"]
-        parents = _parents(nodes)
         times, moving = _animation(tree, data)
-        hips = [n for n, node in enumerate(nodes) if _plain(node.get("name", "")) == "Hips"]
-        people = [_person(nodes, parents, moving, len(times), root) for root in hips]
+        people = _people(tree["nodes"], moving, len(times), len(data))
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error) as error:
@@ -128,6 +131,7 @@ def _animation(tree: Any, data: bytes) -> tuple[np.ndarray, Paths]:  # noqa: ANN
         raise FormatError(f"has {len(animations)} animations, and one is read: export one clip")
     samplers = animations[0]["samplers"]
     channels = animations[0]["channels"]
+    read = cache(lambda number: _accessor(tree, data, number))
     rows: dict[int, np.ndarray] = {}
     moving: Paths = {}
     for channel in channels:
@@ -137,8 +141,8 @@ def _animation(tree: Any, data: bytes) -> tuple[np.ndarray, Paths]:  # noqa: ANN
         if sampler.get("interpolation", "LINEAR") not in ("LINEAR", "STEP"):
             raise FormatError("is animated with cubic splines: bake the animation to every frame")
         source = sampler["input"]
-        rows[source] = rows[source] if source in rows else _accessor(tree, data, source).ravel()
-        values = _accessor(tree, data, sampler["output"])
+        rows[source] = read(source).ravel()
+        values = read(sampler["output"])
         if values.shape != (len(rows[source]), _ENOUGH[target["path"]]):
             raise FormatError(f"has {len(values)} values for {len(rows[source])} frames")
         moving.setdefault(target["node"], {})[target["path"]] = values
@@ -164,6 +168,17 @@ def _accessor(tree: Any, data: bytes, number: int) -> Float[np.ndarray, "count w
     return flat.reshape(-1, width).astype(np.float64)
 
 
+def _people(
+    nodes: list[Any], moving: Paths, frames: int, size: int
+) -> list[tuple[str, Float[np.ndarray, "frame joint 3"]]]:
+    """Find everybody's name and joints; ``size`` is that of all the numbers, in bytes."""
+    parents = _parents(nodes)
+    hips = [n for n, node in enumerate(nodes) if _plain(node.get("name", "")) == "Hips"]
+    if len(hips) * frames * _PLACE > size:
+        raise FormatError(f"has not a place for each of {len(hips)} people in every frame")
+    return [_person(nodes, parents, moving, frames, root) for root in hips]
+
+
 def _person(
     nodes: list[Any], parents: list[int], moving: Paths, frames: int, hips: int
 ) -> tuple[str, Float[np.ndarray, "frame joint 3"]]:
@@ -176,23 +191,28 @@ def _person(
             f"below {nodes[hips]['name'][:40]!r} there is no node {', '.join(missing)}: it is of "
             "another rig than graphlift's"
         )
-    world: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-
-    def turn_and_place(number: int) -> tuple[np.ndarray, np.ndarray]:
-        """4 × 4 without its last row, as (frame, 3, 3) and (frame, 3)."""
-        if number not in world:
-            M, t = _local(nodes[number], moving.get(number, {}), frames)
-            if (parent := parents[number]) >= 0:
-                above, origin = turn_and_place(parent)
-                M, t = above @ M, np.einsum("fij,fj->fi", above, t) + origin
-            world[number] = M, t
-        return world[number]
-
-    places = np.stack([turn_and_place(named[at[joint]])[1] for joint in H36M_17.joints], axis=1)
-    shown = np.abs(turn_and_place(hips)[0]).max(axis=(1, 2)) > HIDDEN
-    places[~shown] = np.nan
+    order = [named[at[joint]] for joint in H36M_17.joints]
+    places = np.empty((frames, len(order), 3))
+    for start in range(0, frames, rig.CHUNK):
+        part = slice(start, min(start + rig.CHUNK, frames))
+        world: World = {-1: (np.eye(3)[None], np.zeros((1, 3)))}
+        for i, number in enumerate(order):
+            places[part, i] = _follow(nodes, parents, moving, part, number, world)[1]
+        hidden = np.abs(world[hips][0]).max(axis=(1, 2)) <= HIDDEN
+        places[part][hidden] = np.nan
     above = parents[hips]
     return (str(nodes[above].get("name", "0")) if above >= 0 else "0"), places
+
+
+def _follow(
+    nodes: list[Any], parents: list[int], moving: Paths, part: slice, number: int, world: World
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find a node's turn and scale (frame, 3, 3) and its place (frame, 3) in the world."""
+    if number not in world:
+        matrix, place = _local(nodes[number], moving.get(number, {}), part)
+        above, origin = _follow(nodes, parents, moving, part, parents[number], world)
+        world[number] = above @ matrix, (above @ place[..., None])[..., 0] + origin
+    return world[number]
 
 
 def _descendants(nodes: list[Any], start: int) -> list[int]:
@@ -202,7 +222,7 @@ def _descendants(nodes: list[Any], start: int) -> list[int]:
     return found
 
 
-def _local(node: Any, moving: dict[str, np.ndarray], frames: int) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
+def _local(node: Any, moving: dict[str, np.ndarray], part: slice) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
     """Compose a node's rotation and scale (frame, 3, 3), and its translation (frame, 3)."""
     from scipy.spatial.transform import Rotation
 
@@ -211,7 +231,8 @@ def _local(node: Any, moving: dict[str, np.ndarray], frames: int) -> tuple[np.nd
 
     def values(name: str, rest: tuple[float, ...]) -> np.ndarray:
         still = np.array(node.get(name, rest), dtype=np.float64)
-        found = moving.get(name, np.tile(still, (frames, 1)))
+        frames = part.stop - part.start
+        found = moving[name][part] if name in moving else np.tile(still, (frames, 1))
         if found.shape != (frames, len(rest)) or not np.isfinite(found).all():
             raise FormatError(f"{name} of node {str(node.get('name'))[:40]!r} is damaged")
         return found

@@ -66,6 +66,8 @@ def _rows(path: Path, lines: Sequence[str], width: int) -> np.ndarray:
                 f"{path}, line {number}: {len(fields)} fields, not {width}: number, time and "
                 "three for each marker; the file is cut short or damaged"
             )
+        if "_" in line:  # Python alone takes 1_0 for 10
+            raise FormatError(f"{path}, line {number}: a field is no number: export it again")
         try:
             rows.append(np.array([field.strip() or "nan" for field in fields], dtype=np.float64))
         except ValueError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.formats.archive import FORMAT, read_npz
 from graphlift.formats.from_c3d import read_c3d
 from graphlift.formats.from_glb import read_glb
@@ -56,10 +56,10 @@ def read_poses(path: str | Path) -> Poses:
             f"from: give one of {', '.join(READERS)}"
         )
     if path.is_file():
-        return READERS[suffix](path)
+        return _read(path)
     each = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*{path.suffix}"))
     if suffix in _ONE_PERSON and each:
-        return _together(path, [READERS[suffix](one) for one in each])
+        return _together(path, [_read(one) for one in each])
     raise DatasetNotFoundError(
         f"no poses at {path}: give a file with {', '.join(READERS)}, as graphlift writes them"
     )
@@ -75,6 +75,13 @@ def holds_poses(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(400).decode("utf-8", "replace").removeprefix("\ufeff")
     return f'"{FORMAT}"' in start if suffix == ".json" else start.startswith(",".join(COLUMNS))
+
+
+def _read(path: Path) -> Poses:
+    try:
+        return READERS[path.suffix.lower()](path)
+    except ShapeError as error:  # an infinite position, for instance
+        raise FormatError(f"{path}: {error}") from error
 
 
 def _read_bvh(path: Path) -> Poses:
