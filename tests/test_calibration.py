@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from command import assert_refused, here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -186,6 +187,17 @@ def test_two_qualisys_cameras_of_one_serial_are_refused(tmp_path):
 
     with pytest.raises(FormatError, match="two cameras are called 'cam01'"):
         read_camera(qualisys(tmp_path, "</cameras>", f"{camera.format(r=np.eye(3))}</cameras>"))
+
+
+def test_a_camera_is_named_behind_any_kind_of_file(tmp_path):
+    names = [qualisys(tmp_path), opencv(tmp_path / "lens.yaml"), calibration(tmp_path)]
+    (tmp_path / "k.json").touch()
+
+    for path in names:
+        said = here(
+            "lift", tmp_path / "k.json", "-o", tmp_path / "x.npz", "--camera", f"{path}:top"
+        )
+        assert_refused(said, f"{path}: has no camera 'top'")
 
 
 # OpenCV's YAML
