@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats.from_trc import UNITS
@@ -53,6 +54,23 @@ def read_c3d(path: Path) -> Poses:
     up = _text(parameters, "POINT:Y_SCREEN", "+Z").upper()
     if up not in ("+Z", "+Y"):
         raise FormatError(f"{path}: POINT:Y_SCREEN {up[:40]!r} should be +Z or +Y, what is up")
+    people, joints, places = _by_person(path, labels, points)
+    metres = places * UNITS[unit]
+    return labelled_poses(
+        list(joints),
+        metres if up == "+Z" else from_y_up(metres),
+        str(path),
+        people=[name or str(number) for number, name in enumerate(people)],
+        fps=usual_rate(check_fps(parameters.get("POINT:RATE"), f"{path}: POINT:RATE")),
+        axes="world",
+        notes=(f"Read from a C3D: {up[1:].lower()} is up, in {unit}.",),
+    )
+
+
+def _by_person(
+    path: Path, labels: list[str], points: Float[np.ndarray, "frame point 3"]
+) -> tuple[dict[str, int], dict[str, int], Float[np.ndarray, "frame person label 3"]]:
+    """Sort points labelled ``Person:Joint`` by both; NaN where a person lacks a joint."""
     people: dict[str, int] = {}
     joints: dict[str, int] = {}
     for label in labels:
@@ -64,19 +82,11 @@ def read_c3d(path: Path) -> Poses:
             f"{path}: {len(labels)} labels of {len(people)} people have {len(joints)} names of "
             "joints: these are no people; export joints as Person:Joint"
         )
-    metres = np.full((len(points), len(people), len(joints), 3), np.nan)
-    for place, label in enumerate(labels):
+    places = np.full((len(points), len(people), len(joints), 3), np.nan)
+    for at, label in enumerate(labels):
         person, _, joint = label.rpartition(":")
-        metres[:, people[person], joints[joint]] = points[:, place] * UNITS[unit]
-    return labelled_poses(
-        list(joints),
-        metres if up == "+Z" else from_y_up(metres),
-        str(path),
-        people=[name or str(number) for number, name in enumerate(people)],
-        fps=usual_rate(check_fps(parameters.get("POINT:RATE"), f"{path}: POINT:RATE")),
-        axes="world",
-        notes=(f"Read from a C3D: {up[1:].lower()} is up, in {unit}.",),
-    )
+        places[:, people[person], joints[joint]] = points[:, at]
+    return people, joints, places
 
 
 def _parameters(path: Path, content: bytes) -> Parameters:
