@@ -20,15 +20,14 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 from get_films import PACKAGE, get_films
 
-from graphlift.cameras import Camera
 from graphlift.files import read_arrays, replacing
+from graphlift.formats.calibration import read_cameras
 from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
@@ -60,35 +59,6 @@ COLOURS = ("black", "tab:orange", "tab:blue", "tab:green", "tab:red")
 
 TRUST_THREE = 0.6
 """Three views replace four if their error is less than this part of the four's."""
-
-
-def read_cameras(path):
-    """Cameras of a Qualisys calibration file, m.
-
-    Source: the file's own layout. Intrinsics are in 64ths of a pixel; positions in mm; a camera's
-    axes are x right, y up, z backward, so a half-turn about x makes them ours.
-    """
-    cameras = []
-    for each in ElementTree.parse(path).getroot().find("cameras"):
-        lens, place = each.find("intrinsic").attrib, each.find("transform").attrib
-        view = {key: int(value) for key, value in each.find("fov_video").attrib.items()}
-        turn = [[float(place[f"r{row}{column}"]) for column in (1, 2, 3)] for row in (1, 2, 3)]
-        number = {key: float(value) for key, value in lens.items()}
-        cameras.append(
-            Camera(
-                focal=(number["focalLengthU"] / 64, number["focalLengthV"] / 64),
-                centre=(
-                    number["centerPointU"] / 64 - view["left"],
-                    number["centerPointV"] / 64 - view["top"],
-                ),
-                size=(view["right"] - view["left"] + 1, view["bottom"] - view["top"] + 1),
-                R=np.diag([1.0, -1.0, -1.0]) @ np.array(turn),
-                position=np.array([float(place[axis]) for axis in "xyz"]) / 1000,
-                radial=tuple(number[f"radialDistortion{k}"] for k in (1, 2, 3)),
-                tangential=tuple(number[f"tangentalDistortion{k}"] for k in (1, 2)),
-            )
-        )
-    return cameras
 
 
 def detect(path, cache, variant):
@@ -321,7 +291,7 @@ def describe(reference, errors):
 def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, view=0):
     """The whole benchmark; returns what each method made of each view, and the reference."""
     calibration, videos = get_films(out / "films", wheel)
-    cameras = read_cameras(calibration)
+    cameras = list(read_cameras(calibration).values())
 
     def detect_all(variant):
         views = [detect(video, out / f"{video.stem}-{variant}.npz", variant) for video in videos]
