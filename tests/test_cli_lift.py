@@ -1,6 +1,7 @@
 """The lift verb: whatever goes in, as many frames come out, in the formats asked for."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,8 @@ from tiny_video import write_video
 
 from graphlift.cameras import assumed_camera, camera_to_image
 from graphlift.datasets.prior import sample_prior
-from graphlift.files import read_arrays
 from graphlift.formats import read_poses, write_keypoints
+from graphlift.formats.npz_members import read_arrays
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17, H36M_17
 from graphlift.views import UNSEEN_RIG, exact_views, people_of
@@ -44,7 +45,8 @@ def test_keypoints_become_every_kind_of_motion(keypoints, tmp_path):
     said = here("lift", keypoints, *SMALL, *[w for path in outputs for w in ("-o", path)])
 
     assert said.status == 0, said.err
-    assert said.out.endswith(f"40 frames, 1 person, open-small -> {' '.join(map(str, outputs))}\n")
+    written = " ".join(map(str, outputs))
+    assert said.out.endswith(f"40 frames at 30 fps, 1 person, open-small -> {written}\n")
     assert all(path.stat().st_size > 1000 for path in outputs)
     poses = read_poses(outputs[-1])
     assert (poses.axes, poses.rooted, len(poses), poses.fps) == ("world", False, 40, 30.0)
@@ -52,6 +54,27 @@ def test_keypoints_become_every_kind_of_motion(keypoints, tmp_path):
     up = poses.positions[:, 0, H36M_17.index("Head"), 2] - poses.positions[:, 0, 0, 2]
     assert np.median(up) > 0.3
     assert "graphlift: The lens was assumed to see 55° across 1280 px." in said.err
+
+
+def test_an_unknown_frame_rate_is_one_everywhere_and_every_note_is_said_once(seen, tmp_path):
+    write_keypoints(tmp_path / "k.npz", replace(seen, fps=None))
+    outputs = [tmp_path / name for name in ("a.bvh", "b.html", "c.glb", "d.bvh")]
+
+    said = here("lift", tmp_path / "k.npz", *SMALL, *[w for path in outputs for w in ("-o", path)])
+
+    assert said.status == 0, said.err
+    assert ": 40 frames at 30 fps (assumed), 1 person, open-small -> " in said.out
+    assert "Frame Time: 0.03333" in outputs[0].read_text()
+    page = outputs[1].read_text()
+    assert page.count("The frame rate is unknown: 30 fps is assumed.") == 1
+    assert not re.search(r"unknown: shown at|\b25 fps", page)
+    lines = said.err.splitlines()
+    assert lines.count("graphlift: The frame rate is unknown: 30 fps is assumed.") == 1
+    assert sum("fps" in line for line in lines) == 1
+    # What is true of two outputs is said once, and of which.
+    assert any(line.startswith("graphlift: a.bvh, d.bvh: ") for line in lines)
+    told = [re.sub(r"^graphlift: (\S+, )*\S+\.\w+: ", "", line) for line in lines]
+    assert len(told) == len(set(told))
 
 
 def test_raw_is_what_the_network_says(keypoints, tmp_path):
@@ -123,7 +146,7 @@ def test_a_video_in_which_nobody_is_keeps_its_frames(tmp_path):
 
     assert said.status == 0, said.err
     assert len(read_poses(tmp_path / "out.npz")) == 6
-    assert len(read_arrays(tmp_path / "seen.npz")["keypoints"]) == 6
+    assert len(read_arrays(tmp_path / "seen.npz", max_bytes=1 << 20)["keypoints"]) == 6
 
 
 def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
@@ -153,8 +176,8 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
             ("--field-of-view does nothing",),
         ),
         (("--detector", "movenet"), ("--detector is for videos", "leave it out")),
-        (("--format", ".glb"), ("--format is for a folder of videos",)),
-        (("--again",), ("--again is for a folder of videos",)),
+        (("--format", ".glb"), ("--format is for a folder of clips",)),
+        (("--again",), ("--again is for a folder of clips",)),
         (("--clip", "S9/Run"), ("walk.npz", "has no clip 'S9/Run'", "--clip")),
         (("--height", "178"), ("--height", "2.8")),
         (("--gaps", "-1"), ("--gaps", "lift --help")),

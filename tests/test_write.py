@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from readback import CAMERA, READERS, STANDING, moving, standing
 
-from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats import read_poses, write_poses
+from graphlift.errors import FormatError
+from graphlift.formats import write_poses
 from graphlift.formats.write import WRITERS
 from graphlift.sequences import Poses
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
@@ -177,7 +177,7 @@ def test_an_unknown_frame_rate_is_written_as_30_and_said(kind, tmp_path):
 
     remarks = write_poses(tmp_path / f"x.{kind}", replace(standing(), fps=None))
 
-    assert "The frame rate is unknown: 30 fps was written." in remarks
+    assert "The frame rate is unknown: 30 fps is assumed." in remarks
     assert not any("frame rate" in remark for remark in known)
 
 
@@ -275,15 +275,6 @@ def test_poses_save_themselves_and_return_the_remarks(tmp_path):
 
     assert remarks == write_poses(tmp_path / "y.trc", poses)
     assert (tmp_path / "x.trc").is_file()
-
-
-def test_poses_are_read_back_from_npz_only(tmp_path):
-    write_poses(tmp_path / "x.bvh", standing())
-
-    with pytest.raises(FormatError, match=r"x\.bvh: .* \.npz only"):
-        read_poses(tmp_path / "x.bvh")
-    with pytest.raises(DatasetNotFoundError, match=r"no poses at .*none\.npz"):
-        read_poses(tmp_path / "none.npz")
 
 
 def test_the_camera_of_these_tests_is_level():

@@ -16,6 +16,12 @@ from contextlib import suppress
 
 from fuzzing.changes import BYTES, EXTREMES, TEXT, WORDS, change
 
+_OF_TEXT = (
+    *(".csv", ".bvh", ".asf", ".amc", ".toml", ".xml", ".calibration", ".jsonl"),
+    *(".trc", ".txt", ".yaml", ".yml"),
+)
+"""Endings of files that hold text, JSON apart."""
+
 _BIG = "\ue000"  # stands for a number that json does not write, until the text is written
 
 
@@ -238,8 +244,7 @@ def change_inside(name, data, rng, others):
         return change_pickle(data, rng, others)
     if name.endswith(".json"):
         return change_json(data, rng, others)
-    text = name.endswith((".csv", ".bvh", ".asf", ".amc", ".toml", ".xml", ".calibration"))
-    return change(data or b"\0", rng, others, TEXT if text or name.endswith(".jsonl") else BYTES)
+    return change(data or b"\0", rng, others, TEXT if name.endswith(_OF_TEXT) else BYTES)
 
 
 def mutate(name, data, rng, others):

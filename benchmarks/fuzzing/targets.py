@@ -10,6 +10,7 @@ import tiny_h36m
 
 from fuzzing import TESTS
 from fuzzing.keypoints import KEYPOINTS, ONE, Target
+from fuzzing.motion import CAMERAS, LATER_KEYPOINTS, MOTION
 from fuzzing.networks import NETWORKS, VIDEOS
 
 # Poses, cameras, motion capture
@@ -249,4 +250,13 @@ DATA_SETS = (
 )  # fmt: skip
 
 
-TARGETS: Sequence[Target] = (*KEYPOINTS, *OTHERS, *DATA_SETS, *NETWORKS, *VIDEOS)
+TARGETS: Sequence[Target] = (
+    *KEYPOINTS,
+    *LATER_KEYPOINTS,
+    *OTHERS,
+    *MOTION,
+    *CAMERAS,
+    *DATA_SETS,
+    *NETWORKS,
+    *VIDEOS,
+)

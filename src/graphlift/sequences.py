@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Axes = Literal["camera", "world"]
 
 
+ASSUMED_FPS = 30.0
+"""Frames per second where nobody says: what most cameras and webcams deliver."""
+
+
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """2D joints of people over frames.
@@ -127,9 +131,9 @@ class Poses:
         """Whether the person is there in the frame."""
         return np.asarray(np.isfinite(self.positions).all(axis=(-2, -1)))
 
-    def noting(self, note: str, **changes: Any) -> "Poses":  # noqa: ANN401
-        """Copy with some fields changed, and a note that says what was done."""
-        return replace(self, notes=(*self.notes, note), **changes)
+    def noting(self, *notes: str, **changes: Any) -> "Poses":  # noqa: ANN401
+        """Copy with some fields changed, and notes that say what was done, each of them once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))), **changes)
 
     def to_world(self, **options: Any) -> "Poses":  # noqa: ANN401
         """Put people upright on a floor, moving through space.
@@ -158,6 +162,13 @@ class Poses:
         from graphlift.formats.to_xarray import poses_to_xarray
 
         return poses_to_xarray(self)
+
+
+def frame_rate(sequence: Keypoints | Poses) -> tuple[float, tuple[str, ...]]:
+    """Find the frames per second, and a note if nobody says them and they are assumed."""
+    if sequence.fps is not None:
+        return float(sequence.fps), ()
+    return ASSUMED_FPS, (f"The frame rate is unknown: {ASSUMED_FPS:g} fps is assumed.",)
 
 
 def keypoints_from(

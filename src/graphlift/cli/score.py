@@ -21,7 +21,11 @@ _COLUMNS = {
 
 def score(
     predicted: Annotated[
-        Path, typer.Argument(help="An .npz with `poses` (frame, joint, 3), metres.")
+        Path,
+        typer.Argument(
+            help="An .npz with `poses` (frame, joint, 3), metres, or one person in a file of "
+            "`graphlift lift`: .json .csv .parquet .bvh .glb .c3d .trc."
+        ),
     ],
     truth: Annotated[Path, typer.Argument(help="The same frames and joints, with the truth.")],
     protocol: Annotated[

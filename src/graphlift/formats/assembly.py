@@ -8,14 +8,12 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
+from graphlift.formats.in_image import FARTHEST, check_image, nobody, too_far
 from graphlift.formats.request import Request, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
 from graphlift.tracking import chosen, gather, track
 from graphlift.words import one_line, plain, shown
-
-FARTHEST = 1e6
-"""px; no image is so large."""
 
 MOST_TOLD_APART = 300
 """People in one frame whom nothing but likeness tells apart: it takes time by their square."""
@@ -32,9 +30,6 @@ away, take room; more than this and the file counts something else than frames o
 
 _LARGEST_FRAME = 1 << 53
 _LONGEST_NAME = 100
-
-_CHUNK = 4096
-"""Frames that are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +58,7 @@ class Origin:
         image_size: Width and height, px.
         fps: Frames per second.
         notes: What was assumed, in a few words each.
+        own: The line that stands in the file already, in place of one that is made.
     """
 
     kind: str
@@ -71,6 +67,7 @@ class Origin:
     image_size: tuple[int, int] | None = None
     fps: float | None = None
     notes: tuple[str, ...] = ()
+    own: str = ""
 
     def noting(self, *notes: str) -> "Origin":
         """Copy with more notes; empty ones are left out."""
@@ -78,6 +75,8 @@ class Origin:
 
     def line(self, skeleton: Skeleton) -> str:
         """Say in a line what was read and what was assumed."""
+        if self.own:
+            return self.own
         return one_line(f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})")
 
 
@@ -159,7 +158,7 @@ def first_frame(frames: range) -> str:
 
 def number_in(name: str) -> int | None:
     """Read the number that a file's name ends in; None if there is none or it is absurd."""
-    match = re.search(r"(\d+)(?:\.\w+)?$", name.strip())
+    match = re.search(r"([0-9]+)(?:\.\w+)?$", name.strip())
     return int(match[1]) if match and len(match[1]) < 16 else None
 
 
@@ -236,7 +235,7 @@ def finish(
     """Make keypoints of arrays, and check what every format must hold to.
 
     Raises:
-        FormatError: If nobody is seen in any frame, or the positions are no px.
+        FormatError: If nobody is seen in any frame, or the positions are no px of the image.
     """
     keypoints = keypoints_from(
         positions,
@@ -245,10 +244,20 @@ def finish(
         image_size=request.image_size or origin.image_size,
         fps=request.fps or origin.fps,
         people=tuple(plain(name, _LONGEST_NAME) for name in people) or ("0",),
-        source=origin.line(skeleton),
     )
-    check_px(keypoints.positions, origin.where)
-    return keypoints
+    return sourced(keypoints, origin)
+
+
+def sourced(keypoints: Keypoints, origin: Origin) -> Keypoints:
+    """Check keypoints against their image, and let their source say what was found.
+
+    Raises:
+        FormatError: As :func:`graphlift.formats.in_image.check_image`.
+    """
+    keypoints, notes = check_image(keypoints, origin.where)
+    source = origin.noting(*notes).line(keypoints.skeleton)
+    new = [note for note in notes if note not in source]
+    return replace(keypoints, source=", ".join((source, *new)))
 
 
 def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
@@ -264,41 +273,6 @@ def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
         people=tuple(keypoints.people[person] for person in kept),
         source=f"{keypoints.source}, {left_out(len(frames) - len(kept))}",
     )
-
-
-def check_px(positions: Float[np.ndarray, "*batch 2"], where: str) -> None:
-    """Refuse positions that show nobody, or cannot be px.
-
-    Raises:
-        FormatError: Saying which.
-    """
-    largest = -1.0
-    for start in range(0, len(positions), _CHUNK):  # a mapped file must not come in whole
-        chunk = np.abs(positions[start : start + _CHUNK])
-        seen = chunk[np.isfinite(chunk).all(axis=-1)]
-        largest = max(largest, float(seen.max(initial=-1)))
-    if largest < 0:
-        raise nobody(where, len(positions))
-    if largest > FARTHEST:
-        raise too_far(where, largest)
-    if largest <= 2:
-        raise FormatError(
-            f"{where}: all joints lie within {largest:.2g} px of the corner: these are fractions "
-            "of the image; multiply x by its width and y by its height"
-        )
-
-
-def nobody(where: str, frames: int) -> FormatError:
-    """Make the error that nobody is in any frame."""
-    return FormatError(
-        f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
-        "detector's video and threshold"
-    )
-
-
-def too_far(where: str, largest: float) -> FormatError:
-    """Make the error that a joint lies where no image is."""
-    return FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
 
 
 def check_room(

@@ -13,7 +13,7 @@ and ``pPose_nms.py`` (0.5 and 0.6).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +68,7 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
     entries(data, f"{path}: results")
     alphapose = isinstance(data[0].get("image_id"), str)
     kind = "AlphaPose JSON" if alphapose else "COCO results"
-    frames = {name: _frame(name, path) for name in {_image(each, path) for each in data}}
-    if len(set(frames.values())) < len(frames):
-        raise FormatError(
-            f"{path}: images of two names have one number, among "
-            f"{listed(sorted(map(str, frames)), 4)}: split it by clip"
-        )
+    frames, span = frames_of_names({_image(each, path) for each in data}, path, request)
     seen = [
         Detection(
             frames[each["image_id"]],
@@ -83,12 +78,28 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
         for number, each in enumerate(data)
     ]
     origin = Origin(kind, str(path), usual=(COCO_17, HALPE_26))
-    # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
-    video = all(re.fullmatch(r"\d+\.\w+", str(name)) for name in frames)
-    span = span_of([*frames.values(), *([0] if video else [])], str(path), request)
     return assemble(
         seen, origin.noting(f"frames {span.start} to {span.stop - 1}"), request, frames=span
     )
+
+
+def frames_of_names(
+    names: Collection[int | str], path: Path, request: Request
+) -> tuple[dict[int | str, int], range]:
+    """Say which frame each image is, and which frames there are.
+
+    Raises:
+        FormatError: If a name has no number, or two have the same.
+    """
+    frames = {name: _frame(name, path) for name in names}
+    if len(set(frames.values())) < len(frames):
+        raise FormatError(
+            f"{path}: images of two names have one number, among "
+            f"{listed(sorted(map(str, frames)), 4)}: split it by clip"
+        )
+    # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
+    video = all(re.fullmatch(r"[0-9]+\.\w+", str(name)) for name in frames)
+    return frames, span_of([*frames.values(), *([0] if video else [])], str(path), request)
 
 
 def _frame(name: object, path: Path) -> int:

@@ -17,6 +17,7 @@ from graphlift.tracking import Tracker, gather
 from graphlift.video import blazepose, movenet, rtmpose
 from graphlift.video.frames import Image, Video, open_video
 from graphlift.video.regions import Find, Person, Read, Region, follow
+from graphlift.video.times import at_even_times
 
 Finder = Literal["blazepose", "movenet", "frame"]
 
@@ -51,12 +52,14 @@ class Detected:
         image: RGB.
         people: Nobody, one or more.
         ids: For each of them a name that stays the same from frame to frame.
+        time: s, when the frame is shown, where the file says.
     """
 
     frame: int
     image: Image
     people: tuple[Person, ...]
     ids: tuple[str, ...]
+    time: float | None = None
 
     def keypoints(self, skeleton: Skeleton) -> Float[np.ndarray, "person joint 3"]:
         """Put everybody's x, y, px, and confidence together; nobody is (0, joint, 3)."""
@@ -114,8 +117,15 @@ def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
         FormatError: As :meth:`graphlift.video.frames.Video.frames`.
     """
     tracker = Tracker()
-    for frame, (image, people) in enumerate(detector.watch(video.frames())):
-        seen = Detected(frame, image, tuple(people), ("0",) * len(people))
+    times: list[float | None] = []
+
+    def images() -> Iterator[Image]:
+        for shown, image in video.timed_frames():
+            times.append(shown)
+            yield image
+
+    for frame, (image, people) in enumerate(detector.watch(images())):
+        seen = Detected(frame, image, tuple(people), ("0",) * len(people), times[frame])
         if detector.people > 1:
             ids = tracker.update(seen.keypoints(detector.skeleton))
             seen = replace(seen, ids=tuple(map(str, ids)))
@@ -141,9 +151,11 @@ def detect_people(
         progress: Told after every frame how many are done, of how many the file promises.
 
     Returns:
-        One frame for each of the video's. People in the order in which they first appear; more
-        than were asked for if some leave and others come. Positions may lie outside the image,
-        where the detector guesses them. NaN where a person is not in the frame.
+        One frame for each of the video's; of a video whose frames come at uneven times, frames at
+        even times (:func:`graphlift.video.times.at_even_times`) unless ``fps`` is given. People in
+        the order in which they first appear; more than were asked for if some leave and others
+        come. Positions may lie outside the image, where the detector guesses them. NaN where a
+        person is not in the frame.
 
     Raises:
         ModelError: As :func:`load_detector`.
@@ -153,11 +165,13 @@ def detect_people(
     if not isinstance(detector, Detector):
         detector = load_detector(detector, people=people)
     frames, ids = [], []
+    times: list[float | None] = []
     live, began = isinstance(video.source, int), time.monotonic()
     try:
         for seen in stream_people(video, detector):
             frames.append(seen.keypoints(detector.skeleton))
             ids.append(seen.ids)
+            times.append(seen.time)
             progress(len(frames), video.count)
     except KeyboardInterrupt:
         if not (live and frames):
@@ -166,7 +180,7 @@ def detect_people(
     joints, names = gather(frames, ids)
     if not names:
         joints, names = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan), ("0",)
-    return keypoints_from(
+    keypoints = keypoints_from(
         joints,
         detector.skeleton,
         image_size=video.size,
@@ -174,6 +188,7 @@ def detect_people(
         people=tuple(map(str, names)),
         source=f"{video.name} by {detector.name}",
     )
+    return keypoints if video.fps_given else at_even_times(keypoints, times)
 
 
 def _check_request(name: str | Path, people: int, finder: Finder | None) -> None:

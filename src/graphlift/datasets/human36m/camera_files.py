@@ -20,6 +20,7 @@ from graphlift.datasets.human36m.calibration import make_camera
 from graphlift.datasets.human36m.facts import CAMERAS, SUBJECTS
 from graphlift.errors import FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
+from graphlift.numerals import decimal
 from graphlift.words import reason
 
 _LARGEST = 1 << 24
@@ -42,7 +43,7 @@ def read_metadata_xml(path: Path) -> Cameras:
     """
     text = _text_of(path, "w0").strip().removeprefix("[").removesuffix("]")
     try:
-        w0 = [float(word) for word in text.split()]
+        w0 = [decimal(word) for word in text.split()]
     except ValueError:
         w0 = []
     if len(w0) != 300 or not all(abs(number) < _FARTHEST for number in w0):

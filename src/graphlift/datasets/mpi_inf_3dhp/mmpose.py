@@ -35,8 +35,8 @@ from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.words import shown
 
-_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+")
-_TRAIN_CAMERA = re.compile(r"S[1-8]_Seq[12]_Cam\d{1,2}")
+_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)
+_TRAIN_CAMERA = re.compile(r"S[1-8]_Seq[12]_Cam\d{1,2}", re.ASCII)
 _LARGEST_CAMERAS = 10_000_000
 
 
