@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from graphlift.graph import DECOUPLED, BodyGraph
+from graphlift.graph import DECOUPLED, BodyGraph, Sharing, weight_slots
 
 if TYPE_CHECKING:
     from graphlift.nn.graph_conv import GraphConv
@@ -58,20 +58,33 @@ def _joint_by_joint(conv: "GraphConv", x: Tensor, a: Tensor, weight: Tensor) -> 
 
 def _edge_by_edge(conv: "GraphConv", x: Tensor, a: Tensor) -> Tensor:
     """Transform every neighbour for every joint, then aggregate."""
-    # Edges in order of their slots, so that those which share a matrix lie together.
-    slots, edges = conv.slot.sort(stable=True)
-    target, source = conv.target[edges], conv.source[edges]
+    target, source, counts = _by_slot(conv.graph, conv.sharing, a.device)
     # index_select, not x[...]: its gradient is a plain sum over equal rows.
     senders = x.index_select(0, source)
-    if len(conv.weight) == len(senders):
+    if len(counts) == len(senders):
         messages = torch.bmm(senders, conv.weight)
     else:
-        groups = torch.split(senders, slots.bincount().tolist())
+        groups = torch.split(senders, counts)
         messages = torch.cat([g @ W for g, W in zip(groups, conv.weight, strict=True)])
-    incidence = a.new_zeros(conv.joints, len(edges)).index_put(
-        (target, torch.arange(len(edges), device=a.device)), a[target, source]
+    incidence = a.new_zeros(conv.joints, len(source)).index_put(
+        (target, torch.arange(len(source), device=a.device)), a[target, source]
     )
     return _aggregate(incidence, messages)
+
+
+@lru_cache
+def _by_slot(
+    graph: BodyGraph, sharing: Sharing, device: torch.device
+) -> tuple[Tensor, Tensor, list[int]]:
+    """Order edges by their matrix, so that those which share one lie together.
+
+    Returns:
+        Target and source of each edge, and how many edges use each matrix.
+    """
+    slots = weight_slots(graph, sharing)
+    order = np.argsort(slots, kind="stable")
+    ends = (torch.from_numpy(joints[order]).to(device) for joints in (graph.target, graph.source))
+    return *ends, np.bincount(slots).tolist()
 
 
 def _transform(x: Tensor, weight: Tensor) -> Tensor:
