@@ -1,5 +1,6 @@
 """The pages: links lead somewhere, commands exist, code blocks are code."""
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -30,6 +31,24 @@ def test_links_lead_to_files(page):
 def test_python_blocks_compile(page):
     for code in blocks(page, "python"):
         compile(code, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_names_in_the_text_are_in_the_package(page):
+    names = re.findall(r"`(graphlift\.[\w.]+\w)(?:\(\))?`", page.read_text())
+
+    for name in names:
+        pkgutil.resolve_name(name)  # raises if there is none
+
+
+def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
+    text = (ROOT / "docs" / "method.md").read_text()
+    parts = re.split(r"^\*\*\((\d+)\)\*\*", text, flags=re.MULTILINE)
+    numbers, bodies = parts[1::2], parts[2::2]
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    nameless = [n for n, body in zip(numbers, bodies, strict=True) if "`graphlift." not in body]
+    assert nameless == ["7"]  # counted with (8), below it
 
 
 def test_every_command_shown_is_a_verb_with_these_options():
