@@ -1,5 +1,6 @@
 """The pages: links lead somewhere, commands exist, code blocks are code."""
 
+import hashlib
 import pkgutil
 import re
 import subprocess
@@ -87,3 +88,20 @@ def test_recipes_and_benchmarks_that_pages_name_exist():
 
     assert named
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
+    text = (ROOT / "docs" / "provenance.md").read_text()
+    package = ROOT / "src" / "graphlift"
+    fitted = [
+        path
+        for path in package.rglob("*")
+        if path.suffix in {".onnx", ".safetensors", ".npz", ".npy", ".bin"}
+    ]
+
+    assert len(fitted) >= 3
+    for path in fitted:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        assert f"`{path.relative_to(ROOT).as_posix()}`" in text
+        assert f"{len(content):,} | `{digest}`" in text
