@@ -105,3 +105,12 @@ def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
         digest = hashlib.sha256(content).hexdigest()
         assert f"`{path.relative_to(ROOT).as_posix()}`" in text
         assert f"{len(content):,} | `{digest}`" in text
+
+
+def test_every_page_is_in_the_site_s_contents():
+    site = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r": ([\w/.-]+\.(?:md|html))$", site, re.MULTILINE))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+
+    assert pages - named == {"study/open/report.md"}  # its twin, report.html, is
+    assert not [name for name in named if not (ROOT / "docs" / name).is_file()]

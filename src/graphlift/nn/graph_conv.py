@@ -23,12 +23,12 @@ Init = Literal["glorot", "stacked"]
 
 
 class GraphConv(nn.Module):
-    r"""Graph convolution over the joints of a body: equation (1) of ``docs/method.md``.
+    """Graph convolution over the joints of a body: equation (1) of ``docs/method.md``.
 
-    .. math:: h'_i = b + \sum_{j \in N(i)} a_{ij} \, W_{s(i,j)} \, h_j
+        h'_i = b + Σ_{j ∈ N(i)} a_ij W_s(i,j) h_j
 
-    where :math:`N(i)` contains :math:`i` itself, :math:`s` is :func:`graphlift.graph.weight_slots`
-    and the affinities :math:`a_{ij}` of a joint are the softmax of one learnt number per edge.
+    where N(i) contains i itself, s is :func:`graphlift.graph.weight_slots`, and the affinities
+    a_ij of a joint are the softmax of one learnt number per edge.
     Parameters: ``weight`` (slot, in, out), ``affinity`` (edge) and ``bias`` (out).
 
     Features are held joint by joint, (joint, batch, channel): the rows that one matrix transforms
