@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet -c constraints.txt
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check clean
+.PHONY: demo study test check docs clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -52,5 +52,13 @@ $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[train,report,video,viewer,dev]'
 	@touch $@ $(BIN)/.installed-demo $(BIN)/.installed-study
 
+# The site, in build/site; a warning is an error.
+docs: $(BIN)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo studies
+	rm -rf $(VENV) demo studies build

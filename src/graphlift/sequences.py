@@ -110,9 +110,11 @@ class Poses:
         _check(self.positions, 3, self.skeleton, self.people)
         joints = self.positions.shape[:-1]
         if self.seen is None:
-            object.__setattr__(self, "seen", np.isfinite(self.positions).all(axis=-1))
+            known = np.isfinite(self.positions).all(axis=-1)  # type: ignore[unreachable]
+            object.__setattr__(self, "seen", known)
         if self.sigma is None:
-            object.__setattr__(self, "sigma", np.full(joints, np.nan))
+            unknown = np.full(joints, np.nan)  # type: ignore[unreachable]
+            object.__setattr__(self, "sigma", unknown)
         for name in ("seen", "sigma", "contacts"):
             values = getattr(self, name)
             if values is not None and values.shape != joints:

@@ -53,8 +53,8 @@ def kind_of(source: str) -> Kind:
 
 
 def _kind_of_file(path: Path) -> Kind:
-    from graphlift.formats.read import PICKLES, SUFFIXES
     from graphlift.formats.motion_files import ALWAYS_POSES, holds_poses
+    from graphlift.formats.read import PICKLES, SUFFIXES
     from graphlift.video.frames import IMAGES, VIDEOS
 
     suffix = path.suffix.lower()

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float
 
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import DAMAGE
-from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.formats.motion_files import READERS, read_poses
+from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
 
 MAX_BYTES = 1 << 30
