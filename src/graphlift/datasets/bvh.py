@@ -32,6 +32,7 @@ from graphlift.datasets.kinematics import (
     y_up_to_z_up,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.sequences import is_frame_rate
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
@@ -316,10 +317,11 @@ def _read_motion(lines: Lines, nodes: list[_Node]) -> tuple[np.ndarray, float]:
     filled = (line for line in lines if line.strip())
     declared = lines.numbers([_header(lines, next(filled, ""), "Frames")])[0]
     duration = lines.numbers([_header(lines, next(filled, ""), "Frame Time")])[0]
-    if declared < 1 or declared != int(declared) or not 1e-5 <= duration <= 10:
+    possible = duration > 0 and is_frame_rate(1 / duration)
+    if declared < 1 or declared != int(declared) or not possible:
         raise lines.error(
-            f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.00001 to "
-            "10 s each"
+            f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.0001 to "
+            "1000 s each"
         )
     wanted = sum(len(node.channels or ()) for node in nodes)
     rows: list[np.ndarray] = []

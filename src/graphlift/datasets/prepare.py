@@ -20,6 +20,7 @@ from graphlift.datasets.acclaim import FPS, Acclaim, read_amc, read_asf
 from graphlift.datasets.bvh import read_bvh
 from graphlift.datasets.pack import write_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
+from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
 
 FURTHEST = 32.0
@@ -65,9 +66,14 @@ class Choices:
     activities: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("fps", self.fps), ("to_fps", self.to_fps), ("scale", self.scale)):
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"{name} is {value:g}: give a positive, finite number")
+        for name, value in (("fps", self.fps), ("to_fps", self.to_fps)):
+            if not is_frame_rate(value):
+                least, most = FRAME_RATES
+                raise ConfigError(
+                    f"{name} is {value:g}: give frames per second from {least:g} to {most:,.0f}"
+                )
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise ConfigError(f"scale is {self.scale:g}: give a positive, finite number")
         if self.skip < 0:
             raise ConfigError(f"skip is {self.skip}: give how many frames to leave out, 0 or more")
 

@@ -1,13 +1,12 @@
 """What every step asks of a clip: a frame rate, a frame of reference, legs and a trunk."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from graphlift.errors import ModelError
-from graphlift.sequences import Axes, Keypoints, Poses
+from graphlift.sequences import FRAME_RATES, Axes, Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 
 ASSUMED_FPS = 30.0
@@ -21,7 +20,7 @@ def frame_rate(sequence: Poses | Keypoints) -> tuple[float, str]:
     """Find the frames per second, and words for a note if they had to be assumed (else none).
 
     Raises:
-        ModelError: If the frame rate is stated but not positive and finite.
+        ModelError: If the frame rate is stated but outside :data:`graphlift.sequences.FRAME_RATES`.
     """
     fps = sequence.fps
     if fps is None:
@@ -30,15 +29,17 @@ def frame_rate(sequence: Poses | Keypoints) -> tuple[float, str]:
 
 
 def check_rate(fps: float) -> float:
-    """Refuse a frame rate that is not positive and finite.
+    """Refuse a frame rate outside :data:`graphlift.sequences.FRAME_RATES`.
 
     Raises:
         ModelError: With the way out.
     """
-    if not (math.isfinite(fps) and fps > 0):
+    if not is_frame_rate(fps):
+        least, most = FRAME_RATES
         raise ModelError(
-            f"fps is {fps:g}, but motion in seconds needs a positive number of frames per second: "
-            f"give the video's, or None to have {ASSUMED_FPS:g} assumed"
+            f"fps is {fps:g}, but motion in seconds needs a positive number of frames per second, "
+            f"from {least:g} to {most:,.0f}: give the video's, or None to have {ASSUMED_FPS:g} "
+            "assumed"
         )
     return float(fps)
 

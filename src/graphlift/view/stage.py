@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 
 FPS = 25.0
@@ -104,7 +104,7 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
     board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
-    fps = poses.fps if poses.fps and 0 < poses.fps < 10_000 else None
+    fps = poses.fps if poses.fps and is_frame_rate(poses.fps) else None
     if fps is None:
         notes += (f"Frames per second unknown: shown at {FPS:g}.",)
     return Stage(
