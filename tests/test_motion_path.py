@@ -14,7 +14,7 @@ RATES = [1.0, 30.0, 240.0, 1000.0]
 
 
 def written_out(roots, placed, fps, still=None):
-    """All rows of the problem as one matrix: whitened by Q's Cholesky factor, solved by its SVD."""
+    """All rows of the problem as one matrix: whitened by Q's Cholesky factor, solved by SVD."""
     count = len(placed.told)
     rows, right = [], []
 

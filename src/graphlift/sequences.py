@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 Axes = Literal["camera", "world"]
 
 FRAME_RATES = (0.001, 10_000.0)
-"""Frames per second, the least and the most: a picture every quarter of an hour, and ten times what
-motion capture takes. What lies outside counts time in another unit."""
+"""Frames per second, the least and the most: a picture every quarter of an hour, and ten times
+what motion capture takes. What lies outside counts time in another unit."""
 
 
 def is_frame_rate(fps: float) -> bool:

@@ -112,9 +112,8 @@ def _eliminate(
 def _solve_dense(own: np.ndarray, links: np.ndarray) -> np.ndarray:
     """Solve a chain of one state or two at once."""
     count, size = len(own), own.shape[-1] - 1
-    rows = np.zeros(
-        (sum(part.shape[0] * part.shape[1] for part in (own, links)), count * size + 1)
-    )
+    height = count * own.shape[1] + len(links) * links.shape[1]
+    rows = np.zeros((height, count * size + 1))
     rows[: links.shape[1] * len(links)] = links.reshape(-1, links.shape[-1])
     for state, each in enumerate(own):
         end = len(rows) - (count - 1 - state) * len(each)

@@ -20,7 +20,8 @@ def frame_rate(sequence: Poses | Keypoints) -> tuple[float, str]:
     """Find the frames per second, and words for a note if they had to be assumed (else none).
 
     Raises:
-        ModelError: If the frame rate is stated but outside :data:`graphlift.sequences.FRAME_RATES`.
+        ModelError: If the frame rate is outside
+            :data:`graphlift.sequences.FRAME_RATES`.
     """
     fps = sequence.fps
     if fps is None:

@@ -88,7 +88,7 @@ def smooth_path(
 def _steps(
     count: int, fps: float, still: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step 3"]]:
-    """Say what is known of each step, its whitened weight and value: feet, and speed at the ends."""
+    """Whiten what is known of each step, by feet and by speed at the ends: weight and value."""
     weights, steps = (np.zeros(count), np.zeros((count, 3))) if still is None else still
     goal = weights[:, None] * steps
     weights = weights.copy()
