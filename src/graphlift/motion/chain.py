@@ -4,12 +4,13 @@ Nothing here knows people: states are numbered, and what they mean is the caller
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
-_BLOCK = 1024
+_BLOCK = 512
 """States at a time: their rows are written, eliminated and forgotten."""
 
 
@@ -42,19 +43,23 @@ def solve_chain(
     Paige and Saunders, "Least squares estimation of discrete linear dynamic systems using
     orthogonal transformations", SIAM J. Numer. Anal. 1977.
     """
-    count, size = len(own), own.shape[-1] - 1
+    count = len(own)
     if count <= 2:
         return _solve_dense(own, links(slice(0, count - 1)))
     edges = [*range(0, count - 1, _BLOCK), count - 1]
-    levels, rest = [], []
-    for start, end in pairwise(edges):
-        inner, link = _condense(own[start + 1 : end], links(slice(start, end)))
-        levels.append(inner)
-        rest.append(link)
-    ends = solve_chain(own[edges], lambda part: np.stack(rest[part]))
-    states = np.empty((count, size))
-    for block, (start, end) in enumerate(pairwise(edges)):
-        states[start : end + 1] = _fill(levels[block], ends[block : block + 2])
+    blocks = [slice(start, end) for start, end in pairwise(edges)]
+
+    @lru_cache(maxsize=1)  # of many blocks, what is within is found twice and not kept
+    def condensed(block: int) -> tuple[list[np.ndarray], np.ndarray]:
+        part = blocks[block]
+        return _condense(own[part][1:], links(part))
+
+    rest = np.stack([condensed(block)[1] for block in range(len(blocks))])
+    ends = solve_chain(own[edges], lambda part: rest[part])
+    states = np.empty((count, own.shape[-1] - 1))
+    for block, part in enumerate(blocks):
+        within = _fill(condensed(block)[0], ends[block : block + 2])
+        states[part], states[part.stop] = within[:-1], within[-1]
     return states
 
 
@@ -103,7 +108,7 @@ def _eliminate(
     second[..., :size], second[..., 2 * size : -1] = right[..., :size], right[..., size:-1]
     third[..., :size] = own[..., :-1]
     first[..., -1], second[..., -1], third[..., -1] = left[..., -1], right[..., -1], own[..., -1]
-    R = np.linalg.qr(stack, mode="r")
+    R = _triangle(stack)
     gains = np.linalg.solve(R[:, :size, :size], R[:, :size, size:])
     gains[..., :-1] *= -1
     return gains, R[:, size : 3 * size, size:]
@@ -119,5 +124,10 @@ def _solve_dense(own: np.ndarray, links: np.ndarray) -> np.ndarray:
         end = len(rows) - (count - 1 - state) * len(each)
         rows[end - len(each) : end, state * size : (state + 1) * size] = each[:, :-1]
         rows[end - len(each) : end, -1] = each[:, -1]
-    R = np.linalg.qr(rows, mode="r")
+    R = _triangle(rows)
     return np.asarray(np.linalg.solve(R[:-1, :-1], R[:-1, -1]).reshape(count, size))
+
+
+def _triangle(rows: np.ndarray) -> np.ndarray:
+    """Turn rows until they are triangular: R of their QR factorisation."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
