@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet -c constraints.txt
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check clean
+.PHONY: demo study test check kernels clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -34,6 +34,11 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	$(MAKE) --no-print-directory kernels
+
+# The numeric tests once more, as other processors compute them.
+kernels:
+	$(BIN)/python tests/kernels.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -99,6 +99,20 @@ def test_frames_that_do_not_tell_the_distance_are_not_believed():
     assert len(place(poses[:0], rays[:0], three[:0], FOCAL).told) == 0
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4, 1e-5])
+def test_people_so_small_that_rays_nearly_coincide_are_placed_as_well(size):
+    """A person of 1 m down to one of 10 µm, 5 m away: the spread of the rays is the condition."""
+    _, poses, path, _ = scene(7)
+    poses, path = poses * size, path * [0.2, 0.2, 0] + [0, 0, 5.0]
+    at = poses + path[:, None]
+    scaled = (FOCAL[0] / size, FOCAL[1] / size)  # a lens in which they look as large
+
+    placed = place(poses, at[..., :2] / at[..., 2:], np.ones((6, 17)), scaled)
+
+    assert placed.told.all()
+    np.testing.assert_allclose(placed.translation, path, atol=1e-13 / size + 1e-9)
+
+
 def test_many_frames_are_placed_like_each_alone():
     _, poses, _, rays = scene(6, frames=1100)  # more than two blocks
 
