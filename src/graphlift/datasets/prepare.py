@@ -18,6 +18,7 @@ import numpy as np
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.acclaim import FPS, Acclaim, read_amc, read_asf
 from graphlift.datasets.bvh import read_bvh
+from graphlift.datasets.kinematics import Recipe
 from graphlift.datasets.pack import write_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.sequences import FRAME_RATES, is_frame_rate
@@ -52,6 +53,8 @@ class Choices:
         scale: Metres per unit of the files; None believes an ASF and infers a BVH's.
         up: Axis that points up in BVH files.
         activities: Activity of each clip by name; None calls all ``unlabelled``.
+        names: Which of a BVH's joints are the 17
+            (:func:`graphlift.datasets.joint_names.read_map`); None knows the usual names.
 
     Raises:
         ConfigError: If a rate or the scale is not positive and finite, or ``skip`` is negative.
@@ -64,6 +67,7 @@ class Choices:
     scale: float | None = None
     up: Literal["y", "z"] = "y"
     activities: Mapping[str, str] | None = None
+    names: tuple[str, Recipe] | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("fps", self.fps), ("to_fps", self.to_fps)):
@@ -173,7 +177,10 @@ def read_recording(
         clip = read_amc(asf, recording.path, fps=choices.fps, scale=choices.scale)
     else:
         clip = read_bvh(
-            recording.path, scale="auto" if choices.scale is None else choices.scale, up=choices.up
+            recording.path,
+            scale="auto" if choices.scale is None else choices.scale,
+            up=choices.up,
+            names=choices.names,
         )
     if choices.skip >= len(clip.positions):
         raise FormatError(
