@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet -c constraints.txt
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check kernels clean
+.PHONY: demo study test check kernels versions versions-newest versions-oldest clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -40,6 +40,17 @@ check:
 kernels:
 	$(BIN)/python tests/kernels.py
 
+# Outside the gate: the suite with the newest and with the oldest dependencies that pyproject.toml
+# allows. TORCH is held to a version of which pip finds a build for the CPU.
+TORCH ?= torch==2.13.0
+versions: versions-newest versions-oldest
+
+versions-newest versions-oldest: versions-%:
+	$(PYTHON) -m venv --clear $(VENV)-$*
+	$(PYTHON) tests/versions.py $* $(TORCH) > $(VENV)-$*/constraints.txt
+	$(VENV)-$*/bin/pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[train,report,video,viewer,dev]'
+	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "graphlift needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 2; }
@@ -58,4 +69,4 @@ $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(BIN)/.installed-demo $(BIN)/.installed-study
 
 clean:
-	rm -rf $(VENV) demo studies
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest demo studies
