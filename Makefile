@@ -41,13 +41,17 @@ kernels:
 	$(BIN)/python tests/kernels.py
 
 # Outside the gate: the suite with the newest and with the oldest dependencies that pyproject.toml
-# allows. TORCH is held to a version of which pip finds a build for the CPU.
+# allows, as uv resolves them. TORCH is a version of which pip finds a build for the CPU.
 TORCH ?= torch==2.13.0
 versions: versions-newest versions-oldest
 
+versions-newest: RESOLUTION := highest
+versions-oldest: RESOLUTION := lowest-direct
 versions-newest versions-oldest: versions-%:
 	$(PYTHON) -m venv --clear $(VENV)-$*
-	$(PYTHON) tests/versions.py $* $(TORCH) > $(VENV)-$*/constraints.txt
+	$(VENV)-$*/bin/pip install --quiet uv
+	echo '$(TORCH)' | $(VENV)-$*/bin/uv pip compile --quiet pyproject.toml --all-extras \
+	  --resolution $(RESOLUTION) --constraint - --output-file $(VENV)-$*/constraints.txt
 	$(VENV)-$*/bin/pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[train,report,video,viewer,dev]'
 	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q
 
