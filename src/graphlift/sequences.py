@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 Axes = Literal["camera", "world"]
 
+FRAME_RATES = (0.001, 10_000.0)
+"""Frames per second, the least and the most: a picture every quarter of an hour, and ten times
+what motion capture takes. What lies outside counts time in another unit."""
+
+
+def is_frame_rate(fps: float) -> bool:
+    """Whether so many frames per second can be (:data:`FRAME_RATES`); NaN cannot."""
+    return FRAME_RATES[0] <= fps <= FRAME_RATES[1]
+
 
 ASSUMED_FPS = 30.0
 """Frames per second where nobody says: what most cameras and webcams deliver."""

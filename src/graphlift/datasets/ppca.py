@@ -38,6 +38,8 @@ class Mixture:
     ) -> Float[np.ndarray, "frame component"]:
         """Evaluate ln π + ln N(x | μ, C) of each component, by inverting only the q × q matrix M.
 
+        M's condition is that of C, largest variance over σ²: below 1e5 with fit_mixture's floor.
+
         Source: Tipping and Bishop 1999, with C⁻¹ = (I − W M⁻¹ Wᵀ) / σ² and M = σ² I + Wᵀ W.
         """
         d, q = self.factors.shape[1:]
