@@ -6,11 +6,13 @@ import pickle
 import struct
 import tracemalloc
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from data.mocap import make
+from readback import moving
 from test_formats_pose_file import component, pose
 from tiny_keypoints import NAMES, TRIPLES, coco_results, dump, mmpose_video, refused
 
@@ -18,7 +20,7 @@ from graphlift.datasets.bvh import read_bvh
 from graphlift.datasets.pack import read_pack
 from graphlift.errors import ConfigError, FormatError
 from graphlift.files import container
-from graphlift.formats import read_keypoints
+from graphlift.formats import read_keypoints, read_poses, write_poses
 from graphlift.formats.child import read_in_child
 from graphlift.formats.npz_members import read_arrays, read_npy
 from graphlift.formats.pickle_opcodes import check_opcodes
@@ -252,6 +254,36 @@ def test_a_table_that_would_be_mostly_empty_takes_no_memory(long, tmp_path):
 
     assert tracemalloc.get_traced_memory()[1] < 100_000_000
     tracemalloc.stop()
+
+
+def test_a_column_that_is_not_understood_is_named_in_few_words(tmp_path):
+    header = ["9" * 3_000, *(f"{name}_{axis}" for name in NAMES for axis in "xy")]
+    rows = [",".join([str(n) * 3_000, *["5"] * 34]) for n in range(3)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(header), *rows]))
+
+    with pytest.raises(FormatError, match=r"line 3: the column '99.* changes") as caught:
+        read_keypoints(tmp_path / "a.csv")
+    assert len(str(caught.value)) < 600 + len(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("error")
+def test_fractions_of_the_image_that_overflow_are_refused(tmp_path):
+    line = " ".join(["0 0.5 0.5 0.2 0.6", *["1.7e308 0.5 0.9"] * 17])
+    (tmp_path / "clip_1.txt").write_text(line)
+
+    refused(tmp_path, r"clip|px|nobody", image_size=(640, 480))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("suffix", "unit"), [(".c3d", 1000.0), (".glb", 1.0)])
+def test_a_signalling_nan_in_a_file_of_poses_is_no_warning(suffix, unit, tmp_path):
+    path, poses = tmp_path / f"a{suffix}", moving(5, fps=25.0)
+    write_poses(path, poses)
+    x = struct.pack("<f", unit * poses.positions[0, 0, 0, 0])
+    path.write_bytes(path.read_bytes().replace(x, struct.pack("<I", 0x7FA00000)))
+
+    with pytest.raises(FormatError, match="damaged") if suffix == ".glb" else nullcontext():
+        assert not read_poses(path).seen[0, 0, 0]
 
 
 @pytest.mark.parametrize("frames", [4_000_000_000, 100_000])

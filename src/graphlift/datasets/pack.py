@@ -17,6 +17,7 @@ from graphlift.datasets.kinematics import check_not_mirrored, check_person, leg_
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import read_arrays
+from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
 from graphlift.words import listed, shown
 
@@ -150,8 +151,10 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         if name in arrays and arrays[name].shape != (len(starts) - 1,):
             raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
     fps = arrays["fps"]
-    if fps.dtype.kind not in "fiu" or not ((fps > 0) & np.isfinite(fps)).all():
-        raise refuse("fps", "not positive everywhere", "positive, finite frames per second")
+    if fps.dtype.kind not in "fiu" or not all(map(is_frame_rate, fps)):
+        least, most = FRAME_RATES
+        allowed = f"frames per second from {least:g} to {most:,.0f}"
+        raise refuse("fps", "no frame rate everywhere", allowed)
     if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
         raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
     names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints)).ravel()))

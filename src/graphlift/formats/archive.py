@@ -7,7 +7,6 @@ hardly shrink, and a long clip is written and read at the speed of the disk.
 """
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import list_members, read_members
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 from graphlift.words import reason, shown
 
@@ -242,7 +241,7 @@ def _pair(values: Any, kind: Any) -> Any:  # noqa: ANN401
 def _rate(fps: Any) -> float | None:  # noqa: ANN401
     if fps is None:
         return None
-    if not math.isfinite(fps) or fps <= 0:
+    if not is_frame_rate(fps):
         raise ValueError(f"fps {shown(fps)} is no frame rate")
     return float(fps)
 

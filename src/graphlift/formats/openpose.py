@@ -25,7 +25,7 @@ USUAL = (OPENPOSE_BODY_25, OPENPOSE_COCO_18, COCO_17)
 
 def is_frame(data: Any) -> bool:  # noqa: ANN401
     """Say whether JSON is a frame of OpenPose's."""
-    return isinstance(data, dict) and "people" in data
+    return isinstance(data, dict) and "people" in data and "frames" not in data
 
 
 def from_frame(data: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
