@@ -6,7 +6,6 @@ Nothing is ever half-written, and nothing is left out in silence: writers return
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from graphlift.errors import FormatError
@@ -66,7 +65,9 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         )
     if person is not None:
         poses = _only(path, poses, person)
-    return WRITERS[suffix](path, poses)
+    present = poses.without_absent()
+    said = present.notes[len(poses.notes) :]
+    return (*said, *WRITERS[suffix](path, present))
 
 
 def read_poses(path: str | Path) -> Poses:
@@ -90,18 +91,4 @@ def _only(path: Path, poses: Poses, person: str) -> Poses:
             f"{path}: there is no person {person!r} to write: the people are "
             f"{', '.join(poses.people)}"
         )
-    i = poses.people.index(person)
-    keypoints = poses.keypoints and replace(
-        poses.keypoints,
-        positions=poses.keypoints.positions[:, [i]],
-        confidence=poses.keypoints.confidence[:, [i]],
-        people=(poses.keypoints.people[i],),
-    )
-    return replace(
-        poses,
-        positions=poses.positions[:, [i]],
-        seen=poses.seen[:, [i]],
-        sigma=poses.sigma[:, [i]],
-        people=(person,),
-        keypoints=keypoints,
-    )
+    return poses.of_people([poses.people.index(person)])

@@ -52,19 +52,33 @@ def appearances(
     for frame, (people, whose) in enumerate(zip(frames, ids, strict=True)):
         for person, name in zip(people, whose, strict=True):
             if not (isinstance(name, int) and name < 0):
-                there = person[np.isfinite(person[:, :2]).all(axis=1), :2]
-                if len(there):
-                    seen.setdefault(name, []).append((frame, there))
-    return [
-        Appearance(
-            name,
-            len(each),
-            each[0][0],
-            float(np.mean([body_size(joints) for _, joints in each])),
-            tuple(np.mean([joints.mean(axis=0) for _, joints in each], axis=0).tolist()),
-        )
-        for name, each in seen.items()
-    ]
+                seen.setdefault(name, []).append((frame, person))
+    found = []
+    for name, each in seen.items():
+        numbers, joints = zip(*each, strict=True)
+        found.append(appearance(name, np.stack(joints), numbers))
+    return [each for each in found if each is not None]
+
+
+def appearance(
+    name: Hashable, joints: Float[np.ndarray, "frame joint _"], numbers: Sequence[int]
+) -> Appearance | None:
+    """Say where and how long somebody is seen; None if never.
+
+    Args:
+        name: Who.
+        joints: x and y, px, NaN where missing.
+        numbers: Of the frames, ascending.
+    """
+    there = np.isfinite(joints[..., :2]).all(axis=-1)
+    frames = np.flatnonzero(there.any(axis=1))
+    if not len(frames):
+        return None
+    xy, there = joints[frames, :, :2], there[frames, :, None]
+    middle = np.where(there, xy, 0).sum(axis=1) / there.sum(axis=1)
+    size = body_size(np.where(there, xy, np.nan))
+    x, y = middle.mean(axis=0).tolist()
+    return Appearance(name, len(frames), int(numbers[frames[0]]), float(size.mean()), (x, y))
 
 
 def choose(
@@ -123,14 +137,19 @@ def _one(
 
 def left_out(seen: Sequence[Appearance], kept: Iterable[Hashable], frames: int) -> str:
     """Say who was left out and in what part of the frames they are; nothing if nobody was."""
-    kept = set(kept)
-    others = sorted((each for each in seen if each.name not in kept), key=lambda each: -each.frames)
+    names = set(kept)
+    others = [each for each in seen if each.name not in names]
+    others.sort(key=lambda each: -each.frames)
     if not others:
         return ""
-    named = [f"{each.name} (in {each.frames / frames:.0%} of the frames)" for each in others]
+    named = [f"{each.name} (in {_per_cent(each.frames / frames)} of frames)" for each in others]
     more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
     who = "1 other person was" if len(others) == 1 else f"{len(others)} other people were"
     return f"{who} left out: {', '.join(named[:_NAMED] + more)}."
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
 
 
 def gather(

@@ -81,8 +81,8 @@ def track(
     tracks, notes = _cleaned(tracks, people, tracker.duplicates)
     tracks.sort(key=lambda each: each.places[0])
     ids = [np.full(len(each), -1) for each in people]
-    for number, each in enumerate(tracks):
-        for frame, person in each.places:
+    for number, found in enumerate(tracks):
+        for frame, person in found.places:
             ids[frame][person] = number
     notes += find_jumps(tracks, fps)
     return Association([tuple(map(int, each)) for each in ids], tuple(notes))

@@ -3,10 +3,12 @@
 Two tracklets are one person if motion and size agree. Over a gap of dt seconds, with e the
 displacement, v and v' the velocities before and after, and all lengths in sizes of the person,
 
-    cost = (max(|e - v dt|, |e - v' dt|) / (a + b dt))² + (|v' - v| / c)² + (log s'/s / (f + g dt))²
+    d² = (max(|e - v dt|, |e - v' dt|) / (a + b dt))² + (|v' - v| / c)²
+         + (log s'/s / (f + g dt))²
 
-which is a squared distance in standard deviations; a pair beyond :data:`GATE` is never joined.
-Which pairs are is the assignment of least total cost.
+is a squared distance in standard deviations. A pair beyond :data:`GATE` is never joined; which of
+the others are is the assignment of least total log(1 + d² / :data:`TYPICAL`): the likelihood of a
+heavy-tailed distribution, since most people move steadily and some suddenly do not.
 
 Source: Huang, Wu and Nevatia (ECCV 2008), motion and size affinities and the assignment; the
 widths are ours, from how fast people walk and turn.
@@ -135,8 +137,7 @@ def _assign(pairs: Sequence[tuple[int, int, float]], count: int) -> dict[int, in
 
     rows, columns, costs = (np.array(each) for each in zip(*pairs, strict=True))
     alone = np.arange(count)
-    cost = np.log1p(np.concatenate([costs, np.full(count, GATE)]) / TYPICAL)
-    cost = cost + 1  # no zero: those are no edges
+    cost = 1 + np.log1p(np.concatenate([costs, np.full(count, GATE)]) / TYPICAL)  # 0: no edge
     where = (np.concatenate([rows, alone]), np.concatenate([columns, count + alone]))
     graph = csr_array((cost, where), shape=(count, 2 * count))
     before, after = min_weight_full_bipartite_matching(graph)
@@ -168,7 +169,7 @@ def _end(tracklet: Tracklet, fps: float, *, last: bool) -> _End:
 
 
 def _cost(before: _End, after: _End, dt: float) -> float:
-    """Squared distance in standard deviations; see the top of the module."""
+    """Squared distance d² in standard deviations; see the top of the module."""
     shared = np.isfinite(before.pose[:, 0]) & np.isfinite(after.pose[:, 0])
     if not shared.any():
         return np.inf

@@ -113,7 +113,7 @@ class Tracker:
         gap = np.array([track.gap for track in waiting])[:, None]
         if sure:
             chance = np.where((gap == 1) & (alike >= SURE), alike, 0)
-        else:  # the density of a normal distribution in the plane falls with the square of its width
+        else:  # a density in the plane: it falls with the square of its width
             chance = np.where(alike >= self.least, alike / gap, 0)
         rows, columns = assign(chance)
         others = np.setdiff1d(np.arange(len(waiting)), rows)
