@@ -113,7 +113,7 @@ def crowd(people, *, seconds=10.0, fps=30.0, detector=None, seed=0):
     rng = np.random.default_rng(seed)
     starts = np.stack([rng.uniform(-4, 4, people), rng.uniform(-3, 6, people)], axis=1)
     headings = rng.uniform(-0.4, 0.4, people) + np.pi * rng.integers(0, 2, people)
-    speeds = rng.uniform(0.5, 1.5, people)
+    speeds = rng.uniform(0.5, 1.2, people)
     # Half are on their way already; the others come in later, from outside the view.
     late = rng.random(people) < 0.5
     way = np.stack([np.cos(headings), np.sin(headings)], axis=1)

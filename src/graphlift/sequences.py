@@ -157,7 +157,7 @@ class Poses:
         present = self.valid.any(axis=0)
         if present.all() or not present.any():
             return self
-        absent = [name for name, there in zip(self.people, present, strict=True) if not there]
+        absent = [self.people[place] for place in np.flatnonzero(~present)]
         who = f"Person {absent[0]} has" if len(absent) == 1 else f"{len(absent)} people have"
         note = f"{who} no pose in any frame, and {'is' if len(absent) == 1 else 'are'} left out."
         return self.of_people(np.flatnonzero(present).tolist()).noting(note)

@@ -43,6 +43,12 @@ _JOINTS = 3
 """Joints without which nobody can be lifted."""
 
 
+_NO_FILM = (
+    "Frames do not follow each other as a film's do: whoever is alone in them is taken for one "
+    "person."
+)
+
+
 @dataclass(frozen=True)
 class Association:
     """Who is who in a clip.
@@ -62,6 +68,9 @@ def track(
 ) -> Association:
     """Say who is who in a clip.
 
+    If nobody is ever beside anybody else and frames hardly resemble those that follow, they are
+    single pictures, and whoever is in them is one person.
+
     Args:
         frames: The people of each frame, in any order: x and y, px, and confidence; missing
             joints as in :func:`graphlift.sequences.keypoints_from`.
@@ -76,16 +85,19 @@ def track(
     tracker = Tracker(patience=_RIVALS, doubt=True)
     linked = [tracker.update(each) for each in people]
     tracks = _tracklets(people, linked)
+    film = max(map(len, people), default=0) > 1 or _is_film(tracks, people)
     for longest in GAPS:
         tracks = join(tracks, longest, fps)
+    if not film:
+        ids = [(0,) * int(np.isfinite(each[..., 0]).any()) or (-1,) * len(each) for each in people]
+        return Association(ids, (_NO_FILM,) if len(tracks) > 1 else ())
     tracks, notes = _cleaned(tracks, people, tracker.duplicates)
     tracks.sort(key=lambda each: each.places[0])
-    ids = [np.full(len(each), -1) for each in people]
+    whose = [[-1] * len(each) for each in people]
     for number, found in enumerate(tracks):
         for frame, person in found.places:
-            ids[frame][person] = number
-    notes += find_jumps(tracks, fps)
-    return Association([tuple(map(int, each)) for each in ids], tuple(notes))
+            whose[frame][person] = number
+    return Association(list(map(tuple, whose)), (*notes, *find_jumps(tracks, fps)))
 
 
 def _tracklets(
@@ -100,6 +112,13 @@ def _tracklets(
         Tracklet(tuple(each), np.stack([people[frame][person] for frame, person in each]))
         for each in places.values()
     ]
+
+
+def _is_film(tracklets: Sequence[Tracklet], people: Sequence[np.ndarray]) -> bool:
+    """Say whether at least half of the frames that follow each other show the same person."""
+    there = np.array([np.isfinite(each[..., 0]).any() for each in people])
+    links = sum(len(each.places) - 1 for each in tracklets)
+    return links >= 0.5 * int((there[1:] & there[:-1]).sum())
 
 
 def _cleaned(

@@ -14,11 +14,12 @@ Source: Huang, Wu and Nevatia (ECCV 2008), motion and size affinities and the as
 widths are ours, from how fast people walk and turn.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from graphlift.tracking.likeness import body_size
 
@@ -34,11 +35,20 @@ _PLACE = (0.12, 0.35)
 _UNKNOWN = 1.5
 """Sizes a second that are added to b where a velocity is not known: 2.5 m/s of an adult."""
 
+_BLIND = 0.5
+"""s beyond which nobody is joined whose velocity is not known before and after."""
+
 _VELOCITY = 0.6
 """c, sizes a second: how much velocity changes."""
 
 _SIZE = (0.2, 0.1)
 """f and g: how much the size changes, as a logarithm, and how much more each second."""
+
+_LASTING = 5
+"""Detections from which a tracklet is a person, who ends somewhere."""
+
+_STRAY = 0.3
+"""What the end of a shorter one costs at least, in parts of that."""
 
 _WINDOW = 0.6
 """s from which a velocity is found: about a step, so that limbs that swing cancel."""
@@ -88,7 +98,8 @@ class _End:
 def join(tracklets: Sequence[Tracklet], longest: float, fps: float) -> list[Tracklet]:
     """Join tracklets over gaps of at most ``longest`` seconds, in order of their first frame."""
     tracklets = sorted(tracklets, key=lambda each: each.places[0])
-    successor = _assign(_costs(tracklets, longest, fps), len(tracklets))
+    lengths = np.array([len(each.places) for each in tracklets])
+    successor = _assign(_costs(tracklets, longest, fps), lengths)
     followed = set(successor.values())
     chains = []
     for number in range(len(tracklets)):
@@ -125,10 +136,13 @@ def _costs(
     return pairs
 
 
-def _assign(pairs: Sequence[tuple[int, int, float]], count: int) -> dict[int, int]:
+def _assign(
+    pairs: Sequence[tuple[int, int, float]], lengths: Int[np.ndarray, " tracklet"]
+) -> dict[int, int]:
     """Give each tracklet at most one successor, at the least cost for all.
 
-    A column for each tracklet, at the cost of the gate, stands for having none.
+    A column for each tracklet, at the cost of the gate, stands for having none; it costs less for
+    short tracklets, which may be no person at all.
     """
     if not pairs:
         return {}
@@ -136,8 +150,10 @@ def _assign(pairs: Sequence[tuple[int, int, float]], count: int) -> dict[int, in
     from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
     rows, columns, costs = (np.array(each) for each in zip(*pairs, strict=True))
+    count = len(lengths)
     alone = np.arange(count)
-    cost = 1 + np.log1p(np.concatenate([costs, np.full(count, GATE)]) / TYPICAL)  # 0: no edge
+    ends = np.log1p(GATE / TYPICAL) * np.minimum(1, _STRAY + (1 - _STRAY) * lengths / _LASTING)
+    cost = 1 + np.concatenate([np.log1p(costs / TYPICAL), ends])  # 0 would be no edge
     where = (np.concatenate([rows, alone]), np.concatenate([columns, count + alone]))
     graph = csr_array((cost, where), shape=(count, 2 * count))
     before, after = min_weight_full_bipartite_matching(graph)
@@ -176,6 +192,8 @@ def _cost(before: _End, after: _End, dt: float) -> float:
     size = max(before.size, after.size)
     moved = np.median(after.pose[shared] - before.pose[shared], axis=0) / size
     known = [each for each in (before.velocity, after.velocity) if np.isfinite(each[0])]
+    if len(known) < 2 and dt > _BLIND:
+        return np.inf
     velocities = [each / size for each in known] or [np.zeros(2)]
     width = _PLACE[0] + (_PLACE[1] + _UNKNOWN * (len(known) < 2)) * dt
     cost = (max(np.hypot(*(moved - each * dt)) for each in velocities) / width) ** 2
@@ -195,22 +213,26 @@ def find_jumps(tracks: Sequence[Tracklet], fps: float) -> list[str]:
     jumps = []
     for number, new in enumerate(tracks):
         lost = [
-            (new.first - old.last, which)
+            (new.first - last, which, place)
             for which, old in enumerate(tracks)
-            if 0 < new.first - old.last <= _TOGETHER * fps
+            if (place := bisect_left(old.places, (new.first, 0)))
+            and new.first - (last := old.places[place - 1][0]) <= _TOGETHER * fps
+            and (place == len(old.places) or old.places[place][0] > new.first)
         ]
         if lost:
-            gap, which = min(lost)
-            jumps.append(_jump(tracks, which, number, gap / fps))
+            gap, which, place = min(lost)
+            jumps.append(_jump(tracks[which].joints[place - 1], which, new, number, gap / fps))
     told = jumps[:_TOLD]
     return told + ([f"So do {len(jumps) - _TOLD} more."] if len(jumps) > _TOLD else [])
 
 
-def _jump(tracks: Sequence[Tracklet], lost: int, new: int, seconds: float) -> str:
-    old, found = tracks[lost].joints[-1, :, :2], tracks[new].joints[0, :, :2]
+def _jump(
+    lost: Float[np.ndarray, "joint 3"], who: int, new: Tracklet, number: int, seconds: float
+) -> str:
+    old, found = lost[:, :2], new.joints[0, :, :2]
     size = max(float(body_size(old)), float(body_size(found)))
     far = np.hypot(*(np.nanmean(found, axis=0) - np.nanmean(old, axis=0))) / size
     return (
-        f"Person {new} begins in frame {tracks[new].first}, {far:.1f} body lengths from where "
-        f"person {lost} was lost {seconds:.2f} s before: not joined to one person."
+        f"Person {number} begins in frame {new.first}, {far:.1f} body lengths from where person "
+        f"{who} was lost {seconds:.2f} s before: not joined to one person."
     )

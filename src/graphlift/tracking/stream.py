@@ -131,7 +131,7 @@ class Tracker:
         self, there: np.ndarray, people: np.ndarray, ids: np.ndarray
     ) -> np.ndarray:
         """List those without an id who repeat nobody with one, nor a surer one without."""
-        new = there[ids[there] < 0]
+        new = np.asarray(there[ids[there] < 0])
         if not len(new) or len(there) == 1:
             return new
         surest_first = new[np.argsort(-np.nansum(people[new, :, 2], axis=1), kind="stable")]
