@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.tracking.joining import Tracklet, find_jumps, join
+from graphlift.tracking.joining import Tracklet, find_jumps, join, join_lone
 from graphlift.tracking.likeness import DUPLICATE, clean, same_person
 from graphlift.tracking.stream import Tracker
 
@@ -86,6 +86,7 @@ def track(
     linked = [tracker.update(each) for each in people]
     tracks = _tracklets(people, linked)
     film = max(map(len, people), default=0) > 1 or _is_film(tracks, people)
+    tracks = join_lone(tracks, fps)
     for longest in GAPS:
         tracks = join(tracks, longest, fps)
     if not film:
@@ -165,16 +166,16 @@ def _repeats(tracks: Sequence[Tracklet], people: Sequence[np.ndarray]) -> set[in
         for frame, person in each.places:
             whose[frame][person] = number
     together: Counter[tuple[int, int]] = Counter()
-    for present, frame in zip(whose, people, strict=True):
+    for present, joints in zip(whose, people, strict=True):
         if len(present) > 1:
             places = list(present)
-            alike = same_person(frame[places], frame[places]) >= DUPLICATE
-            for one, other in zip(*np.nonzero(np.triu(alike, 1)), strict=True):
-                pair = (present[places[one]], present[places[other]])
+            alike = same_person(joints[places], joints[places]) >= DUPLICATE
+            for row, column in np.argwhere(np.triu(alike, 1)):
+                pair = (present[places[row]], present[places[column]])
                 together[min(pair), max(pair)] += 1
     found = set()
-    for (one, other), count in together.items():
-        shorter = min(one, other, key=lambda number: len(tracks[number].places))
+    for both, count in together.items():
+        shorter = min(both, key=lambda number: len(tracks[number].places))
         if count >= _REPEATED * len(tracks[shorter].places):
             found.add(shorter)
     return found

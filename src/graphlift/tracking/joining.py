@@ -15,6 +15,7 @@ widths are ours, from how fast people walk and turn.
 """
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,10 @@ _SHORTEST = 0.08
 
 _TOGETHER = 0.5
 """s within which somebody who is found may be taken for somebody who was lost."""
+
+_LEAP = (0.5, 3.0)
+"""Sizes, and sizes a second, that a person alone may be from where they were lost: 5 m/s of an
+adult, and half a body for what was read badly."""
 
 _TOLD = 3
 """Jumps that are said one by one."""
@@ -109,6 +114,36 @@ def join(tracklets: Sequence[Tracklet], longest: float, fps: float) -> list[Trac
                 chain.append(successor[chain[-1]])
             chains.append([tracklets[each] for each in chain])
     return [chain[0] if len(chain) == 1 else _chained(chain) for chain in chains]
+
+
+def join_lone(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
+    """Join tracklets that follow each other while nobody else is there, unless it is impossible.
+
+    A person alone in the image may tumble, or be read badly for a moment, as no steady motion
+    explains; but nobody is farther away than :data:`_LEAP` allows, or of twice the size.
+    """
+    present = Counter(frame for each in tracklets for frame, _ in each.places)
+    tracklets = sorted(tracklets, key=lambda each: each.places[0])
+    joined = list(tracklets[:1])
+    for new in tracklets[1:]:
+        old = joined[-1]
+        between = range(old.last + 1, new.first)
+        alone = present[old.last] == present[new.first] == 1 and not any(map(present.get, between))
+        if old.last < new.first and alone and _is_near(old, new, (new.first - old.last) / fps):
+            joined[-1] = _chained([old, new])
+        else:
+            joined.append(new)
+    return joined
+
+
+def _is_near(old: Tracklet, new: Tracklet, dt: float) -> bool:
+    """Say whether a person can be lost and found so, whatever they do meanwhile."""
+    ends = np.stack([old.joints[-1, :, :2], new.joints[0, :, :2]])
+    sizes = body_size(ends)
+    far = np.linalg.norm(np.diff(np.nanmean(ends, axis=1), axis=0)) / sizes.max()
+    return bool(
+        dt <= _TOGETHER and far < _LEAP[0] + _LEAP[1] * dt and sizes.max() < 2 * sizes.min()
+    )
 
 
 def _chained(chain: Sequence[Tracklet]) -> Tracklet:
