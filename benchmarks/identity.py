@@ -9,6 +9,7 @@ every joint. Compared are the tracker that works as frames come, the one over th
 as the most that can be had of these detections, the true ids. Measures are motmetrics': mean and,
 in brackets, standard deviation over seeds.
 """
+
 import argparse
 import sys
 from pathlib import Path

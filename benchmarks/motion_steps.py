@@ -22,7 +22,8 @@ from graphlift import motion
 from graphlift.datasets.pack import read_pack
 from graphlift.geometry import align_similarity
 from graphlift.motion.requirements import legs
-from graphlift.motion.upright import find_floor, find_up, scale_to_floor
+from graphlift.motion.sizes import scale_to_floor
+from graphlift.motion.upright import find_floor, find_up
 from graphlift.skeletons import H36M_17
 
 ANKLES = legs(H36M_17)[:, 2]
@@ -186,7 +187,7 @@ def measure_path(table, view, poses, name, **lens):
 
 
 def measure_gravity(table, view, moving, name):
-    up, level = find_up(moving)[0], np.array([0.0, -1.0, 0.0])
+    up, level = find_up(moving).up, np.array([0.0, -1.0, 0.0])
     errors = [angle(u, view.camera.R[:, 2]) for u in (level, up)]
     table.add(f"gravity, {name}", "degrees off (before: the camera's vertical)", *errors)
     frames = known(moving)

@@ -20,20 +20,19 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 from get_films import PACKAGE, get_films
 
-from graphlift.cameras import Camera
 from graphlift.files import read_arrays, replacing
+from graphlift.formats.calibration import read_cameras
 from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
 from graphlift.motion import mend_sides, savgol
-from graphlift.motion.requirements import frame_rate
+from graphlift.motion.requirements import frame_rate, legs
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import MEDIAPIPE_33
 from graphlift.video import load_detector, open_video, stream_people
@@ -60,35 +59,6 @@ COLOURS = ("black", "tab:orange", "tab:blue", "tab:green", "tab:red")
 
 TRUST_THREE = 0.6
 """Three views replace four if their error is less than this part of the four's."""
-
-
-def read_cameras(path):
-    """Cameras of a Qualisys calibration file, m.
-
-    Source: the file's own layout. Intrinsics are in 64ths of a pixel; positions in mm; a camera's
-    axes are x right, y up, z backward, so a half-turn about x makes them ours.
-    """
-    cameras = []
-    for each in ElementTree.parse(path).getroot().find("cameras"):
-        lens, place = each.find("intrinsic").attrib, each.find("transform").attrib
-        view = {key: int(value) for key, value in each.find("fov_video").attrib.items()}
-        turn = [[float(place[f"r{row}{column}"]) for column in (1, 2, 3)] for row in (1, 2, 3)]
-        number = {key: float(value) for key, value in lens.items()}
-        cameras.append(
-            Camera(
-                focal=(number["focalLengthU"] / 64, number["focalLengthV"] / 64),
-                centre=(
-                    number["centerPointU"] / 64 - view["left"],
-                    number["centerPointV"] / 64 - view["top"],
-                ),
-                size=(view["right"] - view["left"] + 1, view["bottom"] - view["top"] + 1),
-                R=np.diag([1.0, -1.0, -1.0]) @ np.array(turn),
-                position=np.array([float(place[axis]) for axis in "xyz"]) / 1000,
-                radial=tuple(number[f"radialDistortion{k}"] for k in (1, 2, 3)),
-                tangential=tuple(number[f"tangentalDistortion{k}"] for k in (1, 2)),
-            )
-        )
-    return cameras
 
 
 def detect(path, cache, variant):
@@ -230,6 +200,21 @@ def print_upright(lifters, cameras, keypoints):
             print(f"  camera {k}: {off[0]:.1f} ({off[1]:.1f})")
 
 
+def print_standing(lifters, cameras, keypoints):
+    """How high the lower ankle is above the floor; that of a standing foot is at 0.08 m."""
+    for name, lift in lifters.items():
+        if not name.endswith(WHOLE):
+            continue
+        print(f"\n{name}: lower ankle above the floor, m: 5, 50 and 95 % of the frames; residual")
+        for k, (seen, camera) in enumerate(zip(keypoints, cameras, strict=True), start=1):
+            poses = lift(seen, camera)
+            ankles = poses.positions[:, 0, legs(poses.skeleton)[:, 2], 2]
+            low = np.nanquantile(ankles.min(axis=1), [0.05, 0.5, 0.95])
+            said = next(note for note in poses.notes if "The floor lies" in note)
+            said = said.partition("parts: ")[2]
+            print(f"  camera {k}: {low[0]:.2f} {low[1]:.2f} {low[2]:.2f}; {said}")
+
+
 def draw(path, made, reference, films, *, view, frames):
     """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
     import matplotlib as mpl
@@ -306,7 +291,7 @@ def describe(reference, errors):
 def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, view=0):
     """The whole benchmark; returns what each method made of each view, and the reference."""
     calibration, videos = get_films(out / "films", wheel)
-    cameras = read_cameras(calibration)
+    cameras = list(read_cameras(calibration).values())
 
     def detect_all(variant):
         views = [detect(video, out / f"{video.stem}-{variant}.npz", variant) for video in videos]
@@ -321,6 +306,7 @@ def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, vie
     made = lift_views(lifters or {}, cameras, keypoints, world)
     print_table(made, reference)
     print_upright(lifters or {}, cameras, keypoints)
+    print_standing(lifters or {}, cameras, keypoints)
     figure = out / "wild.png"
     draw(figure, made, reference, (cameras, videos, keypoints), view=view, frames=(25, 75))
     print(f"\nfigure: {figure}")

@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from graphlift.protocols import StudyData, read_study_data
+from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import planned_runs, read_plan
-from graphlift.study.runner import evaluate_model
 from graphlift.training.loop import MODEL, train
 
 METHODS = (

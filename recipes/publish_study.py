@@ -34,7 +34,8 @@ def publish(study: Path, out: Path):
 
 def without_path(result: Result) -> Result:
     """Keep the last folder of where the data lay; which they were, the digest says."""
-    return replace(result, config={**result.config, "data": Path(result.config["data"]).name})
+    config = {**result.config, "data": Path(str(result.config["data"])).name}
+    return replace(result, config=config)
 
 
 def main(arguments: Sequence[str] | None = None):

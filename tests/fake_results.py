@@ -58,7 +58,7 @@ JOINTS = dict(
     )
 )
 CONFIG = {
-    "data": {"pack": "../shared/mocap/cmu.npz", "stride": 3},
+    "data": "mocap",
     "training": {"batch_size": 256, "steps": 5000, "rate": 1e-3, "decay": 0.95, "clip": 1.0},
     "model": {"blocks": 4, "affinity": "learnt"},
 }

@@ -34,6 +34,25 @@ STANDING = {
     "RElbow": (1.0, 1.82, 1.1),
     "RWrist": (1.0, 1.82, 0.86),
 }
+T_POSE = {
+    "Hip": (0, 0.92, 0),
+    "LHip": (0.1, 0.92, 0),
+    "LKnee": (0.1, 0.5, 0),
+    "LFoot": (0.1, 0.08, 0),
+    "RHip": (-0.1, 0.92, 0),
+    "RKnee": (-0.1, 0.5, 0),
+    "RFoot": (-0.1, 0.08, 0),
+    "Spine": (0, 1.14, 0),
+    "Thorax": (0, 1.38, 0),
+    "Neck/Nose": (0, 1.58, 0),
+    "Head": (0, 1.68, 0),
+    "LShoulder": (0.18, 1.38, 0),
+    "LElbow": (0.46, 1.38, 0),
+    "LWrist": (0.7, 1.38, 0),
+    "RShoulder": (-0.18, 1.38, 0),
+    "RElbow": (-0.46, 1.38, 0),
+    "RWrist": (-0.7, 1.38, 0),
+}
 CAMERA = Camera(
     focal=(1000.0, 1001.5),
     centre=(500.0, 499.0),
@@ -61,6 +80,11 @@ NAMES = {
     "RightHand": "RWrist",
 }
 """Names in BVH and GLB; the end of the head is the 17th."""
+
+
+def t_pose(**moved):
+    """The T-pose, y up and facing +z, with some joints elsewhere."""
+    return np.array([[(T_POSE | moved)[joint] for joint in H36M_17.joints]], dtype=float)
 
 
 def standing(axes="world", frames=2):
@@ -147,10 +171,13 @@ def gltf(path):
     arrays = []
     for accessor in tree["accessors"]:
         view = tree["bufferViews"][accessor["bufferView"]]
-        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}[accessor["type"]]
-        flat = np.frombuffer(data, "<f4", accessor["count"] * width, view["byteOffset"])
+        width = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}[accessor["type"]]
+        kind = {5121: "u1", 5123: "<u2", 5126: "<f4"}[accessor["componentType"]]
+        flat = np.frombuffer(data, kind, accessor["count"] * width, view["byteOffset"])
         assert flat.nbytes == view["byteLength"]
-        arrays.append(flat.reshape(-1, width).astype(float))
+        assert view["byteOffset"] % 4 == 0
+        flat = flat / 255 if accessor.get("normalized") else flat.astype(float)
+        arrays.append(flat.reshape(-1, width))
     return tree, arrays
 
 
@@ -185,7 +212,8 @@ def posed(tree, arrays, frame):
 def glb(path):
     tree, arrays = gltf(path)
     frames = len(arrays[0])
-    people = [{} for _ in tree["scenes"][0]["nodes"]]
+    tops = [root for root in tree["scenes"][0]["nodes"] if "skin" not in tree["nodes"][root]]
+    people = [{} for _ in tops]
     for frame in range(frames):
         nodes = posed(tree, arrays, frame)
 
@@ -198,7 +226,7 @@ def glb(path):
             for child in node.get("children", ()):
                 visit(child, here, person)
 
-        for person, root in zip(people, tree["scenes"][0]["nodes"], strict=True):
+        for person, root in zip(people, tops, strict=True):
             nodes[root].pop("scale", None)  # hidden or not, there is a pose
             visit(root, np.eye(4), person)
     return [{name: np.array(v) for name, v in person.items()} for person in people], (0, 1, 0)

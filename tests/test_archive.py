@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from readback import CAMERA, moving
 
 from graphlift.cameras import Camera
-from graphlift.errors import FormatError
+from graphlift.errors import FormatError, ShapeError
 from graphlift.formats import archive, read_poses, write_poses
 from graphlift.sequences import Keypoints, Poses
 from graphlift.skeletons import COCO_17, H36M_17, Skeleton
@@ -192,3 +192,17 @@ def test_a_damaged_file_is_refused_or_read_and_never_crashes(tmp_path_factory, c
     except FormatError:
         return
     assert poses.positions.shape == (4, 2, 17, 3)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_joint_is_refused_by_name_and_place(tmp_path, rng, value):
+    poses = full(rng)
+    positions = poses.positions.copy()
+    positions[1, 1, 4, 2] = value
+    with pytest.raises(ShapeError, match=r"frame 1, person Bö, LHip"):
+        replace(poses, positions=positions)
+
+    poses.save(tmp_path / "poses.npz")
+    changed(tmp_path / "poses.npz", poses=positions)
+    with pytest.raises(FormatError, match=r"poses\.npz.*frame 1, person Bö, LHip"):
+        read_poses(tmp_path / "poses.npz")

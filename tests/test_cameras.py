@@ -1,5 +1,6 @@
 """Cameras against points projected by hand, scalar by scalar, and there and back again."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -164,6 +165,23 @@ def test_projection_is_human36ms_written_out(points, seed):
 
     for where, at in zip(points.reshape(-1, 3), projected.reshape(-1, 2), strict=True):
         np.testing.assert_allclose(at, h36m_projection(where, lens), atol=1e-9)
+
+
+@PATIENT
+@given(arrays(np.float64, (3, 3), elements=st.floats(-2, 2)), st.integers(0, 99))
+def test_opencvs_form_is_opencvs(points, seed):
+    points[..., 2] += 4
+    rng = np.random.default_rng(seed)
+    k, p = rng.normal(scale=0.2, size=3), rng.normal(scale=0.01, size=2)
+    lens = camera(radial=tuple(k), tangential=tuple(p), distortion="opencv")
+    K = np.array(
+        [[lens.focal[0], 0, lens.centre[0]], [0, lens.focal[1], lens.centre[1]], [0, 0, 1]]
+    )
+    theirs, _ = cv2.projectPoints(
+        points, np.zeros(3), np.zeros(3), K, np.array([*k[:2], *p, k[2]])
+    )
+
+    np.testing.assert_allclose(camera_to_image(points, lens), theirs[:, 0], atol=1e-6)
 
 
 @PATIENT

@@ -1,6 +1,7 @@
 """The lift verb: whatever goes in, as many frames come out, in the formats asked for."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -44,7 +45,8 @@ def test_keypoints_become_every_kind_of_motion(keypoints, tmp_path):
     said = here("lift", keypoints, *SMALL, *[w for path in outputs for w in ("-o", path)])
 
     assert said.status == 0, said.err
-    assert said.out.endswith(f"40 frames, 1 person, open-small -> {' '.join(map(str, outputs))}\n")
+    written = " ".join(map(str, outputs))
+    assert said.out.endswith(f"40 frames at 30 fps, 1 person, open-small -> {written}\n")
     assert all(path.stat().st_size > 1000 for path in outputs)
     poses = read_poses(outputs[-1])
     assert (poses.axes, poses.rooted, len(poses), poses.fps) == ("world", False, 40, 30.0)
@@ -52,6 +54,27 @@ def test_keypoints_become_every_kind_of_motion(keypoints, tmp_path):
     up = poses.positions[:, 0, H36M_17.index("Head"), 2] - poses.positions[:, 0, 0, 2]
     assert np.median(up) > 0.3
     assert "graphlift: The lens was assumed to see 55° across 1280 px." in said.err
+
+
+def test_an_unknown_frame_rate_is_one_everywhere_and_every_note_is_said_once(seen, tmp_path):
+    write_keypoints(tmp_path / "k.npz", replace(seen, fps=None))
+    outputs = [tmp_path / name for name in ("a.bvh", "b.html", "c.glb", "d.bvh")]
+
+    said = here("lift", tmp_path / "k.npz", *SMALL, *[w for path in outputs for w in ("-o", path)])
+
+    assert said.status == 0, said.err
+    assert ": 40 frames at 30 fps (assumed), 1 person, open-small -> " in said.out
+    assert "Frame Time: 0.03333" in outputs[0].read_text()
+    page = outputs[1].read_text()
+    assert page.count("The frame rate is unknown: 30 fps is assumed.") == 1
+    assert not re.search(r"unknown: shown at|\b25 fps", page)
+    lines = said.err.splitlines()
+    assert lines.count("graphlift: The frame rate is unknown: 30 fps is assumed.") == 1
+    assert sum("fps" in line for line in lines) == 1
+    # What is true of two outputs is said once, and of which.
+    assert any(line.startswith("graphlift: a.bvh, d.bvh: ") for line in lines)
+    told = [re.sub(r"^graphlift: (\S+, )*\S+\.\w+: ", "", line) for line in lines]
+    assert len(told) == len(set(told))
 
 
 def test_raw_is_what_the_network_says(keypoints, tmp_path):
@@ -153,8 +176,8 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
             ("--field-of-view does nothing",),
         ),
         (("--detector", "movenet"), ("--detector is for videos", "leave it out")),
-        (("--format", ".glb"), ("--format is for a folder of videos",)),
-        (("--again",), ("--again is for a folder of videos",)),
+        (("--format", ".glb"), ("--format is for a folder of clips",)),
+        (("--again",), ("--again is for a folder of clips",)),
         (("--clip", "S9/Run"), ("walk.npz", "has no clip 'S9/Run'", "--clip")),
         (("--height", "178"), ("--height", "2.8")),
         (("--gaps", "-1"), ("--gaps", "lift --help")),
@@ -272,3 +295,23 @@ def test_lifting_a_video_names_the_extra(tmp_path):
     said = bare(COMMAND, "lift", video, "-o", tmp_path / "x.bvh", banned={"cv2"})
 
     assert_refused(said, "this verb needs cv2: pip install 'graphlift[video]'")
+
+
+def test_who_is_chosen_and_who_is_left_out_is_said(seen, tmp_path):
+    """The second person is there for half of the frames only, and half as large."""
+    small = 0.5 * seen.positions + 20
+    small[::2] = np.nan
+    both = np.concatenate([seen.positions, small], axis=1)
+    write_keypoints(tmp_path / "two.npz", keypoints_from(both, H36M_17, image_size=SIZE, fps=30.0))
+
+    kept = here("lift", tmp_path / "two.npz", *SMALL, "--people", "1", "-o", tmp_path / "a.npz")
+    other = here("lift", tmp_path / "two.npz", *SMALL, "--person", "1", "-o", tmp_path / "b.npz")
+    nobody = here("lift", tmp_path / "two.npz", *SMALL, "--person", "9", "-o", tmp_path / "c.npz")
+
+    assert read_poses(tmp_path / "a.npz").people == ("0",)
+    assert read_poses(tmp_path / "b.npz").people == ("1",)
+    assert "1 other person was left out: 1 (in 50 % of frames)." in kept.err
+    assert "1 other person was left out: 0 (in 100 % of frames)." in other.err
+    assert nobody.status == 2 or nobody.status == 1
+    assert "nobody is called '9'" in nobody.err
+    assert "0, 1" in nobody.err

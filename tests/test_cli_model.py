@@ -84,7 +84,10 @@ def test_a_file_that_is_not_a_model_is_named_in_one_line(model, tmp_path):
     cut.write_bytes(whole[:-1])
     flipped = tmp_path / "flipped.safetensors"
     flipped.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    deep = tmp_path / "deep.safetensors"
+    save_file({"x": torch.zeros(2)}, deep, metadata={"graphlift": "[" * 10_000 + "]" * 10_000})
     for path, fault in [
+        (deep, "nested more than 64 deep"),
         (tmp_path / "none.safetensors", "No such file"),
         (tmp_path, "Is a directory"),
         (foreign, "not a checkpoint of graphlift"),

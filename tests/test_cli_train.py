@@ -11,6 +11,7 @@ import pytest
 from command import assert_refused, command, here
 from tiny_pack import write_folder
 
+from graphlift.files import LOCK
 from graphlift.protocols import read_study_data
 from graphlift.study.results import Result
 from graphlift.training.checkpoints import read_checkpoint, write_checkpoint
@@ -52,10 +53,26 @@ def test_training_leaves_a_model_and_prints_where(trained):
     out, said = trained
 
     assert said == (0, f"{out / MODEL}\n", "")
-    assert {path.name for path in out.iterdir()} == {MODEL, LOG}
+    assert {path.name for path in out.iterdir()} == {MODEL, LOG, LOCK}
     _, story = read_checkpoint(out / MODEL)
     assert (story["step"], story["config"]["model"]["channels"]) == (6, 4)
     assert [json.loads(line)["step"] for line in (out / LOG).read_text().splitlines()] == [3, 6]
+
+
+def test_two_trainings_do_not_run_in_one_folder(config, tmp_path):
+    """The second is refused while the first holds the folder, and leaves its log alone."""
+    out = tmp_path / "run"
+    first = train(read_config(config), read_study_data(read_config(config).data), out)
+    next(first)
+    before = (out / LOG).read_bytes()
+
+    said = command("train", config, "--out", out)
+
+    assert_refused(said, f"another training runs in {out}: wait until it ends, or give")
+    assert (out / LOG).read_bytes() == before
+    assert len(list(first)) == 5
+    assert len((out / LOG).read_text().splitlines()) == 2
+    assert here("train", config, "--out", out).status == 0
 
 
 def test_a_finished_run_is_not_trained_again_and_says_so(trained, config):
@@ -177,7 +194,7 @@ def test_the_folder_one_stands_in_may_be_the_runs(config, tmp_path, monkeypatch)
     said = here("train", config, "--set", "model.channels = 4", "--out", ".")
 
     assert said == (0, f"{MODEL}\n", "")
-    assert {path.name for path in tmp_path.iterdir()} == {MODEL, LOG}
+    assert {path.name for path in tmp_path.iterdir()} == {MODEL, LOG, LOCK}
 
 
 def test_a_mistake_is_one_line_from_a_shell_too(config, tmp_path):

@@ -4,9 +4,10 @@ import pytest
 from command import assert_refused, command, here
 from test_no_torch import COMMAND, bare
 
+from graphlift.cli.folders import through_folder
 from graphlift.cli.progress import detecting_bar
-from graphlift.cli.video import through_folder
 from graphlift.errors import ConfigError, FormatError
+from graphlift.video.frames import videos_in
 from graphlift.video.weights import MODELS
 
 
@@ -67,9 +68,10 @@ def test_a_folder_goes_on_after_a_failure_and_skips_what_is_there(folder, capsys
     out.mkdir()
     (out / "a.bvh").write_text("kept")
 
-    passed = through_folder(folder, out, ".bvh", copy)
+    passed = through_folder(videos_in(folder), out, ".bvh", copy)
 
-    assert (passed.done, passed.skipped, passed.failed) == (("c.avi",), ("a.mp4",), ("b.mov",))
+    assert (passed.done, passed.skipped) == (("c.avi",), ("a.mp4",))
+    assert passed.failed == (("b.mov", f"{folder / 'b.mov'}: broken"),)
     assert str(passed) == "1 done, 1 skipped (already there), 1 failed: b.mov"
     assert (out / "a.bvh").read_text() == "kept"
     assert (out / "c.bvh").read_text() == "C.AVI"
@@ -82,7 +84,7 @@ def test_files_of_several_people_count_as_there(folder):
         (folder / name).write_text(name)
     (folder / "b.mov").unlink()
 
-    passed = through_folder(folder, folder, ".bvh", copy)
+    passed = through_folder(videos_in(folder), folder, ".bvh", copy)
 
     assert passed.skipped == ("a.b.mp4", "c.avi")
     assert passed.done == ("a.mp4", "c.2.avi")
@@ -90,10 +92,10 @@ def test_files_of_several_people_count_as_there(folder):
 
 def test_everything_is_made_again_if_asked_for(folder):
     (folder / "b.mov").unlink()
-    through_folder(folder, folder, ".bvh", copy)
+    through_folder(videos_in(folder), folder, ".bvh", copy)
     (folder / "a.bvh").write_text("old")
 
-    passed = through_folder(folder, folder, ".bvh", copy, again=True)
+    passed = through_folder(videos_in(folder), folder, ".bvh", copy, again=True)
 
     assert passed.done == ("a.mp4", "c.avi")
     assert (folder / "a.bvh").read_text() == "A.MP4"
@@ -103,7 +105,7 @@ def test_two_videos_of_one_name_are_refused_before_any_is_worked_on(folder):
     (folder / "a.mov").touch()
 
     with pytest.raises(ConfigError, match=r"a\.mov and .*a\.mp4 would both become .*a\.bvh"):
-        through_folder(folder, folder / "out", ".bvh", copy)
+        through_folder(videos_in(folder), folder / "out", ".bvh", copy)
     assert not (folder / "out").exists()
 
 

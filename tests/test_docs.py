@@ -1,11 +1,15 @@
 """The pages: links lead somewhere, commands exist, code blocks are code."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from graphlift.study.plan import planned_runs, read_plan
+from graphlift.training.config import TrainConfig, read_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -68,3 +72,37 @@ def test_recipes_and_benchmarks_that_pages_name_exist():
 
     assert named
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def shown(verb):
+    """Each line of the pages that starts with a verb, as its words; continued lines joined."""
+    lines = (
+        line
+        for page in PAGES
+        for code in blocks(page, "sh")
+        for line in code.replace("\\\n", " ").splitlines()
+    )
+    return [
+        shlex.split(line, comments=True) for line in lines if line.startswith(f"graphlift {verb} ")
+    ]
+
+
+def settings(words):
+    return [words[n + 1] for n, word in enumerate(words) if word == "--set"]
+
+
+def test_every_study_shown_is_a_plan_with_these_settings():
+    studies = [words for words in shown("study run") if not words[3].isupper()]
+
+    assert len(studies) >= 5
+    for _, _, _, plan, *words in studies:
+        name = str(ROOT / plan) if plan.endswith(".toml") else plan
+        assert planned_runs(read_plan(name, settings(words)), data="packs"), (plan, words)
+
+
+def test_every_run_shown_is_a_configuration_with_these_settings():
+    runs = [words for words in shown("train") if (ROOT / words[2]).exists()]
+
+    assert len(runs) >= 3
+    for words in runs:
+        assert isinstance(read_config(ROOT / words[2], settings(words)), TrainConfig), words

@@ -69,8 +69,12 @@ def test_published_lines_hold_no_pose_and_the_report_beside_them_has_its_drawing
     study, out = write_results(tmp_path / "study", runs), tmp_path / "docs" / "open"
     before = (study / RESULTS).read_bytes()
 
+    lines_with_path = (study / RESULTS).read_text()
+    (study / RESULTS).write_text(lines_with_path.replace('"mocap"', '"/somewhere/private/mocap"'))
     publish(study, out)
+    (study / RESULTS).write_text(lines_with_path)
 
+    assert "private" not in (out / RESULTS).read_text()
     lines = read_results(out / RESULTS)
     assert lines == [without_poses(run) for run in read_results(study / RESULTS)]
     assert not any(

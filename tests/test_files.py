@@ -213,3 +213,73 @@ def test_a_lock_is_held_once_and_ends_with_its_block(tmp_path):
     with locked(tmp_path / ".lock", "never"), pytest.raises(BlockingIOError, match="somebody"):
         hold()
     assert hold()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from graphlift.files import replacing, replacing_folder
+here = Path(sys.argv[1])
+with replacing(here / "walk.bvh") as beside, replacing_folder(here / "pack") as folder:
+    beside.write_text("half")
+    (folder / "half.bin").write_text("half")
+    print(beside.name, folder.name, flush=True)
+    if sys.argv[2] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+def start(folder, how):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(folder), how],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    left = [folder / name for name in process.stdout.readline().split()]
+    for path in left:
+        os.utime(path, (1, 1))  # long ago
+    return process, left
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
+    pytest.importorskip("fcntl")
+    process, left = start(tmp_path, "kill")
+    process.communicate()
+    others = [
+        tmp_path / ".notes.txt",
+        tmp_path / ".walk-abcdefgh.bvh",
+        tmp_path / ".x.graphlift-y",
+    ]
+    for path in others:
+        path.write_text("not ours")
+        os.utime(path, (1, 1))
+    young = tmp_path / ".run.graphlift-abcdefgh.npz"
+    young.write_text("just begun")
+
+    write_text(tmp_path / "another.txt", "x")
+
+    assert all(len(path.name) < 40 for path in left)
+    assert names(tmp_path) == sorted(
+        path.name for path in [*others, young, tmp_path / "another.txt"]
+    )
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path):
+    pytest.importorskip("fcntl")
+    process, left = start(tmp_path, "live")
+
+    write_text(tmp_path / "another.txt", "x")
+
+    assert all(path.exists() for path in left)
+    process.communicate("")
+    assert names(tmp_path) == ["another.txt", "pack", "walk.bvh"]
+
+
+def test_a_long_name_has_room_for_the_mark(tmp_path):
+    path = tmp_path / f"{'n' * 240}.txt"
+
+    write_text(path, "x")
+
+    assert names(tmp_path) == [path.name]

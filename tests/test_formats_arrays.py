@@ -216,7 +216,7 @@ def test_seventeen_joints_are_three_skeletons_until_one_is_named(tmp_path):
     with pytest.raises(FormatError) as told:
         read_keypoints(tmp_path / "a.npz")
 
-    assert "17 joints may be h36m-17, coco-17 or mpi-inf-3dhp-17" in str(told.value)
+    assert "17 joints may be coco-17, h36m-17 or mpi-inf-3dhp-17" in str(told.value)
     assert "--skeleton" in str(told.value)
     assert read_keypoints(tmp_path / "a.npz", skeleton="h36m-17").skeleton is H36M_17
     assert read_keypoints(tmp_path / "said.npz").skeleton is MPI_INF_3DHP_17

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from graphlift.formats import headers, in_image
 from graphlift.formats.joint_names import FEWEST
 from graphlift.formats.request import MAX_BYTES
 from graphlift.skeletons import H36M_17, SKELETONS, conversion_table
@@ -42,9 +43,24 @@ def test_the_limits_are_the_codes():
 def test_every_reader_is_on_the_page():
     package = Path(__file__).parents[1] / "src" / "graphlift" / "formats"
     kinds = {"openpose", "coco", "alphapose", "mmpose", "mediapipe", "deeplabcut", "sleap",
-             "videopose3d"}  # fmt: skip
-    modules = {path.stem for path in package.glob("*.py")} | {"alphapose"}
+             "videopose3d", "ultralytics", "detectron"}  # fmt: skip
+    modules = {path.stem for path in package.glob("*.py")}
 
     assert kinds <= modules
     for kind in kinds:
         assert re.search(kind, PAGE, re.IGNORECASE), kind
+
+
+def test_the_shares_outside_an_image_are_the_codes():
+    assert (in_image._NOTED, in_image._REFUSED, in_image._SWAPPED) == (1 / 10, 9 / 10, 1 / 20)
+    for words in ("A tenth of the joints", "nine tenths of the people", "a twentieth do"):
+        assert words in PAGE
+
+
+@pytest.mark.parametrize("name", ["person", "track", "instance", "individual", "animal", "id",
+                                  "frame", "frame_idx", "fnum", "image"])  # fmt: skip
+def test_columns_that_the_page_names_are_understood(name):
+    header = headers.read_header([name, "nose_x", "nose_y"], Path("x.csv"))
+
+    assert not header.strange
+    assert 0 in (header.person, header.frame)

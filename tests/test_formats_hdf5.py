@@ -300,3 +300,22 @@ def test_without_h5py_the_missing_package_is_named(tmp_path):
     )
 
     assert run.stdout == "h5py\n"
+
+
+def test_two_tables_in_one_file_are_not_one(tmp_path):
+    path = dlc_table(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKES)
+    with h5py.File(path, "a") as file:
+        file.copy("df_with_missing", "tracks_2")
+
+    with pytest.raises(FormatError, match=r"a\.h5: holds 2 tables, df_with_missing, tracks_2: sa"):
+        read_keypoints(path)
+
+
+@pytest.mark.parametrize("name", ["walk.slp", "walk.pkg.slp", "walk.h5"])
+def test_sleaps_project_says_how_to_export_it(tmp_path, name):
+    with h5py.File(tmp_path / name, "w") as file:
+        for part in ("frames", "instances", "metadata", "points", "pred_points"):
+            file.create_group(part)
+
+    with pytest.raises(FormatError, match=rf"{name}: is a project of SLEAP's, .*Export Analysis"):
+        read_keypoints(tmp_path / name)

@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from command import assert_refused, here
+from tiny_pack import write_folder
 from tiny_packs import OFFICIAL_OF_17, write_3dhp, write_h36m
 from typer.testing import CliRunner
 
@@ -17,8 +19,7 @@ from graphlift.protocols import PROTOCOLS, PairedData, official_joints, read_dat
 from graphlift.protocols.licensed import H36M_LENS, skeleton_of
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16, H36M_17
-from graphlift.study.plan import planned_runs, read_plan
-from graphlift.study.runner import evaluate_model
+from graphlift.study.evaluation import evaluate_model
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.loop import MODEL, train
 
@@ -228,16 +229,109 @@ def test_a_pack_with_a_hole_is_named_by_clip_and_frame(tmp_path):
         data.test("cpn", 16)
 
 
-@pytest.mark.parametrize("name", ["table1", "table2"])
-def test_the_recipes_are_the_supplements_rows(name):
-    runs = planned_runs(read_plan(f"recipes/{name}.toml"), data="packs")
-    sizes = {(run.config.model.method, run.config.model.channels) for run in runs}
+PLAN = """
+methods = ["martinez", "decoupled pre-aggregation"]
+channels = [4]
+detections = ["gt", "cpn"]
+seeds = [0, 1]
+[recipe]
+cameras = "own"
+keep = "last"
+steps = 4
+batch_size = 16
+tensorboard = false
+"""
 
-    assert len(runs) == {"table1": 7 * 3, "table2": 3}[name]
-    assert {("semgcn", 128), ("martinez", 1024), ("pre-aggregation", 128)} <= sizes
-    assert {(run.config.cameras, run.config.keep, run.config.epochs) for run in runs} == {
-        ("own", "last", 100)
-    }
+
+def started(tmp_path, plan, data):
+    """What `study run` said of a plan, and whether it trained anything."""
+    (tmp_path / "plan.toml").write_text(plan)
+    out = tmp_path / "study"
+    words = ["study", "run", tmp_path / "plan.toml", "--data", data, "--out", out, "--at-once", 1]
+    return here(*words), (out / "runs").exists() or (out / "results.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "faults"),
+    [
+        (('"gt", "cpn"', '"gt", "hg"'), ["h36m: has no detections 'hg', only gt, cpn"]),
+        (('"own"', '"open"'), ["cameras = 'open'", "are packs"]),
+        (('keep = "last"', 'held_out = ["S8", "S9"]'), ["S9 is no training subject"]),
+    ],
+)
+def test_a_plan_that_does_not_fit_its_packs_ends_before_the_first_step(
+    packs, tmp_path, change, faults
+):
+    said, trained = started(tmp_path, PLAN.replace(*change), packs)
+
+    assert_refused(said, *faults)
+    assert not trained
+
+
+def test_a_joint_that_detections_lack_ends_a_plan_before_the_first_step(tmp_path):
+    """NaN, as Neck/Nose of Stacked Hourglass is; here in one frame of the last test clip."""
+    pack = write_h36m(tmp_path / "h36m", frames=3, noise={"cpn": 1.0})
+    path = tmp_path / "h36m" / "keypoints-cpn.npy"
+    array = np.load(path)
+    last = pack.index.sequences[-1]
+    array[last.first + 2, 5] = np.nan  # LKnee
+    np.save(path, array)
+
+    said, trained = started(tmp_path, PLAN, tmp_path)
+
+    assert_refused(said, tmp_path / "h36m", "S11 Walking 1 by camera camera1: cpn lacks LKnee in")
+    assert not trained
+    run = dataclasses.replace(SHORT, data=str(tmp_path), detections="cpn")
+    with pytest.raises(FormatError, match="cpn lacks LKnee in frame 2"):
+        next(train(run, read_data(str(tmp_path)), tmp_path / "one"))
+
+
+def test_what_nobody_trains_on_may_lack_joints(tmp_path):
+    pack = write_h36m(tmp_path / "h36m", frames=3, noise={"hg": 1.0})
+    path = tmp_path / "h36m" / "keypoints-hg.npy"
+    array = np.load(path)
+    array[:, 9] = np.nan  # Neck/Nose, which 16 joints leave out
+    left_out = next(
+        e for e in pack.index.sequences if (e.subject, e.clip) == ("S11", "Directions")
+    )
+    array[left_out.first] = np.nan
+    np.save(path, array)
+    data = PairedData(open_pack(pack.folder))
+
+    data.check("hg", 16, ())
+    with pytest.raises(FormatError, match=r"hg lacks Neck/Nose in frame 0.*model\.joints"):
+        data.check("hg", 17, ())
+
+
+def test_a_pack_that_lacks_activities_is_told_to_whoever_starts(packs, tmp_path):
+    short = PLAN.replace('["gt", "cpn"]', '["gt"]').replace("[0, 1]", "[0]")
+
+    said, trained = started(tmp_path, short, packs)
+
+    assert (said.status, trained) == (0, True)
+    (line,) = [line for line in said.err.splitlines() if "no test sequence of" in line]
+    assert "Discussion, Eating" in line
+    assert "Walking" not in line
+    assert "compare with no published ones" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (('"gt", "cpn"', '"gt", "cpn-sim", "cpn"'), "detections = 'cpn' come with a data set"),
+        (("[recipe]", "[recipe]\nmodel.joints = 17"), "takes 17 joints, and these frames have 16"),
+        (("[recipe]", '[recipe]\ndevice = "tpu"'), "device"),
+    ],
+)
+def test_a_plan_that_does_not_fit_motion_capture_ends_before_the_first_step(
+    tmp_path, change, fault
+):
+    plan = PLAN.replace('cameras = "own"\nkeep = "last"\n', "").replace('["martinez", ', "[")
+
+    said, trained = started(tmp_path, plan.replace(*change), write_folder(tmp_path / "mocap"))
+
+    assert_refused(said, fault)
+    assert not trained
 
 
 def test_the_tables_come_out_of_two_commands(packs, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.cameras import Camera, assumed_camera, camera_to_image
+from graphlift.card import read_card
 from graphlift.datasets.prior import sample_prior
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.lifting import SHIPPED, Lifter
@@ -280,6 +281,22 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
 
     with pytest.raises(FormatError, match=r"m.onnx: is no ONNX model, or a damaged one"):
         Lifter.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (('"sigma_scale": ', '"sigma_scale": NaN, "x": '), "NaN is not a finite number"),
+        (('"limits": [', '"limits": [' + "[" * 5_000 + "]" * 5_000 + ", "), "nested more than 64"),
+        (('"name": "', '"name": "\\ud800'), "surrogates not allowed"),
+        (('"name":', '"nome":'), "nome: Unexpected"),
+    ],
+)
+def test_a_card_that_is_no_sound_json_is_refused(tmp_path, lifter, change, fault):
+    card = lifter.card.to_json()
+    assert change[0] in card
+    with pytest.raises(FormatError, match=rf"m\.onnx: its model card is not .*{fault}"):
+        read_card(card.replace(*change, 1), str(tmp_path / "m.onnx"))
 
 
 def test_a_card_that_does_not_fit_its_network_is_refused(tmp_path, lifter):

@@ -193,4 +193,4 @@ def test_an_unknown_frame_rate_is_assumed_and_said():
     filled = fill_keypoints(cut)
 
     assert filled.seen.all()
-    assert "frame rate unknown: 30 fps assumed" in filled.source
+    assert "frame rate is unknown: 30 fps is assumed" in filled.source

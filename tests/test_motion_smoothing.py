@@ -181,7 +181,7 @@ def test_smoothing_poses_keeps_the_root_at_the_origin_and_says_what_it_did():
         assert not smoothed.positions[:, :, 0].any()
         assert words in smoothed.notes[-1]
         assert np.abs(smoothed.positions - poses.positions).max() < 0.2
-    assert "30 fps assumed" in smooth(lifted(walk(60), film(), fps=None)).notes[-1]
+    assert "30 fps is assumed" in smooth(lifted(walk(60), film(), fps=None)).notes[0]
 
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 3])

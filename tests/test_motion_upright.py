@@ -12,7 +12,8 @@ from graphlift.errors import ModelError
 from graphlift.geometry import turn_about_z
 from graphlift.metrics import p_mpjpe
 from graphlift.motion import locate, stand
-from graphlift.motion.upright import CAMERA_UP, find_floor, find_up, scale_to_floor
+from graphlift.motion.sizes import scale_to_floor
+from graphlift.motion.upright import CAMERA_UP, find_floor, find_up
 from graphlift.sequences import Poses
 from graphlift.skeletons import COCO_17, H36M_17, joint_map
 
@@ -51,7 +52,8 @@ def test_a_camera_whose_place_is_known_gives_the_world_exactly(camera):
 def test_up_and_floor_are_found_from_a_walk(camera):
     poses = moving(walk(150, heading=0.3, start=(-2.0, 0.0)), camera)
 
-    up, note = find_up(poses)
+    gravity = find_up(poses)
+    up, note = gravity.up, gravity.note
 
     assert angle(up, camera.R[:, 2]) < 1.5
     assert angle(up, camera.R[:, 2]) <= angle(CAMERA_UP, camera.R[:, 2]) + 0.1
@@ -74,8 +76,8 @@ def test_people_lean_on_average_yet_footholds_put_the_floor_level():
     poses = moving(leaning, camera)
     true = camera.R[:, 2]
 
-    assert angle(find_up(poses)[0], true) < 2.5
-    assert angle(find_up(replace(poses, rooted=True))[0], true) > 4  # the body, and no footholds
+    assert angle(find_up(poses).up, true) < 2.5
+    assert angle(find_up(replace(poses, rooted=True)).up, true) > 4  # the body, and no footholds
 
 
 def test_the_world_has_its_floor_at_zero_y_along_the_view_and_starts_at_the_origin():
@@ -151,7 +153,8 @@ def test_a_lying_person_says_nothing_about_gravity():
     camera = CAMERAS[0]
     lying = walk(60) @ Rotation.from_euler("y", 90, degrees=True).as_matrix().T + [0, 0, 0.1]
 
-    up, note = find_up(moving(lying, camera))
+    gravity = find_up(moving(lying, camera))
+    up, note = gravity.up, gravity.note
 
     np.testing.assert_array_equal(up, CAMERA_UP)
     assert note.startswith("Nobody stands or sits upright for long: the camera's own vertical")
@@ -165,7 +168,8 @@ def test_stairs_are_not_taken_for_a_tilted_floor():
     world[..., 2] += 0.6 * world[..., 0]
     poses = moving(world, camera)
 
-    up, note = find_up(poses)
+    gravity = find_up(poses)
+    up, note = gravity.up, gravity.note
 
     assert angle(up, camera.R[:, 2]) < 2
     assert "and 0 footholds" in note
@@ -179,7 +183,8 @@ def test_a_person_seen_to_the_waist_is_upright_by_the_trunk():
     poses = moving(walk(60), camera)
     poses.seen[..., [2, 3, 5, 6]] = False
 
-    up, note = find_up(poses)
+    gravity = find_up(poses)
+    up, note = gravity.up, gravity.note
 
     assert "60 poses of sitting people and 0 footholds" in note
     assert angle(up, camera.R[:, 2]) < angle(CAMERA_UP, camera.R[:, 2])
@@ -195,7 +200,7 @@ def test_frames_without_anybody_do_not_matter():
     upright = stand(missing)
 
     np.testing.assert_array_equal(upright.valid, missing.valid)
-    assert angle(find_up(missing)[0], camera.R[:, 2]) < 1
+    assert angle(find_up(missing).up, camera.R[:, 2]) < 1
     nobody = replace(poses, positions=np.full_like(gaps, np.nan))
     assert not stand(nobody).valid.any()
     assert len(stand(Poses(np.zeros((0, 1, 17, 3)), H36M_17, rooted=False))) == 0
@@ -227,7 +232,7 @@ def test_other_skeletons_stand_too():
     world[:, 1:5] = world[:, :1] + 0.05  # eyes and ears, which Human3.6M lacks
     poses = Poses(world_to_camera(world, camera)[:, None], COCO_17, rooted=False, fps=30.0)
 
-    assert angle(find_up(poses)[0], camera.R[:, 2]) < 1
+    assert angle(find_up(poses).up, camera.R[:, 2]) < 1
     np.testing.assert_allclose(stand(poses).positions[:, 0, :, 2], world[..., 2], atol=0.05)
 
 
@@ -242,7 +247,7 @@ def test_a_known_floor_tells_how_large_people_are():
     scale = sized.positions[0, 0, 16] / poses.positions[0, 0, 16]
     np.testing.assert_allclose(scale, scale[0])
     assert 0.995 < scale[0] < 1.02
-    assert "Scaled so that feet reach the given camera's floor (0: 0.9" in sized.notes[-1]
+    assert "reach the given camera's floor (0: 0.9" in sized.notes[-1]
 
 
 @pytest.mark.parametrize("height", [0.02, 0.08, 0.3])

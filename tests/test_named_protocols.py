@@ -51,7 +51,7 @@ def test_human36m_is_as_the_literature_has_it():
         assert protocol.scored[0] == "Hip"  # its zero counts
         assert len(protocol.activities) == 15
         assert protocol.frames == 543_344
-        assert not protocol.adaptations
+        assert protocol.adaptations == ("root-in-place",)
     assert "Neck/Nose" not in PROTOCOLS["h36m-16"].scored
 
 

@@ -285,3 +285,36 @@ def test_the_shared_pack_is_what_its_page_says():
     assert (len(read), len(read.clips), len(read.subjects)) == (105_041, 361, 29)
     assert {clip.fps for clip in read.clips} == {30}
     assert len(read_pack(SHARED / "hdm05.npz")) == 17_951
+
+
+def squatting(frames, depth):
+    """The body with both knees bent forward (-y, where it looks) by ``depth``, m."""
+    bodies = np.tile(BODY, (frames, 1, 1))
+    bodies[:, H36M_17.index("LKnee", "RKnee")] += [0, -depth, 0]
+    return bodies
+
+
+MIRRORS = {
+    "left and right swapped": lambda bodies: bodies[:, H36M_17.mirror],
+    "y and z swapped, then upright again": lambda bodies: bodies * [1, -1, 1],
+    "x reversed": lambda bodies: bodies * [-1, 1, 1],
+}
+
+
+@pytest.mark.parametrize("how", MIRRORS)
+def test_a_mirrored_person_is_refused_by_name(pack, how):
+    upright, mirrored = squatting(3, 0.1), MIRRORS[how](squatting(2, 0.1))
+    xyz = np.concatenate([mirrored, upright])
+
+    with pytest.raises(FormatError, match=r"pack\.npz: the knees of S1 bend backward"):
+        read_pack(pack(xyz_mm=np.rint(xyz * 1000).astype(np.int16)))
+
+
+@pytest.mark.parametrize("turn", [0.0, 1.0, 3.0])
+def test_which_way_a_person_looks_does_not_matter(pack, turn):
+    rotation = np.array(
+        [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
+    )
+    xyz = squatting(5, 0.1) @ rotation.T
+
+    assert len(read_pack(pack(xyz_mm=np.rint(xyz * 1000).astype(np.int16))).clips) == 2

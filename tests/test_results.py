@@ -10,6 +10,14 @@ from graphlift.errors import FormatError
 from graphlift.study.results import RESULTS, append_result, read_results, set_aside_cut_line
 
 
+def deep(levels):
+    """A list within a list and so on."""
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 def plain(result):
     return json.loads(json.dumps(asdict(result)))
 
@@ -117,3 +125,43 @@ def test_a_whole_or_absent_file_is_left_alone(tmp_path):
     assert set_aside_cut_line(path) is None
     assert path.read_bytes() == data
     assert not path.with_suffix(".jsonl.cut").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"mpjpe_mm": float("nan")}, "mpjpe_mm: .*finite"),
+        ({"cross_pck": float("inf")}, "cross_pck: .*finite"),
+        ({"mpjpe_mm": -40.0}, "mpjpe_mm: -40 is negative"),
+        ({"steps": 0, "best_step": 0}, "steps: 0 is less than 1"),
+        ({"best_step": 10**9}, "best_step: 1000000000 is beyond"),
+        ({"parameters": -1}, "parameters: -1 is less than 1"),
+        ({"seconds": -1.0}, "seconds: -1 is negative"),
+        ({"cross_auc": 101.0}, "cross_auc: 101 % is not between 0 and 100"),
+        ({"occluded_share": 1.5}, "occluded_share: 150 %"),
+        ({"per_joint_mm": {"Hip": -1.0}}, "per_joint_mm.Hip: -1 is negative"),
+        ({"config": {"clip": float("nan")}}, "config: nan is not a finite number"),
+        ({"config": {"a": [[[]]] * 2, "b": deep(80)}}, "config: .*nested more than 64 deep"),
+    ],
+)
+def test_a_line_that_no_run_leaves_is_named_with_its_number(tmp_path, change, where):
+    path, results = tmp_path / RESULTS, fake_results(seeds=(0,), detections=("gt",))[:2]
+    for result in results:
+        append_result(path, result)
+    assert read_results(path) == results
+    line = json.dumps(asdict(results[1]) | change)
+    path.write_text(path.read_text().splitlines()[0] + "\n" + line + "\n")
+
+    with pytest.raises(FormatError, match=rf"results\.jsonl, line 2: not a result .*{where}.*del"):
+        read_results(path)
+
+
+@pytest.mark.parametrize("part", ["per_activity", "cross_per_activity", "blocks"])
+def test_parts_that_no_run_leaves_are_named(tmp_path, part):
+    result = asdict(fake_results(seeds=(0,), detections=("gt",))[0])
+    name, each = next(iter(result[part].items()))
+    wrong = each | ({"mpjpe_mm": each["mpjpe_mm"][1:]} if part == "blocks" else {"frames": 0})
+    (tmp_path / RESULTS).write_text(json.dumps(result | {part: {name: wrong}}) + "\n")
+
+    with pytest.raises(FormatError, match=rf"line 1: not a result .*{part}\.{name}"):
+        read_results(tmp_path / RESULTS)

@@ -24,10 +24,10 @@ from graphlift.training.loop import (
     LOG,
     MODEL,
     clip_gradients,
-    learning_rate,
     loss_of,
     train,
 )
+from graphlift.training.schedule import learning_rate
 from graphlift.views import Variety, people_of
 
 TINY = TrainConfig(

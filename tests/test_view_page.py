@@ -16,9 +16,10 @@ import pytest
 from moving import poses_of, standing
 
 from graphlift.errors import FormatError, ShapeError
+from graphlift.view.local_server import local_server
 from graphlift.view.page import write_page
 from graphlift.view.palette import LEFT, RIGHT
-from graphlift.view.scene import legend, local_server
+from graphlift.view.scene import legend
 from graphlift.view.stage import FOV, set_stage, viewpoint
 
 pytest.importorskip("viser")
@@ -213,7 +214,7 @@ def test_the_page_is_written_in_silence(tmp_path, capfd):
 
 
 def test_no_server_goes_public():
-    with local_server(0) as server:
+    with local_server(0) as (server, _):
         assert server.request_share_url() is None
         assert server.get_host() == "127.0.0.1"
 
@@ -240,7 +241,7 @@ def test_a_motion_is_served_to_this_machine_until_interrupted():
     )
     try:
         address = process.stdout.readline().strip()
-        port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)", address)[1])
+        port = int(re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=[\w-]{32}", address)[1])
         with urllib.request.urlopen(address, timeout=10) as answer:
             assert answer.status == 200
         with pytest.raises(ConnectionRefusedError):  # as from any other machine

@@ -95,8 +95,8 @@ def test_a_frame_rate_that_is_none_is_assumed_and_said_after_what_the_poses_note
 
     stage = set_stage(poses)
 
-    assert stage.fps == 25
-    assert stage.notes == ("Smoothed.", "Frames per second unknown: shown at 25.")
+    assert stage.fps == 30
+    assert stage.notes == ("Smoothed.", "The frame rate is unknown: 30 fps is assumed.")
 
 
 def test_missing_people_and_joints_stay_missing():

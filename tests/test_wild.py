@@ -44,33 +44,6 @@ def seen(cameras, body):
     ]
 
 
-QUALISYS = """<?xml version='1.0' encoding='ASCII'?>
-<calibration><results/><cameras><camera serial="cam01">
-<fov_video bottom="1919" left="3" right="1090" top="2"/>
-<transform r11="{r[0][0]}" r12="{r[0][1]}" r13="{r[0][2]}" r21="{r[1][0]}" r22="{r[1][1]}"
- r23="{r[1][2]}" r31="{r[2][0]}" r32="{r[2][1]}" r33="{r[2][2]}" x="4000" y="-500" z="1500"/>
-<intrinsic centerPointU="33920" centerPointV="60800" focalLengthU="108800" focalLengthV="108160"
- radialDistortion1="-0.05" radialDistortion2="0.14" radialDistortion3="0"
- tangentalDistortion1="0.0006" tangentalDistortion2="0.0007"/>
-</camera></cameras></calibration>"""
-
-
-def test_a_qualisys_camera_is_read_into_our_axes(tmp_path):
-    # Its own axes are x right, y up, z backward, as rows of the file's matrix in the world.
-    ours = look_at(np.array([4, -0.5, 1.5]), np.array([0.0, 0.0, 1.0]))
-    theirs = np.stack([ours[0], -ours[1], -ours[2]])
-    (tmp_path / "calibration").write_text(QUALISYS.format(r=theirs.tolist()))
-
-    (read,) = wild.read_cameras(tmp_path / "calibration")
-
-    np.testing.assert_allclose(read.R, ours)
-    np.testing.assert_allclose(read.position, [4, -0.5, 1.5])
-    assert read.focal == (1700, 1690)
-    assert read.centre == (530 - 3, 950 - 2)
-    assert read.size == (1088, 1918)
-    assert (read.radial, read.tangential) == ((-0.05, 0.14, 0), (0.0006, 0.0007))
-
-
 def test_the_reference_is_where_the_rays_meet(cameras, body):
     positions, errors = wild.make_reference(cameras, seen(cameras, body))
 

@@ -6,6 +6,7 @@ its width spans [-1, 1], aspect kept, as VideoPose3D does.
 """
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
@@ -23,9 +24,15 @@ Source: the calibration published with Human3.6M (Ionescu et al., TPAMI 2014).
 """
 
 
+Distortion = Literal["human36m", "opencv"]
+"""Whose form of the tangential terms p1 and p2 belong to: see :func:`distort`."""
+
+DISTORTIONS: tuple[Distortion, ...] = get_args(Distortion)
+
+
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole camera with Human3.6M's distortion.
+    """A pinhole camera with radial and tangential distortion.
 
     Args:
         focal: Focal length along x and y, px.
@@ -35,6 +42,7 @@ class Camera:
         position: Where the camera stands, m, world frame.
         radial: k1, k2, k3.
         tangential: p1, p2.
+        distortion: Whose form of the tangential terms p1 and p2 belong to, see :func:`distort`.
     """
 
     focal: tuple[float, float]
@@ -44,6 +52,7 @@ class Camera:
     position: Float[np.ndarray, "3"]
     radial: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tangential: tuple[float, float] = (0.0, 0.0)
+    distortion: Distortion = "human36m"
 
     @property
     def placed(self) -> bool:
@@ -169,17 +178,19 @@ def camera_to_image(
 def distort(xy: Float[np.ndarray, "*batch 2"], camera: Camera) -> Float[np.ndarray, "*batch 2"]:
     """Apply the camera's distortion to rays at unit depth.
 
-    With r² = x² + y²: radial = 1 + k1 r² + k2 r⁴ + k3 r⁶, tangential = p1 y + p2 x, and the ray
-    becomes (x, y) · (radial + tangential) + r² · (p2, p1).
+    With r² = x² + y²: radial = 1 + k1 r² + k2 r⁴ + k3 r⁶, tangential = c (p1 y + p2 x), and the
+    ray becomes (x, y) · (radial + tangential) + r² · (p2, p1). c is 1 in Human3.6M's form and 2 in
+    OpenCV's, where it is Brown's model: x + 2 p1 x y + p2 (r² + 2 x²) and so on.
 
-    Source: the projection published with Human3.6M (Ionescu et al., TPAMI 2014). OpenCV's model
-    has twice the tangential term inside the bracket; Human3.6M's figures go with this form.
+    Source: the projection published with Human3.6M (Ionescu et al., TPAMI 2014), whose figures go
+    with c = 1; OpenCV's documentation of ``projectPoints``, for calibrations made with OpenCV.
     """
     k1, k2, k3 = camera.radial
     p1, p2 = camera.tangential
+    c = 2 if camera.distortion == "opencv" else 1
     r2 = (xy**2).sum(axis=-1, keepdims=True)
     radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    tangential = p1 * xy[..., 1:] + p2 * xy[..., :1]
+    tangential = c * (p1 * xy[..., 1:] + p2 * xy[..., :1])
     return np.asarray(xy * (radial + tangential) + r2 * np.array([p2, p1]))
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
+from graphlift.plain_json import parse_json
 
 CMU = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
@@ -97,12 +98,17 @@ def read_card(text: str, where: str) -> ModelCard:
     from pydantic import TypeAdapter, ValidationError
 
     try:
+        parse_json(text)
         card = TypeAdapter(ModelCard).validate_json(text)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors()
         )
         raise FormatError(f"{where}: its model card is not one of graphlift's: {wrong}") from error
+    except ValueError as error:
+        raise FormatError(
+            f"{where}: its model card is not one of graphlift's: {error}: export it again"
+        ) from error
     if card.inputs not in INPUTS:
         raise FormatError(
             f"{where}: the model wants {card.inputs!r} inputs, this version knows "

@@ -14,7 +14,7 @@ of single frames cannot tell.
 The factors are ours, chosen to be plausible and never tuned on results, but for the two levels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -37,6 +37,7 @@ HG_LEVEL = 1.56
 """Multiples of the model below. At ``CPN_LEVEL`` the mean error is 5.4 px for a person of
 reference size, swaps and misses included: the published error of CPN on Human3.6M (Sun et al.'s
 EvoSkeleton, CVPR 2020, lists it). ``HG_LEVEL`` was set once, by the pilot in docs/protocol.md."""
+LEVELS: Mapping[str, float] = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}
 
 JITTER = 3.79
 """px: mean error of a visible joint of factor 1 at reference size."""
@@ -89,14 +90,21 @@ def detect(
     """
     if detections == "gt":
         return Detected(keypoints, np.zeros(keypoints.shape[:2]))
-    levels = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}
-    if detections not in levels:
+    check_simulated(detections)
+    return simulate(keypoints, hidden, skeleton, level=LEVELS[detections], seed=seed)
+
+
+def check_simulated(detections: Detections) -> None:
+    """Refuse a detector that motion capture cannot be seen through.
+
+    Raises:
+        ConfigError: If it is one that is not simulated.
+    """
+    if detections != "gt" and detections not in LEVELS:
         raise ConfigError(
             f"detections = {detections!r} come with a data set that somebody ran the detector on "
-            f"(docs/human36m.md); on motion capture use gt, {' or '.join(levels)}"
+            f"(docs/human36m.md); on motion capture use gt, {' or '.join(LEVELS)}"
         )
-    level = levels[detections]
-    return simulate(keypoints, hidden, skeleton, level=level, seed=seed)
 
 
 def simulate(

@@ -2,17 +2,35 @@
 
 import contextlib
 import errno
+import importlib.util
 import os
+import re
 import shutil
 import tempfile
+import time
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
+
+LOCK = ".lock"
+"""Name of the file by which a process holds a folder."""
+_MARK = ".graphlift-"
+"""In the names of files and folders that are being written, so that they are known as ours."""
+_BEFORE = "-before"
+"""At the end of the name of a folder that is being replaced; never removed by a later process,
+because it may be the only one that is whole."""
+_LONGEST = 80
+"""Letters of a name that are kept, so that the longer name is not too long for the system."""
+_OURS = re.compile(r"\..+\.graphlift-[a-z0-9_]{8}(\.[^.]*)?")
+_LOCKS = importlib.util.find_spec("fcntl") is not None
+_YOUNG = 60 if _LOCKS else 86_400
+"""s; younger files may be of a process that has not yet locked them, or that cannot."""
+_swept: set[Path] = set()
 
 
 @contextmanager
@@ -34,26 +52,28 @@ def replacing(path: Path) -> Iterator[Path]:
 
     If the block raises (a full disk, an interrupt), the half-written file is removed and whatever
     was at ``path`` before is untouched. The new file gets the permissions any new file would.
+    What a process that was killed has left in the same folder is removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names the
             folder or ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
     with _instead(path.parent):
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
+            prefix=f".{path.stem[:_LONGEST]}{_MARK}", suffix=path.suffix, dir=path.parent
         )
-    os.close(handle)
     beside = Path(name)
     try:
-        with naming(path):
-            yield beside
-            with beside.open("rb") as written:
-                os.fsync(written.fileno())
-        beside.chmod(0o666 & ~_umask())
-        with _instead(path):
-            beside.replace(path)
+        with _held(handle):
+            with naming(path):
+                yield beside
+                with beside.open("rb") as written:
+                    os.fsync(written.fileno())
+            beside.chmod(0o666 & ~_umask())
+            with _instead(path):
+                beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -64,32 +84,87 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
     A folder that was there is taken away only once the new one is whole; whether it may be is for
-    the caller to know.
+    the caller to know. What a process that was killed has left beside it is removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    before = beside.with_name(f"{beside.name}-before")
+    sweep(folder.parent)
+    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:_LONGEST]}{_MARK}", dir=folder.parent))
+    before = beside.with_name(f"{beside.name}{_BEFORE}")
     try:
-        with naming(folder):
-            yield beside
-            for path in beside.iterdir():
-                with path.open("rb") as written:
-                    os.fsync(written.fileno())
-        beside.chmod(0o777 & ~_umask())
-        if folder.exists():
-            folder.rename(before)
-        try:
-            beside.rename(folder)
-        except OSError:
-            if before.exists():
-                before.rename(folder)
-            raise
+        with _held(os.open(beside, os.O_RDONLY) if _LOCKS else None):
+            with naming(folder):
+                yield beside
+                for path in beside.iterdir():
+                    with path.open("rb") as written:
+                        os.fsync(written.fileno())
+            beside.chmod(0o777 & ~_umask())
+            if folder.exists():
+                folder.rename(before)
+            try:
+                beside.rename(folder)
+            except OSError:
+                if before.exists():
+                    before.rename(folder)
+                raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes of ours were writing in a folder; looks once in a process.
+
+    A file or folder is removed if it bears our mark, was not changed for a while, and nobody
+    holds its lock.
+    """
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        left = [Path(entry) for entry in entries if _OURS.fullmatch(entry.name)]
+        for path in left:
+            with contextlib.suppress(OSError):
+                _remove_if_left(path)
+
+
+def _remove_if_left(path: Path) -> None:
+    if time.time() - path.lstat().st_mtime < _YOUNG or path.is_symlink():
+        return
+    handle = os.open(path, os.O_RDONLY) if _LOCKS else None
+    with _held(handle) as mine:
+        if mine and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif mine:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(handle: int | None) -> Iterator[bool]:
+    """Lock an open file until the block or the process ends; say whether no other had locked it.
+
+    Where there are no locks, the file is closed at once: an open one could not be renamed.
+    """
+    if handle is None or not _LOCKS:
+        if handle is not None:
+            os.close(handle)
+        yield True
+        return
+    import fcntl
+
+    try:
+        mine = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mine = False
+        except OSError:  # a file system without locks: only its age tells
+            mine = time.time() - os.fstat(handle).st_mtime > 86_400
+        yield mine
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -128,6 +203,18 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
                 raise
         yield
+
+
+def alone(folder: Path, what: str) -> AbstractContextManager[None]:
+    """Keep other processes that train out of a folder; the system lets them in once this one ends.
+
+    Raises:
+        BlockingIOError: When entered, if another holds the folder.
+    """
+    return locked(
+        folder / LOCK,
+        f"another {what} runs in {folder}: wait until it ends, or give this one another folder",
+    )
 
 
 def append_line(path: Path, line: str) -> None:

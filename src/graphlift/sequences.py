@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 Axes = Literal["camera", "world"]
 
 
+ASSUMED_FPS = 30.0
+"""Frames per second where nobody says: what most cameras and webcams deliver."""
+
+
 @dataclass(frozen=True, eq=False)
 class Keypoints:
     """2D joints of people over frames.
@@ -162,9 +166,9 @@ class Poses:
         note = f"{who} no pose in any frame, and {'is' if len(absent) == 1 else 'are'} left out."
         return self.of_people(np.flatnonzero(present).tolist()).noting(note)
 
-    def noting(self, note: str, **changes: Any) -> "Poses":  # noqa: ANN401
-        """Copy with some fields changed, and a note that says what was done."""
-        return replace(self, notes=(*self.notes, note), **changes)
+    def noting(self, *notes: str, **changes: Any) -> "Poses":  # noqa: ANN401
+        """Copy with some fields changed, and notes that say what was done, each of them once."""
+        return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))), **changes)
 
     def to_world(self, **options: Any) -> "Poses":  # noqa: ANN401
         """Put people upright on a floor, moving through space.
@@ -193,6 +197,13 @@ class Poses:
         from graphlift.formats.to_xarray import poses_to_xarray
 
         return poses_to_xarray(self)
+
+
+def frame_rate(sequence: Keypoints | Poses) -> tuple[float, tuple[str, ...]]:
+    """Find the frames per second, and a note if nobody says them and they are assumed."""
+    if sequence.fps is not None:
+        return float(sequence.fps), ()
+    return ASSUMED_FPS, (f"The frame rate is unknown: {ASSUMED_FPS:g} fps is assumed.",)
 
 
 def keypoints_from(
@@ -285,4 +296,10 @@ def _check(
         raise ShapeError(
             f"positions {positions.shape} should be (frame, {wanted[0]} people, "
             f"{wanted[1]} joints of {skeleton.name}, {numbers})"
+        )
+    if np.isinf(positions).any():
+        frame, person, joint, _ = np.argwhere(np.isinf(positions))[0].tolist()
+        raise ShapeError(
+            f"positions are infinite in frame {frame}, person {people[person]}, "
+            f"{skeleton.joints[joint]}: a joint that is missing is NaN"
         )

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import data, lift, model, score, study, train, view
+from graphlift.cli import convert, data, lift, model, score, study, train, view
 from graphlift.cli.words import one_line
 from graphlift.errors import GraphliftError
 
@@ -36,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(lift.lift)
+app.command()(convert.convert)
 app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(score.score)
@@ -62,8 +63,11 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if app(standalone_mode=False) == INTERRUPTED:  # Typer has caught the KeyboardInterrupt
+        # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.
+        status = app(standalone_mode=False)
+        if status == INTERRUPTED:
             _interrupted()
+        sys.exit(status or 0)
     except (typer.Abort, KeyboardInterrupt):
         _interrupted()
     except _UsageError as error:

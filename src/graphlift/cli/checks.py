@@ -13,7 +13,8 @@ from graphlift.errors import ConfigError
 PAGE = ".html"
 """The one suffix that :mod:`graphlift.view` writes, not :mod:`graphlift.formats`."""
 
-Kind = Literal["keypoints", "video", "videos"]
+Kind = Literal["keypoints", "video", "videos", "clips"]
+"""Of what comes in: a clip, a video (or folder of images), a folder of videos, one of clips."""
 
 _NEEDS = {".parquet": "pyarrow", PAGE: "viser"}
 _FLAGS = {"suffix": "--format"}
@@ -21,19 +22,24 @@ _AFTER = ("height", "gaps", "smooth", "bones", "trajectory", "feet")
 _ELSEWHERE = {
     "keypoints": {
         "detector": "is for videos, and keypoints are detected already",
-        **dict.fromkeys(("suffix", "again"), "is for a folder of videos"),
+        **dict.fromkeys(("suffix", "again"), "is for a folder of clips"),
     },
     "video": {
         **dict.fromkeys(
             ("image_size", "skeleton", "clip"), "is for keypoints; a video says its own"
         ),
-        **dict.fromkeys(("suffix", "again"), "is for a folder of videos"),
+        **dict.fromkeys(("suffix", "again"), "is for a folder of clips"),
     },
     "videos": {
         **dict.fromkeys(
             ("image_size", "skeleton", "clip"), "is for keypoints; a video says its own"
         ),
         "keypoints": "is for one video, and this is a folder of them",
+    },
+    "clips": {
+        "detector": "is for videos, and keypoints are detected already",
+        "keypoints": "is for one video, and this is a folder of keypoints",
+        "clip": "is for one file that holds several",
     },
 }
 """Options that do nothing for a kind of input, and why."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
-from graphlift.cli.words import one_line
-from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.cli.sources import kind_of
+from graphlift.cli.words import listed, one_line
+from graphlift.errors import ConfigError
+from graphlift.numerals import is_whole
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
@@ -48,8 +50,8 @@ def lift(
     source: Annotated[
         str,
         typer.Argument(
-            help="Keypoints (docs/formats.md), a video, a folder of images or of videos, or a "
-            "webcam's number.",
+            help="Keypoints (docs/formats.md), a video, a folder of images, of videos or of "
+            "keypoint clips, or a webcam's number.",
         ),
     ],
     out: Annotated[
@@ -58,7 +60,7 @@ def lift(
             "--out",
             "-o",
             help="What to write, told by its suffix: .bvh .glb .c3d .trc .npz .json .csv .parquet "
-            ".html. Repeatable. For a folder of videos: a folder.",
+            ".html. Repeatable. For a folder of clips: a folder.",
         ),
     ],
     model: Annotated[
@@ -75,7 +77,10 @@ def lift(
     clip: Annotated[str | None, typer.Option(help="Which clip of a file with several.")] = None,
     camera: Annotated[
         str | None,
-        typer.Option(help="Calibration, as FILE.toml or FILE.toml:NAME (Pose2Sim, Anipose)."),
+        typer.Option(
+            help="Calibration, as FILE or FILE:NAME: .toml (Pose2Sim, Anipose), .qca.txt "
+            "(Qualisys), .yaml (OpenCV, ROS; the lens only)."
+        ),
     ] = None,
     field_of_view: Annotated[
         float | None,
@@ -118,10 +123,10 @@ def lift(
         Path | None, typer.Option(help="Keep what the detector saw, too (.npz).")
     ] = None,
     suffix: Annotated[
-        str, typer.Option("--format", help="Of each file, for a folder of videos.")
+        str, typer.Option("--format", help="Of each file, for a folder of clips.")
     ] = ".bvh",
     again: Annotated[
-        bool, typer.Option("--again", help="Folder of videos: do those that are there, too.")
+        bool, typer.Option("--again", help="Folder of clips: do those that are there, too.")
     ] = False,
 ) -> None:
     """Lift keypoints or a video to 3D: metres, z up, a person on a floor.
@@ -135,7 +140,7 @@ def lift(
     Prints what was read, assumed and written. Frames out = frames in; joints that nobody saw are
     filled in by the network, frames with nobody stay empty.
     """
-    kind = _kind(source)
+    kind = kind_of(source)
     check_flags(context, kind)
     request = _Request(
         model=model,
@@ -162,34 +167,40 @@ def lift(
         sides=sides,
         keep=keypoints,
     )
-    if kind != "videos":
+    if kind not in ("videos", "clips"):
         check_outputs(source, out, keypoints)
         _lift_one(source, out, request)
         return
-    _lift_folder(Path(source), out, suffix, request, again=again)
+    _lift_folder(Path(source), kind, out, suffix, request, again=again)
 
 
 def _lift_folder(
-    folder: Path, out: list[Path], suffix: str, request: _Request, *, again: bool
+    folder: Path, kind: Kind, out: list[Path], suffix: str, request: _Request, *, again: bool
 ) -> None:
-    """Lift every video of a folder; exit status 1 if one failed."""
-    from graphlift.cli.video import through_folder
+    """Lift every video, or every clip of keypoints, of a folder; exit status 1 if one failed."""
+    from graphlift.cli.folders import keypoint_clips, other_files, through_folder
     from graphlift.lifting import Lifter
+    from graphlift.video.frames import videos_in
 
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     check_suffix(suffix, Path(f"--format {suffix}"))
     if len(out) > 1 or (out[0].exists() and not out[0].is_dir()):
-        raise ConfigError(f"{folder}: a folder of videos: give one folder with -o")
-    Lifter.load(request.model)  # a wrong name is one error, not one for each video
+        raise ConfigError(f"{folder}: a folder of clips: give one folder with -o")
+    Lifter.load(request.model)  # a wrong name is one error, not one for each clip
+    clips = videos_in(folder) if kind == "videos" else keypoint_clips(folder)
+    if others := other_files(folder, clips, suffix):
+        typer.echo(f"graphlift: {folder}: not {kind}, left alone: {listed(others)}", err=True)
     out[0].mkdir(parents=True, exist_ok=True)
     passed = through_folder(
-        folder,
+        clips,
         out[0],
         suffix,
-        lambda video, output: _lift_one(str(video), [output], request),
+        lambda clip, output: _lift_one(str(clip), [output], request),
         again=again,
     )
     typer.echo(f"{folder}: {passed}")
+    for name, why in passed.failed:
+        typer.echo(f"graphlift: failed: {name}: {why}", err=True)
     if passed.failed:
         raise typer.Exit(1)
 
@@ -199,7 +210,7 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     from graphlift.formats import read_keypoints, write_keypoints
     from graphlift.lifting import Lifter
 
-    video = None if _kind(source) == "keypoints" else _opened(source, request)
+    video = None if kind_of(source) == "keypoints" else _opened(source, request)
     lifter = Lifter.load(request.model)  # a wrong name is told before the work, not after
     if video is None:
         keypoints = read_keypoints(source, **request.reading)
@@ -210,13 +221,10 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
     poses = _lifted(keypoints, lifter, request)
-    remarks = [f"{path.name}: {remark}" for path in outputs for remark in _write(path, poses)]
-    for note in (*poses.notes, *remarks):
+    for note in (*poses.notes, *remarks_of(outputs, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
-    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     typer.echo(
-        f"{one_line(keypoints.source)}: {len(poses):,} frames, {who}, {poses.model} -> "
-        f"{' '.join(map(str, outputs))}"
+        f"{one_line(keypoints.source)}: {summary_of(poses)} -> {' '.join(map(str, outputs))}"
     )
 
 
@@ -259,27 +267,6 @@ def _detected(video: "Video", request: _Request) -> "Keypoints":
         )
 
 
-def _kind(source: str) -> Kind:
-    """Tell what a source is by its suffix or, for a folder, by what lies in it."""
-    from graphlift.formats.read import PICKLES, SUFFIXES
-    from graphlift.video.frames import IMAGES, VIDEOS
-
-    path = Path(source)
-    if not source or not path.exists():
-        if source.isdecimal():
-            return "video"  # a webcam
-        raise DatasetNotFoundError(
-            f"nothing at {source or repr(source)}: give keypoints ({', '.join(SUFFIXES)}, or a "
-            "folder of OpenPose JSON), a video, a folder of images or videos, or a webcam's number"
-        )
-    if not path.is_dir():
-        return "keypoints" if path.suffix.lower() in (*SUFFIXES, *PICKLES) else "video"
-    found = {each.suffix.lower() for each in path.iterdir()}
-    if found & set(VIDEOS):
-        return "videos"
-    return "video" if found & set(IMAGES) else "keypoints"
-
-
 def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
     if path.suffix.lower() == PAGE:
         from graphlift.view.page import write_page
@@ -288,11 +275,34 @@ def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
     return poses.save(path)
 
 
+def remarks_of(outputs: list[Path], poses: "Poses") -> list[str]:
+    """Write every output; say what was done for it, once for all outputs of which it is true."""
+    said: dict[str, list[str]] = {}
+    for path in outputs:
+        for remark in _write(path, poses):
+            said.setdefault(remark, []).append(path.name)
+    return [
+        f"{', '.join(names)}: {remark}"
+        for remark, names in said.items()
+        if remark not in poses.notes
+    ]
+
+
+def summary_of(poses: "Poses") -> str:
+    """Say how many frames of how many people there are, at what rate, and who lifted them."""
+    from graphlift.sequences import frame_rate
+
+    fps, assumed = frame_rate(poses)
+    rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
+    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    return f"{len(poses):,} frames at {rate}, {who}, {poses.model}"
+
+
 def _size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal() and len(text) < 16):
+    if not (is_whole(width) and is_whole(height) and len(text) < 16):
         raise ConfigError(f"--image-size {text}: give width and height in px, as 1920x1080")
     return int(width), int(height)
 
@@ -300,8 +310,11 @@ def _size(text: str | None) -> tuple[int, int] | None:
 def _camera(text: str | None) -> "Camera | None":
     if text is None:
         return None
-    from graphlift.formats.calibration import read_camera
+    from graphlift.formats.calibration import SUFFIXES, read_camera
 
     # A Windows drive is a colon, too: the name is what follows the suffix.
-    path, found, name = text.partition(".toml:")
-    return read_camera(Path(f"{path}.toml"), name) if found else read_camera(Path(text))
+    for suffix in SUFFIXES:
+        path, found, name = text.partition(f"{suffix}:")
+        if found:
+            return read_camera(Path(f"{path}{suffix}"), name)
+    return read_camera(Path(text))

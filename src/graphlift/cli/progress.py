@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn, track
 from rich.progress import Progress as Bars
@@ -63,7 +64,7 @@ def training_bar() -> Iterator[Callable[[str, "Progress"], None]]:
 @contextmanager
 def study_bars(runs: int) -> Iterator[Callable[["Event"], None]]:
     """Show a study: how many runs are done, and those under way."""
-    from graphlift.study.runner import Finished, Moved, Started
+    from graphlift.study.runner import Finished, Moved, Noted, Started
 
     with _bars() as bars:
         overall = bars.add_task("study", total=runs, note="")
@@ -71,6 +72,8 @@ def study_bars(runs: int) -> Iterator[Callable[["Event"], None]]:
 
         def show(event: "Event") -> None:
             match event:
+                case Noted(text):
+                    typer.echo(f"graphlift: {text}", err=True)
                 case Started(name):
                     tasks[name] = bars.add_task(name, total=None, note="")
                 case Moved(name, progress):

@@ -21,7 +21,11 @@ _COLUMNS = {
 
 def score(
     predicted: Annotated[
-        Path, typer.Argument(help="An .npz with `poses` (frame, joint, 3), metres.")
+        Path,
+        typer.Argument(
+            help="An .npz with `poses` (frame, joint, 3), metres, or one person in a file of "
+            "`graphlift lift`: .json .csv .parquet .bvh .glb .c3d .trc."
+        ),
     ],
     truth: Annotated[Path, typer.Argument(help="The same frames and joints, with the truth.")],
     protocol: Annotated[
@@ -31,7 +35,8 @@ def score(
     adapt: Annotated[
         list[str] | None,
         typer.Option(
-            help="A known deviation: hip-shift, bone-length, own-width (3dhp-14). Repeatable."
+            help="A known deviation: hip-shift, bone-length, own-width (3dhp-14), root-in-place "
+            "(h36m). Repeatable."
         ),
     ] = None,
     allow_missing: Annotated[

@@ -64,7 +64,10 @@ def evaluate(
     ] = "",
     adapt: Annotated[
         list[str] | None,
-        typer.Option(help="A known deviation from 3dhp-14, such as own-width. Repeatable."),
+        typer.Option(
+            help="A known deviation from a protocol (docs/scoring.md), such as own-width. "
+            "Repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result.")] = False,
 ) -> None:
@@ -77,7 +80,7 @@ def evaluate(
     from dataclasses import asdict
 
     from graphlift.protocols import read_data
-    from graphlift.study.runner import evaluate_model
+    from graphlift.study.evaluation import evaluate_model
     from graphlift.training.checkpoints import read_checkpoint
 
     source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")

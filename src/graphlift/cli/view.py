@@ -7,7 +7,12 @@ import typer
 
 from graphlift.cli.words import one_line
 
-Motion = Annotated[Path, typer.Argument(help="Poses (.npz), as `graphlift lift` writes them.")]
+Motion = Annotated[
+    Path,
+    typer.Argument(
+        help="Poses, as graphlift writes them: .npz .json .csv .parquet .bvh .glb .c3d .trc."
+    ),
+]
 
 
 def view(

@@ -33,6 +33,7 @@ from graphlift.datasets.kinematics import (
     y_up_to_z_up,
 )
 from graphlift.errors import FormatError
+from graphlift.numerals import is_whole
 
 FPS = 120.0
 """Of nearly all of the CMU database; the format itself does not say."""
@@ -329,7 +330,7 @@ def _read_frames(lines: Lines, asf: Acclaim) -> tuple[np.ndarray, bool]:
         key = words[0].lower() if words else ":"
         if key.startswith(":"):
             radians = {":degrees": False, ":radians": True}.get(key, radians)
-        elif len(words) == 1 and key.isdecimal():
+        elif len(words) == 1 and is_whole(key):
             if last is not None:
                 rows.append(_whole_frame(lines, frame, widths, last))
             number = int(key[:18])

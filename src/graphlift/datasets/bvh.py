@@ -21,23 +21,29 @@ from jaxtyping import Float
 
 from graphlift.datasets import Clip
 from graphlift.datasets.kinematics import (
+    UNITS,
     Recipe,
     check_person,
     euler_to_matrix,
     forward_kinematics,
     guess_unit,
+    leg_length,
     missing_joints,
     put_on_floor,
     recipe_weights,
     y_up_to_z_up,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.numerals import decimal
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
 MOST_JOINTS = 1_000
 LARGEST_NUMBER = 1e9
 """Beyond these a file is broken or hostile: bytes, characters, joints, size of a number."""
+
+SHORTEST, LONGEST = 0.2, 1.6
+"""m, legs of people, small children among them, in the files that we write ourselves in cm."""
 
 CHUNK = 2048
 """Frames whose rotations are held at once."""
@@ -78,7 +84,7 @@ class Lines:
         values: list[float] = []
         for word in words:
             try:
-                values.append(float(word))
+                values.append(decimal(word))
             except ValueError:
                 raise self.error(f"{word[:40]!r} is not a number", number) from None
             if not abs(values[-1]) < LARGEST_NUMBER:
@@ -216,6 +222,29 @@ def read_bvh(
         FormatError: If the file is cut short or broken, its joints are named in no known way, its
             unit cannot be told, or what it holds is no person.
     """
+    positions, fps, family, metres = read_joints(path, scale=scale, up=up)
+    check_person(positions, fps, scale=metres, where=str(path))
+    return Clip(
+        name=path.stem,
+        subject=subject or path.absolute().parent.name,
+        activity=activity,
+        fps=fps,
+        positions=put_on_floor(positions),
+        provenance=f"{family}-bvh, {metres:.4g} m a unit",
+    )
+
+
+def read_joints(
+    path: Path, *, scale: float | Literal["auto"] = "auto", up: Literal["y", "z"] = "y"
+) -> tuple[Float[np.ndarray, "frame joint 3"], float, str, float]:
+    """Read a BVH's 17 joints where the file has them, whether a person can move so or not.
+
+    Arguments and errors are those of :func:`read_bvh`.
+
+    Returns:
+        Positions, m, z up, from the file's own origin; frames per second; the family of its joint
+        names; metres per unit.
+    """
     with open_lines(path) as lines:
         nodes = _read_hierarchy(lines)
         values, fps = _read_motion(lines, nodes)
@@ -223,16 +252,10 @@ def read_bvh(
     joints = np.einsum("jp,fpd->fjd", weights, _positions(nodes, values))
     if up == "y":
         joints = y_up_to_z_up(joints)
-    metres = guess_unit(joints, str(path)) if scale == "auto" else scale
-    check_person(joints * metres, fps, scale=metres, where=str(path))
-    return Clip(
-        name=path.stem,
-        subject=subject or path.absolute().parent.name,
-        activity=activity,
-        fps=fps,
-        positions=put_on_floor(joints * metres),
-        provenance=f"{family}-bvh, {metres:.4g} m a unit",
-    )
+    own = family == "graphlift" and SHORTEST < leg_length(joints) * UNITS["cm"] < LONGEST
+    if scale == "auto":
+        scale = UNITS["cm"] if own else guess_unit(joints, str(path))
+    return joints * scale, fps, family, scale
 
 
 def _read_hierarchy(lines: Lines) -> list[_Node]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.datasets import Clip, MotionCapture
-from graphlift.datasets.kinematics import check_person, leg_length
+from graphlift.datasets.kinematics import check_not_mirrored, check_person, leg_length
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import DAMAGE, read_arrays, replacing
 from graphlift.skeletons import H36M_17
@@ -182,3 +182,4 @@ def _check_people(path: Path, clips: tuple[Clip, ...]) -> None:
             f"of all clips) but should measure {_LEGS[0]} to {_LEGS[1]}: xyz_mm is not in "
             "millimetres; prepare it again with the right scale"
         )
+    check_not_mirrored(clips, str(path))

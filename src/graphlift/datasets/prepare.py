@@ -18,6 +18,7 @@ import numpy as np
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.acclaim import FPS, Acclaim, read_amc, read_asf
 from graphlift.datasets.bvh import read_bvh
+from graphlift.datasets.kinematics import check_not_mirrored
 from graphlift.datasets.pack import write_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.skeletons import H36M_17
@@ -98,8 +99,8 @@ def prepare(
 
     Raises:
         DatasetNotFoundError: If there are no recordings.
-        FormatError: If a file is refused and ``keep_going`` is off, or all are; or ``out`` is no
-            ``.npz``.
+        FormatError: If a file is refused and ``keep_going`` is off, or all are; if somebody is
+            mirrored; or ``out`` is no ``.npz``.
     """
     if out.suffix != ".npz":
         raise FormatError(f"{out}: a pack is an .npz: give a name that ends so")
@@ -118,6 +119,7 @@ def prepare(
             f"{folder}: none of its {len(refused)} recordings can be used; the first: "
             f"{next(iter(refused.values()))}"
         )
+    check_not_mirrored(clips, str(folder))
     capture = MotionCapture(out.stem, H36M_17, tuple(clips), license, source)
     write_pack(out, capture)
     return capture, refused

@@ -9,13 +9,14 @@ hardly shrink, and a long clip is written and read at the speed of the disk.
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphlift.cameras import Camera
+from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import DAMAGE, read_arrays, replacing
 from graphlift.sequences import Keypoints, Poses
@@ -65,6 +66,7 @@ def describe(poses: Poses) -> dict[str, Any]:
             for name in ("focal", "centre", "radial", "tangential")
         }
         about["camera"]["size"] = [int(number) for number in camera.size]
+        about["camera"]["distortion"] = camera.distortion
     if keypoints := poses.keypoints:
         about["keypoints"] = {
             "skeleton": _skeleton(keypoints.skeleton),
@@ -74,6 +76,30 @@ def describe(poses: Poses) -> dict[str, Any]:
             "source": keypoints.source,
         }
     return about
+
+
+def describe_alone(poses: Poses) -> dict[str, Any]:
+    """Say the same where no array stands beside it: with the camera's place, no keypoints."""
+    about = describe(poses)
+    about.pop("keypoints", None)
+    if camera := poses.camera:
+        about["camera"] |= {"R": camera.R.tolist(), "position": camera.position.tolist()}
+    return about
+
+
+def compose_alone(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN401
+    """Make poses of their arrays and of what :func:`describe_alone` says of them."""
+    about = {name: value for name, value in about.items() if name != "keypoints"}
+    if about["format"] != FORMAT:
+        raise ValueError(f"its format is {str(about['format'])[:40]!r}, not {FORMAT!r}")
+    if "camera" in about:
+        place = {f"camera_{key}": _array(about["camera"][key]) for key in ("R", "position")}
+        arrays = {**arrays, **place}
+    return compose(arrays, about)
+
+
+def _array(numbers: Any) -> np.ndarray:  # noqa: ANN401
+    return np.asarray(numbers, dtype=np.float64)
 
 
 def _skeleton(skeleton: Skeleton) -> dict[str, Any]:
@@ -101,14 +127,25 @@ def read_npz(path: Path) -> Poses:
         raise FormatError(f"{path}: is damaged, or no .npz ({error}): write it again") from error
     if "keypoints" in arrays and not {"poses", "about"} & set(arrays):
         raise FormatError(f"{path}: holds keypoints, not poses: lift them first (graphlift lift)")
+    with naming_faults(path):
+        return compose(arrays, _about(arrays))
+
+
+@contextmanager
+def naming_faults(path: Path) -> Iterator[None]:
+    """Turn whatever :func:`compose` meets in a file that was changed into an error of ours.
+
+    Raises:
+        FormatError: With the file's name.
+    """
     try:
-        return _compose(arrays, _about(arrays))
+        yield
     except GraphliftError as error:
         raise FormatError(f"{path}: {error}; write it again with graphlift") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise FormatError(
-            f"{path}: is no .npz of poses from graphlift, or was changed "
-            f"({type(error).__name__}: {error}): write it again with graphlift"
+            f"{path}: is no {path.suffix} of poses from graphlift, or was changed "
+            f"({type(error).__name__}: {error!s:.200}): write it again with graphlift"
         ) from error
 
 
@@ -137,7 +174,8 @@ def _about(arrays: Mapping[str, np.ndarray]) -> Any:  # noqa: ANN401
     return about
 
 
-def _compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN401
+def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN401
+    """Make poses of their arrays and of what :func:`describe` says of them."""
     keypoints = None
     if "keypoints" in about:
         kept = about["keypoints"]
@@ -181,6 +219,9 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
     if R.shape != (3, 3) or position.shape != (3,):
         raise ValueError(f"camera_R {R.shape} or camera_position {position.shape} is no camera's")
     k1, k2, k3 = map(float, about["radial"])
+    distortion = about.get("distortion", "human36m")  # older files do not say
+    if distortion not in DISTORTIONS:
+        raise ValueError(f"distortion {str(distortion)[:40]!r} is unknown")
     return Camera(
         focal=_pair(about["focal"], float),
         centre=_pair(about["centre"], float),
@@ -189,6 +230,7 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
         position=position,
         radial=(k1, k2, k3),
         tangential=_pair(about["tangential"], float),
+        distortion=distortion,
     )
 
 

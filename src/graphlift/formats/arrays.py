@@ -18,7 +18,7 @@ import numpy as np
 
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.files import replacing
-from graphlift.formats.assembly import Origin, check_px, finish, select_people
+from graphlift.formats.assembly import Origin, finish, select_people, sourced
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.formats.request import (
@@ -156,7 +156,6 @@ def _keypoints(
     if confidence is None or not _is_tidy(array, confidence):
         keypoints = finish(array, confidence, skeleton, origin, request, people=people)
     else:
-        check_px(array, where)
         keypoints = Keypoints(
             array,
             confidence,
@@ -164,24 +163,22 @@ def _keypoints(
             request.image_size or origin.image_size,
             request.fps or origin.fps,
             tuple(people),
-            source=origin.line(skeleton),
         )
-    if str(said.get("source", "")):
-        keypoints = replace(keypoints, source=str(said["source"]))
+        keypoints = sourced(keypoints, origin)
     if "notes" in said:
         keypoints = replace(keypoints, notes=tuple(map(str, said["notes"].ravel())))
     return select_people(keypoints, request)
 
 
 def _of_itself(said: dict[str, np.ndarray], origin: Origin) -> Origin:
-    """Add the image's size and the frames per second that a file says."""
+    """Add what a file says: the image's size, the frames per second, where it is from."""
     if "image_size" in said:
         size = check_image_size(said["image_size"].tolist(), f"{origin.where}: image_size")
         origin = replace(origin, image_size=size)
     if "fps" in said:
         fps = check_fps(said["fps"].tolist(), f"{origin.where}: fps")
         origin = replace(origin, fps=fps)
-    return origin
+    return replace(origin, own=str(said.get("source", "")))
 
 
 def _skeleton(

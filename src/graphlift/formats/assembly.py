@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
+from graphlift.formats.in_image import FARTHEST, check_image, nobody, too_far
 from graphlift.formats.request import Request, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
@@ -22,14 +23,8 @@ from graphlift.tracking import (
     track,
 )
 
-FARTHEST = 1e6
-"""px; no image is so large."""
-
 _NUMBER = 8
 """Bytes of a number in the arrays."""
-
-_CHUNK = 4096
-"""Frames that are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +53,7 @@ class Origin:
         image_size: Width and height, px.
         fps: Frames per second.
         notes: What was assumed, in a few words each.
+        own: The line that stands in the file already, in place of one that is made.
     """
 
     kind: str
@@ -66,6 +62,7 @@ class Origin:
     image_size: tuple[int, int] | None = None
     fps: float | None = None
     notes: tuple[str, ...] = ()
+    own: str = ""
 
     def noting(self, *notes: str) -> "Origin":
         """Copy with more notes; empty ones are left out."""
@@ -73,6 +70,8 @@ class Origin:
 
     def line(self, skeleton: Skeleton) -> str:
         """Say in a line what was read and what was assumed."""
+        if self.own:
+            return self.own
         return f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})"
 
 
@@ -115,7 +114,9 @@ def assemble(
     ]
     cleaned = [clean(each) for each in people]
     for joints in cleaned:
-        check_near(float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0)), origin.where)
+        farthest = float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0))
+        if farthest > FARTHEST:
+            raise too_far(origin.where, farthest)
     ids, how, notes = _identify(by_frame, cleaned, request.fps or origin.fps)
     seen = appearances(cleaned, ids)
     if not seen:
@@ -161,7 +162,7 @@ def first_frame(frames: range) -> str:
 
 def number_in(name: str) -> int | None:
     """Read the number that a file's name ends in; None if there is none or it is absurd."""
-    match = re.search(r"(\d+)(?:\.\w+)?$", name.strip())
+    match = re.search(r"([0-9]+)(?:\.\w+)?$", name.strip())
     return int(match[1]) if match and len(match[1]) < 16 else None
 
 
@@ -202,7 +203,7 @@ def finish(
     """Make keypoints of arrays, and check what every format must hold to.
 
     Raises:
-        FormatError: If nobody is seen in any frame, or the positions are no px.
+        FormatError: If nobody is seen in any frame, or the positions are no px of the image.
     """
     keypoints = keypoints_from(
         positions,
@@ -211,10 +212,20 @@ def finish(
         image_size=request.image_size or origin.image_size,
         fps=request.fps or origin.fps,
         people=tuple(people) or ("0",),
-        source=origin.line(skeleton),
     )
-    check_px(keypoints.positions, origin.where)
-    return keypoints
+    return sourced(keypoints, origin)
+
+
+def sourced(keypoints: Keypoints, origin: Origin) -> Keypoints:
+    """Check keypoints against their image, and let their source say what was found.
+
+    Raises:
+        FormatError: As :func:`graphlift.formats.in_image.check_image`.
+    """
+    keypoints, notes = check_image(keypoints, origin.where)
+    source = origin.noting(*notes).line(keypoints.skeleton)
+    new = [note for note in notes if note not in source]
+    return replace(keypoints, source=", ".join((source, *new)))
 
 
 def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
@@ -240,45 +251,6 @@ def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
     if others := left_out(seen, wanted, len(keypoints)):
         notes.append(others)
     return replace(keypoints.of_people(kept), notes=tuple(notes))
-
-
-def check_px(positions: Float[np.ndarray, "*batch 2"], where: str) -> None:
-    """Refuse positions that show nobody, or cannot be px.
-
-    Raises:
-        FormatError: Saying which.
-    """
-    largest = -1.0
-    for start in range(0, len(positions), _CHUNK):  # a mapped file must not come in whole
-        chunk = np.abs(positions[start : start + _CHUNK])
-        seen = chunk[np.isfinite(chunk).all(axis=-1)]
-        largest = max(largest, float(seen.max(initial=-1)))
-    if largest < 0:
-        raise nobody(where, len(positions))
-    check_near(largest, where)
-    if largest <= 2:
-        raise FormatError(
-            f"{where}: all joints lie within {largest:.2g} px of the corner: these are fractions "
-            "of the image; multiply x by its width and y by its height"
-        )
-
-
-def check_near(px: float, where: str) -> None:
-    """Refuse a position farther than any image is wide.
-
-    Raises:
-        FormatError: If it is.
-    """
-    if px > FARTHEST:
-        raise FormatError(f"{where}: a joint lies {px:.3g} px away: these are no px")
-
-
-def nobody(where: str, frames: int) -> FormatError:
-    """Make the error that nobody is in any frame."""
-    return FormatError(
-        f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
-        "detector's video and threshold"
-    )
 
 
 def check_room(frames: int, people: int, joints: int, where: str, request: Request) -> None:

@@ -13,7 +13,7 @@ and ``pPose_nms.py`` (0.5 and 0.6).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,27 +59,38 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
     entries(data, f"{path}: results")
     alphapose = isinstance(data[0].get("image_id"), str)
     kind = "AlphaPose JSON" if alphapose else "COCO results"
-    frames = {name: _frame(name, path) for name in {_image(each, path) for each in data}}
+    frames, span = frames_of_names({_image(each, path) for each in data}, path, request)
+    seen = [
+        Detection(
+            frames[each["image_id"]],
+            triples(each.get("keypoints"), f"{path}: keypoints of entry {number}"),
+            track_id(each),
+        )
+        for number, each in enumerate(data)
+    ]
+    origin = Origin(kind, str(path), usual=(COCO_17, HALPE_26))
+    return assemble(
+        seen, origin.noting(f"frames {span.start} to {span.stop - 1}"), request, frames=span
+    )
+
+
+def frames_of_names(
+    names: Collection[int | str], path: Path, request: Request
+) -> tuple[dict[int | str, int], range]:
+    """Say which frame each image is, and which frames there are.
+
+    Raises:
+        FormatError: If a name has no number, or two have the same.
+    """
+    frames = {name: _frame(name, path) for name in names}
     if len(set(frames.values())) < len(frames):
         raise FormatError(
             f"{path}: images of two names have one number, among "
             f"{', '.join(sorted(map(str, frames))[:4])}: split it by clip"
         )
-    seen = [
-        Detection(
-            frames[each["image_id"]],
-            triples(each.get("keypoints"), f"{path}: keypoints of entry {number}"),
-            _track_id(each),
-        )
-        for number, each in enumerate(data)
-    ]
-    origin = Origin(kind, str(path), usual=(COCO_17, HALPE_26))
     # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
-    video = all(re.fullmatch(r"\d+\.\w+", str(name)) for name in frames)
-    span = span_of([*frames.values(), *([0] if video else [])], str(path), request)
-    return assemble(
-        seen, origin.noting(f"frames {span.start} to {span.stop - 1}"), request, frames=span
-    )
+    video = all(re.fullmatch(r"[0-9]+\.\w+", str(name)) for name in frames)
+    return frames, span_of([*frames.values(), *([0] if video else [])], str(path), request)
 
 
 def _frame(name: object, path: Path) -> int:
@@ -95,7 +106,7 @@ def _frame(name: object, path: Path) -> int:
     return number
 
 
-def _track_id(entry: dict[str, Any]) -> int | str | None:
+def track_id(entry: dict[str, Any]) -> int | str | None:
     """Read who it is; AlphaPose nests it in lists, and older files have none."""
     value = entry.get("idx", entry.get("track_id"))
     while isinstance(value, list) and value:
@@ -158,7 +169,7 @@ def _annotated(
         yield Detection(
             frames[each["image_id"]],
             np.column_stack([triple[:, :2], scaled]),
-            _track_id(each),
+            track_id(each),
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, Origin
-from graphlift.formats.request import Request
+from graphlift.formats.request import Request, skeleton_of
 from graphlift.skeletons import COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
 
 FEWEST = 6
@@ -32,13 +32,18 @@ _MIDLINE = {
 }
 
 
+_COUNTED = re.compile(r"((?:key|land)?(?:joint|point|kpt?|mark|lm|node|pt)?[_ .-]?)([0-9]{1,4})")
+"""A joint that has a number for a name."""
+
+
 def recognise(
     names: Sequence[str], where: str, request: Request
 ) -> tuple[Skeleton, dict[int, int], list[str]]:
     """Find out which skeleton the named joints are of.
 
     Of all skeletons the one is taken that gives the most of the lifter's joints, then the most of
-    the names, then has the fewest joints.
+    the names, then has the fewest joints. Names that only count, as ``0`` to ``32`` or
+    ``landmark_0`` to ``landmark_32``, are the joints of the skeleton of so many, in its order.
 
     Args:
         names: As they stand in the file, in any order.
@@ -52,6 +57,10 @@ def recognise(
     Raises:
         FormatError: If too few names are joints of one skeleton; the message lists the others.
     """
+    if places := _numbered(names):
+        skeleton = skeleton_of(len(names), where, request)
+        joints = {joint: places[joint] for joint in range(len(skeleton))}
+        return skeleton, joints, [names[places[n]] for n in range(len(skeleton), len(names))]
     choices = [request.skeleton] if request.skeleton else list(SKELETONS.values())
     found = {skeleton.name: _matches(names, skeleton) for skeleton in choices}
     skeleton = max(choices, key=lambda each: _worth(each, found[each.name]))
@@ -97,6 +106,15 @@ def unused(names: Sequence[str]) -> str:
     """Say which names are no joints, for a note; nothing if there are none."""
     rest = f" and {len(names) - 10} more" if len(names) > 10 else ""
     return f"not used: {' '.join(names[:10])}{rest}" if names else ""
+
+
+def _numbered(names: Sequence[str]) -> dict[int, int]:
+    """Give for each number from 0 the place of the name that ends in it, if names only count."""
+    split = [_COUNTED.fullmatch(name.lower()) for name in names]
+    prefixes = {match[1] if match else None for match in split}
+    places = {int(match[2]): place for place, match in enumerate(split) if match}
+    counts = sorted(places) == list(range(len(names)))
+    return places if counts and len(prefixes) == 1 and len(names) >= FEWEST else {}
 
 
 def _matches(names: Sequence[str], skeleton: Skeleton) -> dict[int, int]:

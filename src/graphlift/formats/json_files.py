@@ -52,11 +52,15 @@ def numbers(value: object, where: str) -> np.ndarray:
         FormatError: If it holds anything else, or lists of unequal length.
     """
     try:
-        return np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        array = np.asarray(value if given.dtype.kind == "O" else given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
             f"{where} should be numbers, in lists of equal length: {error}"
         ) from error
+    if given.dtype.kind in "OU" and any(isinstance(each, str) for each in given.flat):
+        raise FormatError(f"{where} should be numbers, but there is text among them")
+    return array
 
 
 def triples(value: object, where: str) -> np.ndarray:

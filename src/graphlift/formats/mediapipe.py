@@ -22,6 +22,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, Origin, assemble
+from graphlift.formats.json_files import numbers
 from graphlift.formats.request import Request, check_fps, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
@@ -109,12 +110,7 @@ def _triples(landmarks: Sequence[Any], size: tuple[int, int], where: str) -> np.
     for landmark in landmarks:
         visibility = _field(landmark, "visibility")
         rows.append((_field(landmark, "x"), _field(landmark, "y"), visibility))
-    try:
-        triples = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise FormatError(
-            f"{where}: x, y and visibility of a landmark should be numbers: {error}"
-        ) from error
+    triples = numbers(rows, f"{where}: x, y and visibility of a landmark")
     farthest = float(np.abs(np.nan_to_num(triples[:, :2])).max())
     if farthest > _FARTHEST:
         raise FormatError(

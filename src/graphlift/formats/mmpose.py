@@ -1,9 +1,10 @@
 """MMPose's JSON: people of each frame as ``instances``.
 
 Layouts: the inferencer's (1.0 to 1.3), for a video ``[{"frame_id": 0, "instances": [{"keypoints":
-[[x, y], ...], "keypoint_scores": [...]}]}]``, for an image its instances alone; and the demo
-scripts', ``{"meta_info": {...}, "instance_info": [...]}``, whose frames count from 1. Seventeen
-joints are COCO's unless ``meta_info`` names others.
+[[x, y], ...], "keypoint_scores": [...]}]}]``, for an image its instances alone (images give a
+folder of such files: :mod:`graphlift.formats.frame_files`); and the demo scripts',
+``{"meta_info": {...}, "instance_info": [...]}``, whose frames count from 1. Seventeen joints are
+COCO's unless ``meta_info`` names others.
 
 Source: MMPose's ``base_mmpose_inferencer.py``, ``structures/utils.py`` and
 ``demo/topdown_demo_with_mmdet.py``.
@@ -20,8 +21,17 @@ from graphlift.formats.assembly import Detection, Origin, assemble, first_frame,
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, numbers
 from graphlift.formats.request import Request
+from graphlift.numerals import is_whole
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, MPII_16
+
+USUAL = (COCO_17, HALPE_26, MPII_16)
+
+
+def is_image(data: Any) -> bool:  # noqa: ANN401
+    """Say whether JSON is the instances of one image, as the inferencer writes them."""
+    first = data[0] if isinstance(data, list) and data else None
+    return isinstance(first, dict) and {"keypoints", "keypoint_scores"} <= set(first)
 
 
 def from_predictions(data: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
@@ -40,16 +50,21 @@ def from_predictions(data: Any, path: Path, request: Request) -> Keypoints:  # n
     seen = [
         person
         for frame, each in zip(counted, frames, strict=True)
-        for person in _people(each.get("instances"), frame, path)
+        for person in people_in_image(each.get("instances"), path, frame)
     ]
-    origin = Origin("MMPose JSON", str(path), usual=(COCO_17, HALPE_26, MPII_16))
+    origin = Origin("MMPose JSON", str(path), usual=USUAL)
     if names := _names(meta):
         seen, origin, request = order_by_name(seen, names, origin, request)
     span = span_of(counted, str(path), request)
     return assemble(seen, origin.noting(first_frame(span)), request, frames=span)
 
 
-def _people(instances: object, frame: int, path: Path) -> Iterator[Detection]:
+def people_in_image(instances: object, path: Path, frame: int) -> Iterator[Detection]:
+    """Go through the instances of one image.
+
+    Raises:
+        FormatError: If they are not as above.
+    """
     where = f"{path}: instances of frame {frame}"
     for number, person in enumerate(entries(instances, where)):
         xy = numbers(person.get("keypoints"), f"{where}: keypoints of person {number}")
@@ -69,6 +84,6 @@ def _people(instances: object, frame: int, path: Path) -> Iterator[Detection]:
 def _names(meta: object) -> list[str]:
     """Find what the joints are called, in their order."""
     names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
+    if not isinstance(names, dict) or not all(is_whole(str(key)) for key in names):
         return []
     return [str(name) for _, name in sorted(names.items(), key=lambda each: int(each[0]))]

@@ -1,8 +1,9 @@
-"""Files of 3D poses to be scored: an ``.npz`` of plain arrays, or our own.
+"""Files of 3D poses to be scored: an ``.npz`` of plain arrays, or a file that we write.
 
 Arrays: ``poses`` (frame, joint, 3), m; optional ``activity`` (frame,), ``sequence`` (frame,) and
-``valid``, (frame,) or (frame, joint). Of our own files (:mod:`graphlift.formats.archive`) one
-person is taken. Positions that are stored without compression stay in the file.
+``valid``, (frame,) or (frame, joint). Of the files that we write
+(:func:`graphlift.formats.motion_files`) one person is taken. Positions that are stored without
+compression stay in the file.
 """
 
 import zipfile
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import DAMAGE
-from graphlift.formats.archive import read_npz
+from graphlift.formats.motion_files import READERS, read_poses
 from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
 
@@ -60,6 +61,8 @@ def read_pose_arrays(path: Path) -> PoseArrays:
         raise DatasetNotFoundError(
             f"no poses at {path}: give an .npz with an array `poses` (frame, joint, 3) in metres"
         )
+    if path.suffix.lower() != ".npz" and path.suffix.lower() in READERS:
+        return _own(path)
     members = list_members(path)
     if {"about", "seen", "sigma"} <= set(members):
         return _own(path)
@@ -88,11 +91,12 @@ def read_pose_arrays(path: Path) -> PoseArrays:
 
 
 def _own(path: Path) -> PoseArrays:
-    poses = read_npz(path)
+    poses = read_poses(path)
     if len(poses.people) != 1:
         raise FormatError(
             f"{path}: poses {poses.positions.shape} are of {len(poses.people)} people, and one is "
-            "scored: keep one, such as poses[:, [0]], and write the file again"
+            f"scored: keep one, as in graphlift convert {path} -o one.npz --person "
+            f"{poses.people[0]}"
         )
     return PoseArrays(path, poses.positions[:, 0], skeleton=poses.skeleton, axes=poses.axes)
 

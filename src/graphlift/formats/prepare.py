@@ -14,9 +14,6 @@ from jaxtyping import Bool, Float
 from graphlift.errors import FormatError
 from graphlift.sequences import Axes, Poses
 
-USUAL_FPS = 30.0
-"""Written where a format needs a frame rate and none is known."""
-
 SEPARATE_GAPS = 3
 """So many gaps are listed by frame number before only their count is given."""
 
@@ -44,6 +41,12 @@ def z_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarr
     return np.stack([x, z, -y], axis=-1)
 
 
+def from_y_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Turn y up to z up: undoes :func:`y_up` of world axes."""
+    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
+    return np.stack([x, -z, y], axis=-1)
+
+
 def axes_remark(poses: Poses, up: str, unit: str) -> str:
     """Say which way is up in the file, and what that rests on."""
     said = f"{up} is up, in {unit}"
@@ -54,11 +57,17 @@ def axes_remark(poses: Poses, up: str, unit: str) -> str:
     return f"{said}."
 
 
-def frame_rate(poses: Poses) -> tuple[float, tuple[str, ...]]:
-    """Find the frame rate to write, and what to say if it is not known."""
-    if poses.fps:
-        return poses.fps, ()
-    return USUAL_FPS, (f"The frame rate is unknown: {USUAL_FPS:g} fps was written.",)
+def usual_rate(fps: float, *, within: float = 1e-5) -> float:
+    """Undo the rounding of times: the whole number or NTSC's, such as 29.97, if it is near.
+
+    Args:
+        fps: As times say.
+        within: How near, as a part of the rate.
+    """
+    for rate in (float(round(fps)), round(fps * 1.001) / 1.001):
+        if abs(fps - rate) <= within * fps:
+            return rate
+    return fps
 
 
 def plain_names(people: Sequence[str]) -> list[str]:

@@ -9,9 +9,12 @@ import numpy as np
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import DAMAGE
 from graphlift.formats import (
+    alphapose,
     arrays,
     coco,
     deeplabcut,
+    detectron,
+    frame_files,
     mediapipe,
     mmpose,
     objects,
@@ -19,6 +22,7 @@ from graphlift.formats import (
     pose_file,
     sleap,
     tables,
+    ultralytics,
     videopose3d,
 )
 from graphlift.formats.hdf5 import is_inside, open_hdf5
@@ -28,8 +32,9 @@ from graphlift.formats.request import MAX_BYTES, Request, skeleton_named
 from graphlift.sequences import Keypoints
 
 KINDS = (
-    "a folder of OpenPose JSON, .json (OpenPose, COCO, MMPose, AlphaPose, MediaPipe), .csv "
-    "(plain, DeepLabCut), .h5 (DeepLabCut, SLEAP), .npz (plain, VideoPose3D), .npy, .pose"
+    "a folder of one file a frame (OpenPose, MMPose, AlphaPose, ultralytics), .json (OpenPose, "
+    "COCO, MMPose, AlphaPose, MediaPipe, ultralytics), .csv (plain, SLEAP, DeepLabCut), .h5 "
+    "(DeepLabCut, SLEAP), .npz (plain, VideoPose3D, Detectron), .npy, .pose"
 )
 
 
@@ -88,7 +93,7 @@ def read_keypoints(
 def _read_path(path: Path, request: Request) -> Keypoints:
     if path.is_dir():
         _check_clip(path, "", request)
-        return openpose.read_folder(path, request)
+        return frame_files.read_folder(path, request)
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
@@ -124,6 +129,12 @@ def _read_json(path: Path, request: Request) -> Keypoints:
             return coco.from_annotations(data, path, request)
         if "instance_info" in keys:
             return mmpose.from_predictions(data, path, request)
+        if alphapose.is_frame(data):
+            return alphapose.from_images({"0": data}, path, request)
+        if alphapose.is_by_image(data):
+            return alphapose.from_images(data, path, request)
+    elif ultralytics.is_frame(data) or ultralytics.is_video(data):
+        return ultralytics.from_frames(data, path, request)
     elif "instances" in keys or {"keypoints", "keypoint_scores"} <= keys:
         return mmpose.from_predictions(data, path, request)
     elif {"image_id", "keypoints"} <= keys:
@@ -134,7 +145,8 @@ def _read_json(path: Path, request: Request) -> Keypoints:
         f"{path}: is JSON of no kind that is known: its first object has "
         f"{', '.join(sorted(map(str, keys))[:8]) or 'no keys'}; known are OpenPose (people), COCO "
         "(annotations, or a list of image_id and keypoints), MMPose (instances), AlphaPose (as "
-        "COCO), MediaPipe (landmarks of x, y, visibility)"
+        "COCO, or frames by image), ultralytics (lists of x, y), MediaPipe (landmarks of x, y, "
+        "visibility)"
     )
 
 
@@ -156,6 +168,8 @@ def _read_npz(path: Path, request: Request) -> Keypoints:
     members = list_members(path)
     if "positions_2d" in members:
         return videopose3d.read_npz(path, request)
+    if "boxes" in members and "keypoints" in members and members["keypoints"].dtype.hasobject:
+        return detectron.read_npz(path, request)
     if {"poses", "about"} <= set(members):
         raise FormatError(
             f"{path}: holds poses, which are lifted already: look at them with graphlift view, or "
@@ -181,9 +195,18 @@ def _read_hdf5(path: Path, request: Request) -> Keypoints:
     with open_hdf5(path) as file:
         if {"tracks", "node_names"} <= set(file):
             return sleap.from_hdf5(file, path, request)
-        for group in (file[name] for name in file if is_inside(file, name)):
-            if hasattr(group, "keys") and {"table", "block0_values"} & set(group):
-                return deeplabcut.from_hdf5(group, path, request)
+        if sleap.is_project(set(file)):
+            sleap.refuse_project(path, request)
+        groups = [file[name] for name in file if is_inside(file, name)]
+        tables = [g for g in groups if hasattr(g, "keys") and {"table", "block0_values"} & set(g)]
+        if len(tables) > 1:
+            raise FormatError(
+                f"{path}: holds {len(tables)} tables, "
+                f"{', '.join(table.name.strip('/') for table in tables[:6])}: save the one of the "
+                "clip by itself"
+            )
+        if tables:
+            return deeplabcut.from_hdf5(tables[0], path, request)
         raise FormatError(
             f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "
             "known are DeepLabCut's tables and SLEAP's analysis files"
@@ -199,6 +222,7 @@ _READERS: Mapping[str, Callable[[Path, Request], Keypoints]] = {
     ".pose": pose_file.read_pose,
     ".h5": _read_hdf5,
     ".hdf5": _read_hdf5,
+    ".slp": sleap.refuse_project,
 }
 SUFFIXES = tuple(_READERS)
 """Of files that may hold keypoints; a folder may, too."""

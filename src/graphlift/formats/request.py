@@ -6,11 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlift.errors import ConfigError, FormatError
-from graphlift.skeletons import COCO_17, HALPE_26, SKELETONS, Skeleton
+from graphlift.skeletons import (
+    COCO_17,
+    H36M_16,
+    H36M_17,
+    HALPE_26,
+    MPI_INF_3DHP_17,
+    MPII_16,
+    SKELETONS,
+    Skeleton,
+)
 
 MAX_BYTES = 1 << 30
 """The most that is read whole, of a file and of the arrays made of it: 1 GiB. JSON takes some
 ten times as much memory while it is read, tables six times."""
+
+_COMMON = (COCO_17, H36M_17, MPI_INF_3DHP_17, MPII_16, H36M_16)
+"""Skeletons that share their number of joints with another, in the order in which 2D keypoints
+come in them: what detectors find before what data sets of 3D poses have."""
 
 _WHOLE_BODY = {133: COCO_17, 136: HALPE_26}
 """COCO-WholeBody and Halpe full body: their first joints are these bodies, then come face, hands
@@ -90,7 +103,9 @@ def skeleton_of(
     if count in _WHOLE_BODY:
         return _WHOLE_BODY[count]
     fitting = [skeleton for skeleton in usual if len(skeleton) == count]
-    fitting = fitting or [each for each in SKELETONS.values() if len(each) == count]
+    fitting = fitting or [
+        each for each in dict.fromkeys((*_COMMON, *SKELETONS.values())) if len(each) == count
+    ]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:

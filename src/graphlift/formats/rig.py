@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.formats.twist import solve_twist
 from graphlift.skeletons import H36M_17
 
-STRAIGHT = np.radians(15)
-"""A knee or elbow bent by less than about this does not tell the twist of thigh or upper arm."""
-
 CHUNK = 4096
-"""Frames whose rotations are solved at once."""
+"""Frames whose turns are expressed against their parents' at once."""
 
 Vector = tuple[float, float, float]
 
@@ -31,7 +29,8 @@ class Node:
         parent: Its parent's name; the root's is empty.
         at: The joint that it sits on.
         tip: The joint that its bone leads to; a hub (hip, thorax) and hands and feet have none.
-        rest: Direction of the bone in the T-pose; for hands and feet the offset to their end, m.
+        rest: Direction of the bone in the T-pose; for hips, hands and feet, whose bone has no
+            joint at its end, the offset to that end, m.
         hinge: Axis in the T-pose about which the next joint (knee, elbow) bends, right-handed.
         bend: The joint beyond it (ankle, wrist), which shows that axis.
     """
@@ -47,7 +46,7 @@ class Node:
 
 _OUT, _UP, _DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
 _MIDDLE = (
-    Node("Hips", "", "Hip"),
+    Node("Hips", "", "Hip", rest=(0.0, 0.1, 0.0)),
     Node("Spine", "Hips", "Hip", "Spine", _UP),
     Node("Spine1", "Spine", "Spine", "Thorax", _UP),
     Node("Spine2", "Spine1", "Thorax"),
@@ -102,6 +101,28 @@ def _descend(node: int) -> tuple[int, ...]:
 DEPTH_FIRST = _descend(0)
 """Nodes in the order in which a nested file lists them."""
 
+ENDS = {0: "Hips_End"} | {
+    node: f"{NODES[node].name}_End".replace("Head_", "HeadTop_").replace("Foot_", "Toe_")
+    for node in range(len(NODES))
+    if node not in PARENTS
+}
+"""Nodes whose bone ends at no other node, and what Mixamo calls the end: head, hands and feet, and
+the hips, whose bones all start on one spot, so that who draws them finds no length."""
+
+
+def _along(rest: Vector) -> np.ndarray:
+    """Axes whose y runs along a bone and whose z is as far in front as can be; x, y, z columns."""
+    y = np.array(rest if any(rest) else _UP)
+    y /= np.linalg.norm(y)
+    x = np.cross(y, (0.0, 0.0, 1.0))
+    x /= np.linalg.norm(x)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+BONE_AXES = np.stack([_along(node.rest) for node in NODES])
+"""Each node's own axes in the T-pose (node, 3, 3), for files that draw bones along them: y along
+the bone, z in front, so that elbows bend about x and knees about -x; a hub's are the world's."""
+
 _HUBS = {
     "Hips": {"LHip": _OUT, "RHip": (-1.0, 0.0, 0.0), "Spine": _UP},
     # The neck is left out: who looks down does not bend the chest.
@@ -130,25 +151,34 @@ def rest_offsets(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node
 
 
 def end_offset(node: int, lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "3"]:
-    """Where the last bone of a chain ends, from its node in the T-pose, m.
+    """Where a node's bone ends in the T-pose, from the node, m.
 
-    The head's is measured; hands and feet have no joint beyond them, and a stated length.
+    Hips, hands and feet have no joint beyond them, and a stated length.
     """
     measured = lengths[node] if NODES[node].tip else 1.0
     return np.asarray(measured * np.array(NODES[node].rest))
 
 
+def rest_places(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "place 3"]:
+    """Place the nodes, and after them the :data:`ENDS`, in the T-pose about the root, m."""
+    still = np.broadcast_to(np.eye(3), (1, len(NODES), 3, 3))
+    nodes = follow(np.zeros((1, 3)), rest_offsets(lengths), still)[0]
+    return np.concatenate([nodes, [nodes[end] + end_offset(end, lengths) for end in ENDS]])
+
+
 def solve_rotations(
-    positions: Float[np.ndarray, "frame joint 3"],
+    positions: Float[np.ndarray, "frame joint 3"], fps: float
 ) -> Float[np.ndarray, "frame node 3 3"]:
     """Find the turn of each node in the world that takes its rest directions to the actual ones.
 
     Hubs are fitted to all their neighbours; other bones turn as little as possible against their
     parent, and the twist of thighs and upper arms follows the bend of knees and elbows as far as
-    they are bent. Hands and feet keep the turn of forearm and shin.
+    they are bent, without jumps over time (:mod:`graphlift.formats.twist`). Hands and feet keep
+    the turn of forearm and shin.
 
     Args:
-        positions: The 17 joints, y up, every number finite.
+        positions: The 17 joints of a whole clip, y up, every number finite.
+        fps: Frames a second.
     """
     world = np.empty((len(positions), len(NODES), 3, 3))
     for i, (node, parent) in enumerate(zip(NODES, PARENTS, strict=True)):
@@ -162,12 +192,12 @@ def solve_rotations(
         else:
             against = world[:, parent]
             bone = np.einsum("fji,fj->fi", against, positions[:, TIPS[i]] - here)
-            turn = _swing(np.array(node.rest), bone)
-            if node.hinge:
+            turn = _swing(np.array(node.rest), _held(_unit(bone)))
+            bend = None
+            if node.bend:
                 beyond = positions[:, H36M_17.index(node.bend)[0]] - positions[:, TIPS[i]]
-                shown = np.cross(_unit(bone), _unit(np.einsum("fji,fj->fi", against, beyond)))
-                turn = turn @ _twist(node, np.einsum("fji,fj->fi", turn, shown))
-            world[:, i] = against @ turn
+                bend = np.cross(_unit(bone), _unit(np.einsum("fji,fj->fi", against, beyond)))
+            world[:, i] = against @ turn @ _twist(node, turn, bend, fps)
     return world
 
 
@@ -216,13 +246,21 @@ def _cross_matrix(v: np.ndarray) -> np.ndarray:
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _swing(rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
-    """Smallest rotation that takes the direction ``rest`` (3,) to that of ``bone`` (frame, 3).
+def _held(directions: np.ndarray) -> np.ndarray:
+    """Let a bone without length point as in the frame before, or in the first that shows it."""
+    known = np.linalg.norm(directions, axis=-1) > 0
+    first = int(np.argmax(known))  # 0 too if none is known
+    frame = np.maximum.accumulate(np.where(known, np.arange(len(directions)), first))
+    return np.asarray(directions[frame])
+
+
+def _swing(rest: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    """Smallest rotation that takes the direction ``rest`` (3,) to ``goal`` (frame, 3).
 
     Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
-    bone without length does not turn.
+    bone that never has a length does not turn.
     """
-    goal = np.where(bone.any(axis=-1, keepdims=True), _unit(bone), rest)
+    goal = np.where(goal.any(axis=-1, keepdims=True), goal, rest)
     cos = goal @ rest
     axis = _cross_matrix(np.cross(rest, goal))
     safe = np.where(cos > -1 + 1e-9, 1 + cos, 1)[:, None, None]
@@ -232,18 +270,10 @@ def _swing(rest: np.ndarray, bone: np.ndarray) -> np.ndarray:
     return np.where((cos > -1 + 1e-9)[:, None, None], turn, half_turn)
 
 
-def _twist(node: Node, shown: np.ndarray) -> np.ndarray:
-    """Turn about the bone at rest that brings the hinge to where the bend shows it.
-
-    Args:
-        node: With a hinge.
-        shown: (frame, 3), the axis of the bend before the twist, as long as the sine of the bend.
-
-    Returns:
-        (frame, 3, 3); no twist for a straight limb, in between for one that is hardly bent.
-    """
-    bone, hinge = np.array(node.rest), np.array(node.hinge)
-    z = shown @ hinge + 1j * (shown @ np.cross(bone, hinge))
-    angle = np.angle(z * np.abs(z) ** 3 + np.sin(STRAIGHT) ** 4)[:, None, None]
+def _twist(node: Node, swing: np.ndarray, bend: np.ndarray | None, fps: float) -> np.ndarray:
+    """Turn a bone about its direction at rest, (frame, 3, 3)."""
+    bone = np.array(node.rest)
+    hinge = np.array(node.hinge or (0.0, 0.0, 1.0))  # z is across every bone of the T-pose
+    angle = solve_twist(bone, hinge, swing, bend, fps)[:, None, None]
     axis = _cross_matrix(bone)
     return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))

@@ -9,7 +9,7 @@ Source: SLEAP's ``write_tracking_h5.py`` (1.2 to 1.4) and sleap-io's ``analysis_
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -63,6 +63,24 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         people=names if len(names) == people else [str(number) for number in range(people)],
     )
     return select_people(keypoints, request)
+
+
+def refuse_project(path: Path, request: Request) -> NoReturn:  # noqa: ARG001
+    """Say how to export what a project file (.slp) holds; it is a store of labels, not of tracks.
+
+    Raises:
+        FormatError: Always.
+    """
+    raise FormatError(
+        f"{path}: is a project of SLEAP's, and what it exports is read: in SLEAP, File > Export "
+        f"Analysis HDF5; or sleap-convert --format analysis -o {path.stem}.analysis.h5 "
+        f"{path.name}"
+    )
+
+
+def is_project(there: set[str]) -> bool:
+    """Say whether an HDF5 file is a project of SLEAP's, by the names in it."""
+    return {"metadata", "frames", "instances", "points"} <= there
 
 
 def _read(

@@ -1,49 +1,71 @@
-"""Plain csv tables, long and wide.
+"""Plain csv tables, long and wide, and SLEAP's.
 
 *Long*: a header with ``frame``, ``joint``, ``x``, ``y`` and optionally ``person`` and
 ``confidence``, one row a joint. *Wide*: two or three columns a joint, ``Nose_x``, ``Nose_y``,
 ``Nose_c`` (or ``_confidence``, ``_score``, ``_likelihood``), and optionally ``frame`` and
 ``person``; without either the rows are the frames. Separated by commas, semicolons or tabs; an
-empty cell is a joint that is missing.
+empty cell is a joint that is missing. *SLEAP's analysis csv* is wide: ``track``, ``frame_idx``,
+``instance.score``, ``nose.x``, ``nose.y``, ``nose.score``; instances of no track have an empty
+one, labelled ones have no scores, and a row with neither track nor positions is a frame with
+nobody. What else a column may be called: :mod:`graphlift.formats.headers`.
+
+Source: SLEAP's ``sleap/info/write_tracking_h5.py`` and ``sleap/io/format/csv.py`` (1.2 to 1.5).
 """
 
 import csv
+import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Origin
-from graphlift.formats.columns import NUMBERS, Column, Number, from_columns
+from graphlift.formats.assembly import Detection, Origin, assemble, number_in, span_of
+from graphlift.formats.columns import Column, from_columns
+from graphlift.formats.headers import Header, Watch, person_in, read_header
+from graphlift.formats.joint_names import order_by_name, unused
 from graphlift.formats.json_files import check_file_size
 from graphlift.formats.request import Request
+from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
+from graphlift.skeletons import MEDIAPIPE_33
 
-_FRAME = ("frame", "frame_id", "frame_number", "image_id", "index", "")
-_PERSON = ("person", "person_id", "id", "track_id", "individual", "individuals")
-_JOINT = ("joint", "keypoint", "bodypart", "name", "landmark")
+Rows = Iterator[tuple[int, list[str]]]
+Numbers = Sequence[float]
+People = dict[str, dict[int, Numbers]]
+"""The numbers of each person, by frame."""
+
+_FEW = 4
+"""Rows from which it is remarkable that each is of another person."""
 
 
 def read_csv(path: Path, request: Request) -> Keypoints:
     """Read a plain table.
 
     Raises:
-        FormatError: If the header is neither kind, or a row does not fit it; the line is named.
+        FormatError: If the header is neither kind, a column is not understood and changes, or a
+            row does not fit the header; column and line are named.
     """
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline(1 << 20)
     separator = max(",;\t", key=first.count)
     rows = rows_of(path, request, separator)
-    header = [name.strip() for name in next(rows, (1, [""]))[1]]
-    lower = [name.lower() for name in header]
-    if any(name in _JOINT for name in lower) and {"x", "y"} <= set(lower):
-        return _long(path, lower, rows, request)
-    return _wide(path, header, rows, request)
+    names = [name.strip() for name in next(rows, (1, [""]))[1]]
+    header = read_header(names, path)
+    watch = Watch(header, path)
+    origin = Origin("csv", str(path)).noting(unused(header.unused))
+    read = _wide if header.joint is None else _long
+    keypoints = read(path, header, _watched(rows, watch), origin, request)
+    if watch.depth and not _is_mediapipe(keypoints, header):
+        raise FormatError(
+            f"{path}: has z beside x and y, as 3D positions have: 2D keypoints are lifted; if x "
+            "and y are px, take the columns of z out"
+        )
+    return keypoints
 
 
-def rows_of(path: Path, request: Request, separator: str) -> Iterator[tuple[int, list[str]]]:
+def rows_of(path: Path, request: Request, separator: str) -> Rows:
     """Read a table's rows, with their line numbers; empty lines are passed over.
 
     Raises:
@@ -69,7 +91,7 @@ def cell(text: str, path: Path, line: int) -> float:
         FormatError: If it is no number; the line is named.
     """
     try:
-        return float(text) if text.strip() else np.nan
+        return decimal(text) if text.strip() else np.nan
     except ValueError:
         raise FormatError(
             f"{path}, line {line}: {text[:40]!r} is no number: write positions with a decimal "
@@ -77,98 +99,152 @@ def cell(text: str, path: Path, line: int) -> float:
         ) from None
 
 
-def _long(
-    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], request: Request
-) -> Keypoints:
-    at = {name: place for place, name in reversed(list(enumerate(header)))}
-    frame_at = next((at[name] for name in _FRAME if name in at), None)
-    person_at = next((at[name] for name in _PERSON if name in at), None)
-    joint_at = next(at[name] for name in _JOINT if name in at)
-    numbers = {NUMBERS[name]: at[name] for name in header if name in NUMBERS}
+def _watched(rows: Rows, watch: Watch) -> Rows:
+    """Pass rows on that have as many cells as the header, and look at those not used."""
+    for line, row in rows:
+        if len(row) != len(watch.header.names):
+            raise FormatError(
+                f"{watch.path}, line {line}: {len(row)} cells, but the header has "
+                f"{len(watch.header.names)}: the file is cut short or damaged"
+            )
+        watch.see(row, line)
+        yield line, row
+
+
+def _is_mediapipe(keypoints: Keypoints, header: Header) -> bool:
+    """Say whether a z is MediaPipe's: beside fractions that have a visibility, or 33 joints."""
+    scored = any(number == "c" for _, number in header.points.values())
+    scored |= "c" in header.numbers.values()
+    return keypoints.skeleton is MEDIAPIPE_33 or (scored and "fractions" in keypoints.source)
+
+
+def _long(path: Path, header: Header, rows: Rows, origin: Origin, request: Request) -> Keypoints:
+    frame_at, joint_at = header.frame, header.joint or 0
     if frame_at is None:
         raise FormatError(
-            f"{path}: has no column frame beside {', '.join(header)}: say which frame each row is"
+            f"{path}: has no column frame beside {', '.join(header.names)}: say which frame each "
+            "row is"
         )
     columns: dict[Column, int] = {}
     frames: dict[int, int] = {}
     cells: dict[tuple[int, int], float] = {}
     for line, row in rows:
-        if len(row) != len(header):
-            raise _unequal(path, line, row, header)
-        frame = frames.setdefault(_whole(row[frame_at], path, line), len(frames))
-        person = row[person_at].strip() if person_at is not None else "0"
-        for number, place in numbers.items():
+        frame = frames.setdefault(_frame(row[frame_at], path, line), len(frames))
+        person = "0" if header.person is None else person_in(row[header.person]) or "unnamed"
+        for place, number in header.numbers.items():
             column = columns.setdefault(
                 Column(person, row[joint_at].strip(), number), len(columns)
             )
             if (frame, column) in cells:
                 raise FormatError(
                     f"{path}, line {line}: {row[joint_at]} of {person} comes twice in frame "
-                    f"{row[frame_at]}: keep one of them"
+                    f"{row[frame_at]}: keep one of them, or say who each is of in a column person"
                 )
             cells[frame, column] = cell(row[place], path, line)
     if not cells:
         raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
     values = np.full((len(frames), len(columns)), np.nan)
     values[tuple(np.array(list(cells)).T)] = list(cells.values())
-    return from_columns(list(columns), values, list(frames), Origin("csv", str(path)), request)
+    return from_columns(list(columns), values, list(frames), origin, request)
 
 
-def _wide(
-    path: Path, header: list[str], rows: Iterator[tuple[int, list[str]]], request: Request
-) -> Keypoints:
-    lower = [name.lower() for name in header]
-    frame_at = next((lower.index(name) for name in _FRAME if name in lower), None)
-    person_at = next((lower.index(name) for name in _PERSON if name in lower), None)
-    places = {place: split for place, name in enumerate(header) if (split := _split(name))}
+def _wide(path: Path, header: Header, rows: Rows, origin: Origin, request: Request) -> Keypoints:
+    frame_at, person_at = header.frame, header.person
     if person_at is not None and frame_at is None:
         raise FormatError(
-            f"{path}: has a column {header[person_at]} but none that counts frames, so who is "
-            "beside whom is not said: add a column frame"
+            f"{path}: has a column {header.names[person_at]} but none that counts frames, so who "
+            "is beside whom is not said: add a column frame"
         )
-    if not places:
+    if not header.points:
         raise FormatError(
-            f"{path}: its columns ({', '.join(header[:8])}, ...) are neither frame, joint, x, y "
-            "nor Nose_x, Nose_y, ...: rename them"
+            f"{path}: its columns ({', '.join(header.names[:8])}, ...) are neither frame, joint, "
+            "x, y nor Nose_x, Nose_y, ...: rename them"
         )
-    tables: dict[str, dict[int, array[float]]] = {}
+    tables, nameless = _by_person(path, header, rows)
+    _check_people(tables, header, path)
+    if nameless:
+        return _tracked(tables, nameless, header, origin, request)
+    frames = sorted({frame for table in tables.values() for frame in table})
+    empty = array("d", [np.nan] * len(header.points))
+    columns = [Column(person, *split) for person in tables for split in header.points.values()]
+    blocks = [
+        _scored(np.array([table.get(frame, empty) for frame in frames]), header)
+        for table in tables.values()
+    ]
+    values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
+    return from_columns(columns, values, frames, origin, request)
+
+
+def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tuple[int, Numbers]]]:
+    """Read rows, sorted by who they are of; those that do not say it stand by themselves."""
+    frame_at, person_at = header.frame, header.person
+    tables: People = {}
+    nameless: list[tuple[int, Numbers]] = []
     for line, row in rows:
-        if len(row) != len(header):
-            raise _unequal(path, line, row, header)
-        person = row[person_at].strip() if person_at is not None else "0"
-        table = tables.setdefault(person, {})
-        frame = _whole(row[frame_at], path, line) if frame_at is not None else len(table)
+        person = "0" if person_at is None else person_in(row[person_at])
+        numbers = array("d", (cell(row[place], path, line) for place in header.points))
+        table = {} if person is None else tables.setdefault(person, {})
+        frame = _frame(row[frame_at], path, line) if frame_at is not None else len(table)
         if frame in table:
             raise FormatError(
-                f"{path}, line {line}: frame {frame} of {person} comes twice: keep one of them"
+                f"{path}, line {line}: frame {frame} of {person} comes twice: keep one of them, "
+                "or say who each is of in a column person"
             )
-        table[frame] = array("d", (cell(row[place], path, line) for place in places))
-    frames = sorted({frame for table in tables.values() for frame in table})
-    empty = array("d", [np.nan] * len(places))
-    columns = [Column(person, *split) for person in tables for split in places.values()]
-    blocks = [np.array([table.get(frame, empty) for frame in frames]) for table in tables.values()]
-    values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
-    return from_columns(columns, values, frames, Origin("csv", str(path)), request)
+        table[frame] = numbers
+        if person is None:
+            nameless.append((frame, numbers))
+    return tables, nameless
 
 
-def _split(name: str) -> tuple[str, Number] | None:
-    """Split ``Nose_x`` into joint and number."""
-    for separator in "_. ":
-        joint, _, number = name.rpartition(separator)
-        if joint and number.lower() in NUMBERS:
-            return joint, NUMBERS[number.lower()]
-    return None
+def _check_people(tables: People, header: Header, path: Path) -> None:
+    """Refuse a column of people that counts rows instead."""
+    frames = {frame for table in tables.values() for frame in table}
+    once = all(len(table) == 1 for table in tables.values())
+    if once and len(frames) >= _FEW and header.person is not None:
+        raise FormatError(
+            f"{path}: {header.names[header.person]} is another in every frame: if it counts rows, "
+            "and does not say who they are of, take it out"
+        )
 
 
-def _whole(text: str, path: Path, line: int) -> int:
-    number = cell(text, path, line)
+def _tracked(
+    tables: People,
+    nameless: Sequence[tuple[int, Numbers]],
+    header: Header,
+    origin: Origin,
+    request: Request,
+) -> Keypoints:
+    """Make keypoints of rows of which some do not say who they are of."""
+    points = list(header.points.values())
+    names = list(dict.fromkeys(joint for joint, _ in points))
+    at = ([names.index(joint) for joint, _ in points], ["xyc".index(n) for _, n in points])
+    named = [(frame, v, who) for who, table in tables.items() for frame, v in table.items()]
+    seen = []
+    for frame, values, who in (*named, *((frame, values, None) for frame, values in nameless)):
+        triples = np.full((len(names), 3), np.nan)
+        triples[:, 2] = [(name, "c") in points or 1.0 for name in names]
+        triples[at] = _scored(np.array([values]), header)[0]
+        if np.isfinite(triples[:, :2]).all(axis=1).any():
+            seen.append(Detection(frame, triples, who))
+    frames = {frame for frame, *_ in named} | {frame for frame, _ in nameless}
+    span = span_of(frames, origin.where, request)
+    ordered, origin, request = order_by_name(seen, names, origin, request)
+    return assemble(ordered, origin, request, frames=span)
+
+
+def _scored(values: np.ndarray, header: Header) -> np.ndarray:
+    """Give the confidence 1 to what SLEAP's users labelled: rows that have no scores."""
+    scores = [place for place, (_, n) in enumerate(header.points.values()) if n == "c"]
+    if scores and any(name.lower() == "instance.score" for name in header.names):
+        labelled = np.isnan(values[:, scores]).all(axis=1)
+        values[np.ix_(labelled, scores)] = 1
+    return values
+
+
+def _frame(text: str, path: Path, line: int) -> int:
+    """Read a frame's number; of an image's name, the number in it."""
+    named = number_in(text) if re.search(r"[A-Za-z]", text) else None
+    number = cell(text, path, line) if named is None else named
     if not 0 <= number < 1e15 or number != int(number):
         raise FormatError(f"{path}, line {line}: frame {text[:40]!r} is no whole number from 0")
     return int(number)
-
-
-def _unequal(path: Path, line: int, row: list[str], header: list[str]) -> FormatError:
-    return FormatError(
-        f"{path}, line {line}: {len(row)} cells, but the header has {len(header)}: the file is "
-        "cut short or damaged"
-    )

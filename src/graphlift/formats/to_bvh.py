@@ -18,8 +18,8 @@ from jaxtyping import Float
 from graphlift.files import replacing
 from graphlift.formats import rig
 from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, frame_rate, person_paths
-from graphlift.sequences import Poses
+from graphlift.formats.prepare import axes_remark, check_somebody, person_paths
+from graphlift.sequences import Poses, frame_rate
 
 CM = 100.0
 
@@ -52,13 +52,13 @@ def _write_person(file: TextIO, person: Person, fps: float) -> str:
     lengths = rig.bone_lengths(person.measured)
     offsets = rig.rest_offsets(lengths)
     root = person.positions[:, rig.AT[0]]
+    world = rig.solve_rotations(person.positions, fps)
     angles = np.empty((len(root), len(rig.NODES), 3))
     moved = np.empty((len(root), len(rig.NODES)))
     for start in range(0, len(root), rig.CHUNK):
         part = slice(start, start + rig.CHUNK)
-        world = rig.solve_rotations(person.positions[part])
-        angles[part] = matrix_to_zxy(rig.local_rotations(world))
-        error = rig.follow(root[part], offsets, world) - person.positions[part][:, rig.AT]
+        angles[part] = matrix_to_zxy(rig.local_rotations(world[part]))
+        error = rig.follow(root[part], offsets, world[part]) - person.positions[part][:, rig.AT]
         moved[part] = np.linalg.norm(error, axis=-1) * 1000
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))

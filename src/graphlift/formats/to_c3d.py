@@ -21,12 +21,11 @@ from graphlift.files import replacing
 from graphlift.formats.prepare import (
     axes_remark,
     check_somebody,
-    frame_rate,
     gaps,
     plain_names,
     z_up,
 )
-from graphlift.sequences import Poses
+from graphlift.sequences import Poses, frame_rate
 
 MM = 1000.0
 BLOCK = 512

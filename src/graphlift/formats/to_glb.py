@@ -1,11 +1,12 @@
-"""Write GLB: glTF 2.0 in one binary file, an animated tree of nodes for each person.
+"""Write GLB: glTF 2.0 in one binary file, for each person a skeleton in motion and a body on it.
 
 y up, m. Nodes are those of :mod:`graphlift.formats.rig`, in a T-pose when at rest. Turns are
 animated; so is the place of a node where the bone to it changes length, so that every frame is
-exact. Bones are drawn as meshes that hang on the nodes: the left blue, the right red, the middle
-grey. In frames without a pose a person is scaled to nothing: glTF has no other way to hide one.
+exact. The body (:mod:`graphlift.formats.body`) is bound to the nodes by a skin; a bone that
+changes length does not stretch it. In frames without a pose a person is scaled to nothing: glTF
+has no other way to hide one.
 
-Source: Khronos, "glTF 2.0 Specification", 2021: sections 3.5 to 3.11 and 4.4 (GLB).
+Source: Khronos, "glTF 2.0 Specification", 2021: sections 3.5 to 3.11 (skins: 3.7.3) and 4.4 (GLB).
 """
 
 import json
@@ -19,24 +20,30 @@ from jaxtyping import Float
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats import rig
+from graphlift.formats.body import make_body
 from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, frame_rate, gaps
-from graphlift.sequences import Poses
+from graphlift.formats.prepare import axes_remark, check_somebody, gaps
+from graphlift.sequences import Poses, frame_rate
 
 STEADY = 1e-4
 """m; a bone that changes less than this over the clip is written as constant."""
 
+UNTURNED = 1e-6
+"""Change of a quaternion that is rounding: hands and feet keep the turn of forearm and shin."""
+
 LARGEST = 2**32 - 1
 """Bytes; a GLB's length is a 32-bit number."""
 
-FLOAT, ARRAY_BUFFER = 5126, 34962
-COLOURS = {
-    "left": (0.10, 0.35, 0.80, 1.0),
-    "right": (0.80, 0.12, 0.10, 1.0),
-    "middle": (0.55, 0.55, 0.58, 1.0),
-}
-BONE_WIDTH, BALL_WIDTH = 0.07, 0.06
-"""m, of what is drawn."""
+JOINTS = (*(node.name for node in rig.NODES), *rig.ENDS.values())
+"""What a skin binds: the nodes, then the ends of bones that end at no node."""
+ABOVE = (*rig.PARENTS, *rig.ENDS)
+AT = np.array([*rig.AT, *(rig.TIPS[end] for end in rig.ENDS)])
+"""Joints of the pose that they sit on; -1 for ends that are not measured."""
+
+COMPONENTS = {"<f4": 5126, "|u1": 5121, "<u2": 5123}
+KINDS = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+VERTICES, TRIANGLES = 34962, 34963
+GREY = {"baseColorFactor": [0.6, 0.6, 0.6, 1], "metallicFactor": 0, "roughnessFactor": 0.8}
 
 
 class _Scene:
@@ -44,6 +51,11 @@ class _Scene:
 
     def __init__(self) -> None:
         self.nodes: list[dict[str, Any]] = []
+        self.roots: list[int] = []
+        self.skins: list[dict[str, Any]] = []
+        self.meshes: list[dict[str, Any]] = []
+        self.body: dict[str, int] = {}
+        self.triangles = 0
         self.accessors: list[dict[str, Any]] = []
         self.views: list[dict[str, Any]] = []
         self.arrays: list[np.ndarray] = []
@@ -54,25 +66,27 @@ class _Scene:
     def node(self, name: str, parent: int | None = None, **fields: Any) -> int:  # noqa: ANN401
         """Add a node, and return its number."""
         self.nodes.append({"name": name, **fields})
-        if parent is not None:
-            self.nodes[parent].setdefault("children", []).append(len(self.nodes) - 1)
+        siblings = self.roots if parent is None else self.nodes[parent].setdefault("children", [])
+        siblings.append(len(self.nodes) - 1)
         return len(self.nodes) - 1
 
     def numbers(self, values: np.ndarray, *, bounds: bool = False, target: int = 0) -> int:
-        """Add an accessor of floats, and return its number."""
-        array = np.ascontiguousarray(values, dtype="<f4")
+        """Add an accessor, of 32-bit floats or of the integers as they are, and return its number.
+
+        Rows are numbers, vectors, or matrices, which glTF wants column by column.
+        """
+        rows = values.swapaxes(-1, -2) if values.ndim == 3 else values
+        array = np.ascontiguousarray(rows, dtype="<f4" if rows.dtype.kind == "f" else rows.dtype)
         view = {"buffer": 0, "byteOffset": self.size, "byteLength": array.nbytes}
         self.views.append(view | ({"target": target} if target else {}))
-        width = 1 if array.ndim == 1 else array.shape[1]
-        kind = {1: "SCALAR", 3: "VEC3", 4: "VEC4"}[width]
-        accessor = {
+        accessor: dict[str, Any] = {
             "bufferView": len(self.views) - 1,
-            "componentType": FLOAT,
+            "componentType": COMPONENTS[array.dtype.str],
             "count": len(array),
-            "type": kind,
+            "type": KINDS[array.shape[1:]],
         }
         if bounds:
-            columns = array.reshape(len(array), width)
+            columns = array.reshape(len(array), -1)
             accessor |= {"min": columns.min(axis=0).tolist(), "max": columns.max(axis=0).tolist()}
         self.accessors.append(accessor)
         self.arrays.append(array)
@@ -106,10 +120,8 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
     remarks += (*said, axes_remark(poses, "y", "m"))
     scene = _Scene()
     times = scene.numbers(np.arange(len(poses)) / fps, bounds=True)
-    meshes = _meshes(scene)
-    roots = []
     for person in people:
-        roots.append(_add_person(scene, person, times))
+        _add_person(scene, person, times, fps)
         if not person.there.all():
             absent = gaps(person.there)
             remarks += (f"Person {person.name} is hidden in {absent} without a whole pose.",)
@@ -117,11 +129,12 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
         "asset": {"version": "2.0", "generator": "graphlift"},
         "extras": {"model": poses.model, "notes": [*poses.notes, *remarks]},
         "scene": 0,
-        "scenes": [{"nodes": roots}],
+        "scenes": [{"nodes": scene.roots}],
         "nodes": scene.nodes,
+        "skins": scene.skins,
         "animations": [{"name": "motion", "samplers": scene.samplers, "channels": scene.channels}],
-        "meshes": meshes,
-        "materials": [_material(side) for side in COLOURS],
+        "meshes": scene.meshes,
+        "materials": [{"name": "body", "pbrMetallicRoughness": GREY}],
         "accessors": scene.accessors,
         "bufferViews": scene.views,
         "buffers": [{"byteLength": scene.size}],
@@ -130,15 +143,10 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
     return remarks
 
 
-def _material(side: str) -> dict[str, Any]:
-    matt = {"baseColorFactor": COLOURS[side], "metallicFactor": 0, "roughnessFactor": 0.7}
-    return {"name": side, "pbrMetallicRoughness": matt}
-
-
 def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray]) -> None:
     text = json.dumps(content, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
-    size = content["buffers"][0]["byteLength"]  # a multiple of 4: all are 32-bit floats
+    size = content["buffers"][0]["byteLength"]  # a multiple of 4: every array's is
     total = 12 + 8 + len(text) + 8 + size
     if total > LARGEST:
         raise FormatError(
@@ -153,110 +161,108 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
             file.write(array.data)
 
 
-def _add_person(scene: _Scene, person: Person, times: int) -> int:
-    """Add a person's nodes, what is drawn of them, and their motion."""
+def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
+    """Add a person's joints, their motion, and a body that follows them."""
     lengths = rig.bone_lengths(person.measured)
-    offsets = rig.rest_offsets(lengths)
-    offsets[0] = person.positions[0, rig.AT[0]]
+    rest = person.positions[0, rig.AT[0]] + rig.rest_places(lengths)
+    turned, offset = (
+        _quaternions(rig.BONE_AXES[None])[0],
+        _offsets(rest[None], rig.BONE_AXES[None])[0],
+    )
+    rotations, places = _motion(person, turned, offset, fps)
     top = scene.node(person.name)
-    numbers: list[int] = []
-    for i, node in enumerate(rig.NODES):
-        above = top if not node.parent else numbers[rig.PARENTS[i]]
-        numbers.append(scene.node(node.name, above, translation=offsets[i].tolist()))
-        _draw(scene, numbers[i], i, lengths)
-    end = [node.name for node in rig.NODES].index("Head")
-    crown = rig.end_offset(end, lengths)
-    crown_node = scene.node("HeadTop_End", numbers[end], translation=crown.tolist())
-    rotations, places = _motion(person)
-    for i, number in enumerate(numbers):
-        if (rotations[:, i] != (0, 0, 0, 1)).any():
-            scene.animate(number, "rotation", times, rotations[:, i])
-        if i == 0 or np.abs(places[:, i] - offsets[i]).max() > STEADY:
-            scene.animate(number, "translation", times, places[:, i])
-    if np.abs(places[:, -1] - crown).max() > STEADY:
-        scene.animate(crown_node, "translation", times, places[:, -1])
+    joints: list[int] = []
+    for i, name in enumerate(JOINTS):
+        above = joints[ABOVE[i]] if joints else top
+        joints.append(scene.node(name, above, translation=offset[i].tolist()))
+        if i < len(rig.NODES):
+            scene.nodes[-1]["rotation"] = turned[i].tolist()
+            if np.abs(rotations[:, i] - turned[i]).max() > UNTURNED:
+                scene.animate(joints[i], "rotation", times, rotations[:, i])
+        if i == 0 or np.abs(places[:, i] - offset[i]).max() > STEADY:
+            scene.animate(joints[i], "translation", times, places[:, i])
     if not person.there.all():
-        size = np.repeat(person.there[:, None], 3, axis=1)
+        size = np.repeat(person.there[:, None], 3, axis=1).astype(float)
         scene.animate(top, "scale", times, size, "STEP")
-    return top
+    _add_body(scene, person.name, joints, rest, lengths)
+
+
+def _add_body(
+    scene: _Scene, name: str, joints: list[int], rest: np.ndarray, lengths: np.ndarray
+) -> None:
+    """Add a mesh bound to the joints in the T-pose; its node hangs on nothing, as glTF advises.
+
+    Everybody's differs in the places of its vertices alone.
+    """
+    body = make_body(lengths)
+    if not scene.body:
+        zeros = np.zeros((len(body.nodes), 3), dtype=np.uint8)
+        whole = np.full(len(zeros), 255, dtype=np.uint8)
+        scene.body = {
+            "NORMAL": scene.numbers(body.normals, target=VERTICES),
+            "JOINTS_0": scene.numbers(np.c_[body.nodes, zeros], target=VERTICES),
+            "WEIGHTS_0": scene.numbers(np.c_[whole, zeros], target=VERTICES),
+        }
+        scene.accessors[scene.body["WEIGHTS_0"]]["normalized"] = True
+        scene.triangles = scene.numbers(body.triangles.ravel(), target=TRIANGLES)
+    places = scene.numbers(rest[0] + body.places, bounds=True, target=VERTICES)
+    attributes = {"POSITION": places, **scene.body}
+    primitive = {"attributes": attributes, "indices": scene.triangles, "material": 0}
+    scene.meshes.append({"name": f"{name} body", "primitives": [primitive]})
+    to_bone = np.tile(np.eye(4), (len(joints), 1, 1))
+    axes = rig.BONE_AXES[[*range(len(rig.NODES)), *rig.ENDS]]
+    to_bone[:, :3, :3] = axes.swapaxes(-1, -2)
+    to_bone[:, :3, 3] = -np.einsum("jba,jb->ja", axes, rest)
+    skin = {"name": name, "joints": joints, "skeleton": joints[0]}
+    scene.skins.append(skin | {"inverseBindMatrices": scene.numbers(to_bone)})
+    scene.node(f"{name} body", mesh=len(scene.meshes) - 1, skin=len(scene.skins) - 1)
 
 
 def _motion(
     person: Person,
+    turned: Float[np.ndarray, "node 4"],
+    offset: Float[np.ndarray, "place 3"],
+    fps: float,
 ) -> tuple[Float[np.ndarray, "frame node 4"], Float[np.ndarray, "frame place 3"]]:
-    """Find turns (quaternions x, y, z, w) and places of nodes against their parents.
+    """Find turns (x, y, z, w) and places against the parents, near to those given for the T-pose.
 
-    The last place is that of the top of the head.
+    Ends that are not measured stay where they rest.
     """
+    world = rig.solve_rotations(person.positions, fps)
+    rotations = np.empty((*world.shape[:2], 4), dtype=np.float32)
+    places = np.empty((len(world), len(JOINTS), 3), dtype=np.float32)
+    places[:] = offset
+    for start in range(0, len(world), rig.CHUNK):
+        part = slice(start, start + rig.CHUNK)
+        axes = world[part] @ rig.BONE_AXES
+        rotations[part] = _quaternions(axes)
+        places[part, AT >= 0] = _offsets(person.positions[part][:, AT], axes)[:, AT >= 0]
+    return _short_way(rotations, turned), places
+
+
+def _quaternions(axes: Float[np.ndarray, "frame node 3 3"]) -> Float[np.ndarray, "frame node 4"]:
+    """Express axes in those of the parents, as x, y, z, w."""
     from scipy.spatial.transform import Rotation
 
-    frames, nodes = len(person.positions), len(rig.NODES)
-    rotations = np.empty((frames, nodes, 4), dtype=np.float32)
-    places = np.empty((frames, nodes + 1, 3), dtype=np.float32)
-    above = [*rig.PARENTS, [node.name for node in rig.NODES].index("Head")]
-    at = [*rig.AT, rig.TIPS[above[-1]]]
-    for start in range(0, frames, rig.CHUNK):
-        positions = person.positions[start : start + rig.CHUNK]
-        world = rig.solve_rotations(positions)
-        local = rig.local_rotations(world)
-        turns = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat()
-        rotations[start : start + rig.CHUNK] = turns.reshape(-1, nodes, 4)
-        places[start : start + rig.CHUNK, 0] = positions[:, at[0]]
-        for i, parent in enumerate(above[1:], start=1):
-            apart = positions[:, at[i]] - positions[:, rig.AT[parent]]
-            places[start : start + rig.CHUNK, i] = np.einsum("fji,fj->fi", world[:, parent], apart)
-    return _short_way(rotations), places
+    local = rig.local_rotations(axes)
+    return np.asarray(
+        Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
+    )
 
 
-def _short_way(rotations: np.ndarray) -> np.ndarray:
-    """Choose between q and -q, which are one turn, so that neighbouring frames are near."""
-    far = (rotations[1:] * rotations[:-1]).sum(axis=-1) < 0
-    odd = np.cumsum(far, axis=0) % 2 == 1
-    rotations[1:][odd] *= -1
+def _offsets(
+    places: Float[np.ndarray, "frame place 3"], axes: Float[np.ndarray, "frame node 3 3"]
+) -> Float[np.ndarray, "frame place 3"]:
+    """Express places in the axes of the parents; the root's is as it is."""
+    above = np.array(ABOVE[1:])
+    apart = places[:, 1:] - places[:, above]
+    local = np.einsum("fjba,fjb->fja", axes[:, above], apart)
+    return np.concatenate([places[:, :1], local], axis=1)
+
+
+def _short_way(rotations: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """Choose between q and -q, which are one turn: near to the frame before, the first to rest."""
+    before = np.concatenate([rest[None].astype(rotations.dtype), rotations[:-1]])
+    far = (rotations * before).sum(axis=-1) < 0
+    rotations[np.cumsum(far, axis=0) % 2 == 1] *= -1
     return rotations
-
-
-def _draw(scene: _Scene, above: int, node: int, lengths: np.ndarray) -> None:
-    """Hang a bone on a node, from it to where its bone ends, and a ball at the joint."""
-    name = rig.NODES[node].name
-    side = 1 if name[0] == "R" else 0 if name.startswith(("Left", "LHip")) else 2
-    bone = rig.end_offset(node, lengths)
-    length = float(np.linalg.norm(bone))
-    if not node or rig.AT[node] != rig.AT[rig.PARENTS[node]]:  # one ball a joint
-        scene.node(f"{name}.ball", above, mesh=3 + side, scale=[BALL_WIDTH] * 3)
-    if length > 0:
-        x, y, z = bone / length
-        # The turn from +y: (1 + cos, axis) normalised; half a turn about x for straight down.
-        quaternion = np.array([z, 0, -x, 1 + y] if y > -1 + 1e-9 else [1.0, 0, 0, 0])
-        quaternion /= np.linalg.norm(quaternion)
-        size = [BONE_WIDTH, length, BONE_WIDTH]
-        turned = quaternion.tolist()
-        scene.node(f"{name}.bone", above, mesh=side, rotation=turned, scale=size)
-
-
-def _meshes(scene: _Scene) -> list[dict[str, Any]]:
-    """Make a bone (along +y, 1 long) and a ball (1 wide), each left, right and middle."""
-    waist = [(0.5, 0.2, 0.0), (0.0, 0.2, -0.5), (-0.5, 0.2, 0.0), (0.0, 0.2, 0.5)]
-    ring = list(zip(waist, [*waist[1:], waist[0]], strict=True))
-    bone = [(a, b, (0.0, 1.0, 0.0)) for a, b in ring] + [(b, a, (0.0, 0.0, 0.0)) for a, b in ring]
-    corners = [(0.5, 0.0, 0.0), (0.0, 0.0, -0.5), (-0.5, 0.0, 0.0), (0.0, 0.0, 0.5)]
-    around = list(zip(corners, [*corners[1:], corners[0]], strict=True))
-    ball = [(a, b, (0.0, 0.5, 0.0)) for a, b in around] + [
-        (b, a, (0.0, -0.5, 0.0)) for a, b in around
-    ]
-    meshes = []
-    for name, triangles in (("bone", bone), ("ball", ball)):
-        corners_ = np.array(triangles)
-        normals = np.cross(corners_[:, 1] - corners_[:, 0], corners_[:, 2] - corners_[:, 0])
-        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-        places = scene.numbers(corners_.reshape(-1, 3), bounds=True, target=ARRAY_BUFFER)
-        outward = scene.numbers(np.repeat(normals, 3, axis=0), target=ARRAY_BUFFER)
-        attributes = {"POSITION": places, "NORMAL": outward}
-        meshes += [
-            {
-                "name": f"{name} {side}",
-                "primitives": [{"attributes": attributes, "material": material}],
-            }
-            for material, side in enumerate(COLOURS)
-        ]
-    return meshes

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.files import replacing
-from graphlift.formats.archive import describe
+from graphlift.formats.archive import describe_alone
 from graphlift.sequences import Axes, Poses
 
 AXES: Mapping[Axes, Mapping[str, str]] = {
@@ -23,11 +23,8 @@ CHUNK = 2048
 
 def write_json(path: Path, poses: Poses) -> tuple[str, ...]:
     """Write JSON, everybody in one file, each frame on a line of its own."""
-    about = describe(poses)
+    about = describe_alone(poses)
     about["axes"] = {"name": poses.axes, **AXES[poses.axes]}
-    about.pop("keypoints", None)
-    if camera := poses.camera:
-        about["camera"] |= {"R": camera.R.tolist(), "position": camera.position.tolist()}
     head = json.dumps(about, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f'{head[:-1]}, "frames": [')

@@ -7,9 +7,6 @@ Source: "OpenPose Doc - Output" (JSON output format, BODY_25) in OpenPose's docu
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.files import naming
+from graphlift.files import replacing_folder
 from graphlift.sequences import Poses
 
 BODY_25 = (
@@ -103,20 +100,5 @@ def _folder(folder: Path) -> Iterator[Path]:
             f"{folder}: is there already and not empty, and its files would mix with the new "
             "ones: give a new folder, or empty it first"
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.stem}-", dir=folder.parent))
-    try:
-        with naming(folder):
-            yield beside
-        beside.chmod(0o777 & ~_umask())
-        if folder.exists():
-            folder.rmdir()
-        beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with replacing_folder(folder) as beside:
+        yield beside

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.files import replacing
-from graphlift.formats.archive import describe
+from graphlift.formats.archive import describe_alone
 from graphlift.sequences import Poses
 
 COLUMNS = ("frame", "time_s", "person", "joint", "x_m", "y_m", "z_m", "sigma_m", "seen", "axes")
@@ -49,7 +49,7 @@ def write_parquet(path: Path, poses: Poses) -> tuple[str, ...]:
     kinds |= dict.fromkeys(("person", "joint", "axes"), words)
     schema = pa.schema(
         [(name, kinds.get(name, number)) for name in COLUMNS],
-        metadata={"graphlift": json.dumps(describe(poses))},
+        metadata={"graphlift": json.dumps(describe_alone(poses))},
     )
     with replacing(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
         for columns in _chunks(poses):

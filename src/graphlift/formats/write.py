@@ -1,4 +1,4 @@
-"""Write poses to a file of any kind we know, told by its suffix, and read our own back.
+"""Write poses to a file of any kind we know, told by its suffix.
 
 Nothing is ever half-written, and nothing is left out in silence: writers return what they did.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from graphlift.errors import FormatError
-from graphlift.formats.archive import read_npz, write_npz
+from graphlift.formats.archive import write_npz
 from graphlift.formats.to_bvh import write_bvh
 from graphlift.formats.to_c3d import write_c3d
 from graphlift.formats.to_glb import write_glb
@@ -64,31 +64,21 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
             f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if unknown"
         )
     if person is not None:
-        poses = _only(path, poses, person)
+        poses = only_person(path, poses, person)
     present = poses.without_absent()
     said = present.notes[len(poses.notes) :]
     return (*said, *WRITERS[suffix](path, present))
 
 
-def read_poses(path: str | Path) -> Poses:
-    """Read poses that :func:`write_poses` wrote as ``.npz``, every field as it was.
+def only_person(path: Path, poses: Poses, person: str) -> Poses:
+    """Keep the person of this name.
 
     Raises:
-        DatasetNotFoundError: If there is no such file.
-        FormatError: If it is no ``.npz`` of poses, or damaged.
+        FormatError: If nobody is called so.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise FormatError(
-            f"{path}: poses are read back from .npz only: write one beside it, and read that"
-        )
-    return read_npz(path)
-
-
-def _only(path: Path, poses: Poses, person: str) -> Poses:
     if person not in poses.people:
         raise FormatError(
-            f"{path}: there is no person {person!r} to write: the people are "
+            f"{path}: there is no person {person[:80]!r} to write: the people are "
             f"{', '.join(poses.people)}"
         )
     return poses.of_people([poses.people.index(person)])

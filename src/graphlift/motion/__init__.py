@@ -9,7 +9,9 @@ from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import fill_keypoints, fill_poses
 from graphlift.motion.pipeline import to_world
 from graphlift.motion.sides import mend_sides
+from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
+from graphlift.motion.supports import raise_sunk
 from graphlift.motion.trajectory import locate
 from graphlift.motion.upright import stand
 
@@ -24,8 +26,11 @@ __all__ = [
     "mend_sides",
     "one_euro",
     "plant_feet",
+    "raise_sunk",
     "savgol",
+    "scale_to_floor",
     "scale_to_height",
+    "share_floor",
     "smooth",
     "stand",
     "statures",

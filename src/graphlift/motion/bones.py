@@ -18,6 +18,12 @@ Source: Drillis and Contini, "Body segment parameters", 1966, as drawn in Winter
 and motor control of human movement", 4th ed., 2009, fig. 4.1.
 """
 
+SIZES = 0.07
+"""How far people's sizes are from those that a lifter gives them, as a share.
+
+Adults' statures differ by 5 % (standard deviation of men and women together); the rest is error.
+"""
+
 UNSEEN = 0.1
 """Weight of a bone with an end that was not seen, against one that was."""
 

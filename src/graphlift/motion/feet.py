@@ -122,7 +122,10 @@ def plant_feet(
                 positions[at[:, None], person, chain[1:]] = np.stack([knee, end], axis=1)
             count += held
     return poses.noting(
-        f"Feet stand still in {count} contacts{assumed}.", positions=positions, contacts=flags
+        *assumed,
+        f"Feet stand still in {count} contacts.",
+        positions=positions,
+        contacts=flags,
     )
 
 

@@ -76,7 +76,7 @@ def fill_keypoints(
         ModelError: If the longest gap is negative, the method unknown or the frame rate not
             positive.
     """
-    longest, words = _longest(keypoints, seconds, frames, method)
+    longest, words, assumed = _longest(keypoints, seconds, frames, method)
     joints = len(keypoints.people) * len(keypoints.skeleton)
     columns = keypoints.positions.reshape(len(keypoints), joints, 2)
     gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
@@ -85,13 +85,14 @@ def fill_keypoints(
     confidence = keypoints.confidence.reshape(len(keypoints), joints)
     lower = np.minimum(_carried(confidence, ~gaps), _carried(confidence[::-1], ~gaps[::-1])[::-1])
     note = f"{gaps.sum()} joints filled over gaps of up to {words} ({method})"
+    unsaid = [each.rstrip(".") for each in assumed]
     return replace(
         keypoints,
         positions=fill(columns, longest=longest, method=method).reshape(keypoints.positions.shape),
         confidence=np.where(gaps, FILLED_CONFIDENCE * lower, confidence).reshape(
             keypoints.confidence.shape
         ),
-        source="; ".join(filter(None, (keypoints.source, note))),
+        source="; ".join(filter(None, (keypoints.source, note, *unsaid))),
     )
 
 
@@ -110,7 +111,7 @@ def fill_poses(
 
     Arguments and errors are those of :func:`fill_keypoints`.
     """
-    longest, words = _longest(poses, seconds, frames, method)
+    longest, words, assumed = _longest(poses, seconds, frames, method)
     missing = ~np.isfinite(poses.positions).all(axis=-1)
     if not missing.any():
         return poses
@@ -120,6 +121,7 @@ def fill_poses(
         return poses
     np.copyto(positions, poses.positions, where=~filled[..., None])
     return poses.noting(
+        *assumed,
         f"Gaps of up to {words} were filled ({method}): {filled.sum()} joints in "
         f"{filled.any(axis=(1, 2)).sum()} frames.",
         positions=positions,
@@ -167,15 +169,15 @@ def _carried(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 def _longest(
     sequence: Keypoints | Poses, seconds: float, frames: int | None, method: str
-) -> tuple[int, str]:
-    """Longest gap in frames, and in words."""
+) -> tuple[int, str, tuple[str, ...]]:
+    """Longest gap in frames, and in words; a note if the frame rate was assumed."""
     if method not in ("linear", "pchip"):
         raise ModelError(f"no way {method!r} to fill gaps: take 'pchip' or 'linear'")
     limit = seconds if frames is None else frames
     if not limit >= 0:
         raise ModelError(f"the longest gap to fill is {limit}: give 0 (none) or more")
     if frames is not None:
-        return int(frames), f"{frames} frames"
+        return int(frames), f"{frames} frames", ()
     fps, assumed = frame_rate(sequence)
     # A gap of half a second at 29.97 fps has 15 frames.
-    return round(min(seconds * fps, len(sequence))), f"{seconds:g} s{assumed}"
+    return round(min(seconds * fps, len(sequence))), f"{seconds:g} s", assumed

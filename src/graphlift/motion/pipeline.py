@@ -8,10 +8,12 @@ from graphlift.motion.bones import hold_bones, scale_to_height
 from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import LONGEST, fill_poses
 from graphlift.motion.requirements import check_axes
+from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother
 from graphlift.motion.smoothing import smooth as smooth_poses
+from graphlift.motion.supports import raise_sunk
 from graphlift.motion.trajectory import locate
-from graphlift.motion.upright import find_ground, scale_to_floor, stand
+from graphlift.motion.upright import Gravity, find_ground, stand
 from graphlift.sequences import Poses
 
 
@@ -31,7 +33,8 @@ def to_world(
 
     In this order, each step noted in ``notes``: short gaps are filled; positions smoothed; bones
     given one length for the clip; people scaled to their height; the root's path found from the
-    keypoints; gravity and floor found; feet held still while they stand. As many frames come out
+    keypoints; several people scaled so that they share a floor; gravity and floor found; people
+    raised where they sank into it; feet held still while they stand. As many frames come out
     as went in, NaN where nobody was there for longer than ``gaps``. Nothing is mirrored.
 
     Args:
@@ -44,7 +47,7 @@ def to_world(
         smooth: ``savgol``, ``one-euro`` or None, which leaves the root's path rough, too.
         bones: Whether bones keep their lengths.
         trajectory: Whether people move through space, or in place with a foot on the floor.
-        feet: Whether to hold feet still that stand.
+        feet: Whether to keep people above the floor and hold feet still that stand.
 
     Raises:
         ModelError: If poses are in world axes, the path cannot be found (no keypoints, neither
@@ -56,26 +59,33 @@ def to_world(
     poses = poses if smooth is None else smooth_poses(poses, smooth)
     poses = hold_bones(poses) if bones else poses
     poses = poses if height is None else scale_to_height(poses, height)
+    gravity = None
     if trajectory:
         rough = smooth is None
         find_path = partial(locate, camera=camera, field_of_view=field_of_view, smooth=not rough)
-        poses = _walk(poses, find_path, own_size=height is None, feet=feet)
-    poses = stand(poses, camera)
-    return plant_feet(poses) if feet else poses
+        stated = height if isinstance(height, Mapping) else () if height is None else poses.people
+        poses, gravity = _walk(poses, find_path, stated=tuple(stated), feet=feet)
+    poses = stand(poses, camera, gravity)
+    return plant_feet(raise_sunk(poses)) if feet else poses
 
 
-def _walk(poses: Poses, find_path: Callable[..., Poses], *, own_size: bool, feet: bool) -> Poses:
-    """Move rooted poses along their path, in camera axes.
+def _walk(
+    poses: Poses, find_path: Callable[..., Poses], *, stated: tuple[str, ...], feet: bool
+) -> tuple[Poses, Gravity | None]:
+    """Move rooted poses along their path, in camera axes; find gravity if sizes depend on it.
 
-    Each pass knows more than the one before: whether the floor tells people's sizes, and which
-    feet stand, which steadies the path.
+    Each pass knows more than the one before: what the floor tells of the sizes of people whose
+    height is not stated, and which feet stand, which steadies the path.
     """
-    moving = find_path(poses)
-    if own_size and moving.camera is not None and moving.camera.placed:
-        poses = scale_to_floor(poses, moving, moving.camera)
-        moving = find_path(poses)
+    moving, gravity, sized = find_path(poses), None, poses
+    if moving.camera is not None and moving.camera.placed:
+        sized = scale_to_floor(poses, moving, moving.camera, stated=stated)
+    elif len(poses.people) > 1:
+        sized, gravity = share_floor(poses, moving, stated=stated)
+    if sized is not poses:
+        moving = find_path(sized)
     if not feet:
-        return moving
-    contacts = find_contacts(moving, find_ground(moving))
+        return moving, gravity
+    contacts = find_contacts(moving, find_ground(moving, gravity))
     del moving  # of an hour, 37 MB
-    return find_path(poses, contacts=contacts)
+    return find_path(sized, contacts=contacts), gravity

@@ -6,27 +6,23 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Int
 
+from graphlift import sequences
 from graphlift.errors import ModelError
-from graphlift.sequences import Axes, Keypoints, Poses
+from graphlift.sequences import ASSUMED_FPS, Axes, Keypoints, Poses
 from graphlift.skeletons import Skeleton
-
-ASSUMED_FPS = 30.0
-"""Frames per second where nobody says: what most cameras and webcams deliver."""
 
 _BLOCK = 512
 """Frames at a time: what is computed of them, in float64, stays in the cache."""
 
 
-def frame_rate(sequence: Poses | Keypoints) -> tuple[float, str]:
-    """Find the frames per second, and words for a note if they had to be assumed (else none).
+def frame_rate(sequence: Poses | Keypoints) -> tuple[float, tuple[str, ...]]:
+    """Find the frames per second, and a note if they had to be assumed.
 
     Raises:
         ModelError: If the frame rate is stated but not positive and finite.
     """
-    fps = sequence.fps
-    if fps is None:
-        return ASSUMED_FPS, f" (frame rate unknown: {ASSUMED_FPS:g} fps assumed)"
-    return check_rate(fps), ""
+    fps, assumed = sequences.frame_rate(sequence)
+    return check_rate(fps), assumed
 
 
 def check_rate(fps: float) -> float:

@@ -192,7 +192,7 @@ def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses: 
     else:
         words = f"One-Euro, {options.get('min_cutoff', MIN_CUTOFF):g} Hz at rest"
         positions = one_euro(poses.positions, fps, **options)
-    return poses.noting(f"Positions were smoothed ({words}){assumed}.", positions=positions)
+    return poses.noting(*assumed, f"Positions were smoothed ({words}).", positions=positions)
 
 
 def _share(cutoff: float | np.ndarray, seconds: np.ndarray) -> np.ndarray:

@@ -119,7 +119,8 @@ def locate(
         feet = None if contacts is None else contacts[:, person]
         paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
     return poses.noting(
-        _note(poses, lens + assumed, told, np.isfinite(paths[..., 0])),
+        *assumed,
+        _note(poses, lens, told, np.isfinite(paths[..., 0])),
         positions=np.add(poses.positions, paths[:, :, None], out=np.empty_like(poses.positions)),
         rooted=False,
         seen=poses.seen & told[..., None],

@@ -4,16 +4,26 @@ The world found from the motion has z up, the floor at z = 0, y along the camera
 origin under where the first person is first seen.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
-from graphlift.motion.feet import standing_feet
-from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, middle, runs
+from graphlift.motion.bones import SIZES
+from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, middle
+from graphlift.motion.supports import (
+    UNEVEN,
+    Footholds,
+    Level,
+    clearances,
+    find_level,
+    find_levels,
+    footholds,
+    lowest_parts,
+)
 from graphlift.sequences import Poses
-from graphlift.skeletons import ANKLE_HEIGHT
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a camera that is held level."""
@@ -22,14 +32,6 @@ ROLL, PITCH = np.deg2rad(6.0), np.deg2rad(30.0)
 """How far people's cameras are usually turned about the viewing axis, and up or down."""
 LEAN, POSTURE = np.deg2rad(5.0), np.deg2rad(12.0)
 """How far a standing person's axis is from vertical: on average over a clip, and in one frame."""
-UNEVEN = 0.07
-"""m; how far a foothold is from the plane of the floor, errors included."""
-ANKLES, SIZES = 0.03, 0.05
-"""How far footholds are off together, m, and a lifter's people's sizes, as a share of them."""
-LEVEL = 0.2
-"""m; a camera this near to the ankles' height sees feet at one height, however far away."""
-LOWEST = 0.1
-"""Share of the frames in which feet stand that lies below the floor's height, by error."""
 SLOPE = np.deg2rad(20.0)
 """Footholds that would tilt people by more lie on stairs or a ladder, not on a floor."""
 BELIEVED = np.deg2rad(45.0)
@@ -38,35 +40,42 @@ EXTENDED = 0.85
 """A standing leg is at least this share of thigh and shin, hip to ankle."""
 FEWEST = 0.1
 """Share of a clip's frames in which somebody must stand for the bodies to be believed."""
+APART = 0.15
+"""m; people whose feet are further from the floor than this are named."""
+SELDOM = 0.5
+"""Share of the time in which they rest; who is less of it on the floor is named."""
 
 
 @dataclass(frozen=True, eq=False)
-class Footholds:
-    """Places where a foot stood.
+class Gravity:
+    """Which way is up.
 
     Args:
-        points: Mean place of the ankle, m.
-        frames: For how many frames.
-        person: Whose.
+        up: Unit vector in camera axes.
+        note: What it rests on.
+        assumed: A note if the frame rate was assumed.
     """
 
-    points: Float[np.ndarray, "foothold 3"]
-    frames: Float[np.ndarray, " foothold"]
-    person: Int[np.ndarray, " foothold"]
+    up: Float[np.ndarray, "3"]
+    note: str
+    assumed: tuple[str, ...]
 
 
-def stand(poses: Poses, camera: Camera | None = None) -> Poses:
+def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = None) -> Poses:
     """Turn poses from camera to world axes and put them on the floor.
 
     With a camera whose place is known this is exact. Otherwise gravity is what agrees best with
     the axes of standing people, with cameras being held about level, and with one plane through
-    the places where feet stand; the floor lies ANKLE_HEIGHT below the lowest of those. Where
-    nobody stands (lying, only a face), the camera's own vertical is taken. All people share one
-    gravity and one floor. Poses that are still rooted stay in place, a foot on the floor.
+    the places where feet stand; the floor lies under the lowest parts of bodies, feet or others,
+    while they rest (:func:`graphlift.motion.supports.find_level`). Where nobody stands (lying,
+    only a face), the camera's own vertical is taken. All people share one gravity and one floor;
+    a note says how far from it they stand. Poses that are still rooted stay in place, their
+    lowest part on the floor.
 
     Args:
         poses: Camera axes.
         camera: Where it stands and how it is turned; ``poses.camera`` when left out.
+        gravity: What :func:`find_up` found earlier; it is asked when left out.
 
     Raises:
         ModelError: If poses are in world axes already, or the frame rate is not positive.
@@ -76,67 +85,45 @@ def stand(poses: Poses, camera: Camera | None = None) -> Poses:
     camera = poses.camera if camera is None else camera
     if camera is not None and camera.placed:
         return _by_camera(poses, camera)
-    up, note = find_up(poses)
-    R = _world_axes(up)
+    gravity = find_up(poses) if gravity is None else gravity
+    up, R = gravity.up, _world_axes(gravity.up)
     if poses.rooted:
-        return _in_place(poses, R, note)
+        return _in_place(poses, R, gravity.note)
     floor, origin = find_floor(poses, up), _first_root(poses)
     origin = origin + (floor - origin @ up) * up
     if camera is not None:
         camera = replace(camera, R=R.T, position=-R @ origin)
     return poses.noting(
-        note, positions=_turned(poses.positions, R, origin), axes="world", camera=camera
+        *gravity.assumed,
+        f"{gravity.note} {say_floor(poses, up, floor)}",
+        positions=_turned(poses.positions, R, origin),
+        axes="world",
+        camera=camera,
     )
 
 
-def scale_to_floor(poses: Poses, moving: Poses, camera: Camera) -> Poses:
-    """Scale people so that their feet reach the floor of a camera whose place is known.
-
-    A person taken for too large is put too far away, and seen from above stands below the floor:
-    where feet stand tells the size. What they tell is weighed against the model's own scale.
-
-    Args:
-        poses: Rooted, camera axes.
-        moving: The same poses where :func:`graphlift.motion.locate` put them.
-        camera: Its height above the floor and its turn count.
-    """
-    places = footholds(moving, camera.R[:, 2])
-    drop = camera.position[2] - ANKLE_HEIGHT
-    scale = np.ones(len(poses.people))
-    for person in np.unique(places.person):
-        own = places.person == person
-        depth = -_lowest(places.points[own] @ camera.R[:, 2], places.frames[own])
-        if min(drop * depth, drop**2) < LEVEL**2:
-            continue
-        error = np.hypot(ANKLES, UNEVEN / np.sqrt(own.sum())) / abs(drop)
-        told = drop / depth - 1
-        scale[person] += np.clip(told, -3 * SIZES, 3 * SIZES) * SIZES**2 / (SIZES**2 + error**2)
-    said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
-    return poses.noting(
-        f"Scaled so that feet reach the given camera's floor ({said}).",
-        positions=poses.positions * scale[:, None, None].astype(poses.positions.dtype),
-        sigma=poses.sigma * scale[:, None].astype(poses.sigma.dtype),
-    )
-
-
-def find_ground(poses: Poses) -> tuple[Float[np.ndarray, "3"], float]:
+def find_ground(
+    poses: Poses, gravity: Gravity | None = None
+) -> tuple[Float[np.ndarray, "3"], float]:
     """Find which way is up and how high the floor is along it, m, as :func:`stand` does.
 
     Args:
         poses: Camera axes, moving through space.
+        gravity: As for :func:`stand`.
     """
     camera = poses.camera
     if camera is not None and camera.placed:
         return camera.R[:, 2], -float(camera.position[2])
-    up, _ = find_up(poses)
+    up = (find_up(poses) if gravity is None else gravity).up
     return up, find_floor(poses, up)
 
 
-def find_up(poses: Poses) -> tuple[Float[np.ndarray, "3"], str]:
+def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     """Estimate which way is up from the motion, in camera axes.
 
-    Returns:
-        A unit vector, and a note that says what it rests on.
+    Args:
+        poses: Camera axes.
+        elsewhere: Names of people who do not stand on the others' floor.
 
     Raises:
         As :func:`stand`.
@@ -144,52 +131,57 @@ def find_up(poses: Poses) -> tuple[Float[np.ndarray, "3"], str]:
     fps, assumed = frame_rate(poses)
     axes, which = body_axes(poses)
     if not len(axes):
-        return CAMERA_UP, (
-            "Nobody stands or sits upright for long: the camera's own vertical is taken for "
-            f"gravity's{assumed}."
-        )
+        note = "Nobody stands or sits upright for long: the camera's own vertical is taken for "
+        return Gravity(CAMERA_UP, f"{note}gravity's.", assumed)
     body = _robust_mean(axes)
     # Frames within half a second show one posture; seconds average over many.
     spread = np.hypot(LEAN, POSTURE / np.sqrt(max(1.0, len(axes) / fps / 0.5)))
     spread *= 1 if which == "standing" else 2
-    places = None if poses.rooted or which != "standing" else footholds(poses, body)
-    up = _agree(body, spread, places)
+    places, levels = None, []
+    if which == "standing" and not poses.rooted:
+        places, found = footholds(poses, body), find_levels(poses, body)
+        levels = [level for name, level in found.items() if name not in elsewhere]
+    up = _agree(body, spread, places, levels)
     if up @ body < np.cos(SLOPE):
-        places, up = None, _agree(body, spread, None)
+        places, up = None, _agree(body, spread, None, [])
     turned = np.degrees(np.arccos(np.clip(up @ CAMERA_UP, -1, 1)))
     points = 0 if places is None else len(places.points)
-    return up, (
+    return Gravity(
+        up,
         f"Gravity follows from {len(axes)} poses of {which} people and {points} footholds: "
-        f"{turned:.0f}° off the camera's vertical{assumed}."
+        f"{turned:.0f}° off the camera's vertical.",
+        assumed,
     )
 
 
 def find_floor(poses: Poses, up: Float[np.ndarray, "3"]) -> float:
     """Find how high the floor is along ``up``, m, in camera axes: negative, as cameras look down.
 
-    It lies below the lowest places where feet stand (stairs and errors are above it, and below it
-    only errors), or else below the lowest ankles there are.
+    It is where the lowest parts of everybody's bodies rest: 0 if there is nobody.
     """
-    places = footholds(poses, up)
-    if len(places.points):
-        return _lowest(places.points @ up, places.frames) - ANKLE_HEIGHT
-    height = _ankles(poses) @ up
-    lower = height[np.isfinite(height)]
-    return float(np.quantile(lower, 0.05, method="lower")) - ANKLE_HEIGHT if lower.size else 0.0
+    level = find_level(lowest_parts(poses, up), frame_rate(poses)[0])
+    return 0.0 if level is None else level.height
 
 
-def footholds(poses: Poses, up: Float[np.ndarray, "3"]) -> Footholds:
-    """Find the places where feet stand, given roughly which way is up."""
-    fps, _ = frame_rate(poses)
-    feet = _ankles(poses)
-    flags = standing_feet(feet, up, fps)
-    found = [
-        (person, end - start, *feet[start:end, person, side].mean(axis=0))
-        for person, side in np.ndindex(flags.shape[1:])
-        for start, end in runs(flags[:, person, side])
+def say_floor(poses: Poses, up: Float[np.ndarray, "3"], floor: float) -> str:
+    """Say how far from the floor people stand, and who does not stand on it at all."""
+    levels = find_levels(poses, up)
+    if not levels:
+        return "Nobody is there to stand on the floor."
+    above = {name: level.height - floor for name, level in levels.items()}
+    off = {name: height for name, height in above.items() if abs(height) > APART}
+    rest = [np.hypot(above[name], levels[name].spread) for name in levels if name not in off]
+    words = [f"they stand on it to within {100 * max(rest):.0f} cm"] if rest else []
+    words += [
+        f"person {name} stays {abs(height):.2f} m {'above' if height > 0 else 'below'} it"
+        for name, height in off.items()
     ]
-    table = np.array(found).reshape(-1, 5)
-    return Footholds(points=table[:, 2:], frames=table[:, 1], person=table[:, 0].astype(int))
+    words += [
+        f"person {name} rests on it for {level.share:.0%} of their time only"
+        for name, level in levels.items()
+        if name not in off and level.share < SELDOM
+    ]
+    return f"The floor lies under people's lowest parts: {'; '.join(words)}."
 
 
 def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
@@ -227,36 +219,56 @@ def _block_axes(
 
 
 def _agree(
-    body: np.ndarray, spread: float, places: Footholds | None, *, iterations: int = 4
+    body: np.ndarray,
+    spread: float,
+    places: Footholds | None,
+    levels: Sequence[Level],
+    *,
+    iterations: int = 4,
 ) -> Float[np.ndarray, "3"]:
-    """Find the up that agrees best with the body, the footholds and a camera held level.
+    """Find the up that agrees best with bodies, footholds, people and a camera held level.
 
-    Gauss-Newton over the two angles by which it can turn; a foothold far off the plane weighs
-    less (Huber).
+    Gauss-Newton over the two angles by which it can turn. Each person's footholds lie in a level
+    plane; and so do the people's levels, as far as their unknown sizes allow: a person who is a
+    share larger is as much further away, and as much further below the camera.
     """
     up = body
     for _ in range(iterations):
         tangent = np.linalg.svd(up[None])[2][1:]
         rows = [tangent.T / spread, tangent[:, :1].T / ROLL, tangent[:, 2:].T / PITCH]
         errors = [(up - body) / spread, up[:1] / ROLL, up[2:] / PITCH]
-        if places is not None and len(places.points) > 1:
-            heights = places.points @ up
-            off = np.abs(heights - np.median(heights))
-            weights = np.minimum(1, 2 * UNEVEN / np.maximum(off, 1e-9))
-            centred = places.points - np.average(places.points, axis=0, weights=weights)
-            centred = centred * (np.sqrt(weights) / UNEVEN)[:, None]
-            rows.append(centred @ tangent.T)
-            errors.append(centred @ up)
+        planes = [(level.point, np.hypot(level.error, SIZES * level.height)) for level in levels]
+        groups = [(np.array([p for p, _ in planes]), np.array([sd for _, sd in planes]))]
+        if places is not None:
+            own = [places.points[places.person == person] for person in np.unique(places.person)]
+            groups += [(points, np.full(len(points), UNEVEN)) for points in own]
+        for points, sd in groups:
+            if len(points) > 1:
+                centred = _centred(points, sd, up)
+                rows.append(centred @ tangent.T)
+                errors.append(centred @ up)
         step = np.linalg.lstsq(np.concatenate(rows), -np.concatenate(errors), rcond=None)[0]
         up = _unit(up + step @ tangent)
     return up
 
 
+def _centred(
+    points: Float[np.ndarray, "point 3"], sd: Float[np.ndarray, " point"], up: np.ndarray
+) -> Float[np.ndarray, "point 3"]:
+    """Places from their middle, over their errors; one far off the plane weighs less (Huber)."""
+    heights = points @ up
+    off = np.abs(heights - np.median(heights))
+    weights = np.minimum(1, 2 * sd / np.maximum(off, 1e-9)) / sd**2
+    middle_point = np.average(points, axis=0, weights=weights)
+    return np.asarray((points - middle_point) * np.sqrt(weights)[:, None])
+
+
 def _by_camera(poses: Poses, camera: Camera) -> Poses:
     if poses.rooted:
         return _in_place(poses, camera.R.T, "Gravity is the given camera's.")
+    said = say_floor(poses, camera.R[:, 2], -float(camera.position[2]))
     return poses.noting(
-        "Gravity and floor are the given camera's.",
+        f"Gravity and floor are the given camera's. {said}",
         positions=_turned(poses.positions, camera.R.T, -camera.R @ camera.position),
         axes="world",
         camera=camera,
@@ -264,12 +276,13 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
 
 
 def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
-    """Turn rooted poses upright and put the lower ankle on the floor in every frame."""
+    """Turn rooted poses upright, the lowest part of the body on the floor in every frame."""
     positions = _turned(poses.positions, axes, np.zeros(3))
-    ankles = positions[..., legs(poses.skeleton)[:, 2], 2]
-    positions[..., 2] += ANKLE_HEIGHT - ankles.min(axis=-1, keepdims=True)
+    joints, clearance = clearances(poses.skeleton)
+    lowest = (positions[..., joints, 2] - clearance).min(axis=-1, keepdims=True)
+    positions[..., 2] -= lowest
     return poses.noting(
-        f"{note} People stay in place, their lower foot on the floor.",
+        f"{note} People stay in place, the lowest part of their bodies on the floor.",
         positions=positions,
         axes="world",
         rooted=False,
@@ -305,22 +318,6 @@ def _first_root(poses: Poses) -> Float[np.ndarray, "3"]:
     first = np.lexsort((frames, people))[0]
     root = poses.positions[frames[first], people[first], poses.skeleton.root]
     return np.asarray(root)
-
-
-def _ankles(poses: Poses) -> Float[np.ndarray, "frame person side 3"]:
-    """Where the ankles are; those not seen are left out, unless none of a person's ever is."""
-    ankles = legs(poses.skeleton)[:, 2]
-    seen: Bool[np.ndarray, "frame person side"] = poses.seen[..., ankles]
-    never = np.logical_not(seen.any(axis=2).any(axis=0))
-    use = seen | never[:, None]
-    return np.where(use[..., None], poses.positions[..., ankles, :], np.nan)
-
-
-def _lowest(heights: np.ndarray, frames: np.ndarray) -> float:
-    """The height below which a tenth of the frames lies."""
-    order = np.argsort(heights)
-    share = frames[order].cumsum() / frames.sum()
-    return float(heights[order][np.searchsorted(share, LOWEST)])
 
 
 def _robust_mean(axes: Float[np.ndarray, "pose 3"]) -> Float[np.ndarray, "3"]:

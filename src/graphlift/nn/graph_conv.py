@@ -45,9 +45,9 @@ class GraphConv(nn.Module):
         decouple_self: Give self-connections their own weights.
         affinity: ``learnt``, or one of two fixed ones (:func:`graphlift.graph.fixed_affinity`).
         order: ``unified`` to forgo the reduction, for comparison.
-        init: ``glorot`` draws each matrix as Glorot would draw it; ``stacked`` draws the whole
-            (slot, in, out) tensor as the published code does, with gain √2: about 6 times
-            smaller at 128 channels.
+        init: ``glorot`` draws each matrix as Glorot would draw it, and biases are zero;
+            ``stacked`` draws the whole (slot, in, out) tensor as the published code does, with
+            gain √2, about 6 times smaller at 128 channels, and biases between ± 1 / √D'.
 
     Raises:
         ModelError: As :func:`graphlift.graph.weight_slots`.
@@ -98,14 +98,8 @@ class GraphConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start as a plain mean over neighbours, with zero bias and random weights."""
-        slots, before, after = self.weight.shape
-        if self.init == "glorot":
-            bound = (6 / (before + after)) ** 0.5
-        else:  # torch takes the first axis as channels out, the last as a kernel's extent
-            bound = 1.414 * (6 / (before * after + slots * after)) ** 0.5
-        nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.zeros_(self.bias)
+        """Start as a plain mean over neighbours, with random weights."""
+        draw_weights(self.weight, self.bias, self.init)
         if self.learnt:
             nn.init.ones_(self.affinity)
 
@@ -161,6 +155,20 @@ class GraphConv(nn.Module):
         slots, before, after = self.weight.shape
         decoupled = ", decoupled" if self.decouple_self else ""
         return f"{before}, {after}, slots={slots}, {self.sharing}{decoupled}, {self.order}"
+
+
+def draw_weights(weight: nn.Parameter, bias: nn.Parameter, init: Init) -> None:
+    """Draw the (slot, in, out) matrices and the bias of a layer, as ``init`` of GraphConv says."""
+    slots, before, after = weight.shape
+    if init == "glorot":
+        bound = (6 / (before + after)) ** 0.5
+    else:  # torch takes the first axis as channels out, the last as a kernel's extent
+        bound = 1.414 * (6 / (before * after + slots * after)) ** 0.5
+    nn.init.uniform_(weight, -bound, bound)
+    if init == "glorot":
+        nn.init.zeros_(bias)
+    else:
+        nn.init.uniform_(bias, -(after**-0.5), after**-0.5)
 
 
 def _transform(x: Tensor, weight: Tensor) -> Tensor:

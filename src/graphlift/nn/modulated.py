@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from graphlift.errors import ModelError
 from graphlift.graph import AffinityKind, BodyGraph, fixed_affinity
-from graphlift.nn.graph_conv import Init
+from graphlift.nn.graph_conv import Init, draw_weights
 
 
 class ModulatedConv(nn.Module):
@@ -63,15 +63,10 @@ class ModulatedConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start unmodulated, with zero bias and random weights."""
-        slots, before, after = self.weight.shape
-        bound = (6 / (before + after)) ** 0.5
-        if self.init == "stacked":  # as in GraphConv
-            bound = 1.414 * (6 / (before * after + slots * after)) ** 0.5
-        nn.init.uniform_(self.weight, -bound, bound)
+        """Start unmodulated, with random weights."""
+        draw_weights(self.weight, self.bias, self.init)
         nn.init.ones_(self.modulation)
         nn.init.constant_(self.affinity, 1e-6)
-        nn.init.zeros_(self.bias)
 
     def affinities(self) -> Float[Tensor, "joint joint"]:
         """The affinities a_ij as a matrix, symmetric; no row need sum to 1."""

@@ -1,7 +1,8 @@
 """Known deviations from a protocol, each by name, each off unless it is asked for.
 
-Published figures on MPI-INF-3DHP differ in them, and not every paper says which it took; so the
-names that were asked for are printed with every number.
+Published figures differ in them, and not every paper says which it took; so the names that were
+asked for are printed with every number. Which protocol takes which is in
+:mod:`graphlift.protocols.named`.
 """
 
 from collections.abc import Mapping
@@ -21,8 +22,14 @@ ADAPTATIONS: Mapping[str, str] = {
     "bone-length": "each prediction is scaled until its bones add up to the length of the truth's",
     "own-width": "2D input was normalised by the width of each image, not by Human3.6M's 1000 px "
     "(what went into a network: `score` cannot see it, and prints that you said so)",
+    "root-in-place": "predictions are not moved: only their root is set to the origin, which is "
+    "all that is left of the published codes' subtraction in place",
 }
-"""What each does, by name. Source: Zhou et al., ICCV 2017; the last, Gong et al., CVPR 2021."""
+"""What each does, by name. Source: Zhou et al., ICCV 2017, for the first two; Gong et al., CVPR
+2021; the published codes of Zhao et al., CVPR 2019, and of Liu et al., ECCV 2020."""
+
+OWN_WIDTH = "own-width"
+ROOT_IN_PLACE = "root-in-place"
 
 
 def shift_hips(
@@ -40,6 +47,26 @@ def shift_hips(
     shifted[:, hips] += HIP_SHIFT * (poses[:, [neck]] - poses[:, [pelvis]])
     shifted[:, spine] = (shifted[:, pelvis] + shifted[:, neck]) / 2
     return shifted
+
+
+def root_in_place(
+    poses: Float[np.ndarray, "frame joint 3"], root: int
+) -> Float[np.ndarray, "frame joint 3"]:
+    """Subtract the root as published codes do, in place, from an array that it is part of.
+
+    ``outputs[:, :, :] -= outputs[:, :1, :]`` goes through memory in order and torch makes no copy
+    of what is subtracted: the root itself comes first and becomes zero, and from every other joint
+    that zero is subtracted. The poses stay where they were predicted, but for their root.
+
+    Args:
+        poses: m, as predicted.
+        root: Index of the root; the published codes', and Human3.6M's here, is the first joint.
+
+    Source: ``evaluate`` of garyzhao/SemGCN and RufusDing/3D-HPE-using-GCN.
+    """
+    left = np.array(poses)
+    left[:, root] -= poses[:, root]
+    return np.asarray(left - left[:, [root]])  # zero, or not a number where the root was none
 
 
 def match_bone_length(

@@ -7,7 +7,6 @@ are scored: :data:`graphlift.protocols.named.PROTOCOLS`.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -30,6 +29,7 @@ from graphlift.datasets.pack import read_pack
 from graphlift.datasets.prior import sample_prior
 from graphlift.detections import Detections, detect, occluded
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.plain_json import parse_json
 from graphlift.protocols.named import PROTOCOLS, STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
@@ -305,7 +305,7 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
             f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
         )
     try:
-        splits = json.loads(path.read_text(encoding="utf-8"))["cmu"]
+        splits = parse_json(path.read_bytes())["cmu"]
         subjects = {part: splits[part] for part in _PARTS}
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(

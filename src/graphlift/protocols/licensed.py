@@ -19,9 +19,15 @@ from graphlift.datasets.paired import Pack, PairedSequence, open_pack
 from graphlift.datasets.paired_index import INDEX
 from graphlift.detections import Detections
 from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.protocols.examples import Examples, StudyData, read_study_data
-from graphlift.protocols.named import PROTOCOLS, Protocol
-from graphlift.protocols.paired_examples import Rows, observe_pairs, skeleton_of
+from graphlift.protocols.named import PROTOCOLS, Protocol, share_out
+from graphlift.protocols.paired_examples import (
+    Rows,
+    check_detections,
+    observe_pairs,
+    skeleton_of,
+)
 from graphlift.skeletons import MPI_INF_3DHP_17, Skeleton
 
 CURVE_STRIDE = 64
@@ -38,7 +44,6 @@ H36M_LENS = Camera(
 length of Human3.6M's four cameras to half a per cent."""
 
 LICENCE = "for academic use only, by the terms of the data set"
-OWN_WIDTH = "own-width"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +89,17 @@ class PairedData:
         return PROTOCOLS[f"h36m-{len(self.pack.skeleton)}"]
 
     def describe(self, joints: int, adaptations: Sequence[str] = ()) -> Mapping[str, str]:
-        """Say in a line each what the protocols are, by their names."""
-        name = f"h36m-{joints}"
-        lines = {name: PROTOCOLS[name].describe()}
-        if self.other:
-            lines["3dhp-14"] = PROTOCOLS["3dhp-14"].describe(adaptations)
-        return lines
+        """Say in a line each what the protocols are, by their names.
+
+        Raises:
+            ConfigError: If none of them takes an adaptation.
+        """
+        taken = share_out(adaptations, self.scored_by(joints))
+        return {name: PROTOCOLS[name].describe(of) for name, of in taken.items()}
+
+    def scored_by(self, joints: int) -> tuple[str, ...]:
+        """Name the protocols that a network of so many joints is scored by."""
+        return (f"h36m-{joints}", *(("3dhp-14",) if self.other else ()))
 
     def training(self, detections: Detections, joints: int, held_out: Collection[str]) -> "Rows":
         """List the frames that are trained on, to be gathered from the mapped arrays.
@@ -134,6 +144,36 @@ class PairedData:
         test = (to_h36m(one) for one in self.other if one.subject in PROTOCOLS["3dhp-14"].test)
         seen = test if OWN_WIDTH in adaptations else map(seen_as_h36m, test)
         return observe_pairs(seen, "gt", skeleton_of(joints), activity=lambda one: one.subject)
+
+    def check(self, detections: Detections, joints: int, held_out: Collection[str]) -> None:
+        """Refuse now what training, validation or scoring would meet later; reads all of one kind.
+
+        Raises:
+            ConfigError: As :meth:`training`, or if a pack lacks a joint.
+            DatasetNotFoundError: If a pack has nothing of a subject that is trained on or tested.
+            FormatError: If a detection that counts is not finite, or no frame counts in a test.
+        """
+        len(self.training(detections, joints, held_out))
+        skeleton = skeleton_of(joints)
+        protocol = self.protocol
+        rows = self._of((*protocol.train, *protocol.test))
+        check_detections(self.pack, rows, self._kind(detections), skeleton, protocol.excluded)
+        if self.other:
+            official = PROTOCOLS["3dhp-14"].test
+            entries = enumerate(self.other.index.sequences)
+            tested = [n for n, entry in entries if entry.subject in official]
+            if not tested:
+                raise DatasetNotFoundError(
+                    f"{self.other.folder}: has nothing of {', '.join(official)}: prepare "
+                    "MPI-INF-3DHP's test set"
+                )
+            check_detections(self.other, tested, "gt", self.other.skeleton)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Activities of the protocol that no test sequence of the pack has."""
+        tested = {e.activity for e in self.pack.index.sequences if e.subject in self.protocol.test}
+        return tuple(name for name in self.protocol.activities if name not in tested)
 
     def _kind(self, detections: Detections) -> str:
         if detections not in self.pack.kinds:
@@ -186,13 +226,19 @@ def read_data(source: str) -> TrainingData:
         DatasetNotFoundError: If nothing of that kind is there.
         FormatError: If a file is damaged.
     """
+    if not is_pack(source):
+        return read_study_data(source)
     folder = Path(source)
-    if source != "prior" and (folder / INDEX).is_file():
+    if (folder / INDEX).is_file():
         return PairedData(open_pack(folder))
-    if source != "prior" and (folder / "h36m" / INDEX).is_file():
-        other = folder / "3dhp"
-        return PairedData(open_pack(folder / "h36m"), open_pack(other) if other.is_dir() else None)
-    return read_study_data(source)
+    other = folder / "3dhp"
+    return PairedData(open_pack(folder / "h36m"), open_pack(other) if other.is_dir() else None)
+
+
+def is_pack(source: str) -> bool:
+    """Tell whether data are a prepared pack, or a folder of them, and not motion capture."""
+    folder = Path(source)
+    return source != "prior" and any((at / INDEX).is_file() for at in (folder, folder / "h36m"))
 
 
 def seen_as_h36m(sequence: PairedSequence) -> PairedSequence:

@@ -5,7 +5,7 @@ printed with every number. Nothing here computes a score: :mod:`graphlift.scorin
 the study's result lines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,7 +15,7 @@ from jaxtyping import Float
 from graphlift.datasets.human36m.facts import ACTIVITIES
 from graphlift.errors import ConfigError
 from graphlift.metrics import by_activity
-from graphlift.protocols.adaptations import ADAPTATIONS
+from graphlift.protocols.adaptations import ADAPTATIONS, OWN_WIDTH, ROOT_IN_PLACE
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
 
 Average = Literal["activities", "frames"]
@@ -140,6 +140,7 @@ _H36M_17 = Protocol(
     average="activities",
     activities=ACTIVITIES,
     frames=543_344,
+    adaptations=(ROOT_IN_PLACE,),
     source="Martinez et al., ICCV 2017; Pavllo et al., CVPR 2019",
 )
 _H36M_16 = replace(
@@ -161,7 +162,7 @@ _3DHP_14 = Protocol(
     correct=_OFFICIAL_14,
     groups=(("GS", ("TS1", "TS2")), ("noGS", ("TS3", "TS4")), ("Outdoor", ("TS5", "TS6"))),
     frames=2_929,
-    adaptations=tuple(ADAPTATIONS),
+    adaptations=("hip-shift", "bone-length", OWN_WIDTH),
     source="Mehta et al., 3DV 2017; Liu et al., ECCV 2020, supplement, Table 2",
 )
 _OPEN_16 = Protocol(
@@ -218,6 +219,27 @@ def protocol_named(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise ConfigError(f"no protocol {name!r}: use one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def share_out(adaptations: Sequence[str], names: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Say which of some adaptations each of some protocols takes.
+
+    Args:
+        adaptations: Names that were asked for.
+        names: Of the protocols that something is scored by.
+
+    Raises:
+        ConfigError: If none of them takes one.
+    """
+    for asked in adaptations:
+        if not any(asked in PROTOCOLS[name].adaptations for name in names):
+            known = ", ".join(a for name in names for a in PROTOCOLS[name].adaptations)
+            raise ConfigError(
+                f"{' and '.join(names)} take no adaptation {asked!r}, only {known or 'none'}"
+            )
+    return {
+        name: tuple(a for a in adaptations if a in PROTOCOLS[name].adaptations) for name in names
+    }
 
 
 def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Frames of prepared packs, as a network sees them: gathered a batch at a time, or collected."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -122,6 +122,52 @@ def observe_pairs(
         clips=tuple(names),
         fps=fps,
     )
+
+
+def check_detections(
+    pack: Pack,
+    sequences: Sequence[int],
+    kind: str,
+    skeleton: Skeleton,
+    excluded: Collection[str] = (),
+) -> None:
+    """Refuse a pack in which a frame that counts lacks a joint of a kind of detection.
+
+    Args:
+        pack: Which; read one sequence at a time.
+        sequences: Which of it.
+        kind: Of detection.
+        skeleton: Joints that are wanted.
+        excluded: Clips that do not count, as ``S11 Directions``.
+
+    Raises:
+        ConfigError: If the pack lacks a joint.
+        FormatError: If it has no such kind, a detection is not finite, or no frame counts.
+    """
+    joints = joints_of(pack.skeleton, skeleton)
+    if kind not in pack.kinds:
+        raise FormatError(
+            f"{pack.folder}: has no keypoints of kind {kind}: it was not made by graphlift data "
+            "prepare; make it again"
+        )
+    counted = 0
+    for sequence in map(pack.sequence, sequences):
+        if f"{sequence.subject} {sequence.clip}" in excluded:
+            continue
+        counted += int(sequence.valid.sum())
+        lacking = (
+            ~np.isfinite(sequence.keypoints[kind][:, joints]).all(axis=2)
+            & (sequence.valid[:, None])
+        )
+        if lacking.any():
+            frame, joint = np.argwhere(lacking)[0]
+            raise FormatError(
+                f"{pack.folder}: {sequence.subject} {sequence.clip} by camera {sequence.camera}: "
+                f"{kind} lacks {skeleton.joints[joint]} in frame {frame}: use another kind of "
+                f"detections, or a network of joints that {kind} has (model.joints)"
+            )
+    if not counted:
+        raise FormatError(f"{pack.folder}: no frame counts in what is to be scored")
 
 
 def _look(

@@ -13,7 +13,12 @@ from graphlift.metrics import (
     joint_errors,
     thresholds_above,
 )
-from graphlift.protocols.adaptations import match_bone_length, shift_hips
+from graphlift.protocols.adaptations import (
+    ROOT_IN_PLACE,
+    match_bone_length,
+    root_in_place,
+    shift_hips,
+)
 from graphlift.protocols.named import Protocol
 from graphlift.skeletons import Skeleton
 
@@ -69,7 +74,11 @@ def judge(
     p, t = _positions(predicted), _positions(target)
     if "hip-shift" in adaptations:
         p = shift_hips(p, skeleton)
-    p, t = p - p[:, [skeleton.root]], t - t[:, [skeleton.root]]
+    t = t - t[:, [skeleton.root]]
+    if ROOT_IN_PLACE in adaptations:
+        p = root_in_place(p, skeleton.root)
+    else:
+        p = p - p[:, [skeleton.root]]
     if "bone-length" in adaptations:
         p = match_bone_length(p, t, skeleton, np.isfinite(p + t).all(axis=-1))
     joints = skeleton.index(*protocol.scored)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graphlift.graph import DECOUPLED
+from graphlift.protocols import PROTOCOLS
+from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.study.results import Result
 
 ORDER = (
@@ -117,12 +119,34 @@ class Study:
         )
 
     @property
-    def protocols(self) -> tuple[str, ...]:
-        """Names of the protocols of errors, and of PCK and AUC if these were measured."""
-        return tuple(dict.fromkeys(n for run in self.runs for n in run.protocols)) or (
-            "open-16",
-            "cross-14",
-        )
+    def errors_by(self) -> str:
+        """Name of the protocol of errors; of both, where some networks have 17 joints."""
+        return " and ".join(dict.fromkeys(names[0] for names in self._protocols))
+
+    @property
+    def crossed_by(self) -> str | None:
+        """Name of the protocol of PCK and AUC, if these were measured."""
+        return next((names[1] for names in self._protocols if len(names) > 1), None)
+
+    @property
+    def adapted(self) -> str:
+        """Say which known deviations the scores were made with; nothing if with none."""
+        names = dict.fromkeys(name for run in self.runs for name in run.adaptations)
+        return f" Adaptations: {', '.join(names)}." if names else ""
+
+    @property
+    def cross_adapted(self) -> str:
+        """Say how MPI-INF-3DHP's keypoints and the predictions for them were adapted."""
+        known = PROTOCOLS["3dhp-14"].adaptations
+        asked = [
+            n for n in dict.fromkeys(n for r in self.runs for n in r.adaptations) if n in known
+        ]
+        lens = "" if OWN_WIDTH in asked else "seen through Human3.6M's lens; "
+        return f"{lens}adaptations: {', '.join(asked) or 'none'}"
+
+    @property
+    def _protocols(self) -> list[tuple[str, ...]]:
+        return [tuple(run.protocols) or ("open-16", "cross-14") for run in self.runs]
 
     @property
     def repeated(self) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from graphlift.complexity import channels_for
-from graphlift.detections import Detections
+from graphlift.detections import DETECTIONS, Detections
 from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, METHODS
+from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.training.config import (
     STRICT,
     Method,
@@ -36,7 +37,7 @@ NAMES: Mapping[str, tuple[Method, bool]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A grid of runs that differ in nothing but what the grid says.
+    """A grid of runs that differ in nothing but what the grid, its rows and its columns say.
 
     Args:
         methods: Variants and baselines, by the names in :data:`NAMES`.
@@ -47,6 +48,11 @@ class Plan:
         detections: What the networks see.
         seeds: Each run is repeated with each.
         recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share.
+        columns: Keys that runs on one kind of detections have instead, by the name of that kind.
+        rows: Keys that one method has instead of both, by its name in ``methods``. A table in it
+            under the name of a kind of detections is for that kind alone.
+        adaptations: Known deviations that test scores are made with
+            (:data:`graphlift.protocols.ADAPTATIONS`).
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -57,6 +63,9 @@ class Plan:
     detections: tuple[Detections, ...] = ("gt",)
     seeds: tuple[int, ...] = (0,)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    adaptations: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := [name for name in self.methods if name not in NAMES]:
@@ -67,21 +76,64 @@ class Plan:
             raise ValueError("give parameters = [...] to match sizes, or channels = [...]")
         if min(*self.parameters, *self.channels, *self.widths.values(), 10**9, 10**9) < 1:
             raise ValueError("parameters, channels and widths must be positive")
-        if unused := [name for name in self.widths if name not in self.methods]:
+        for key, axis in (("widths", "methods"), ("rows", "methods"), ("columns", "detections")):
+            names = getattr(self, axis)
+            if unused := [name for name in getattr(self, key) if name not in names]:
+                raise ValueError(
+                    f"{key}: {unused[0]} is none of {axis}: add it there or leave it out"
+                )
+        for where, keys in self._tables():
+            _check_keys(where, keys)
+        if unknown := [name for name in self.adaptations if name not in ADAPTATIONS]:
             raise ValueError(
-                f"widths: {unused[0]} is none of methods: add it there or leave it out"
+                f"adaptations: unknown {unknown[0]!r}: use some of {', '.join(ADAPTATIONS)}"
             )
-        if fixed := {"data", "detections", "seed"} & set(self.recipe):
-            raise ValueError(f"recipe: {', '.join(sorted(fixed))} is for the grid or the command")
-        model = self.recipe.get("model")
-        if isinstance(model, Mapping) and (
-            fixed := {"method", "decouple_self", "channels"} & {*model}
-        ):
-            raise ValueError(f"recipe.model: {', '.join(sorted(fixed))} is for the grid")
         for axis in ("methods", "detections", "seeds"):
             values = getattr(self, axis)
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{axis} must not be empty nor repeat itself")
+
+    def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Every table of keys, by its path in the file."""
+        yield "recipe", self.recipe
+        for kind, keys in self.columns.items():
+            yield f"columns.{kind}", keys
+        for name, keys in self.rows.items():
+            own, cells = _split(keys)
+            yield f"rows.{name}", own
+            for kind, cell in cells.items():
+                if kind not in self.detections:
+                    raise ValueError(
+                        f"rows.{name}: {kind} is none of detections: add it there or leave it out"
+                    )
+                yield f"rows.{name}.{kind}", cell
+
+    def keys(self, method: str, detections: Detections) -> dict[str, Any]:
+        """Give the keys of one cell of the table: of the recipe, the column, the row, the cell."""
+        own, cells = _split(self.rows.get(method, {}))
+        return merge(
+            [self.recipe, self.columns.get(detections, {}), own, cells.get(detections, {})]
+        )
+
+
+def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Part a row's own keys from its tables for single kinds of detections."""
+    of_cells = set(DETECTIONS) & set(row)
+    cells = {str(key): row[key] for key in of_cells if isinstance(row[key], Mapping)}
+    return {key: value for key, value in row.items() if key not in cells}, cells
+
+
+def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
+    """Refuse keys that the grid or the command gives.
+
+    Raises:
+        ValueError: Naming table and key.
+    """
+    if fixed := {"data", "detections", "seed"} & set(keys):
+        raise ValueError(f"{where}: {', '.join(sorted(fixed))} is for the grid or the command")
+    model, of_grid = keys.get("model"), {"method", "decouple_self", "channels"}
+    if isinstance(model, Mapping) and (fixed := of_grid & set(model)):
+        raise ValueError(f"{where}.model: {', '.join(sorted(fixed))} is for the grid")
 
 
 @dataclass(frozen=True)
@@ -91,10 +143,12 @@ class PlannedRun:
     Args:
         name: Unique in the plan, and a folder name.
         config: The run.
+        adaptations: Of the plan.
     """
 
     name: str
     config: TrainConfig
+    adaptations: tuple[str, ...] = ()
 
 
 def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
@@ -102,7 +156,8 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
     Args:
         name: Of the plan, or of the file.
-        overrides: Keys of the recipe, each as ``key = value`` in TOML.
+        overrides: Keys of the recipe, each as ``key = value`` in TOML; they hold for every run,
+            whatever its row or column says.
 
     Raises:
         ConfigError: If it has unknown keys, methods or values; each is named by its path.
@@ -121,8 +176,21 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
 
 def _parse(tables: list[dict[str, Any]], where: str) -> Plan:
-    plan, *recipes = tables
-    return parse_table(Plan, merge([plan, *({"recipe": table} for table in recipes)]), where)
+    plan, *overrides = tables
+    for keys in overrides:
+        over = {
+            axis: {name: _over(table, keys) for name, table in plan[axis].items()}
+            for axis in ("columns", "rows")
+            if isinstance(plan.get(axis), dict)
+        }
+        plan = merge([plan, {"recipe": keys}, over])
+    return parse_table(Plan, plan, where)
+
+
+def _over(table: Any, keys: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401
+    """Lay keys over a row or a column, and over its tables for single kinds of detections."""
+    cells = _split(table)[1] if isinstance(table, Mapping) else {}
+    return {**keys, **dict.fromkeys(cells, keys)}
 
 
 def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
@@ -132,23 +200,28 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
         ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
             has no width within TOLERANCE of a size.
     """
-    blocks = parse_table(TrainConfig, plan.recipe, "recipe").model.blocks
+    parse_table(TrainConfig, plan.recipe, "recipe")
     return tuple(
         _run(plan, name, width, detections, seed, data)
         for seed in plan.seeds
         for detections in plan.detections
         for name in plan.methods
-        for width in dict.fromkeys(_widths(plan, name, blocks))  # two sizes may have one width
+        for width in _widths(plan, name, detections)
     )
 
 
-def _widths(plan: Plan, name: str, blocks: int | None) -> Iterator[int]:
-    method, decoupled = NAMES[name]
+def _widths(plan: Plan, name: str, detections: Detections) -> Iterable[int]:
+    """Widths of a method, at 16 joints whatever a column has; two sizes may have one width."""
     if name in plan.widths:
-        yield plan.widths[name]
-        return
-    yield from plan.channels
-    for parameters in plan.parameters:
+        return (plan.widths[name],)
+    keys = plan.keys(name, detections)
+    blocks = parse_table(TrainConfig, keys, f"recipe of {name} on {detections}").model.blocks
+    return dict.fromkeys((*plan.channels, *_matched(plan.parameters, name, blocks)))
+
+
+def _matched(sizes: Iterable[int], name: str, blocks: int | None) -> Iterator[int]:
+    method, decoupled = NAMES[name]
+    for parameters in sizes:
         width = channels_for(method, parameters, decouple_self=decoupled, blocks=blocks)
         if abs(width.off) > TOLERANCE:
             raise ConfigError(
@@ -163,7 +236,7 @@ def _run(
     plan: Plan, name: str, channels: int, detections: Detections, seed: int, data: str
 ) -> PlannedRun:
     method, decoupled = NAMES[name]
-    recipe = dict(plan.recipe)
+    recipe = plan.keys(name, detections)
     model = {
         **dataclasses.asdict(ModelConfig()),
         **recipe.pop("model", {}),
@@ -174,9 +247,9 @@ def _run(
     table = {
         **recipe, "data": data, "detections": detections, "seed": seed, "model": model
     }  # fmt: skip
-    config = parse_table(TrainConfig, table, "recipe")
+    config = parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
     label = f"{name.replace(' ', '-')}-{channels}"
-    return PlannedRun(f"{label}_{detections}_seed{seed}", config)
+    return PlannedRun(f"{label}_{detections}_seed{seed}", config, plan.adaptations)
 
 
 def check_same(plan: tuple[PlannedRun, ...], finished: Mapping[str, Mapping[str, Any]]) -> None:

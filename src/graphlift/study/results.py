@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
 from graphlift.files import append_line, naming
+from graphlift.plain_json import check_plain
 
 RESULTS = "results.jsonl"
 
@@ -122,11 +123,12 @@ class Result:
         blocks: Test errors by the second, by activity.
         failures: The worst test frames.
         protocols: What ``open-16`` and ``cross-14`` were here, a line each; none in older lines.
+        adaptations: Known deviations from the protocols that the scores were made with.
         config: The run's whole configuration.
         version: Of graphlift.
     """
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
     name: str
     method: str
@@ -165,6 +167,7 @@ class Result:
     blocks: Mapping[str, Blocks]
     failures: Sequence[Failure]
     protocols: Mapping[str, str] = field(default_factory=dict)
+    adaptations: Sequence[str] = field(default_factory=list)
     config: Mapping[str, Any]
     version: str
 
@@ -179,7 +182,8 @@ def read_results(path: Path) -> list[Result]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        FormatError: If a line is cut short or is no result; the message names file and line.
+        FormatError: If a line is cut short, is no result, or holds what no training run leaves: a
+            number that is not finite, no steps, a negative error; the message names file and line.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -188,8 +192,10 @@ def read_results(path: Path) -> list[Result]:
     data = path.read_bytes()
     lines = data.splitlines()
     for number, line in enumerate(lines, 1):
+        again = f"delete line {number} and `graphlift study run` scores its run again"
         try:
             results.append(adapter.validate_json(line))
+            fault = _fault(results[-1])
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the whole line"
@@ -198,12 +204,71 @@ def read_results(path: Path) -> list[Result]:
                 "it is cut short: `graphlift study run` on this folder sets it aside and scores "
                 "its run again"
                 if cut
-                else f"delete line {number} and `graphlift study run` scores its run again"
+                else again
             )
             raise FormatError(
                 f"{path}, line {number}: not a result ({where}: {first['msg']}); {way_out}"
             ) from error
+        if fault:
+            raise FormatError(
+                f"{path}, line {number}: not a result of a training run ({fault}); {again}"
+            )
     return results
+
+
+def _fault(result: Result) -> str | None:
+    """Say what no training run could have left; None if all makes sense."""
+    try:
+        check_plain(result.config)
+    except ValueError as error:
+        return f"config: {error}"
+    for name, each in result.blocks.items():
+        if not len(each.frames) == len(each.mpjpe_mm) == len(each.p_mpjpe_mm):
+            return f"blocks.{name}: lists of different length"
+    faults = (
+        *(f"{name}: {n} is less than 1" for name, n in _counts(result).items() if n < 1),
+        *(f"{name}: {n:g} is negative" for name, n in _errors(result).items() if n < 0),
+        *(
+            f"{name}: {n:g} % is not between 0 and 100"
+            for name, n in _shares(result).items()
+            if not 0 <= n <= 100
+        ),
+    )
+    if not faults and result.best_step > result.steps:
+        return f"best_step: {result.best_step} is beyond the last of {result.steps} steps"
+    return next(iter(faults), None)
+
+
+def _counts(result: Result) -> dict[str, int]:
+    names = ("channels", "parameters", "steps", "batch_size", "runs_at_once", "best_step")
+    counts = {name: getattr(result, name) for name in names}
+    counts |= {f"per_activity.{a}.frames": s.frames for a, s in result.per_activity.items()}
+    counts |= {f"cross_per_activity.{a}.frames": s.frames
+               for a, s in result.cross_per_activity.items()}  # fmt: skip
+    return counts | {f"blocks.{a}.frames": min(b.frames, default=1)
+                     for a, b in result.blocks.items()}  # fmt: skip
+
+
+def _errors(result: Result) -> dict[str, float]:
+    names = (
+        *("seconds", "poses_per_second", "validation_mpjpe_mm", "validation_end_mm"),
+        *("mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "visible_mm", "occluded_mm"),
+    )
+    errors = {name: getattr(result, name) for name in names}
+    errors |= {f"per_joint_mm.{joint}": error for joint, error in result.per_joint_mm.items()}
+    errors |= {f"per_activity.{a}": min(s.mpjpe_mm, s.p_mpjpe_mm)
+               for a, s in result.per_activity.items()}  # fmt: skip
+    return errors | {f"blocks.{a}": min((*b.mpjpe_mm, *b.p_mpjpe_mm), default=0.0)
+                     for a, b in result.blocks.items()}  # fmt: skip
+
+
+def _shares(result: Result) -> dict[str, float]:
+    """Per cent."""
+    shares = {"occluded_share": 100 * result.occluded_share}
+    shares |= {"cross_pck": result.cross_pck or 0.0, "cross_auc": result.cross_auc or 0.0}
+    shares |= {f"cross_per_activity.{a}.pck": s.pck for a, s in result.cross_per_activity.items()}
+    return shares | {f"cross_per_activity.{a}.auc": s.auc
+                     for a, s in result.cross_per_activity.items()}  # fmt: skip
 
 
 def without_poses(result: Result) -> Result:

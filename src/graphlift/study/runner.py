@@ -9,17 +9,18 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from graphlift.detections import Detections
 from graphlift.errors import CheckpointError, ConfigError, GraphliftError
-from graphlift.files import locked
-from graphlift.protocols import PairedData, TrainingData, read_data
+from graphlift.files import alone
+from graphlift.protocols import TrainingData, read_data
+from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
+from graphlift.study.readiness import check_runs
 from graphlift.study.results import (
     RESULTS,
     Result,
@@ -27,20 +28,25 @@ from graphlift.study.results import (
     read_results,
     set_aside_cut_line,
 )
-from graphlift.training.config import TrainConfig, check_joints, parse_table
 from graphlift.training.progress import Progress
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.sharedctypes import Synchronized
 
-LOCK = ".lock"
 TELL_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state and end."""
 
 _TELLING = (GraphliftError, OSError, ModuleNotFoundError)
 """Errors that say all a user needs to know; the trace of any other is shown."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something that whoever starts the study should know."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class _Failed:
     trace: str
 
 
-Event = Started | Moved | Finished
+Event = Noted | Started | Moved | Finished
 
 
 def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRun], str | None]:
@@ -91,15 +97,32 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
     results = folder / RESULTS
     if not folder.exists():
         return list(runs), None
-    with _alone(folder):
+    with alone(folder, "study"):
         cut = set_aside_cut_line(results)
-    finished = {r.name: r.config for r in read_results(results)} if results.exists() else {}
-    check_same(runs, {name: json.loads(json.dumps(config)) for name, config in finished.items()})
+    finished = {r.name: r for r in read_results(results)} if results.exists() else {}
+    check_same(runs, {n: json.loads(json.dumps(result.config)) for n, result in finished.items()})
+    for run in runs:
+        if run.name in finished:
+            _check_adaptations(run, finished[run.name])
     return [run for run in runs if run.name not in finished], cut
+
+
+def _check_adaptations(run: PlannedRun, result: Result) -> None:
+    """Refuse to put scores of different adaptations into one study."""
+    if set(run.adaptations) != set(result.adaptations):
+        had, asked = (
+            ", ".join(names) or "none" for names in (result.adaptations, run.adaptations)
+        )
+        raise ConfigError(
+            f"{run.name} is finished and was scored with adaptations: {had}; this plan asks for "
+            f"{asked}: give it another folder"
+        )
 
 
 def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generator[Event]:
     """Train and score runs in ``at_once`` processes; an interrupted run goes on where it was.
+
+    Every run is checked against the data before the first is trained.
 
     Closing the iterator, or an interrupt, lets every worker save its state first.
 
@@ -109,12 +132,15 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
         at_once: Processes.
 
     Raises:
-        GraphliftError: What a worker met; the other runs are saved.
+        GraphliftError: What :func:`graphlift.study.readiness.check_runs` refuses, before anything
+            is trained; or what a worker met, and then the other runs are saved.
         BlockingIOError: If another study runs in the folder.
         ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with alone(folder, "study"):
+        for note in check_runs(runs):
+            yield Noted(note)
         yield from _run_study(runs, folder, at_once)
 
 
@@ -144,14 +170,6 @@ def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[
             yield event
     finally:
         _stop(workers, events)
-
-
-def _alone(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Keep other studies out of a folder; the system lets them in once this process is gone."""
-    return locked(
-        folder / LOCK,
-        f"another study runs in {folder}: wait until it ends, or give this one another folder",
-    )
 
 
 @contextlib.contextmanager
@@ -308,7 +326,13 @@ def _run_one(
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 tell(Moved(run.name, progress))
-    result = evaluate_model(out / MODEL, data, name=run.name, runs_at_once=runs_at_once)
+    result = evaluate_model(
+        out / MODEL,
+        data,
+        name=run.name,
+        runs_at_once=runs_at_once,
+        adaptations=run.adaptations,
+    )
     tell(Finished(run.name, result))
 
 
@@ -324,64 +348,3 @@ def _check_own(model: Path, run: PlannedRun, data: TrainingData) -> None:
             f"{model}: was trained on other data than {run.config.data!r} now holds: give this "
             "study another folder"
         )
-
-
-def evaluate_model(
-    model: Path,
-    data: TrainingData,
-    *,
-    name: str,
-    detections: Detections | None = None,
-    runs_at_once: int = 1,
-    adaptations: Sequence[str] = (),
-) -> Result:
-    """Score trained weights on the test subjects and on the other data set.
-
-    On the device of the training where that is there, else on the processor.
-
-    Args:
-        model: ``model.safetensors`` of a run.
-        data: With the test subjects.
-        name: What to call the result.
-        detections: What the network is to see; what it was trained on when left out.
-        runs_at_once: How many runs shared the machine while it was trained.
-        adaptations: Deviations from ``3dhp-14`` by name; for packs only.
-
-    Raises:
-        CheckpointError: If the file is damaged or holds another network than it says.
-        ConfigError: If the network takes other joints than the data has.
-    """
-    import torch
-
-    from graphlift.nn.build import build_network
-    from graphlift.study.scoring import score_run
-    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
-    from graphlift.training.devices import is_there
-    from graphlift.training.evaluation import predict
-
-    tensors, story = read_checkpoint(model)
-    check_story(story, ("config", "curve", "best_step", "seconds"), model)
-    if "random" in tensors:
-        raise CheckpointError(
-            f"{model}: is the checkpoint of a run under way: finish the run by the command that "
-            "started it, and take its model.safetensors"
-        )
-    config = parse_table(TrainConfig, story["config"], str(model))
-    seen = detections or config.detections
-    if not isinstance(data, PairedData):
-        check_joints(config.model, len(data.examples("test", seen).skeleton), str(model))
-    torch.set_num_threads(config.threads)
-    network = build_network(**asdict(config.model))
-    load_weights(network, tensors, model)
-    network.to(config.device if is_there(config.device) else "cpu")
-    return score_run(
-        name,
-        replace(config, detections=seen),
-        data,
-        lambda examples: predict(network, examples),
-        curve=story["curve"],
-        best_step=story["best_step"],
-        seconds=story["seconds"],
-        runs_at_once=runs_at_once,
-        adaptations=adaptations,
-    )

@@ -18,6 +18,7 @@ from graphlift.protocols import (
     TrainingData,
     official_joints,
     open_16,
+    share_out,
 )
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16, H36M_17
@@ -63,6 +64,7 @@ def score_run(
     seconds: float,
     runs_at_once: int,
     adaptations: Sequence[str] = (),
+    on_test: Predict | None = None,
 ) -> Result:
     """Score a finished run on the test subjects and on the other data set.
 
@@ -76,7 +78,11 @@ def score_run(
         best_step: Which step's weights were kept.
         seconds: What its training steps took.
         runs_at_once: How many runs shared the machine.
-        adaptations: Deviations from ``3dhp-14`` by name; for packs only.
+        adaptations: Deviations from the protocols by name; for packs only.
+        on_test: ``predict`` of the test subjects, where an adaptation asks for another.
+
+    Raises:
+        ConfigError: If none of the protocols takes an adaptation.
     """
     size = cost(config.model)
     test, protocols = _seen(data, config, adaptations)
@@ -107,7 +113,8 @@ def score_run(
         protocols=protocols,
         config=json.loads(json.dumps(asdict(config))),
         version=graphlift.__version__,
-        **_test_scores(predict(test), test),
+        adaptations=list(adaptations),
+        **_test_scores((on_test or predict)(test), test),
         **_cross_scores(predict, data, config, adaptations),
     )
 
@@ -119,6 +126,7 @@ def _seen(
     if isinstance(data, PairedData):
         joints = config.model.joints
         return data.test(config.detections, joints), data.describe(joints, adaptations)
+    share_out(adaptations, tuple(data.describe()))
     return data.examples("test", config.detections), data.describe()
 
 
@@ -199,13 +207,15 @@ def _official_scores(
     predict: Predict, data: PairedData, config: TrainConfig, adaptations: Sequence[str]
 ) -> dict[str, Any]:
     """PCK and AUC on MPI-INF-3DHP's test set, by its groups of sequences."""
-    cross = data.cross(config.model.joints, adaptations)
+    joints = config.model.joints
+    taken = share_out(adaptations, data.scored_by(joints))["3dhp-14"]
+    cross = data.cross(joints, taken)
     scores = score_poses(
         official_joints(predict(cross), cross.skeleton),
         official_joints(cross.targets, cross.skeleton),
         PROTOCOLS["3dhp-14"],
         sequence=cross.activity,
-        adaptations=adaptations,
+        adaptations=taken,
     )
     return {
         "cross_pck": _percent(scores.overall.pck),

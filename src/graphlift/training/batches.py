@@ -73,9 +73,11 @@ class PackBatches:
 
     Args:
         rows: The training frames.
-        size: Frames a batch; what is left of an epoch after the last whole batch is dropped.
+        size: Frames a batch.
         seed: Same seed, same batches, whatever step one starts from.
         flip: Mirror half of the frames.
+        drop_last: Drop what an epoch has left after its last whole batch; else it is a smaller
+            batch, unless it is a single frame.
         device: Where batches lie.
     """
 
@@ -86,16 +88,19 @@ class PackBatches:
         size: int,
         seed: int,
         flip: bool = False,
+        drop_last: bool = True,
         device: torch.device | None = None,
     ) -> None:
         self.rows, self.size, self.seed, self.flip, self.device = rows, size, seed, flip, device
+        self.drop_last = drop_last
         self.mirror = torch.from_numpy(rows.skeleton.mirror).to(device)
         self._order = lru_cache(maxsize=1)(self._shuffle)
 
     @property
     def per_epoch(self) -> int:
         """Steps in an epoch."""
-        return max(len(self.rows) // self.size, 1)
+        whole, left = divmod(len(self.rows), self.size)
+        return max(whole + (left > 1 and not self.drop_last), 1)
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         """The inputs and targets of a step, counted from 0 over all epochs."""

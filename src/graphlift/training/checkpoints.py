@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphlift.errors import CheckpointError
 from graphlift.files import replacing
+from graphlift.plain_json import parse_json
 
 _KEY = "graphlift"
 
@@ -50,7 +51,7 @@ def read_checkpoint(
     try:
         tensors = load(data)
         size = int.from_bytes(data[:8], "little")
-        story = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][_KEY])
+        story = parse_json(parse_json(data[8 : 8 + size])["__metadata__"][_KEY])
         intact = story.pop("sha256") == _digest(tensors, story)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

@@ -48,7 +48,8 @@ class ModelConfig:
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
             modulated learns it whatever it starts from, and that is the first or the second.
-        init: ``glorot``, or ``stacked`` as the published code draws.
+        init: ``glorot``, or ``stacked`` as the published code draws
+            (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has a draw of its own.
         joints: 16, as the study has them, or 17.
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
             (:mod:`graphlift.preprocessing`).
@@ -106,8 +107,9 @@ class ModelConfig:
 class TrainConfig:
     """Everything that decides a run's result, seed and threads included.
 
-    The defaults are the recipe of the paper's authors: Adam, 1e-3, batches of 64, ×0.95 an epoch,
-    gradients clipped to norm 1, mean squared error in metres.
+    The defaults are near the recipe of the paper's authors: Adam, 1e-3, batches of 64, ×0.95 an
+    epoch, gradients clipped to norm 1, mean squared error in metres. What is left to the last
+    detail is in ``recipes/table1.toml``.
 
     Args:
         data: ``prior``, a folder with ``cmu.npz`` and ``splits.json``, or prepared packs.
@@ -120,8 +122,15 @@ class TrainConfig:
         steps: Ends the run after so many steps instead, if given.
         batch_size: Frames a step.
         learning_rate: At the start.
-        schedule: ``exponential`` (× ``decay`` an epoch) or ``cosine`` to 0 over the whole run.
+        drop_last: Whether the frames of a pack that an epoch has left after its last whole batch
+            are dropped, or make a smaller batch, as in the published codes. One left over is
+            always dropped: a batch of one cannot be normalised.
+        schedule: ``exponential`` (× ``decay`` an epoch), ``cosine`` to 0 over the whole run, or
+            ``staircase``: × ``decay`` every ``decay_steps``, as the published codes count. Step t,
+            from 1, is taken at ``decay`` to the power ⌊t / decay_steps⌋, and before the first
+            whole stair at the power 1 / decay_steps.
         decay: See ``schedule``.
+        decay_steps: See ``schedule``; the steps of an epoch if left out.
         clip: Largest norm of all gradients together; 0 for none.
         loss: ``mse``, or ``mpjpe`` (mean distance of joints).
         flip: Mirror half of the frames in training.
@@ -152,9 +161,11 @@ class TrainConfig:
     epochs: int = 100
     steps: int | None = None
     batch_size: int = 64
+    drop_last: bool = True
     learning_rate: float = 1e-3
-    schedule: Literal["exponential", "cosine"] = "exponential"
+    schedule: Literal["exponential", "cosine", "staircase"] = "exponential"
     decay: float = 0.95
+    decay_steps: int | None = None
     clip: float = 1.0
     loss: Literal["mse", "mpjpe"] = "mse"
     flip: bool = False
@@ -169,7 +180,8 @@ class TrainConfig:
     model: ModelConfig = ModelConfig()
 
     def __post_init__(self) -> None:
-        for name in ("threads", "epochs", "batch_size", "steps", "evaluate_every"):
+        counts = ("threads", "epochs", "batch_size", "steps", "evaluate_every", "decay_steps")
+        for name in counts:
             value = getattr(self, name)
             _require(value is None or value >= 1, f"{name} must be at least 1")
         for name, most in (("threads", 1_024), ("batch_size", 2**24)):
@@ -180,6 +192,14 @@ class TrainConfig:
         _require(self.batch_size >= 2, "batch_size must be at least 2: batches are normalised")
         _require(self.learning_rate > 0, "learning_rate must be positive")
         _require(0 < self.decay <= 1, "decay must be above 0 and at most 1")
+        _require(
+            self.decay_steps is None or self.schedule == "staircase",
+            f'a schedule that is {self.schedule} has no decay_steps: write schedule = "staircase"',
+        )
+        _require(
+            self.drop_last or self.cameras == "own",
+            "drop_last is for packs, whose frames are seen once an epoch: leave it out",
+        )
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")

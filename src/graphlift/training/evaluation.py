@@ -10,12 +10,11 @@ from graphlift.protocols import Examples, open_16
 from graphlift.views import Lessons
 
 
-def predict(network: nn.Module, examples: Examples | Lessons, *, batch: int = 512) -> np.ndarray:
+def lift(network: nn.Module, examples: Examples | Lessons, *, batch: int = 512) -> np.ndarray:
     """Lift every frame, with the network in evaluation mode, where its weights are.
 
     Returns:
-        (frame, joint, 3), m, camera axes, moved so that the root is at the origin: the published
-        protocol re-centres predictions on their own root.
+        (frame, joint, 3), m, camera axes, as the network gives them: the root is near the origin.
     """
     was_training = network.training
     network.eval()
@@ -23,7 +22,16 @@ def predict(network: nn.Module, examples: Examples | Lessons, *, batch: int = 51
         inputs = torch.from_numpy(examples.inputs).to(next(network.parameters()).device)
         parts = [network(x) for x in torch.split(inputs, batch)]
     network.train(was_training)
-    poses = torch.cat(parts).cpu().numpy()[..., :3]
+    return np.asarray(torch.cat(parts).cpu().numpy()[..., :3])
+
+
+def predict(network: nn.Module, examples: Examples | Lessons) -> np.ndarray:
+    """Lift every frame, and move it so that the root is at the origin, as protocols do.
+
+    Returns:
+        (frame, joint, 3), m, camera axes.
+    """
+    poses = lift(network, examples)
     return np.asarray(poses - poses[:, [examples.skeleton.root]])
 
 

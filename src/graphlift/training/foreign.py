@@ -8,11 +8,13 @@ refusal names what was asked for and nothing else is ever built.
 import hashlib
 import math
 import pickletools
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import IO, Any
 
 import torch
@@ -24,6 +26,7 @@ from graphlift.nn.build import build_network
 from graphlift.nn.foreign import Family, listed, map_state_dict
 from graphlift.training.checkpoints import load_weights, write_checkpoint
 from graphlift.training.config import ModelConfig, parse_table
+from graphlift.training.legacy_torch import PICKLES, respell
 
 MAX_BYTES = 1 << 30
 """The largest of the published networks, Any-GCN's no-sharing, takes 400 MB with its optimiser."""
@@ -40,6 +43,8 @@ _ADMITTED = {
 _ARCHIVE = b"PK\x03\x04"
 _ASKING = {"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
+_UNKNOWN = re.compile(r"Unsupported operand (\d+)")
+"""What torch's loader says of an opcode that it does not know."""
 _RESAVE = (
     "in the environment of the code that made it, and only if you trust it, run "
     "`torch.save(torch.load(OLD)['state_dict'], NEW)` and import NEW (docs/checkpoints.md)"
@@ -158,7 +163,7 @@ def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]
             archived = file.read(4) == _ARCHIVE
             file.seek(0)
             if not archived:  # from before torch 1.6
-                return torch.load(file, map_location="cpu", weights_only=True), None
+                return torch.load(respell(file), map_location="cpu", weights_only=True), None
             with zipfile.ZipFile(file) as archive:
                 sizes = {member.file_size for member in archive.infolist()}
             # A storage may claim more than its member has. Mapped, it ends with the file at the
@@ -166,18 +171,35 @@ def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True), sizes
     except CheckpointError:
         raise
-    except Exception as error:  # made-up bytes can make torch raise anything
-        what = (str(error).splitlines() or [""])[0] or type(error).__name__
+    except UnpicklingError as error:
+        if not (unknown := _UNKNOWN.search(str(error))):
+            raise _damaged(path, error) from error
         raise CheckpointError(
-            f"{path}: not a checkpoint of torch, cut short or damaged ({what}): get it again"
+            f"{path}: its pickle has the opcode {_opcode(int(unknown[1]))}, which torch "
+            f"{torch.__version__} does not read without running the file. If the file is whole, "
+            f"{_RESAVE}"
         ) from error
+    except Exception as error:  # made-up bytes can make torch raise anything
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    what = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return CheckpointError(
+        f"{path}: not a checkpoint of torch, cut short or damaged ({what}): get it again"
+    )
+
+
+def _opcode(byte: int) -> str:
+    """Name an opcode of pickles."""
+    return next((op.name for op in pickletools.opcodes if ord(op.code) == byte), str(byte))
 
 
 def _pickles(file: IO[bytes], path: Path, size: int) -> Iterator[IO[bytes]]:
     """Give each pickle of a file in turn: one in an archive, or five in a row before torch 1.6."""
     if file.read(4) != _ARCHIVE:
         file.seek(0)
-        for _ in range(5):  # mark, version, machine, what was saved, names of its storages
+        for _ in range(PICKLES):
             yield file
         return
     with zipfile.ZipFile(file) as archive:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.errors import CheckpointError, ConfigError, ModelError
-from graphlift.files import append_line, write_text
+from graphlift.errors import CheckpointError, ModelError
+from graphlift.files import alone, append_line, write_text
 from graphlift.nn.build import build_network
 from graphlift.protocols import Examples, PairedData, TrainingData
 from graphlift.training.batches import Batches, PackBatches, ViewBatches
@@ -29,7 +29,9 @@ from graphlift.training.checkpoints import (
 from graphlift.training.config import TrainConfig, check_joints, differences
 from graphlift.training.devices import open_device, random_state, set_random_state
 from graphlift.training.evaluation import validate
+from graphlift.training.fitting import check_fit
 from graphlift.training.progress import Progress
+from graphlift.training.schedule import learning_rate
 from graphlift.views import UNSEEN_RIG, Lessons, exact_views, people_of
 
 CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
@@ -65,15 +67,28 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         out: Folder of the run.
 
     Raises:
+        BlockingIOError: If another process trains in ``out``.
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
-        ConfigError: If the network takes other joints than the data has.
+        ConfigError: If the network takes other joints than the data has, or another key does not
+            fit the data (:func:`graphlift.training.fitting.check_fit`).
+        DatasetNotFoundError: If somebody who is trained on or tested is not in the data.
+        FormatError: If a detection that is wanted is not finite.
         ModelError: If the device is not there, or training diverges; no state that is not finite
             is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
     if is_finished(config, data.digest, out):
         return
+    check_fit(config, data if isinstance(data, PairedData) else None)
     device = open_device(config.device)
+    out.mkdir(parents=True, exist_ok=True)
+    with alone(out, "training"):
+        yield from _train(config, data, out, device)
+
+
+def _train(
+    config: TrainConfig, data: TrainingData, out: Path, device: torch.device
+) -> Iterator[Progress]:
     torch.set_num_threads(config.threads)
     batches, unseen = _teaching(config, data, device)
     steps = config.steps or config.epochs * batches.per_epoch
@@ -106,17 +121,18 @@ def _teaching(
 ) -> tuple[AnyBatches, Examples | Lessons]:
     """What a run learns from, and what it is validated on."""
     size, seed = config.batch_size, config.seed
-    if isinstance(data, PairedData) != (config.cameras == "own"):
-        has = "are packs" if isinstance(data, PairedData) else "are motion capture"
-        raise ConfigError(
-            f"cameras = {config.cameras!r}, but the data ({config.data}) {has}: packs go with "
-            '"own" cameras, motion capture with "open" or "random"'
-        )
     if isinstance(data, PairedData):
         asked = (config.detections, config.model.joints, config.held_out)
         rows = data.training(*asked)
         return (
-            PackBatches(rows, size=size, seed=seed, flip=config.flip, device=device),
+            PackBatches(
+                rows,
+                size=size,
+                seed=seed,
+                flip=config.flip,
+                drop_last=config.drop_last,
+                device=device,
+            ),
             data.validation(*asked),
         )
     if config.cameras == "random":
@@ -145,13 +161,6 @@ def is_finished(config: TrainConfig, data_digest: str, out: Path) -> bool:
     story = read_checkpoint(out / MODEL)[1]
     _check_own(out / MODEL, story, config, data_digest)
     return True
-
-
-def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:
-    """The learning rate of a step, counted from 0: a pure function of the step."""
-    if config.schedule == "cosine":
-        return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
-    return float(config.learning_rate * config.decay ** (step // per_epoch))
 
 
 def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
@@ -201,7 +210,6 @@ class _Run:
         self.step, self.best_step, self.best = 0, 0, float("inf")
         self.loss_sum, self.loss_count, self.seconds = 0.0, 0, 0.0
         self.curve: list[dict[str, Any]] = []
-        out.mkdir(parents=True, exist_ok=True)
         if (out / CHECKPOINT).exists():
             self._resume(out / CHECKPOINT)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))

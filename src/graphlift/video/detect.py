@@ -27,6 +27,7 @@ from graphlift.tracking import (
 from graphlift.video import blazepose, movenet, rtmpose
 from graphlift.video.frames import Image, Video, open_video
 from graphlift.video.regions import Find, Person, Read, Region, follow
+from graphlift.video.times import at_even_times
 
 Finder = Literal["blazepose", "movenet", "frame"]
 
@@ -61,12 +62,14 @@ class Detected:
         image: RGB.
         people: Nobody, one or more.
         ids: For each of them a name that stays the same from frame to frame.
+        time: s, when the frame is shown, where the file says.
     """
 
     frame: int
     image: Image
     people: tuple[Person, ...]
     ids: tuple[str, ...]
+    time: float | None = None
 
     def keypoints(self, skeleton: Skeleton) -> Float[np.ndarray, "person joint 3"]:
         """Put everybody's x, y, px, and confidence together; nobody is (0, joint, 3)."""
@@ -126,13 +129,25 @@ def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
         FormatError: As :meth:`graphlift.video.frames.Video.frames`.
     """
     tracker, seats = Tracker(), Seats(detector.people)
-    for frame, (image, people) in enumerate(detector.watch(video.frames())):
-        everybody = Detected(frame, image, tuple(people), ("",) * len(people))
+    for everybody in _watched(video, detector):
         joints = everybody.keypoints(detector.skeleton)
         ids = tracker.update(joints)
         kept = seats.update(ids, body_size(joints))
-        names = tuple(str(ids[place]) for place in kept)
-        yield replace(everybody, people=tuple(people[place] for place in kept), ids=names)
+        people = tuple(everybody.people[place] for place in kept)
+        yield replace(everybody, people=people, ids=tuple(str(ids[place]) for place in kept))
+
+
+def _watched(video: Video, detector: Detector) -> Iterator[Detected]:
+    """Give every frame with all who are found in it, whoever they are."""
+    times: list[float | None] = []
+
+    def images() -> Iterator[Image]:
+        for shown, image in video.timed_frames():
+            times.append(shown)
+            yield image
+
+    for frame, (image, people) in enumerate(detector.watch(images())):
+        yield Detected(frame, image, tuple(people), ("",) * len(people), times[frame])
 
 
 class Seats:
@@ -181,9 +196,10 @@ def detect_people(
         progress: Told after every frame how many are done, of how many the file promises.
 
     Returns:
-        One frame for each of the video's. People in the order in which they first appear.
-        Positions may lie outside the image, where the detector guesses them. NaN where a person
-        is not in the frame.
+        One frame for each of the video's; of a video whose frames come at uneven times, frames at
+        even times (:func:`graphlift.video.times.at_even_times`) unless ``fps`` is given. People in
+        the order in which they first appear. Positions may lie outside the image, where the
+        detector guesses them. NaN where a person is not in the frame.
 
     Raises:
         ModelError: As :func:`load_detector`.
@@ -194,17 +210,19 @@ def detect_people(
     if not isinstance(detector, Detector):
         detector = load_detector(detector, people=people)
     frames: list[np.ndarray] = []
+    times: list[float | None] = []
     live, began = isinstance(video.source, int), time.monotonic()
     try:
-        for image, present in detector.watch(video.frames()):
-            seen = Detected(len(frames), image, tuple(present), ())
+        for seen in _watched(video, detector):
             frames.append(clean(seen.keypoints(detector.skeleton)))
+            times.append(seen.time)
             progress(len(frames), video.count)
     except KeyboardInterrupt:
         if not (live and frames):
             raise
     rate = len(frames) / (time.monotonic() - began) if live else video.fps
-    return _who_is_who(frames, detector, person, video, rate)
+    keypoints = _who_is_who(frames, detector, person, video, rate)
+    return keypoints if video.fps_given else at_even_times(keypoints, times)
 
 
 def _who_is_who(

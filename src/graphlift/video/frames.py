@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 from graphlift.errors import FormatError
 from graphlift.formats.request import check_fps
+from graphlift.numerals import is_whole
 
 if TYPE_CHECKING:
     import cv2
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Image = UInt8[np.ndarray, "row column 3"]
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
+VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
 """Suffixes by which a folder's files are told apart; a single file may have any."""
 
 FASTEST = 1000.0
@@ -50,6 +51,7 @@ class Video:
         fps: Frames per second, if known.
         count: Number of frames that the file promises; None if it does not say, as a webcam.
         notes: What is missing or odd about it, one sentence each.
+        fps_given: Whether the caller said the frame rate; it stands above the frames' times.
     """
 
     source: Path | int
@@ -57,6 +59,7 @@ class Video:
     fps: float | None
     count: int | None
     notes: tuple[str, ...] = ()
+    fps_given: bool = False
 
     @property
     def name(self) -> str:
@@ -64,21 +67,27 @@ class Video:
         return f"webcam {self.source}" if isinstance(self.source, int) else str(self.source)
 
     def frames(self) -> Iterator[Image]:
-        """Decode one frame after another.
+        """Decode one frame after another; errors as :meth:`timed_frames`."""
+        return (image for _, image in self.timed_frames())
+
+    def timed_frames(self) -> Iterator[tuple[float | None, Image]]:
+        """Decode one frame after another, each with the time at which it is shown.
+
+        The time, s, is what the file says, as OpenCV has it; None for webcams and images.
 
         Raises:
             FormatError: If a frame cannot be read, has another size than the first, or the file
                 breaks off.
         """
         number = 0
-        for number, image in enumerate(_read(self.source), start=1):
+        for number, (time, image) in enumerate(_read(self.source), start=1):
             height, width = image.shape[:2]
             if (width, height) != self.size:
                 raise FormatError(
                     f"{self.name}: frame {number - 1} is {width} × {height} px, the first was "
                     f"{self.size[0]} × {self.size[1]}: give frames of one size"
                 )
-            yield image
+            yield time, image
         if self.count is not None and number < self.count - max(SLACK[0], SLACK[1] * self.count):
             raise FormatError(
                 f"{self.name}: breaks off after {number} of {self.count} frames: copy it again, "
@@ -101,14 +110,14 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
         ModuleNotFoundError: If the extra ``video`` is not installed.
     """
     fps = None if fps is None else check_fps(fps, "fps")
-    if isinstance(source, str) and source.isdecimal() and not Path(source).exists():
+    if isinstance(source, str) and is_whole(source) and not Path(source).exists():
         source = int(source)
     place = source if isinstance(source, int) else Path(source)
     if isinstance(place, Path) and (place.is_dir() or place.suffix.lower() in IMAGES):
         images = _images(place)
         height, width = _read_image(images[0]).shape[:2]
         notes = () if fps else ("images have no frame rate: it is unknown",)
-        return Video(place, (width, height), fps, len(images), notes)
+        return Video(place, (width, height), fps, len(images), notes, fps is not None)
     with _capture(place) as capture:
         read, image = capture.read()
         if not read:
@@ -119,7 +128,8 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
     if fps is None and not 0 < stated <= FASTEST:
         notes = (f"the header's frame rate, {stated:g}, cannot be: it is unknown",)
     count = int(promised) if isinstance(place, Path) and 0 < promised < 2**31 else None
-    return Video(place, (width, height), fps or (None if notes else stated), count, notes)
+    rate = fps or (None if notes else stated)
+    return Video(place, (width, height), rate, count, notes, fps is not None)
 
 
 def videos_in(folder: Path) -> list[Path]:
@@ -141,18 +151,20 @@ def _header(capture: "cv2.VideoCapture") -> tuple[float, float]:
     return capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
 
 
-def _read(source: Path | int) -> Iterator[Image]:
+def _read(source: Path | int) -> Iterator[tuple[float | None, Image]]:
     import cv2
 
     if isinstance(source, Path) and (source.is_dir() or source.suffix.lower() in IMAGES):
-        yield from map(_read_image, _images(source))
+        yield from ((None, _read_image(path)) for path in _images(source))
         return
     with _capture(source) as capture:
         while True:
             read, image = capture.read()
             if not read:
                 return
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+            time = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            live = isinstance(source, int)
+            yield None if live else time, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
 @contextlib.contextmanager
@@ -220,8 +232,8 @@ def _images(place: Path) -> list[Path]:
         return [place]
 
     def order(path: Path) -> list[tuple[int, str]]:
-        words = re.split(r"(\d+)", path.name)
-        return [(int(word), "") if word.isdecimal() else (-1, word) for word in words]
+        words = re.split(r"([0-9]+)", path.name)
+        return [(int(word), "") if is_whole(word) else (-1, word) for word in words]
 
     found = [each for each in place.iterdir() if each.suffix.lower() in IMAGES]
     if not found:

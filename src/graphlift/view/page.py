@@ -8,7 +8,8 @@ from pathlib import Path
 from graphlift.errors import FormatError
 from graphlift.files import write_text
 from graphlift.sequences import Poses
-from graphlift.view.scene import LANDSCAPE, build, legend, local_server
+from graphlift.view.local_server import local_server
+from graphlift.view.scene import LANDSCAPE, build, legend
 from graphlift.view.stage import Stage, set_stage, viewpoint
 
 PAGE_SIZE = 20_000_000
@@ -77,7 +78,7 @@ def _step(stage: Stage, name: str, most: int) -> int:
 
 def _page(stage: Stage, name: str, step: int) -> str:
     """The page with every ``step``-th frame, in ASCII."""
-    with local_server(0) as server:
+    with local_server(0) as (server, _):
         show = build(server, stage)
         recording = server.get_scene_serializer()
         for frame in range(0, len(stage), step):

@@ -11,7 +11,8 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses
+from graphlift.video.times import even_times
 from graphlift.view.draw import Image, draw_frame
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ CODECS = ("avc1", "mp4v")
 """H.264, which browsers play, where OpenCV can write it; or else MPEG-4 part 2."""
 _SILENT = 0
 """OpenCV's LOG_LEVEL_SILENT."""
-_FPS = 25.0
-"""Frames per second of a video that does not say."""
 
 
 def render(
@@ -33,12 +32,12 @@ def render(
     sigma: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> str:
-    """Draw a motion over the video it came from: as many frames out as in, without the sound.
+    """Draw a motion over the video it came from: as many frames as it has, without the sound.
 
     Args:
         video: Anything that OpenCV reads.
         motion: As for :func:`graphlift.view.draw.draw_frame`, with a frame for each of the
-            video's.
+            video's, or at even times (:func:`graphlift.video.times.even_times`).
         path: Ends in ``.mp4``; written whole or not at all.
         sigma: Whether to ring each joint of the 3D by one standard deviation.
         progress: Is told how many frames are done, and of how many, after each.
@@ -57,15 +56,29 @@ def render(
         raise FormatError(f"{path}: the drawn video is an .mp4 file: give it that ending")
     if path.exists() and path.samefile(video):
         raise FormatError(f"{path}: is the video itself: give the drawn one another name")
-    count = len(motion)
-    fps, said = _describe(video)
-    if said != count:  # a header may err
-        _check_count(video, _count(video), count)
+    fps, order = _plan(video, motion)
     with replacing(path) as beside:
-        done, codec = _draw_all(video, motion, beside, fps, sigma=sigma, progress=progress)
-        _check_count(video, done, count)
-        _check_whole(path, beside, count)
+        done, codec = _draw_all(video, motion, beside, fps, order, sigma=sigma, progress=progress)
+        _check_count(video, done, len(motion))
+        _check_whole(path, beside, len(motion))
     return codec
+
+
+def _plan(video: Path, motion: Poses | Keypoints) -> tuple[float, np.ndarray]:
+    """Find the frame rate to write, and which of the video's frames to draw each pose on.
+
+    Poses of a video with uneven steps are at even times, so the nearest frame is drawn on.
+    """
+    times = _times(video)
+    even = even_times(times)
+    if even and len(even.times) == len(motion) and motion.fps and _near(motion.fps, even.fps):
+        return even.fps, even.nearest(times)
+    _check_count(video, len(times), len(motion))
+    return _describe(video)[0], np.arange(len(times))
+
+
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) < 1e-3 * other
 
 
 def _draw_all(
@@ -73,20 +86,21 @@ def _draw_all(
     motion: Poses | Keypoints,
     path: Path,
     fps: float,
+    order: np.ndarray,
     *,
     sigma: bool,
     progress: Callable[[int, int], None],
 ) -> tuple[int, str]:
-    """Draw frame by frame as far as the motion goes; count to the video's end; name the codec."""
+    """Draw frame by frame; say how many were drawn, and in which codec."""
     done, codec = 0, ""
     with contextlib.ExitStack() as stack:
-        for image in _frames(video):
-            if done == 0:
+        for number, image in enumerate(_frames(video)):
+            if number == 0:
                 writer, codec = stack.enter_context(_writer(path, image, fps))
-            if done < len(motion):
-                writer.write(draw_frame(image, motion, done, sigma=sigma))
-                progress(done + 1, len(motion))
-            done += 1
+            for frame in range(*np.searchsorted(order, [number, number + 1])):
+                writer.write(draw_frame(image, motion, frame, sigma=sigma))
+                done += 1
+                progress(done, len(motion))
     return done, codec
 
 
@@ -106,16 +120,18 @@ def _describe(video: Path) -> tuple[float, int]:
 
     with _opened(video) as capture:
         fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return (fps if 0 < fps < 1000 else _FPS), int(frames)
+    return (fps if 0 < fps < 1000 else ASSUMED_FPS), int(frames)
 
 
-def _count(video: Path) -> int:
-    """Frames that are really there."""
-    frames = 0
+def _times(video: Path) -> np.ndarray:
+    """When the frames are shown that are really there, s."""
+    import cv2
+
+    times = []
     with _opened(video) as capture:
         while capture.grab():
-            frames += 1
-    return frames
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    return np.array(times)
 
 
 def _frames(video: Path) -> Iterator[Image]:

@@ -2,18 +2,17 @@
 
 import contextlib
 import html
-import io
 import os
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphlift.sequences import Poses
+from graphlift.view.local_server import local_server
 from graphlift.view.palette import LEFT, NEUTRAL, RGB, RIGHT, own_colour
 from graphlift.view.shapes import Part, ball_mesh, parts, tube_mesh
 from graphlift.view.stage import FOV, Stage, box, set_stage, viewpoint
@@ -51,32 +50,14 @@ def serve(
         ModuleNotFoundError: Without viser.
     """
     stage = set_stage(poses, name=name)
-    with local_server(port) as server, contextlib.suppress(KeyboardInterrupt):
+    with local_server(port) as (server, address), contextlib.suppress(KeyboardInterrupt):
         show = build(server, stage)
         play = _panel(server, stage, name)
         server.on_client_connect(lambda client: _aim(client, stage))
-        address = f"http://127.0.0.1:{server.get_port()}"
         announce(address)
         if open_browser and _has_desktop():
             webbrowser.open(address)
         play(show)
-
-
-@contextmanager
-def local_server(port: int) -> Iterator["viser.ViserServer"]:
-    """Run a viser server that only this machine reaches, and that prints nothing."""
-    import viser
-
-    quiet = contextlib.redirect_stdout(io.StringIO())
-    with quiet:
-        server: Any = viser.ViserServer(host="127.0.0.1", port=port, verbose=False)
-    # Any page may ask viser to go public, through a relay on the Internet; ours never does.
-    server.request_share_url = lambda *_, **__: None
-    try:
-        yield server
-    finally:
-        with quiet:
-            server.stop()
 
 
 def build(server: "viser.ViserServer", stage: Stage) -> Show:

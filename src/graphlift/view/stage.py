@@ -3,18 +3,16 @@
 Plain geometry, without a viewer: metres, z up, floor at z = 0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.skeletons import Skeleton
 
-FPS = 25.0
-"""Frames per second of a motion that does not say."""
 APART = 1.2
 """m between rooted people, who would otherwise stand in each other."""
 BOARD = (1.7, 1.7)
@@ -104,19 +102,18 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
     board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
-    fps = poses.fps if poses.fps and 0 < poses.fps < 10_000 else None
-    if fps is None:
-        notes += (f"Frames per second unknown: shown at {FPS:g}.",)
+    stated = poses.fps is not None and 0 < poses.fps < np.inf
+    fps, assumed = frame_rate(poses if stated else replace(poses, fps=None))
     return Stage(
         joints=joints,
         skeleton=poses.skeleton,
         sigma=poses.sigma if np.isfinite(poses.sigma).any() else None,
         people=poses.people,
-        fps=fps or FPS,
+        fps=fps,
         forward=forward,
         board=board,
         frustum=frustum,
-        notes=(*poses.notes, *notes),
+        notes=tuple(dict.fromkeys((*poses.notes, *notes, *assumed))),
     )
 
 

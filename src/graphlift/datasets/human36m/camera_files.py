@@ -21,6 +21,7 @@ from graphlift.datasets.human36m.calibration import make_camera
 from graphlift.datasets.human36m.facts import CAMERAS, SUBJECTS
 from graphlift.errors import FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
+from graphlift.numerals import decimal
 
 _LARGEST = 1 << 24
 """Bytes of a file of cameras; the real ones take some hundred thousand at most."""
@@ -39,7 +40,7 @@ def read_metadata_xml(path: Path) -> Cameras:
     """
     text = _text_of(path, "w0").strip().removeprefix("[").removesuffix("]")
     try:
-        w0 = [float(word) for word in text.split()]
+        w0 = [decimal(word) for word in text.split()]
     except ValueError:
         w0 = []
     if len(w0) != 300 or not all(map(math.isfinite, w0)):

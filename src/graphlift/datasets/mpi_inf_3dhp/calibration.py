@@ -14,6 +14,7 @@ import numpy as np
 
 from graphlift.cameras import Camera
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.numerals import decimal
 
 _TITLE = "Skeletool Camera Calibration File"
 _LARGEST = 1_000_000
@@ -61,7 +62,7 @@ def read_calibration(path: Path) -> dict[int, Camera]:
 
 def _numbers(words: list[str], where: str) -> list[float]:
     try:
-        return [float(word) for word in words]
+        return [decimal(word) for word in words]
     except ValueError as error:
         raise FormatError(f"{where}: {error}: the file is damaged") from error
 

@@ -146,7 +146,8 @@ TRAIN_LENSES: tuple[Intrinsics, ...] = (
 """Cameras 0 to 13 as calibrated for S1 Seq1; for files that come without a calibration. That the
 other sequences have the same could not be confirmed; differences are of a few px.
 
-Source: S1 Seq1's ``camera.calibration``, as published converters repeat it.
+Source: S1 Seq1's ``camera.calibration``, as published converters repeat it; camera 8 is confirmed
+against the data set's own file.
 """
 
 TEST_LENSES: Mapping[str, Intrinsics] = {

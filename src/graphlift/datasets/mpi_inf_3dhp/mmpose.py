@@ -13,6 +13,7 @@ Source: mmpose's ``preprocess_mpi_inf_3dhp.py`` and the layout of its test data.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ from graphlift.datasets.mpi_inf_3dhp.assembly import (
     paired,
 )
 from graphlift.datasets.mpi_inf_3dhp.calibration import placed
-from graphlift.datasets.mpi_inf_3dhp.facts import Part
+from graphlift.datasets.mpi_inf_3dhp.facts import TEST_SIZES, TRAIN_SIZE, Part
 from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
 
-_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+")
+_IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)
+_TRAIN_CAMERA = re.compile(r"S[1-8]_Seq[12]_Cam\d{1,2}", re.ASCII)
 _LARGEST_CAMERAS = 10_000_000
 
 
@@ -85,10 +87,49 @@ def read_mmpose(
 def read_camera_pickle(path: Path) -> dict[str, Camera]:
     """Read mmpose's pickled cameras of MPI-INF-3DHP by name.
 
+    Where the data set's own image size is known, it is used in place of the file's: some files
+    that the converter wrote have a height of 204 for 2048.
+
     Raises:
         DatasetNotFoundError: If there is no such file.
         FormatError: If it asks to run code, is damaged or not as above.
     """
+    cameras = _table(path)
+    return {
+        name: replace(camera, size=_known_size(name) or camera.size)
+        for name, camera in cameras.items()
+    }
+
+
+def note_sizes(path: Path) -> str | None:
+    """Say which cameras of a pickle have another image size than the data set; None if none has.
+
+    Raises:
+        DatasetNotFoundError: As :func:`read_camera_pickle`.
+        FormatError: As there.
+    """
+    cameras = _table(path)
+    wrong = [name for name, camera in cameras.items()
+             if camera.size != (_known_size(name) or camera.size)]  # fmt: skip
+    if not wrong:
+        return None
+    width, height = cameras[wrong[0]].size
+    known = "{} x {}".format(*(_known_size(wrong[0]) or ()))
+    more = f" and {len(wrong) - 1} more cameras" if len(wrong) > 1 else ""
+    return (
+        f"{path.name}: says {width} x {height} px of {wrong[0]}{more}; the data set's own image "
+        f"size, {known} px, is used"
+    )
+
+
+def _known_size(name: str) -> tuple[int, int] | None:
+    """px, of a camera as the pickle calls it; None for one that the data set does not have."""
+    if _TRAIN_CAMERA.fullmatch(name):
+        return TRAIN_SIZE
+    return TEST_SIZES.get(name)
+
+
+def _table(path: Path) -> dict[str, Camera]:
     if not path.is_file():
         raise DatasetNotFoundError(
             f"no cameras at {path}: mmpose's converter writes them with the annotations"

@@ -12,6 +12,7 @@ from graphlift.datasets.mpi_inf_3dhp import MAX_BYTES, read_3dhp
 from graphlift.datasets.mpi_inf_3dhp.counts import Key, shortfall
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST_FPS, VNECT_CAMERAS, Annotation, Part
 from graphlift.datasets.mpi_inf_3dhp.layouts import Kind, Layout, find_layout
+from graphlift.datasets.mpi_inf_3dhp.mmpose import note_sizes
 from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
 
@@ -93,7 +94,7 @@ def read_parts(
         "partial": partial,
     }
     sources = tuple(path for found in layouts.values() for path in found.sources)
-    notes = [*_known(kinds, taken)]
+    notes = [*_known(kinds, taken), *_sizes(layouts)]
     return Parts(_checked(folder, reads, cameras, partial, notes), options, sources, notes)
 
 
@@ -122,6 +123,13 @@ def _known(kinds: Mapping[Part, Kind], annotation: Annotation) -> Iterator[str]:
         )
     if "test" in kinds:
         yield f"test: no rate is published; taken to be {TEST_FPS:g} frames a second"
+
+
+def _sizes(layouts: Mapping[Part, Layout]) -> Iterator[str]:
+    """Say where mmpose's cameras have another image size than the data set."""
+    for found in layouts.values():
+        if found.kind == "mmpose" and (note := note_sizes(found.files["cameras"])):
+            yield note
 
 
 def _checked(

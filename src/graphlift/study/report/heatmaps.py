@@ -144,5 +144,5 @@ def by_activity(study: Study, names: Sequence[str]) -> Drawing:
         score = run.per_activity.get(name)
         return None if score is None else score.mpjpe_mm
 
-    note = f"Mean over seeds; the plain mean of a row is the MPJPE of {study.protocols[0]}."
+    note = f"Mean over seeds; the plain mean of a row is the MPJPE of {study.errors_by}."
     return heatmap(study, names, read, "activities", "MPJPE by activity, mm", note)

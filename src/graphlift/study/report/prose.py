@@ -45,8 +45,8 @@ def facts(study: Study) -> dict[str, str]:
 
 
 def _protocols(study: Study) -> str:
-    errors, *others = study.protocols
-    return ", ".join([f"{errors} (errors)", *(f"{name} (PCK and AUC)" for name in others)])
+    crossed = f", {study.crossed_by} (PCK and AUC)" if study.crossed_by else ""
+    return f"{study.errors_by} (errors){crossed}.{study.adapted}".rstrip(".")
 
 
 def _data(pairs: set[tuple[Any, Any]]) -> str:
@@ -69,16 +69,29 @@ def introduction(study: Study) -> list[str]:
     return [f"{opening} {_training(study)}", _which_data(study), *rest]
 
 
+OF_THE_GRID = {
+    *("data", "detections", "seed", "model.method", "model.decouple_self", "model.channels"),
+}
+"""Settings that differ between the runs of every study, by their paths."""
+
+
 def _training(study: Study) -> str:
     lengths = {(run.steps, run.batch_size) for run in study.runs}
     alike = "All were trained for the same number of steps with batches of the same size"
     unlike = "They were not all trained for the same number of steps and batch size"
     last = all(run.config.get("keep") == "last" for run in study.runs)
     kept = "the last" if last else "those of the best step on validation subjects"
+    own = [key for key in _varied(study.runs) if key not in OF_THE_GRID]
+    recipes = (
+        f" Rows or columns have recipes of their own ({', '.join(own)} differ), so differences "
+        "between them are not of the sharing of weights alone."
+        if own
+        else ""
+    )
     return (
         f"{alike if len(lengths) == 1 else unlike}, and the weights kept are {kept}: none is "
-        "chosen on test subjects. Martinez et al.'s network has no graph; it and SemGCN are "
-        "baselines."
+        f"chosen on test subjects.{recipes} Martinez et al.'s network has no graph; it and SemGCN "
+        "are baselines."
     )
 
 
@@ -195,7 +208,7 @@ def bootstrap(study: Study) -> Iterator[str]:
     yield (
         f"Paired bootstrap: {DRAWS:,} draws (seed {SEED}) of one-second blocks of test frames, "
         "with replacement within each activity and the same blocks for both methods; statistic: "
-        f"difference of {study.protocols[0]} MPJPE, mean over seeds. Each draw is moved by what "
+        f"difference of {study.errors_by} MPJPE, mean over seeds. Each draw is moved by what "
         "the seeds leave open: the standard error of that difference over seeds times Student's "
         "t. p-values are two-sided, corrected by Holm over all pairs of methods on the same "
         "detections."
@@ -238,23 +251,24 @@ def failing(gallery: Gallery) -> str:
 def definitions(study: Study) -> dict[str, str]:
     """Define every figure of the report in one sentence."""
     if study.licensed:
-        return _shared_words() | dict(
-            line for run in study.runs[:1] for line in run.protocols.items()
+        return _shared_words(study) | dict(
+            line for run in study.runs for line in run.protocols.items()
         )
     other = "tested on another through other cameras"
     if crossed_on_prior(study):
         other = "tested through other cameras on other people of the same prior"
-    return _shared_words() | {
+    return _shared_words(study) | {
         "open-16": "Mean over frames and four cameras of each activity, then the plain mean of "
         "activities; subjects of training, validation and test are disjoint.",
         "cross-14": f"Trained on one data set, {other}, over 14 joints.",
     }
 
 
-def _shared_words() -> dict[str, str]:
+def _shared_words(study: Study) -> dict[str, str]:
+    joints = {run.config.get("model", {}).get("joints", 16) for run in study.runs}
     return {
         "MPJPE": "Mean distance between predicted and true joints, both relative to the root, "
-        "over 16 joints with the root's zero counted; mm.",
+        f"over {' or '.join(map(str, sorted(joints)))} joints with the root's zero counted; mm.",
         "P-MPJPE": "MPJPE after each predicted pose is rotated, moved and scaled onto the truth.",
         "N-MPJPE": "MPJPE after each predicted pose is scaled onto the truth.",
         "PCK": "Share of joints nearer than 150 mm to the truth, per cent.",
@@ -276,9 +290,12 @@ def shared_settings(runs: Sequence[Result]) -> dict[str, str]:
 
 def varied_settings(runs: Sequence[Result]) -> Iterator[str]:
     """Name the settings that differ between runs."""
-    varied = [key for key, values in _settings(runs).items() if not _same(values, runs)]
-    if varied:
+    if varied := _varied(runs):
         yield f"Settings that differ between runs: {', '.join(varied)}."
+
+
+def _varied(runs: Sequence[Result]) -> list[str]:
+    return [key for key, values in _settings(runs).items() if not _same(values, runs)]
 
 
 def _same(values: Sequence[str], runs: Sequence[Result]) -> bool:

@@ -73,9 +73,10 @@ def differences(study: Study) -> Table:
 
     return Table(
         "Table 1 of the supplement: here, as printed, and the difference, mm",
-        f"Protocol {study.protocols[0]}; mean over seeds here. The published code kept the "
+        f"Protocol {study.errors_by}; mean over seeds here. The published code kept the "
         "weights that were best on the test subjects; here nothing is chosen on them. The paper's "
-        "plain pre-agg, post-agg and full-sharing most likely denote the decoupled versions.",
+        "plain pre-agg, post-agg and full-sharing most likely denote the decoupled versions."
+        + study.adapted,
         [
             Column("Method", number=False),
             Column("As printed", number=False),
@@ -125,7 +126,7 @@ def cross_differences(study: Study) -> Table | None:
     return Table(
         "The paper's row of Table 2: here, as printed, and the difference, per cent",
         "What the paper's network saw and whether it was adapted is not printed; ours saw the "
-        "annotated keypoints through Human3.6M's lens, unadapted.",
+        f"annotated keypoints; {study.cross_adapted}.",
         [
             Column(best.label if best else "", number=False),
             *(Column(name, "PCK") for name in (*SCENES, "all")),

@@ -47,8 +47,8 @@ def accuracy(study: Study) -> Table:
         rows.append(Row(cells))
     return Table(
         "Errors on the test subjects, mm: mean ± standard deviation over seeds",
-        f"Protocol {study.protocols[0]}: mean over frames and cameras of each activity, then the "
-        "plain mean of activities. Best mean of a column in bold.",
+        f"Protocol {study.errors_by}: mean over frames and cameras of each activity, then the "
+        f"plain mean of activities. Best mean of a column in bold.{study.adapted}",
         columns,
         rows,
     )
@@ -120,14 +120,14 @@ def cross(study: Study) -> Table:
         where = "through other cameras, other people of the same prior"
     meaning = (
         "Groups are the test set's scenes; all is weighted by frames. Keypoints are the annotated "
-        "ones, seen through Human3.6M's lens; no known adaptation was asked for."
+        f"ones; {study.cross_adapted}."
         if study.licensed
         else "Groups are activities: the paper's green screen, no green screen and outdoor have "
         "no analogue here."
     )
     return Table(
         f"PCK at 150 mm and AUC {where}, per cent",
-        f"Protocol {study.protocols[-1]}; nothing was chosen on these people. {meaning}",
+        f"Protocol {study.crossed_by}; nothing was chosen on these people. {meaning}",
         [
             Column("Method", number=False),
             *(

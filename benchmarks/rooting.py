@@ -1,0 +1,43 @@
+"""What moving predictions to their root is worth: MPJPE of trained networks, rooted in three ways.
+
+    python benchmarks/rooting.py path/to/mocap MODEL.safetensors...
+
+On the test subjects of open-16: each prediction moved so that its own root is at the origin, as
+the protocol says; left where it is, with its root alone set to the origin, as the published codes'
+subtraction in place leaves it (``root-in-place``); and left alone altogether.
+"""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from graphlift.metrics import joint_errors
+from graphlift.nn.build import build_network
+from graphlift.protocols import open_16, read_study_data, root_in_place
+from graphlift.training.checkpoints import load_weights, read_checkpoint
+from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.evaluation import lift
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", help="the folder with cmu.npz and splits.json")
+    parser.add_argument("models", nargs="+", type=Path, help="trained on it, screen inputs")
+    arguments = parser.parse_args()
+    data = read_study_data(arguments.data)
+    print("| network | moved to its root | root in place | not moved |\n|---|---:|---:|---:|")
+    for path in arguments.models:
+        tensors, story = read_checkpoint(path)
+        config = parse_table(TrainConfig, story["config"], str(path))
+        network = build_network(**asdict(config.model))
+        load_weights(network, tensors, path)
+        test = data.examples("test", config.detections)
+        poses, root = lift(network, test), test.skeleton.root
+        ways = (poses - poses[:, [root]], root_in_place(poses, root), poses)
+        errors = [joint_errors(way, test.targets).mean(axis=1) * 1000 for way in ways]
+        cells = [f"{float(open_16(each, test.activity)):.2f}" for each in errors]
+        print(f"| {path.parent.name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

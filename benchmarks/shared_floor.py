@@ -1,0 +1,152 @@
+"""Two people on one floor: what sharing it tells of their sizes, on motion-capture truth.
+
+    python benchmarks/shared_floor.py DIR [--model NAME] [--part test] [--pairs 40] [--child]
+                                          [--errors 1]
+
+DIR holds cmu.npz and splits.json. Clips of two subjects are cut to one length and put 1 to 3 m
+apart on one floor, each person scaled by a normal factor (5.5 %; with --child the second one by
+0.65), and seen by one random camera through a known lens. Without --model the lifter is simulated
+(simulated_lifter.py); with it, the same simulated keypoints are lifted by that model. What is
+chosen is chosen with --part validation.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from motion_steps import angle
+from simulated_lifter import detect, draw_camera, lift
+
+from graphlift import motion
+from graphlift.datasets.pack import read_pack
+from graphlift.motion.requirements import legs
+from graphlift.motion.sizes import share_floor
+from graphlift.sequences import Poses
+from graphlift.skeletons import H36M_17
+
+ANKLES = legs(H36M_17)[:, 2]
+SPREAD, CHILD = 0.055, 0.65
+LONGEST = 300
+"""Frames of a pair; more would say the same again."""
+
+
+def pair_up(clips, rng):
+    """Two clips of different subjects as (frame, person, joint, 3), m, on one floor."""
+    while True:
+        first, second = (clips[k] for k in rng.choice(len(clips), 2, replace=False))
+        frames = min(len(first.positions), len(second.positions), LONGEST)
+        if first.subject != second.subject and first.fps == second.fps and frames > 60:
+            break
+    way = rng.uniform(0, 2 * np.pi)
+    apart = rng.uniform(1, 3) * np.array([np.cos(way), np.sin(way), 0])
+    worlds = []
+    for clip, place in ((first, 0 * apart), (second, apart)):
+        world = clip.positions[:frames].astype(float)
+        worlds.append(world - np.median(world[:, 0], axis=0) * [1, 1, 0] + place)
+    return np.stack(worlds, axis=1), first.fps
+
+
+def resize(world, factor):
+    """Larger or smaller about a point on the floor, which stays under the ankles as they are."""
+    lower = np.quantile(world[..., ANKLES, 2], 0.05)
+    return (world - [0, 0, lower]) * factor + [0, 0, lower]
+
+
+def see(world, fps, rng, errors, lifter):
+    """Both people through one camera: the camera without its place, and poses; or None."""
+    camera = draw_camera(rng, world.reshape(len(world), -1, 3))
+    if camera is None:
+        return None
+    lens = replace(camera, R=np.eye(3), position=np.zeros(3))
+    found = []
+    for person in range(2):
+        keypoints = detect(rng, world[:, person], camera, fps, errors)
+        lifted = lift(rng, world[:, person], camera, fps, keypoints, errors)
+        found.append(lifted if lifter is None else lifter(keypoints, camera=lens))
+    people = ("0", "1")
+    keypoints = replace(
+        found[0].keypoints,
+        positions=np.concatenate([each.keypoints.positions for each in found], axis=1),
+        confidence=np.concatenate([each.keypoints.confidence for each in found], axis=1),
+        people=people,
+    )
+    poses = Poses(
+        np.concatenate([each.positions for each in found], axis=1),
+        H36M_17,
+        seen=np.concatenate([each.seen for each in found], axis=1),
+        sigma=np.concatenate([each.sigma for each in found], axis=1),
+        fps=fps,
+        people=people,
+        keypoints=keypoints,
+    )
+    return camera, lens, poses
+
+
+def compare(upright, world, camera):
+    """Feet apart in height, gravity off, and how far the people are from one another."""
+    there = upright.valid.all(axis=1)
+    rise = upright.positions[there][..., ANKLES, 2] - world[there][..., ANKLES, 2]
+    feet = np.median(rise, axis=(0, 2))
+    between = [np.diff(p[there][:, :, 0], axis=1)[:, 0] for p in (upright.positions, world)]
+    distance = [np.linalg.norm(each, axis=-1) for each in between]
+    return {
+        "height of the feet of one above the other's, mm": 1000 * abs(feet[1] - feet[0]),
+        "gravity, degrees off": angle(upright.camera.R[:, 2], camera.R[:, 2]),
+        "distance between the people, mm off": 1000 * np.abs(distance[0] - distance[1]).mean(),
+    }
+
+
+def measure(world, camera, lens, poses):
+    """The measures before and after the floor was shared."""
+    poses = motion.hold_bones(motion.smooth(motion.fill_poses(poses)))
+    moving = motion.locate(poses, lens)
+    sized, gravity = share_floor(poses, moving)
+    after = motion.stand(motion.locate(sized, lens), gravity=gravity)
+    measures = [compare(each, world, camera) for each in (motion.stand(moving), after)]
+    truth = motion.statures(replace(poses, positions=world))
+    for found, each in zip(measures, (poses, sized), strict=True):
+        sizes = np.log(motion.statures(each) / truth)
+        found["size of one against the other, per cent off"] = 100 * abs(sizes[1] - sizes[0])
+    return measures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="with cmu.npz and splits.json")
+    parser.add_argument("--model", help="a lifter's name or file; simulated when left out")
+    parser.add_argument("--part", default="test", choices=("validation", "test"))
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--child", action="store_true", help="the second person is one")
+    parser.add_argument("--errors", type=float, default=1.0, help="times the simulated ones")
+    arguments = parser.parse_args()
+    subjects = json.loads((arguments.folder / "splits.json").read_text())["cmu"][arguments.part]
+    clips = read_pack(arguments.folder / "cmu.npz").of(subjects).clips
+    lifter, rows = None, []
+    if arguments.model:
+        from graphlift.lifting import Lifter
+
+        lifter = Lifter.load(arguments.model)
+    for seed in range(10 * arguments.pairs):
+        rng = np.random.default_rng(seed)
+        world, fps = pair_up(clips, rng)
+        factors = 1 + SPREAD * rng.standard_normal(2)
+        factors[1] = CHILD if arguments.child else factors[1]
+        world = np.stack([resize(world[:, k], factors[k]) for k in range(2)], axis=1)
+        seen = see(world, fps, rng, arguments.errors, lifter)
+        if seen is not None:
+            rows.append(measure(world, *seen))
+        if len(rows) == arguments.pairs:
+            break
+    who = "an adult and a child" if arguments.child else "two adults"
+    print(f"{arguments.model or 'simulated lifter'}; {len(rows)} pairs of {who}, median (90 %)\n")
+    print("| measure | each alone | one floor |\n|---|---:|---:|")
+    for name in rows[0][0]:
+        columns = np.array([[before[name], after[name]] for before, after in rows])
+        cells = [f"{np.median(c):.1f} ({np.quantile(c, 0.9):.1f})" for c in columns.T]
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()

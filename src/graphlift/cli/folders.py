@@ -1,0 +1,121 @@
+"""Folders of clips: what in them is a clip, and one file made of each."""
+
+import glob
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from graphlift.cli.words import one_line
+from graphlift.errors import ConfigError, GraphliftError
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What became of a folder's clips, by name.
+
+    Args:
+        done: Made.
+        skipped: Left alone, because what would be made is there.
+        failed: Left out, each with the reason.
+    """
+
+    done: tuple[str, ...]
+    skipped: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.done)} done"]
+        parts += [f"{len(self.skipped)} skipped (already there)"] if self.skipped else []
+        names = ", ".join(name for name, _ in self.failed)
+        parts += [f"{len(self.failed)} failed: {names}"] if self.failed else []
+        return ", ".join(parts)
+
+
+def holds_one_clip(folder: Path) -> bool:
+    """Say whether the files of a folder are the frames of one clip; a damaged one counts.
+
+    The reader of frames then says what is wrong with it.
+    """
+    from graphlift.formats import frame_files
+
+    try:
+        return frame_files.holds_one_clip(folder)
+    except GraphliftError:
+        return True
+
+
+def keypoint_clips(folder: Path) -> list[Path]:
+    """List a folder's clips of keypoints by name: files, and folders of one file a frame."""
+    from graphlift.formats.read import SUFFIXES
+
+    return sorted(
+        each
+        for each in folder.iterdir()
+        if not each.name.startswith(".")
+        and (holds_one_clip(each) if each.is_dir() else each.suffix.lower() in SUFFIXES)
+    )
+
+
+def other_files(folder: Path, clips: Collection[Path], made: str) -> list[str]:
+    """Name what else lies in a folder: no folders, nothing hidden, nothing of suffix ``made``."""
+    return sorted(
+        each.name
+        for each in folder.iterdir()
+        if each not in clips
+        and each.is_file()
+        and not each.name.startswith(".")
+        and each.suffix.lower() != made.lower()
+    )
+
+
+def through_folder(
+    clips: Sequence[Path],
+    out: Path,
+    suffix: str,
+    work: Callable[[Path, Path], None],
+    *,
+    again: bool = False,
+) -> Passed:
+    """Make one file of every clip, going on after one that fails.
+
+    Args:
+        clips: Files or folders.
+        out: Folder for what is made of them.
+        suffix: Of what is made, such as ``.bvh``; its name is the clip's.
+        work: Makes the second path of the first.
+        again: Make files that are already there, too.
+
+    Raises:
+        ConfigError: If two clips would make the same file, or one would replace a clip.
+    """
+    outputs: dict[Path, Path] = {}
+    for clip in clips:
+        output = out / f"{clip.name if clip.is_dir() else clip.stem}{suffix}"
+        if output in outputs:
+            raise ConfigError(
+                f"{outputs[output]} and {clip} would both become {output}: rename or move one"
+            )
+        if output in clips:
+            raise ConfigError(f"{output}: is what is read: give another folder with -o")
+        outputs[output] = clip
+    done, skipped, failed = [], [], []
+    for output, clip in outputs.items():
+        if not again and _made(output, outputs):
+            skipped.append(clip.name)
+            continue
+        try:
+            work(clip, output)
+        except (GraphliftError, OSError) as error:
+            typer.echo(f"graphlift: {clip.name} left out: {one_line(error)}", err=True)
+            failed.append((clip.name, one_line(error)))
+        else:
+            done.append(clip.name)
+    return Passed(tuple(done), tuple(skipped), tuple(failed))
+
+
+def _made(output: Path, outputs: Collection[Path]) -> bool:
+    """Say whether a clip's file is there, or its files of several people: ``x.NAME.bvh``."""
+    named = output.parent.glob(f"{glob.escape(output.stem)}.*{output.suffix}")
+    return output.exists() or any(path not in outputs for path in named)

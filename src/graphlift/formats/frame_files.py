@@ -1,0 +1,122 @@
+"""A folder with one file a frame: OpenPose's, AlphaPose's, MMPose's and ultralytics'.
+
+What lies in the files says whose they are; the number at the end of each name says which frame.
+A number without a file is a frame with nobody.
+
+* *OpenPose*, also as Pose2Sim's RTMLib writes it, and AlphaPose's ``open``:
+  :mod:`graphlift.formats.openpose`.
+* *AlphaPose* ``cmu``: :mod:`graphlift.formats.alphapose`.
+* *MMPose's inferencer on images*: ``NAME.json`` with the instances of the image ``NAME.jpg``,
+  ``[]`` where there is nobody: :mod:`graphlift.formats.mmpose`.
+* *ultralytics* ``to_json``, and ``save_txt`` (in the folder or in ``labels`` below it):
+  :mod:`graphlift.formats.ultralytics`.
+
+Source: as in the modules named.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats import alphapose, mmpose, openpose, ultralytics
+from graphlift.formats.assembly import Detection, Origin, assemble, span_of
+from graphlift.formats.frame_names import frames_noted, numbered
+from graphlift.formats.json_files import read_json
+from graphlift.formats.request import MAX_BYTES, Request
+from graphlift.sequences import Keypoints
+from graphlift.skeletons import Skeleton
+
+_LOOKED_AT = 100
+"""Files that may show nobody, and so be of any kind, before a folder is given up."""
+
+
+class _Kind(NamedTuple):
+    """How one tool writes a frame."""
+
+    name: str
+    what: str
+    """What is missing from a file that is of another kind."""
+    holds: Callable[[Any], bool]
+    people: Callable[[Any, Path, int], Iterator[Detection]]
+    usual: tuple[Skeleton, ...]
+
+
+_KINDS = (
+    _Kind("OpenPose", 'there is no "people"', openpose.is_frame, openpose.people_in,
+          openpose.USUAL),
+    _Kind("AlphaPose", 'there is no "bodies"', alphapose.is_frame, alphapose.people_in,
+          alphapose.USUAL),
+    _Kind("MMPose", 'there is no "keypoint_scores"', mmpose.is_image, mmpose.people_in_image,
+          mmpose.USUAL),
+    _Kind("ultralytics", "there are no keypoints of x and y", ultralytics.is_frame,
+          ultralytics.people_in, ultralytics.USUAL),
+)  # fmt: skip
+
+
+def holds_one_clip(folder: Path, max_bytes: int = MAX_BYTES) -> bool:
+    """Say whether the files of a folder are the frames of one clip, by what is in them.
+
+    Raises:
+        FormatError: If a file that is looked at is damaged.
+    """
+    if files := _listed(folder):
+        return _kind_of(files, max_bytes) is not None
+    return bool(ultralytics.label_files(folder))
+
+
+def read_folder(folder: Path, request: Request) -> Keypoints:
+    """Read a folder of one file a frame.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file in it.
+        FormatError: If a file is not as its tool writes it, files are of two tools, two clips or
+            two skeletons, a name has no frame number, or nobody is in any.
+    """
+    paths = _listed(folder)
+    if not paths and ultralytics.label_files(folder):
+        return ultralytics.read_labels(folder, request)
+    if not paths:
+        raise DatasetNotFoundError(
+            f"no keypoints in {folder}: a folder should hold OpenPose's files, one a frame, such "
+            "as walk_000000000000_keypoints.json, or those of MMPose, AlphaPose or ultralytics"
+        )
+    files = numbered(paths, folder)
+    kind = _kind_of([files[frame] for frame in sorted(files)], request.max_bytes) or _KINDS[0]
+    frames = span_of(files, str(folder), request)
+    origin = Origin(f"{kind.name} JSON", str(folder), usual=kind.usual).noting(
+        *frames_noted(frames, len(files))
+    )
+    seen = [
+        person
+        for frame, path in sorted(files.items())
+        for person in _people(kind, read_json(path, request.max_bytes), path, frame)
+    ]
+    if kind.name == "OpenPose":
+        origin = openpose.assuming(origin, seen, request)
+    return assemble(seen, origin, request, frames=frames)
+
+
+def _listed(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.json"))
+    return [path for path in files if path.stem.endswith("_keypoints")] or files
+
+
+def _kind_of(files: Sequence[Path], max_bytes: int) -> _Kind | None:
+    """Find whose files they are; None if the first that shows anybody is nobody's."""
+    for path in files[:_LOOKED_AT]:
+        data = read_json(path, max_bytes)
+        if data != []:
+            return next((kind for kind in _KINDS if kind.holds(data)), None)
+    return None
+
+
+def _people(kind: _Kind, data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401
+    if data == []:
+        return
+    if not kind.holds(data):
+        raise FormatError(
+            f"{path}: is not as {kind.name} writes it: {kind.what}; take other files out of the "
+            "folder"
+        )
+    yield from kind.people(data, path, frame)

@@ -1,0 +1,142 @@
+"""Poses in, from any file that we write them to, told by its suffix; OpenPose's JSON excepted.
+
+What a format does not hold is not known afterwards: BVH, GLB, C3D and TRC have neither keypoints
+nor sigma nor who lifted them, and their axes are the world's. ``docs/formats-out.md`` has a table.
+"""
+
+import glob
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
+from graphlift.formats.archive import FORMAT, read_npz
+from graphlift.formats.from_c3d import read_c3d
+from graphlift.formats.from_glb import read_glb
+from graphlift.formats.from_json import read_json_poses
+from graphlift.formats.from_tables import read_csv, read_parquet
+from graphlift.formats.from_trc import read_trc
+from graphlift.formats.labels import is_rooted
+from graphlift.formats.to_tables import COLUMNS
+from graphlift.sequences import Poses
+from graphlift.skeletons import H36M_17
+
+ALWAYS_POSES: Mapping[str, str] = {
+    ".bvh": "BVH",
+    ".glb": "GLB",
+    ".c3d": "C3D",
+    ".trc": "TRC",
+    ".parquet": "Parquet",
+}
+"""Suffixes of files that hold motion in 3D, never keypoints, with the format's name."""
+
+_ONE_PERSON = (".bvh", ".trc")
+"""Of several people, one file each: ``x.NAME.bvh``."""
+
+
+def read_poses(path: str | Path) -> Poses:
+    """Read poses from a file of any of :data:`READERS`.
+
+    Of ``.npz`` every field is as it was; ``notes`` say what was assumed of other files. Several
+    people whom :func:`graphlift.formats.write_poses` wrote to one file each (``x.NAME.bvh``) are
+    read together by the name it was given, ``x.bvh``. Where people have no name in the file, one
+    is called by the middle of the file's name, ``NAME`` in ``x.NAME.bvh``, else ``0``.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: If it is none of these, damaged, of another kind than ours, or of no person.
+        ModuleNotFoundError: If pyarrow is not installed, for .parquet (extra ``formats``).
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise FormatError(
+            f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses are read "
+            f"from: give one of {', '.join(READERS)}"
+        )
+    if path.is_file():
+        return _read(path)
+    each = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*{path.suffix}"))
+    if suffix in _ONE_PERSON and each:
+        return _together(path, [_read(one) for one in each])
+    raise DatasetNotFoundError(
+        f"no poses at {path}: give a file with {', '.join(READERS)}, as graphlift writes them"
+    )
+
+
+def holds_poses(path: Path) -> bool:
+    """Tell poses from keypoints where the suffix does not: by how a JSON or CSV begins."""
+    suffix = path.suffix.lower()
+    if suffix in ALWAYS_POSES:
+        return True
+    if suffix not in (".json", ".csv"):
+        return False
+    with path.open("rb") as file:
+        start = file.read(400).decode("utf-8", "replace").removeprefix("\ufeff")
+    return f'"{FORMAT}"' in start if suffix == ".json" else start.startswith(",".join(COLUMNS))
+
+
+def _read(path: Path) -> Poses:
+    try:
+        return READERS[path.suffix.lower()](path)
+    except ShapeError as error:  # an infinite position, for instance
+        raise FormatError(f"{path}: {error}") from error
+
+
+def _read_bvh(path: Path) -> Poses:
+    # Reading motion capture is a data set's business, which knows files of keypoints itself.
+    from graphlift.datasets.bvh import read_joints
+
+    positions, fps, family, metres = read_joints(path)
+    return Poses(
+        positions[:, None],
+        H36M_17,
+        axes="world",
+        rooted=is_rooted(positions[:, None, H36M_17.root]),
+        fps=fps,
+        people=(_name(path),),
+        notes=(f"Read from a BVH: y is up, {metres:.4g} m a unit, joint names of {family}.",),
+    )
+
+
+def _read_trc(path: Path) -> Poses:
+    return read_trc(path, _name(path))
+
+
+def _name(path: Path) -> str:
+    """Find what a person is called in ``x.NAME.bvh``."""
+    return path.stem.rpartition(".")[2] if "." in path.stem.strip(".") else "0"
+
+
+def _together(path: Path, people: list[Poses]) -> Poses:
+    first = people[0]
+    for other in people[1:]:
+        same = (len(other), other.fps, other.skeleton) == (len(first), first.fps, first.skeleton)
+        if not same or other.people == first.people:
+            raise FormatError(
+                f"{path}: there is no such file, and those of {first.people[0]} and "
+                f"{other.people[0]} beside it are not of one clip: give one of them"
+            )
+    return Poses(
+        np.concatenate([each.positions for each in people], axis=1),
+        first.skeleton,
+        axes="world",
+        rooted=all(each.rooted for each in people),
+        fps=first.fps,
+        people=tuple(each.people[0] for each in people),
+        notes=tuple(dict.fromkeys(note for each in people for note in each.notes)),
+    )
+
+
+READERS: Mapping[str, Callable[[Path], Poses]] = {
+    ".npz": read_npz,
+    ".json": read_json_poses,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+    ".bvh": _read_bvh,
+    ".glb": read_glb,
+    ".c3d": read_c3d,
+    ".trc": _read_trc,
+}
+"""What reads which suffix."""

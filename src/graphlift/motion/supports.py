@@ -1,0 +1,278 @@
+"""What people stand on: still feet, and the lowest part of the body in every frame.
+
+A foot is not the only part that carries people: in a handstand it is the hands, on the ground
+the hips. The centre of a joint is above the floor that its part of the body touches.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from graphlift.motion.feet import standing_feet
+from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, runs
+from graphlift.sequences import Poses
+from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
+
+CLEARANCE: Mapping[str, float] = {
+    "Ankle": ANKLE_HEIGHT,
+    "Foot": ANKLE_HEIGHT,  # Human3.6M's name for the ankle
+    "Knee": 0.06,
+    "Hip": 0.1,
+    "Shoulder": 0.1,
+    "Elbow": 0.05,
+    "Wrist": 0.05,
+    "Head": 0.1,
+}
+"""m; how high a joint's centre is above the floor that this part of the body touches.
+
+Rounded half thicknesses of an adult's limbs and trunk: standing, kneeling, sitting, lying, and
+on flat hands.
+"""
+
+SLOW = 0.5
+"""m/s; a lowest joint that moves faster says less about where the floor is."""
+UNEVEN = 0.07
+"""m; how far a support is from the plane of the floor, errors included."""
+ANKLES = 0.03
+"""m; how far all of a person's supports are off together."""
+HALF = 0.5
+"""Share of the longest rest at one height; less of it is error, or no place to stand."""
+RESTING = 0.25
+"""Share of the frames of rest that lie below the floor: heels lift off before the foot does."""
+SUNK = 0.02
+"""m; how deep below the floor a part may be before the whole person is raised."""
+WORTH_RAISING = 0.005
+"""m; who never sinks deeper than SUNK by more than this is left alone."""
+RAISING = 0.25
+"""s; how long before and after it a person is raised and let down."""
+POSTURE_TIME = 0.5
+"""s; frames closer together show one posture, and share their errors."""
+
+
+@dataclass(frozen=True, eq=False)
+class Footholds:
+    """Places where a foot stood.
+
+    Args:
+        points: Mean place of the ankle, m.
+        frames: For how many frames.
+        person: Whose.
+    """
+
+    points: Float[np.ndarray, "foothold 3"]
+    frames: Float[np.ndarray, " foothold"]
+    person: Int[np.ndarray, " foothold"]
+
+
+@dataclass(frozen=True, eq=False)
+class Lowest:
+    """The lowest part of each person's body in each frame.
+
+    Args:
+        points: Where it touches a floor if there is one, m: the joint's centre less its
+            :data:`CLEARANCE`.
+        heights: The same along the given up, m.
+        weights: How much it says about the floor: 1 at rest, less the faster it moves, 0 where
+            there is nothing or the joint was not seen.
+    """
+
+    points: Float[np.ndarray, "frame person 3"]
+    heights: Float[np.ndarray, "frame person"]
+    weights: Float[np.ndarray, "frame person"]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Where one person, or everybody together, stands.
+
+    Args:
+        height: Of the floor under them along up, m.
+        spread: Standard deviation of the supports about it, m.
+        point: A place on it, the middle of the supports, m.
+        postures: How many postures tell it, at least 1.
+        share: Of all their rest, how much is there.
+    """
+
+    height: float
+    spread: float
+    point: Float[np.ndarray, "3"]
+    postures: float
+    share: float
+
+    @property
+    def error(self) -> float:
+        """How far off the height is expected to be, m."""
+        return float(np.hypot(ANKLES, self.spread / np.sqrt(self.postures)))
+
+
+def footholds(poses: Poses, up: Float[np.ndarray, "3"]) -> Footholds:
+    """Find the places where feet stand, given roughly which way is up."""
+    fps, _ = frame_rate(poses)
+    feet = _ankles(poses)
+    flags = standing_feet(feet, up, fps)
+    found = [
+        (person, end - start, *feet[start:end, person, side].mean(axis=0))
+        for person, side in np.ndindex(flags.shape[1:])
+        for start, end in runs(flags[:, person, side])
+    ]
+    table = np.array(found).reshape(-1, 5)
+    return Footholds(points=table[:, 2:], frames=table[:, 1], person=table[:, 0].astype(int))
+
+
+def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
+    """Find what of each body is lowest in each frame, and how still it is there.
+
+    Args:
+        poses: Axes that do not turn.
+        up: Unit vector against gravity, same axes.
+    """
+    joints, clearance = clearances(poses.skeleton)
+    fps, _ = frame_rate(poses)
+    count = len(poses)
+    points = np.full((*poses.positions.shape[:2], 3), np.nan)
+    speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
+    usable = _usable(poses)[..., joints]
+    for part in blocks(count):
+        frames = np.arange(count)[part]
+        before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
+        here, *around = (poses.positions[at][:, :, joints] for at in (frames, before, after))
+        at = lowest_joint(here, up, clearance)[..., None]
+        points[part] = _pick(here, at) - clearance[at] * up
+        moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
+        speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
+        seen[part] = np.take_along_axis(usable[part], at, axis=2)[..., 0]
+    heights = points @ up
+    there = np.isfinite(heights)
+    still = np.where(seen & there, 1 / (1 + np.nan_to_num(speed, nan=np.inf) ** 2 / SLOW**2), 0.0)
+    # Somebody of whom no lowest part was ever seen, or who is there for single frames only.
+    weights = np.where((still > 0).any(axis=0), still, there.astype(float))
+    return Lowest(points=points, heights=heights, weights=weights)
+
+
+def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) -> Level | None:
+    """Find the height that people's lowest parts rest at: the lowest one, if there are several.
+
+    Of all heights, 4 UNEVEN wide, it is the lowest at which they rest for at least HALF as long
+    as anywhere, moved until it is centred: steps, boxes and jumps are above the floor, and below
+    it is error, which is rare. The floor is the RESTING quantile of what is there.
+
+    Returns:
+        None where nobody is there.
+    """
+    heights, weights = lowest.heights[:, people].ravel(), lowest.weights[:, people].ravel()
+    used = np.flatnonzero(weights > 0)
+    if not used.size:
+        return None
+    used = used[np.argsort(heights[used])]
+    heights, weights = heights[used], weights[used]
+    total = np.append(0.0, weights.cumsum())
+    ends = np.searchsorted(heights, heights + 4 * UNEVEN, side="right")
+    rest = total[ends] - total[:-1]
+    start = int(np.argmax(rest >= HALF * rest.max()))
+    near = slice(start, int(ends[start]))
+    for _ in range(50):  # it settles in a few
+        height = _quantile(heights[near], weights[near], RESTING)
+        bounds = np.searchsorted(heights, height + np.array([-2, 2]) * UNEVEN).tolist()
+        if bounds == [near.start, near.stop]:
+            break
+        near = slice(*bounds)
+    share = weights[near] / weights[near].sum()
+    return Level(
+        height=height,
+        spread=float(np.sqrt(share @ (heights[near] - height) ** 2)),
+        point=share @ lowest.points[:, people].reshape(-1, 3)[used[near]],
+        postures=max(1.0, float(weights[near].sum()) / fps / POSTURE_TIME),
+        share=float(weights[near].sum() / weights.sum()),
+    )
+
+
+def _quantile(
+    heights: Float[np.ndarray, " support"], weights: Float[np.ndarray, " support"], share: float
+) -> float:
+    """The height, of a sorted list, below which a share of the weight lies."""
+    total = weights.cumsum()
+    return float(heights[min(np.searchsorted(total, share * total[-1]), len(heights) - 1)])
+
+
+def find_levels(poses: Poses, up: Float[np.ndarray, "3"]) -> dict[str, Level]:
+    """Find the floor under each person who is ever there, by name (:func:`find_level`)."""
+    lowest, (fps, _) = lowest_parts(poses, up), frame_rate(poses)
+    found = {name: find_level(lowest, fps, p) for p, name in enumerate(poses.people)}
+    return {name: level for name, level in found.items() if level is not None}
+
+
+def raise_sunk(poses: Poses) -> Poses:
+    """Raise people, smoothly over time, where their lowest part would be in the floor.
+
+    How far each frame must rise is widened to the most within RAISING, then averaged over as
+    long, so that no frame rises less than it must. Nobody is lowered: people jump.
+
+    Args:
+        poses: World axes.
+
+    Raises:
+        ModelError: If poses are in camera axes, or the frame rate is not positive.
+    """
+    from scipy.ndimage import convolve1d, maximum_filter1d
+
+    check_axes(poses, "world", "raising people above the floor")
+    fps, _ = frame_rate(poses)
+    heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
+    need = np.nan_to_num(np.maximum(-SUNK - heights, 0.0))
+    half = max(1, round(RAISING * fps))
+    window = np.hanning(2 * half + 3)[1:-1]
+    widest = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
+    rise = convolve1d(widest, window / window.sum(), axis=0, mode="nearest")
+    most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
+    raised = np.flatnonzero(most >= WORTH_RAISING)
+    if not raised.size:
+        return poses
+    positions = poses.positions.copy()
+    positions[..., 2] += rise[..., None]
+    said = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
+    return poses.noting(f"Raised out of the floor, at most by ({said}).", positions=positions)
+
+
+def clearances(
+    skeleton: Skeleton,
+) -> tuple[Int[np.ndarray, " joint"], Float[np.ndarray, " joint"]]:
+    """List the joints that people can stand, kneel, sit or lie on, and their CLEARANCE, m."""
+    found = [
+        (joint, CLEARANCE[base])
+        for joint, name in enumerate(skeleton.joints)
+        if (base := name if name in CLEARANCE else name[1:]) in CLEARANCE
+    ]
+    joints, heights = zip(*found, strict=True)
+    return np.array(joints), np.array(heights)
+
+
+def lowest_joint(
+    joints: Float[np.ndarray, "frame person joint 3"],
+    up: Float[np.ndarray, "3"],
+    clearance: Float[np.ndarray, " joint"],
+) -> Int[np.ndarray, "frame person"]:
+    """Find which joint's part of the body is lowest along up; any where nobody is there."""
+    heights = joints @ up - clearance
+    return np.asarray(np.where(np.isfinite(heights), heights, np.inf).argmin(axis=-1))
+
+
+def _pick(
+    joints: Float[np.ndarray, "frame person joint 3"], at: Int[np.ndarray, "frame person 1"]
+) -> Float[np.ndarray, "frame person 3"]:
+    return np.take_along_axis(joints, at[..., None], axis=2)[:, :, 0].astype(np.float64)
+
+
+def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
+    """Which joints were seen; those of a pair of which a person never shows either, too."""
+    mirror = poses.skeleton.mirror
+    ever: Bool[np.ndarray, "person joint"] = np.asarray(poses.seen.any(axis=0))
+    return np.asarray(poses.seen | ~(ever | ever[:, mirror]))
+
+
+def _ankles(poses: Poses) -> Float[np.ndarray, "frame person side 3"]:
+    """Where the ankles are; those not seen are left out, unless none of a person's ever is."""
+    ankles = legs(poses.skeleton)[:, 2]
+    usable = _usable(poses)[..., ankles]
+    return np.where(usable[..., None], poses.positions[..., ankles, :], np.nan)

@@ -1,0 +1,58 @@
+"""JSON of others, bounded: what is read nests no deeper than sense, and holds finite numbers.
+
+Every way in which a text can be refused is a ValueError, so that whoever reads a file has one kind
+of error to translate.
+"""
+
+import json
+import math
+from typing import Any, NoReturn
+
+DEEPEST = 64
+"""Lists and objects within each other; a model card or the story of a run has six at most."""
+
+
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
+    """Parse JSON.
+
+    Raises:
+        ValueError: If it is no JSON, nests deeper than :data:`DEEPEST`, or holds a number that is
+            not finite or text that is no Unicode.
+    """
+    try:
+        value = json.loads(text, parse_constant=_not_finite)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    check_plain(value)
+    return value
+
+
+def check_plain(value: Any) -> None:  # noqa: ANN401
+    """Refuse what :func:`parse_json` would not have given.
+
+    Raises:
+        ValueError: As there.
+    """
+    level, depth = [value], 0
+    while level:
+        inner: list[Any] = []
+        for each in level:
+            match each:
+                case dict():
+                    inner += (*each, *each.values())
+                case list() | tuple():
+                    inner += each
+                case float() if not math.isfinite(each):
+                    _not_finite(str(each))
+                case str():
+                    each.encode()  # a lone surrogate is no text: UnicodeEncodeError, a ValueError
+            if depth == DEEPEST and isinstance(each, (dict, list, tuple)):
+                raise ValueError(_TOO_DEEP)
+        level, depth = inner, depth + 1
+
+
+_TOO_DEEP = f"lists and objects are nested more than {DEEPEST} deep"
+
+
+def _not_finite(number: str) -> NoReturn:
+    raise ValueError(f"{number} is not a finite number")

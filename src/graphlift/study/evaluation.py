@@ -1,0 +1,78 @@
+"""A trained network and data -> its result line."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from graphlift.detections import Detections
+from graphlift.errors import CheckpointError
+from graphlift.protocols import ROOT_IN_PLACE, PairedData, TrainingData, root_in_place
+from graphlift.study.results import Result
+from graphlift.training.config import TrainConfig, check_joints, parse_table
+
+
+def evaluate_model(
+    model: Path,
+    data: TrainingData,
+    *,
+    name: str,
+    detections: Detections | None = None,
+    runs_at_once: int = 1,
+    adaptations: Sequence[str] = (),
+) -> Result:
+    """Score trained weights on the test subjects and on the other data set.
+
+    On the device of the training where that is there, else on the processor.
+
+    Args:
+        model: ``model.safetensors`` of a run.
+        data: With the test subjects.
+        name: What to call the result.
+        detections: What the network is to see; what it was trained on when left out.
+        runs_at_once: How many runs shared the machine while it was trained.
+        adaptations: Deviations from the protocols by name; for packs only.
+
+    Raises:
+        CheckpointError: If the file is damaged or holds another network than it says.
+        ConfigError: If the network takes other joints than the data has, or none of the protocols
+            takes an adaptation.
+    """
+    import torch
+
+    from graphlift.nn.build import build_network
+    from graphlift.study.scoring import score_run
+    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
+    from graphlift.training.devices import is_there
+    from graphlift.training.evaluation import lift, predict
+
+    tensors, story = read_checkpoint(model)
+    check_story(story, ("config", "curve", "best_step", "seconds"), model)
+    if "random" in tensors:
+        raise CheckpointError(
+            f"{model}: is the checkpoint of a run under way: finish the run by the command that "
+            "started it, and take its model.safetensors"
+        )
+    config = parse_table(TrainConfig, story["config"], str(model))
+    seen = detections or config.detections
+    if not isinstance(data, PairedData):
+        check_joints(config.model, len(data.examples("test", seen).skeleton), str(model))
+    torch.set_num_threads(config.threads)
+    network = build_network(**asdict(config.model))
+    load_weights(network, tensors, model)
+    network.to(config.device if is_there(config.device) else "cpu")
+    return score_run(
+        name,
+        replace(config, detections=seen),
+        data,
+        lambda examples: predict(network, examples),
+        curve=story["curve"],
+        best_step=story["best_step"],
+        seconds=story["seconds"],
+        runs_at_once=runs_at_once,
+        adaptations=adaptations,
+        on_test=(
+            (lambda test: root_in_place(lift(network, test), test.skeleton.root))
+            if ROOT_IN_PLACE in adaptations
+            else None
+        ),
+    )

@@ -1,0 +1,47 @@
+"""JSON of others: sound text is read as Python reads it, and all else is one kind of error."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphlift.plain_json import DEEPEST, check_plain, parse_json
+
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_categories=["Cs"])),
+)
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text("abc"), inner), max_leaves=20
+)
+
+
+@given(values)
+def test_sound_text_is_read_as_python_reads_it(value):
+    text = json.dumps(value)
+
+    assert parse_json(text) == parse_json(text.encode()) == json.loads(text)
+    check_plain(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "nul", "[1,]", "NaN", "[-Infinity]", '{"a": [1e999]}', '"\\ud800"',
+        '{"\\udfff": 1}', "[" * 10**6, '{"a":' * 10**5, "9" * 10**4, b"\xff\xfe\xff",
+        "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+    ],
+)  # fmt: skip
+def test_all_else_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_json(text)
+
+
+def test_the_deepest_that_is_read():
+    text = "[" * DEEPEST + "]" * DEEPEST
+
+    assert json.dumps(parse_json(text)) == text
