@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet -c constraints.txt
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check clean
+.PHONY: demo study test check kernels versions versions-newest versions-oldest docs clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -34,6 +34,26 @@ check:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
+	$(MAKE) --no-print-directory kernels
+
+# The numeric tests once more, as other processors compute them.
+kernels:
+	$(BIN)/python tests/kernels.py
+
+# Outside the gate: the suite with the newest and with the oldest dependencies that pyproject.toml
+# allows, as uv resolves them. TORCH is a version of which pip finds a build for the CPU.
+TORCH ?= torch==2.13.0
+versions: versions-newest versions-oldest
+
+versions-newest: RESOLUTION := highest
+versions-oldest: RESOLUTION := lowest-direct
+versions-newest versions-oldest: versions-%:
+	$(PYTHON) -m venv --clear $(VENV)-$*
+	$(VENV)-$*/bin/pip install --quiet uv
+	echo '$(TORCH)' | $(VENV)-$*/bin/uv pip compile --quiet pyproject.toml --all-extras \
+	  --resolution $(RESOLUTION) --constraint - --output-file $(VENV)-$*/constraints.txt
+	$(VENV)-$*/bin/pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[train,report,video,viewer,dev]'
+	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -52,5 +72,13 @@ $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e '.[train,report,video,viewer,dev]'
 	@touch $@ $(BIN)/.installed-demo $(BIN)/.installed-study
 
+# The site, in build/site; a warning is an error.
+docs: $(BIN)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+$(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) demo studies
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest demo studies build

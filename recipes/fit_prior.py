@@ -16,6 +16,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from prior_fit import (
+    FitChoice,
+    features_by_activity,
+    fit_mixtures,
+    fit_prior,
+    held_out,
+    shares_of,
+    subject_lengths,
+    usable_poses,
+    with_mirror,
+    write_prior,
+)
 
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.pack import read_pack
@@ -28,18 +40,6 @@ from graphlift.datasets.prior import (
     load_prior,
     plausible,
     sample_prior,
-)
-from graphlift.datasets.prior_fit import (
-    FitChoice,
-    features_by_activity,
-    fit_mixtures,
-    fit_prior,
-    held_out,
-    shares_of,
-    subject_lengths,
-    usable_poses,
-    with_mirror,
-    write_prior,
 )
 from graphlift.skeletons import H36M_17
 

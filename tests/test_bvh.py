@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.datasets import Clip
-from graphlift.datasets.bvh import MOST_JOINTS, plain_name, read_bvh
+from graphlift.datasets.bvh import MOST_JOINTS, read_bvh
+from graphlift.datasets.joint_names import plain_name
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.skeletons import H36M_17
 

@@ -20,7 +20,7 @@ from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16, H36M_17
 
-MATRICES = {  # at 16 and 17 joints, by hand: method.md, section 1
+MATRICES = {  # at 16 and 17 joints, by hand: docs/method.md, (3)
     ("full-sharing", False): (1, 1),
     ("full-sharing", True): (2, 2),
     ("pre-aggregation", False): (16, 17),
@@ -36,7 +36,7 @@ VARIANT = st.sampled_from(VARIANTS)
 
 @pytest.mark.parametrize(
     ("sharing", "decouple", "parameters", "reduced"),
-    [  # issue 2, section 4: 16 joints, 4 blocks, 128 channels; 4,218,703 is the paper's 4.22 M
+    [  # 16 joints, 4 blocks, 128 channels; 4,218,703 is the paper's 4.22 M
         ("full-sharing", False, 135_631, 2_107_392),
         ("full-sharing", True, 267_343, 4_214_784),
         ("pre-aggregation", False, 2_111_311, 2_107_392),
@@ -56,17 +56,17 @@ def test_the_published_sizes_and_costs(sharing, decouple, parameters, reduced):
 
 
 def test_semgcn_and_martinez_have_their_published_sizes():
-    # 0.43 M and 4.29 M in SemGCN's README; the digits are issue 2's.
+    # 0.43 M and 4.29 M in SemGCN's README; the digits by hand from docs/method.md, (10).
     semgcn = complexity("full-sharing", decouple_self=True, non_local="grouped")
 
     assert semgcn.parameters == 434_703
     assert martinez_complexity().parameters == 4_291_632
-    assert non_local_parameters(128) == 33_472  # method.md, section 2
+    assert non_local_parameters(128) == 33_472  # SemGCN has 5
 
 
 @PATIENT
 @given(VARIANT, st.integers(1, 1000), st.sampled_from([0, 1]))
-def test_parameters_are_the_formula_of_the_notes(variant, channels, body):
+def test_parameters_are_the_formula_of_the_method(variant, channels, body):
     D = channels
     sharing, decouple = variant
     skeleton, nnz = ((H36M_16, 46), (H36M_17, 49))[body]
@@ -74,7 +74,7 @@ def test_parameters_are_the_formula_of_the_notes(variant, channels, body):
 
     counted = complexity(sharing, decouple_self=decouple, channels=channels, skeleton=skeleton)
 
-    # method.md, section 2: matrices, biases, batch norm, affinities.
+    # docs/method.md, (10): matrices, biases, batch norm, affinities.
     assert counted.parameters == nW * (2 * D + 8 * D**2 + 3 * D) + (9 * D + 3) + 18 * D + 10 * nnz
     assert slot_count(skeleton, sharing, decouple_self=decouple) == nW
 
@@ -153,7 +153,7 @@ def test_martinez_is_the_sum_of_its_layers(width, blocks):
 
 @pytest.mark.parametrize(
     ("method", "decouple", "channels"),
-    [  # method.md, section 2: widths that reach the published size
+    [  # widths that reach the published size
         ("full-sharing", False, 724),
         ("full-sharing", True, 512),
         ("convolution-style", False, 418),

@@ -1,5 +1,7 @@
 """The pages: links lead somewhere, commands exist, code blocks are code."""
 
+import hashlib
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -34,6 +36,24 @@ def test_links_lead_to_files(page):
 def test_python_blocks_compile(page):
     for code in blocks(page, "python"):
         compile(code, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_names_in_the_text_are_in_the_package(page):
+    names = re.findall(r"`(graphlift\.[\w.]+\w)(?:\(\))?`", page.read_text())
+
+    for name in names:
+        pkgutil.resolve_name(name)  # raises if there is none
+
+
+def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
+    text = (ROOT / "docs" / "method.md").read_text()
+    parts = re.split(r"^\*\*\((\d+)\)\*\*", text, flags=re.MULTILINE)
+    numbers, bodies = parts[1::2], parts[2::2]
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    nameless = [n for n, body in zip(numbers, bodies, strict=True) if "`graphlift." not in body]
+    assert nameless == ["7"]  # counted with (8), below it
 
 
 def test_every_command_shown_is_a_verb_with_these_options():
@@ -106,3 +126,29 @@ def test_every_run_shown_is_a_configuration_with_these_settings():
     assert len(runs) >= 3
     for words in runs:
         assert isinstance(read_config(ROOT / words[2], settings(words)), TrainConfig), words
+
+
+def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
+    text = (ROOT / "docs" / "provenance.md").read_text()
+    package = ROOT / "src" / "graphlift"
+    fitted = [
+        path
+        for path in package.rglob("*")
+        if path.suffix in {".onnx", ".safetensors", ".npz", ".npy", ".bin"}
+    ]
+
+    assert len(fitted) >= 3
+    for path in fitted:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        assert f"`{path.relative_to(ROOT).as_posix()}`" in text
+        assert f"{len(content):,} | `{digest}`" in text
+
+
+def test_every_page_is_in_the_site_s_contents():
+    site = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r": ([\w/.-]+\.(?:md|html))$", site, re.MULTILINE))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+
+    assert pages - named == {"study/open/report.md"}  # its twin, report.html, is
+    assert not [name for name in named if not (ROOT / "docs" / name).is_file()]

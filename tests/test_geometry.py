@@ -50,6 +50,33 @@ def test_no_pose_is_too_small_or_too_large_to_be_recovered(scale):
 
 
 @PATIENT
+@given(SEEDS, st.sampled_from([1e-2, 1e-5, 1e-9, 0.0]), st.sampled_from([1, 2]))
+def test_nearly_on_a_line_or_in_a_plane_the_turn_before_does_not_matter(seed, thin, flat):
+    """Condition: which turn it is about the line is open, where the joints end up is not."""
+    points, onto = poses(seed), poses(seed + 1)
+    points[:, -flat:] *= thin
+    R = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+
+    aligned, turned = align_similarity(points, onto), align_similarity(3 * points @ R.T + 2, onto)
+
+    assert squares(turned, onto) == pytest.approx(squares(aligned, onto), rel=1e-6)
+    if thin in (1e-2, 0.0):  # in between, a turn that rounding decides shows in the thin axes
+        np.testing.assert_allclose(turned, aligned, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_joints_that_coincide_but_for_rounding_are_only_moved(kind):
+    """Far from the origin, the mean of equal numbers is a rounding off them."""
+    points = np.full((17, 3), [5.3, -2.1, 0.7], dtype=kind)
+    points[3:9] *= 1 + np.finfo(kind).eps
+    onto = poses(1).astype(kind)
+
+    aligned = align_similarity(points, onto)
+
+    np.testing.assert_allclose(aligned, np.tile(onto.mean(axis=0), (17, 1)), atol=1e-5)
+
+
+@PATIENT
 @given(SEEDS)
 def test_the_turn_is_the_one_scipy_finds(seed):
     points, onto = poses(seed, 3), poses(seed + 1, 3)

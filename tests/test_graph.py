@@ -25,8 +25,8 @@ CHAIN = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1), "a")
 PATIENT = settings(deadline=None)
 EVERY = pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
 
-# (i, j): neighbour j of joint i is farther from the spine. Copied from method.md, section 1, which
-# lists the study's authors' masks for 17 joints; joint 9 (Neck/Nose) is left out for 16.
+# (i, j): neighbour j of joint i is farther from the spine, as in the masks of the published
+# code for 17 joints; joint 9 (Neck/Nose) is left out for 16.
 FARTHER_17 = {
     *((0, 1), (0, 4), (1, 2), (2, 3), (4, 5), (5, 6), (7, 0), (7, 8), (8, 9), (8, 11), (8, 14)),
     *((9, 10), (11, 12), (12, 13), (14, 15), (15, 16)),
@@ -125,7 +125,7 @@ def test_hops_are_the_first_power_of_the_adjacency_that_arrives(skeleton):
 
 @pytest.mark.parametrize(
     ("skeleton", "matrices"),
-    # method.md, section 1: N + 2(N - 1) = 46 at 16 joints, 49 at 17.
+    # docs/method.md: N + 2(N - 1) = 46 at 16 joints, 49 at 17.
     [(H36M_16, (1, 16, 16, 46, 3, 2, 32, 32)), (H36M_17, (1, 17, 17, 49, 3, 2, 34, 34))],
 )
 def test_each_variant_has_as_many_matrices_as_the_paper_says(skeleton, matrices):

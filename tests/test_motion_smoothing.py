@@ -56,6 +56,22 @@ def test_savgol_fits_what_is_known_where_something_is_missing(seed, missing):
     np.testing.assert_allclose(smoothed, fitted_one_by_one(values, 5, 2), atol=1e-6)
 
 
+@pytest.mark.parametrize("fps", [30.0, 240.0, 1000.0, 10_000.0])
+@pytest.mark.parametrize("degree", [2, 3])
+def test_savgol_keeps_a_polynomial_of_which_few_frames_are_known(fps, degree):
+    """Some neighbours at the edge of a window of 0.35 s: the worst condition there is."""
+    count = 3 * round(0.175 * fps) + 8
+    time = np.arange(count) / fps
+    values = 1 + 2 * time - 3 * time**2
+    known = np.zeros(count, dtype=bool)
+    known[: degree + 3] = known[-degree - 3 :] = True
+    gappy = np.where(known, values, np.nan)
+
+    smoothed = savgol(gappy[:, None], fps, window=0.35, degree=degree)[:, 0]
+
+    np.testing.assert_allclose(smoothed, gappy, atol=1e-9)
+
+
 @given(arrays(float, (3, 4), elements=FINITE), st.floats(12, 240), st.integers(1, 90))
 @settings(deadline=None)
 def test_savgol_lets_constant_acceleration_pass(coefficients, fps, frames):

@@ -16,13 +16,10 @@ from graphlift.cameras import (
 )
 from graphlift.errors import ModelError, ShapeError
 from graphlift.motion import locate
-from graphlift.motion.placing import PIXELS, Placed, place
+from graphlift.motion.placing import place
 from graphlift.motion.trajectory import (
-    MEMORY,
-    RESTLESS,
     choose_camera,
     sightings,
-    smooth_path,
 )
 from graphlift.rigs import open_rig
 from graphlift.sequences import Poses, keypoints_from
@@ -102,6 +99,20 @@ def test_frames_that_do_not_tell_the_distance_are_not_believed():
     assert len(place(poses[:0], rays[:0], three[:0], FOCAL).told) == 0
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4, 1e-5])
+def test_people_so_small_that_rays_nearly_coincide_are_placed_as_well(size):
+    """A person of 1 m down to one of 10 µm, 5 m away: the spread of the rays is the condition."""
+    _, poses, path, _ = scene(7)
+    poses, path = poses * size, path * [0.2, 0.2, 0] + [0, 0, 5.0]
+    at = poses + path[:, None]
+    scaled = (FOCAL[0] / size, FOCAL[1] / size)  # a lens in which they look as large
+
+    placed = place(poses, at[..., :2] / at[..., 2:], np.ones((6, 17)), scaled)
+
+    assert placed.told.all()
+    np.testing.assert_allclose(placed.translation, path, atol=1e-13 / size + 1e-9)
+
+
 def test_many_frames_are_placed_like_each_alone():
     _, poses, _, rays = scene(6, frames=1100)  # more than two blocks
 
@@ -110,77 +121,6 @@ def test_many_frames_are_placed_like_each_alone():
     for frame in (0, 511, 512, 1099):
         alone = place(poses[[frame]], rays[[frame]], np.ones((1, 17)), FOCAL)
         np.testing.assert_allclose(together.translation[frame], alone.translation[0], atol=1e-12)
-
-
-# The path
-
-
-def dense_path(placed, fps, still):
-    """The same sum of squares as an explicit matrix of rows, unknowns frame by frame."""
-    count = len(placed.told)
-    rows, right = [], []
-
-    def row(entries, value, weight):
-        line = np.zeros(3 * count)
-        for at, factor in entries:
-            line[at] += factor
-        rows.append(np.sqrt(weight) * line)
-        right.append(np.sqrt(weight) * value)
-
-    for frame in range(count):
-        share = placed.information[frame] / PIXELS**2 / max(1, 2 * MEMORY * fps)
-        values, vectors = np.linalg.eigh(share)
-        for value, vector in zip(values, vectors.T, strict=True):
-            entries = [(3 * frame + axis, vector[axis]) for axis in range(3)]
-            row(entries, vector @ np.nan_to_num(placed.translation[frame]), max(value, 0))
-    for axis in range(3):
-        for frame in range(count - 2):
-            at = 3 * frame + axis
-            row([(at, 1), (at + 3, -2), (at + 6, 1)], 0, fps**3 / RESTLESS)
-        for frame in range(count - 1):
-            at = 3 * frame + axis
-            row([(at, -1), (at + 3, 1)], still[1][frame, axis], still[0][frame])
-    return np.linalg.lstsq(np.array(rows), np.array(right), rcond=None)[0].reshape(-1, 3)
-
-
-def some_places(rng, frames=12):
-    roots = rng.standard_normal((frames, 3, 3)) * [300, 300, 60]
-    told = rng.random(frames) < 0.8
-    told[[0, -1]] = True
-    information = np.where(told[:, None, None], roots @ roots.swapaxes(1, 2), 0)
-    where = rng.standard_normal((frames, 3)).cumsum(axis=0) * 0.1 + [0, 0, 5]
-    return Placed(np.where(told[:, None], where, np.nan), information, told)
-
-
-@pytest.mark.parametrize("fps", [1.0, 30.0, 240.0])
-def test_the_path_solves_its_least_squares(rng, fps):
-    placed = some_places(rng)
-    still = (rng.uniform(0, 1e4, 11), 0.01 * rng.standard_normal((11, 3)))
-
-    np.testing.assert_allclose(
-        smooth_path(placed, fps, still=still), dense_path(placed, fps, still), atol=1e-6
-    )
-
-
-def test_steady_motion_passes_and_is_carried_through_a_gap(rng):
-    placed = some_places(rng, frames=40)
-    line = np.arange(40)[:, None] / 30 * [1.0, -0.5, 2.0] + [0.0, 1.0, 4.0]
-    steady = Placed(np.where(placed.told[:, None], line, np.nan), placed.information, placed.told)
-
-    np.testing.assert_allclose(smooth_path(steady, 30.0), line, atol=1e-6)
-
-
-def test_one_known_frame_is_a_place_not_a_path():
-    told = np.array([False, True, False])
-    placed = Placed(
-        np.where(told[:, None], [1.0, 2.0, 5.0], np.nan),
-        np.where(told[:, None, None], 1e4 * np.eye(3), 0.0),
-        told,
-    )
-
-    np.testing.assert_allclose(smooth_path(placed, 30.0), [[1.0, 2.0, 5.0]] * 3, atol=1e-6)
-    alone = Placed(placed.translation[1:2], placed.information[1:2], told[1:2])
-    np.testing.assert_allclose(smooth_path(alone, 30.0), [[1.0, 2.0, 5.0]], atol=1e-6)
 
 
 # Everything that has keypoints

@@ -169,7 +169,8 @@ def test_skipped_frames_are_at_the_start_and_at_the_rate_of_the_file(cmu, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"fps": 0.0}, {"to_fps": float("nan")}, {"scale": float("inf")}, {"skip": -1}]
+    "wrong",
+    [{"fps": 0.0}, {"fps": 2e4}, {"to_fps": float("nan")}, {"scale": float("inf")}, {"skip": -1}],
 )
 def test_impossible_choices_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):

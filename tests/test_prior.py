@@ -6,11 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from mixture_fit import Shrinkage, fit_mixture
+from prior_fit import (
+    FitChoice,
+    fit_lengths,
+    fit_prior,
+    subject_lengths,
+    with_mirror,
+    write_prior,
+)
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from graphlift.datasets import FASTEST, Clip, MotionCapture
-from graphlift.datasets.ppca import Mixture, Shrinkage, fit_mixture
+from graphlift.datasets.ppca import Mixture
 from graphlift.datasets.prior import (
     BONE_LENGTHS,
     PRIOR_FILE,
@@ -20,14 +29,6 @@ from graphlift.datasets.prior import (
     load_prior,
     positions_to_features,
     sample_prior,
-)
-from graphlift.datasets.prior_fit import (
-    FitChoice,
-    fit_lengths,
-    fit_prior,
-    subject_lengths,
-    with_mirror,
-    write_prior,
 )
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.geometry import turn_about_z

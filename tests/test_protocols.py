@@ -159,7 +159,7 @@ def test_somebody_behind_a_camera_is_named_with_clip_and_frame():
 
 
 def test_cross_14_leaves_out_root_and_head_and_has_no_neck():
-    # Of the 17 joints: 1 to 8 and 11 to 16 (../shared/mocap/README.md).
+    # Of the 17 joints: 1 to 8 and 11 to 16, as docs/protocol.md says.
     of_17 = [H36M_17.joints[joint] for joint in (*range(1, 9), *range(11, 17))]
 
     assert [H36M_16.joints[joint] for joint in CROSS_14] == of_17
@@ -363,7 +363,7 @@ def test_the_real_pack_is_as_large_as_its_page_says():
     data = read_study_data(str(SHARED))
 
     sizes = [len(part) for part in (data.train, data.validation, data.test, data.cross)]
-    assert sizes == [68_082, 10_091, 26_868, 17_951]  # ../shared/mocap/README.md
+    assert sizes == [68_082, 10_091, 26_868, 17_951]  # poses of the splits
     assert len(data.examples("validation", "gt")) == 4 * sum(
         -(-len(clip.positions) // 3) for clip in data.validation.clips
     )

@@ -45,7 +45,7 @@ def points(skeleton, *batch, d=3):
 
 
 def test_h36m_17_has_the_parents_of_the_pack_of_human36m():
-    # VideoPose3D's 17 joints, as ../shared/mocap/README.md and method.md list them.
+    # VideoPose3D's 17 joints, as its published code lists them.
     assert H36M_17.parents == (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15)
     assert H36M_17.joints == (
         *("Hip", "RHip", "RKnee", "RFoot", "LHip", "LKnee", "LFoot", "Spine", "Thorax"),
@@ -54,7 +54,7 @@ def test_h36m_17_has_the_parents_of_the_pack_of_human36m():
 
 
 def test_h36m_16_has_the_parents_of_semgcn():
-    # method.md, section 2: joint order of the published code.
+    # Joint order of the published code.
     assert H36M_16.parents == (-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14)
     assert H36M_16.joints == tuple(joint for joint in H36M_17.joints if joint != "Neck/Nose")
 

@@ -195,7 +195,7 @@ def test_an_unknown_frame_rate_is_written_as_30_and_said(kind, tmp_path):
     assert not any("frame rate" in remark for remark in known)
 
 
-@pytest.mark.parametrize("fps", [0.0, -25.0, np.nan, np.inf])
+@pytest.mark.parametrize("fps", [0.0, -25.0, 999_999.0, np.nan, np.inf])
 @pytest.mark.parametrize("kind", READERS)
 def test_a_frame_rate_that_is_none_is_refused(kind, fps, tmp_path):
     with pytest.raises(FormatError, match=rf"x\.{kind}: .* fps is no frame rate: .* or None"):

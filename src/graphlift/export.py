@@ -12,6 +12,7 @@ import numpy as np
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
 from graphlift.files import replacing
+from graphlift.graph import DECOUPLED
 
 if TYPE_CHECKING:
     from graphlift.nn.gcn import PoseGCN
@@ -127,7 +128,7 @@ def _conv(graph: _Graph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: 
         gain = gamma / np.sqrt(variance + norm.eps)
         weight, bias = weight * gain, (bias - mean) * gain + beta
     shift = graph.constant(bias.astype(np.float32))
-    if conv.order == "unified":
+    if conv.sharing not in DECOUPLED:
         total = _unified(graph, x, conv, a, weight)
     elif conv.decouple_self:
         near, own = np.split(weight, 2)
@@ -149,13 +150,11 @@ def _reduced(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np
 
 def _unified(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray) -> str:
     """One matrix an edge: edges that share one hold copies of it."""
-    edges, sender = conv.edge.numpy(), conv.sender.numpy()
-    target = conv.target.numpy()[edges]
-    of_edge = np.repeat(np.arange(len(weight)), conv.edges_per_slot)
+    target, sender, slot = (t.numpy() for t in (conv.target, conv.source, conv.slot))
     senders = graph.node("Gather", [x, graph.constant(sender)], axis=0)
-    messages = graph.node("MatMul", [senders, graph.constant(weight[of_edge], half=True)])
-    incidence = np.zeros((conv.joints, len(edges)))
-    incidence[target, np.arange(len(edges))] = a[target, sender]
+    messages = graph.node("MatMul", [senders, graph.constant(weight[slot], half=True)])
+    incidence = np.zeros((conv.joints, len(slot)))
+    incidence[target, np.arange(len(slot))] = a[target, sender]
     return _aggregate(graph, incidence, messages, weight.shape[2])
 
 

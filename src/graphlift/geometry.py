@@ -11,7 +11,8 @@ def align_similarity(
 ) -> Float[np.ndarray, "*batch joint 3"]:
     """Move, turn and scale each pose of ``points`` to lie as near ``onto`` as possible.
 
-    Reflections are not used. A pose whose joints coincide is only moved.
+    Reflections are not used. A pose whose joints coincide, up to rounding, is only moved. Where
+    joints lie on a line, every turn about it is as good; the aligned points do not depend on it.
 
     Args:
         points: Poses to move.
@@ -28,12 +29,15 @@ def align_similarity(
     centre, goal = _centre(points, present), _centre(onto, present)
     moved = points - centre
     x, y = _present(moved, present), _present(onto - goal, present)
-    U, spread, Vt = np.linalg.svd(y.swapaxes(-1, -2) @ x)
+    size = (x**2).sum(axis=(-1, -2))
+    # What is left of joints that coincide is the rounding of their mean.
+    rounding = (8 * np.finfo(x.dtype).eps) ** 2 * (_present(points, present) ** 2).sum((-1, -2))
+    apart = size > rounding
+    U, spread, Vt = np.linalg.svd(y.swapaxes(-1, -2) @ x * apart[..., None, None])
     proper = np.ones_like(spread)
     proper[..., -1] = np.where(np.linalg.det(U @ Vt) < 0, -1, 1)
     R = (U * proper[..., None, :]) @ Vt
-    size = (x**2).sum(axis=(-1, -2))
-    scale = np.divide((spread * proper).sum(axis=-1), size, out=np.ones_like(size), where=size > 0)
+    scale = np.divide((spread * proper).sum(axis=-1), size, out=np.ones_like(size), where=apart)
     return np.asarray(scale[..., None, None] * (moved @ R.swapaxes(-1, -2)) + goal)
 
 

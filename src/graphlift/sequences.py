@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 Axes = Literal["camera", "world"]
 
+FRAME_RATES = (0.001, 10_000.0)
+"""Frames per second, the least and the most: a picture every quarter of an hour, and ten times
+what motion capture takes. What lies outside counts time in another unit."""
+
+
+def is_frame_rate(fps: float) -> bool:
+    """Whether so many frames per second can be (:data:`FRAME_RATES`); NaN cannot."""
+    return FRAME_RATES[0] <= fps <= FRAME_RATES[1]
+
 
 ASSUMED_FPS = 30.0
 """Frames per second where nobody says: what most cameras and webcams deliver."""
@@ -122,9 +131,11 @@ class Poses:
         _check(self.positions, 3, self.skeleton, self.people)
         joints = self.positions.shape[:-1]
         if self.seen is None:
-            object.__setattr__(self, "seen", np.isfinite(self.positions).all(axis=-1))
+            known = np.isfinite(self.positions).all(axis=-1)  # type: ignore[unreachable]
+            object.__setattr__(self, "seen", known)
         if self.sigma is None:
-            object.__setattr__(self, "sigma", np.full(joints, np.nan))
+            unknown = np.full(joints, np.nan)  # type: ignore[unreachable]
+            object.__setattr__(self, "sigma", unknown)
         for name in ("seen", "sigma", "contacts"):
             values = getattr(self, name)
             if values is not None and values.shape != joints:

@@ -78,7 +78,7 @@ def main() -> None:
             raise
         _fail(f"this verb needs {package}: pip install 'graphlift[{EXTRAS[package]}]'")
     except (GraphliftError, OSError) as error:
-        _fail(_one_line(error))
+        _fail("\n".join([_one_line(error), *getattr(error, "__notes__", ())]))
 
 
 def _interrupted() -> NoReturn:

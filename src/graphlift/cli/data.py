@@ -19,6 +19,7 @@ Units = Literal["auto", "m", "cm", "mm", "inch", "cmu"]
 
 _OF_MOCAP = {
     *("fps", "to_fps", "nearest", "skip", "units", "scale", "up", "activity", "license_"),
+    "map_",
     *("source", "keep_going"),
 }
 _OF_PAIRED = {"partial", "joints", "layout", "annotation"}
@@ -93,6 +94,10 @@ def prepare_(
         float | None, typer.Option(min=1e-6, help="Metres per unit, in place of --units.")
     ] = None,
     up: Annotated[Literal["y", "z"], typer.Option(help="Up axis of BVH files.")] = "y",
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", help="TOML that says which of a BVH's joints are the 17."),
+    ] = None,
     activity: Annotated[Path | None, typer.Option(help="CSV with clip,activity.")] = None,
     license_: Annotated[str, typer.Option("--license", help="Terms, kept in the pack.")] = "",
     source: Annotated[str, typer.Option(help="Where the data are from, kept in the pack.")] = "",
@@ -133,6 +138,7 @@ def prepare_(
     written; --partial writes what there is (docs/human36m.md). 3dhp is MPI-INF-3DHP likewise, with
     2,929 test frames (docs/mpi-inf-3dhp.md).
     """  # noqa: D301  # \b is Click's, for lines that stay lines
+    from graphlift.datasets.joint_names import read_map
     from graphlift.datasets.kinematics import UNITS
     from graphlift.datasets.prepare import Choices, prepare, read_activities
 
@@ -161,6 +167,7 @@ def prepare_(
         scale=scale if units == "auto" else UNITS[units],
         up=up,
         activities=read_activities(activity) if activity else None,
+        names=read_map(map_) if map_ else None,
     )
     capture, refused = prepare(
         words[0],

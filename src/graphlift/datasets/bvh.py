@@ -1,9 +1,10 @@
 """BVH (Biovision hierarchy): bone offsets and Euler angles in, a clip of the 17 joints out.
 
 A BVH says neither its unit nor its up axis, and every tool names joints its own way. So the unit
-is told from the length of the legs, y is taken as up, and joints are found by name in one of six
-families (FAMILIES); all else is refused with the line at fault. Children nest in braces, one frame
-is one line, and angles are degrees that multiply in the order of the channels.
+is told from the length of the legs, y is taken as up, and joints are found by name in one of the
+known families, or by a map (:mod:`graphlift.datasets.joint_names`); all else is refused with the
+line at fault. Children nest in braces, one frame is one line, and angles are degrees that multiply
+in the order of the channels.
 
 Source: Biovision's format as in Meredith and Maddock, "Motion capture file formats explained",
 University of Sheffield, 2001.
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.datasets import Clip
+from graphlift.datasets.joint_names import find_joints, plain_name
 from graphlift.datasets.kinematics import (
     UNITS,
     Recipe,
@@ -28,13 +30,12 @@ from graphlift.datasets.kinematics import (
     forward_kinematics,
     guess_unit,
     leg_length,
-    missing_joints,
     put_on_floor,
-    recipe_weights,
     y_up_to_z_up,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.numerals import decimal
+from graphlift.sequences import is_frame_rate
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
@@ -112,80 +113,6 @@ def open_lines(path: Path) -> Iterator[Lines]:
         yield Lines(path, file)
 
 
-def _family(left: str, right: str, middle: str, sides: str) -> Recipe:
-    """Build a recipe from ``joint: terms`` lines; ``@`` in ``sides`` is the side's word."""
-    recipe = dict(re.findall(r"(\S+): (.+)", middle))
-    for side, word in (("L", left), ("R", right)):
-        recipe |= {
-            side + name: terms.replace("@", word)
-            for name, terms in re.findall(r"(\S+): (.+)", sides)
-        }
-    return recipe
-
-
-FAMILIES: Mapping[str, Recipe] = {
-    # CMU's database as MotionBuilder-style BVH: its conversion dropped the bones thorax and wrist,
-    # so the collar bones start where the thorax does and the hand where the wrist does. Weights of
-    # zero only ask for a joint that the family below, of the same names, does not have.
-    "cmu": _family(
-        "left",
-        "right",
-        "Hip: 0.5*leftupleg + 0.5*rightupleg + 0*lhipjoint + 0*rhipjoint\n"
-        "Spine: spine + 0*lowerback\nThorax: 0.5*leftshoulder + 0.5*rightshoulder\n"
-        "Neck/Nose: head\nHead: head.end",
-        "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\n"
-        "Wrist: 1.5*@hand + -0.5*@forearm",
-    ),
-    # What graphlift.formats writes: Mixamo's names, with a spine joint for each bone of the trunk.
-    "graphlift": _family(
-        "left",
-        "right",
-        "Hip: hips + 0*lhipjoint + 0*rhipjoint\nSpine: spine1\nThorax: spine2\n"
-        "Neck/Nose: head\nHead: head.end",
-        "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\nWrist: @hand",
-    ),
-    "mixamo": _family(
-        "left",
-        "right",
-        "Hip: 0.5*leftupleg + 0.5*rightupleg\n"
-        "Spine: 0.5*spine + 0.5*spine1 + 0*spine2 | spine1 | spine\n"
-        "Thorax: 0.5*leftshoulder + 0.5*rightshoulder | neck\nNeck/Nose: head\n"
-        "Head: headtopend | headend | head.end | 0.5*lefteye + 0.5*righteye",
-        "Hip: @upleg\nKnee: @leg\nFoot: @foot\nShoulder: @arm\nElbow: @forearm\nWrist: @hand",
-    ),
-    "daz": _family(
-        "l",
-        "r",
-        "Hip: 0.5*lthigh + 0.5*rthigh\nSpine: 0.5*abdomen + 0.5*chest\n"
-        "Thorax: 0.5*lcollar + 0.5*rcollar | neck\nNeck/Nose: head\n"
-        "Head: head.end | 0.5*lefteye + 0.5*righteye",
-        "Hip: @thigh\nKnee: @shin\nFoot: @foot\nShoulder: @shldr\nElbow: @forearm\nWrist: @hand",
-    ),
-    "biovision": _family(
-        "left",
-        "right",
-        "Hip: 0.5*lefthip + 0.5*righthip\nSpine: chest\n"
-        "Thorax: 0.5*leftcollar + 0.5*rightcollar | neck\nNeck/Nose: head\nHead: head.end",
-        "Hip: @hip\nKnee: @knee\nFoot: @ankle | @foot\nShoulder: @shoulder\nElbow: @elbow\n"
-        "Wrist: @wrist | @hand",
-    ),
-    "h36m": _family(
-        "l",
-        "r",
-        "Hip: hip\nSpine: spine\nThorax: thorax\nNeck/Nose: necknose | neck | nose\nHead: head",
-        "Hip: @hip\nKnee: @knee\nFoot: @foot | @ankle\nShoulder: @shoulder\nElbow: @elbow\n"
-        "Wrist: @wrist",
-    ),
-}
-"""Families of joint names, tried in this order; names as :func:`plain_name` gives them, and
-``x.end`` for the End Site of x."""
-
-
-def plain_name(name: str) -> str:
-    """Drop what tools add to a joint's name: a prefix up to a colon, case, blanks and signs."""
-    return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
-
-
 @dataclass
 class _Node:
     """A joint or an End Site while its block is read."""
@@ -202,6 +129,7 @@ def read_bvh(
     *,
     scale: float | Literal["auto"] = "auto",
     up: Literal["y", "z"] = "y",
+    names: tuple[str, Recipe] | None = None,
     subject: str = "",
     activity: str = "unlabelled",
 ) -> Clip:
@@ -211,6 +139,8 @@ def read_bvh(
         path: The file.
         scale: Metres per unit of the file; ``auto`` tells it from the length of the legs.
         up: Axis that points up in the file, which is right-handed.
+        names: From :func:`graphlift.datasets.joint_names.read_map`, where the file's joints are
+            of no known family.
         subject: Who moves; the folder's name if empty.
         activity: What they do.
 
@@ -222,7 +152,7 @@ def read_bvh(
         FormatError: If the file is cut short or broken, its joints are named in no known way, its
             unit cannot be told, or what it holds is no person.
     """
-    positions, fps, family, metres = read_joints(path, scale=scale, up=up)
+    positions, fps, family, metres = read_joints(path, scale=scale, up=up, names=names)
     check_person(positions, fps, scale=metres, where=str(path))
     return Clip(
         name=path.stem,
@@ -235,7 +165,11 @@ def read_bvh(
 
 
 def read_joints(
-    path: Path, *, scale: float | Literal["auto"] = "auto", up: Literal["y", "z"] = "y"
+    path: Path,
+    *,
+    scale: float | Literal["auto"] = "auto",
+    up: Literal["y", "z"] = "y",
+    names: tuple[str, Recipe] | None = None,
 ) -> tuple[Float[np.ndarray, "frame joint 3"], float, str, float]:
     """Read a BVH's 17 joints where the file has them, whether a person can move so or not.
 
@@ -248,7 +182,7 @@ def read_joints(
     with open_lines(path) as lines:
         nodes = _read_hierarchy(lines)
         values, fps = _read_motion(lines, nodes)
-    family, weights = _find_family(path, nodes)
+    family, weights = find_joints([node.name for node in nodes], str(path), names)
     joints = np.einsum("jp,fpd->fjd", weights, _positions(nodes, values))
     if up == "y":
         joints = y_up_to_z_up(joints)
@@ -339,10 +273,11 @@ def _read_motion(lines: Lines, nodes: list[_Node]) -> tuple[np.ndarray, float]:
     filled = (line for line in lines if line.strip())
     declared = lines.numbers([_header(lines, next(filled, ""), "Frames")])[0]
     duration = lines.numbers([_header(lines, next(filled, ""), "Frame Time")])[0]
-    if declared < 1 or declared != int(declared) or not 1e-5 <= duration <= 10:
+    possible = duration > 0 and is_frame_rate(1 / duration)
+    if declared < 1 or declared != int(declared) or not possible:
         raise lines.error(
-            f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.00001 to "
-            "10 s each"
+            f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.0001 to "
+            "1000 s each"
         )
     wanted = sum(len(node.channels or ()) for node in nodes)
     rows: list[np.ndarray] = []
@@ -373,20 +308,6 @@ def _header(lines: Lines, line: str, key: str) -> str:
 def _whole(fps: float) -> float:
     """Undo the rounding of frame times: 1 / 0.0083333 is 120. NTSC's 29.97 stays."""
     return float(round(fps)) if abs(fps - round(fps)) < 5e-4 * fps else fps
-
-
-def _find_family(path: Path, nodes: list[_Node]) -> tuple[str, np.ndarray]:
-    names = [node.name for node in nodes]
-    nearest = ("", [""] * 18)
-    for family, recipe in FAMILIES.items():
-        weights = recipe_weights(names, recipe)
-        if not (missing := missing_joints(weights)):
-            return family, weights
-        nearest = min(nearest, (family, missing), key=lambda pair: len(pair[1]))
-    raise FormatError(
-        f"{path}: its joint names are of no known family: nearest is {nearest[0]}, which lacks "
-        f"{', '.join(nearest[1])}; rename the joints as in docs/data.md"
-    )
 
 
 def _positions(

@@ -16,6 +16,7 @@ from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.kinematics import check_not_mirrored, check_person, leg_length
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import DAMAGE, read_arrays, replacing
+from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
 
 _LEGS = (0.5, 1.2)
@@ -147,8 +148,10 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         if name in arrays and arrays[name].shape != (len(starts) - 1,):
             raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
     fps = arrays["fps"]
-    if not np.issubdtype(fps.dtype, np.number) or not ((fps > 0) & np.isfinite(fps)).all():
-        raise refuse("fps", "not positive everywhere", "positive, finite frames per second")
+    if not np.issubdtype(fps.dtype, np.number) or not all(map(is_frame_rate, fps)):
+        least, most = FRAME_RATES
+        allowed = f"frames per second from {least:g} to {most:,.0f}"
+        raise refuse("fps", "no frame rate everywhere", allowed)
     if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
         raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
     names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints))))

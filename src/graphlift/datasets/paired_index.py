@@ -16,6 +16,7 @@ import numpy as np
 
 from graphlift.cameras import Camera
 from graphlift.errors import FormatError, SkeletonError
+from graphlift.sequences import is_frame_rate
 from graphlift.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _check(index: PackIndex, where: str) -> None:
         name = (entry.subject, entry.clip, entry.camera)
         if name in names or not all(name) or not entry.activity:
             raise refuse(place, "should have a name of its own, and an activity")
-        if not 0 < entry.fps < 1e5:
+        if not is_frame_rate(entry.fps):
             raise refuse(f"{place}: fps {entry.fps:g}", "should be frames per second")
         if wrong := _wrong_lens(entry.lens):
             raise refuse(f"{place}: lens", wrong)

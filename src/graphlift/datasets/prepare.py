@@ -18,9 +18,10 @@ import numpy as np
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.acclaim import FPS, Acclaim, read_amc, read_asf
 from graphlift.datasets.bvh import read_bvh
-from graphlift.datasets.kinematics import check_not_mirrored
+from graphlift.datasets.kinematics import Recipe, check_not_mirrored
 from graphlift.datasets.pack import write_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
+from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
 
 FURTHEST = 32.0
@@ -52,6 +53,8 @@ class Choices:
         scale: Metres per unit of the files; None believes an ASF and infers a BVH's.
         up: Axis that points up in BVH files.
         activities: Activity of each clip by name; None calls all ``unlabelled``.
+        names: Which of a BVH's joints are the 17
+            (:func:`graphlift.datasets.joint_names.read_map`); None knows the usual names.
 
     Raises:
         ConfigError: If a rate or the scale is not positive and finite, or ``skip`` is negative.
@@ -64,11 +67,17 @@ class Choices:
     scale: float | None = None
     up: Literal["y", "z"] = "y"
     activities: Mapping[str, str] | None = None
+    names: tuple[str, Recipe] | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("fps", self.fps), ("to_fps", self.to_fps), ("scale", self.scale)):
-            if value is not None and not 0 < value < float("inf"):
-                raise ConfigError(f"{name} is {value:g}: give a positive, finite number")
+        for name, value in (("fps", self.fps), ("to_fps", self.to_fps)):
+            if not is_frame_rate(value):
+                least, most = FRAME_RATES
+                raise ConfigError(
+                    f"{name} is {value:g}: give frames per second from {least:g} to {most:,.0f}"
+                )
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise ConfigError(f"scale is {self.scale:g}: give a positive, finite number")
         if self.skip < 0:
             raise ConfigError(f"skip is {self.skip}: give how many frames to leave out, 0 or more")
 
@@ -169,7 +178,10 @@ def read_recording(
         clip = read_amc(asf, recording.path, fps=choices.fps, scale=choices.scale)
     else:
         clip = read_bvh(
-            recording.path, scale="auto" if choices.scale is None else choices.scale, up=choices.up
+            recording.path,
+            scale="auto" if choices.scale is None else choices.scale,
+            up=choices.up,
+            names=choices.names,
         )
     if choices.skip >= len(clip.positions):
         raise FormatError(

@@ -1,7 +1,7 @@
 """The prior: people made up from a small model of human poses, for a study without any data.
 
 The model, in ``prior.npz`` beside this file, was fitted to the training subjects of the CMU pack
-(:mod:`graphlift.datasets.prior_fit`; ``recipes/fit_prior.py`` is the command). A pose is told by
+(``recipes/fit_prior.py`` fits it). A pose is told by
 44 features in a frame that has no heading: world z stays up, and the horizontal part of the axis
 from the left to the right hip points along x. They are the unit directions of the 14 bones
 outside the pelvis, the slope of the pelvis, and the clearance of the lowest joint above the floor.

@@ -7,7 +7,6 @@ hardly shrink, and a long clip is written and read at the speed of the disk.
 """
 
 import json
-import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import numpy as np
 from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import DAMAGE, read_arrays, replacing
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 
 FORMAT = "graphlift-poses-1"
@@ -242,7 +241,7 @@ def _pair(values: Any, kind: Any) -> Any:  # noqa: ANN401
 def _rate(fps: Any) -> float | None:  # noqa: ANN401
     if fps is None:
         return None
-    if not math.isfinite(fps) or fps <= 0:
+    if not is_frame_rate(fps):
         raise ValueError(f"fps {fps} is no frame rate")
     return float(fps)
 

@@ -236,7 +236,7 @@ class _Dtype:
                 raise pickle.UnpicklingError(f"an array of {code!r}")
             self.value = np.dtype(code)
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, state: Any) -> None:  # noqa: ANN401
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else "="
         order = order.decode("ascii") if isinstance(order, bytes) else order
         if not self.objects and order == ">":

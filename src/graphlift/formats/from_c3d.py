@@ -171,7 +171,7 @@ def _frame_count(parameters: Parameters, first: int, last: int, room: int) -> in
     """Say how many frames there are: of a long clip the header, which counts to 65,535, cannot."""
     ends = [parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END")]
     if all(isinstance(pair, list) and len(pair) == 2 for pair in ends):
-        begin, stop = (int(low) + (int(high) << 16) for low, high in ends)  # type: ignore
+        begin, stop = (int(low) + (int(high) << 16) for low, high in ends)  # type: ignore[misc, str-unpack]
         if stop >= begin > 0:
             return stop - begin + 1
     long = _number(parameters, "POINT:LONG_FRAMES", 0.0)

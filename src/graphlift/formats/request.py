@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlift.errors import ConfigError, FormatError
+from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import (
     COCO_17,
     H36M_16,
@@ -122,16 +123,17 @@ def check_fps(fps: object, where: str) -> float:
     """Check frames per second.
 
     Raises:
-        FormatError: If it is no number above 0.
+        FormatError: If it is no number, or outside :data:`graphlift.sequences.FRAME_RATES`.
     """
     try:
         value = float(fps)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         value = np.nan
-    if not 0 < value < 1e6:
+    if not is_frame_rate(value):
+        least, most = FRAME_RATES
         raise FormatError(
-            f"{where} is {fps!r}: frames per second are a number above 0, such as 25; leave it "
-            "out if it is unknown"
+            f"{where} is {fps!r}: frames per second are a number above 0, from {least:g} to "
+            f"{most:,.0f}, such as 25; leave it out if it is unknown"
         )
     return value
 

@@ -3,7 +3,6 @@
 Nothing is ever half-written, and nothing is left out in silence: writers return what they did.
 """
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +16,7 @@ from graphlift.formats.to_json import write_json
 from graphlift.formats.to_openpose import write_openpose
 from graphlift.formats.to_tables import write_csv, write_parquet
 from graphlift.formats.to_trc import write_trc
-from graphlift.sequences import Poses
+from graphlift.sequences import Poses, is_frame_rate
 
 WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
     ".bvh": write_bvh,
@@ -59,7 +58,7 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
             f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses can be "
             f"written to: give one of {', '.join(WRITERS)}, or a folder/ for OpenPose JSON"
         )
-    if poses.fps is not None and not (math.isfinite(poses.fps) and poses.fps > 0):
+    if poses.fps is not None and not is_frame_rate(poses.fps):
         raise FormatError(
             f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if unknown"
         )

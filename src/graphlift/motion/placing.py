@@ -117,20 +117,23 @@ def _least_squares(
     """Solve (1, 0, -x) t = u and (0, 1, -y) t = v over the joints of each frame.
 
     That is the cross-multiplied projection; in a Gauss-Newton step, with weights (f / depth)², it
-    is the linearised one. The two equations of a joint share t_z only: it is eliminated last. A
-    ridge far below any information keeps the system regular.
+    is the linearised one. The two equations of a joint share t_z only: it is eliminated last, from
+    rays about their own mean, which is their QR factorisation written out. So what is known of t_z
+    is a sum of squares and loses nothing where joints are seen close together: the condition is
+    that of the rows, 1 / (spread of the rays), not its square. A ridge far below any information
+    keeps rays that coincide from dividing by 0.
 
     Returns:
         t; its inverse covariance; and that of t_z alone, which is never 0.
     """
-    own, shared = weights.sum(axis=-1), -(weights * rays).sum(axis=-1)
-    depth = (weights * rays**2).sum(axis=(0, -1))
-    right, right_z = (weights * goal).sum(axis=-1), -(weights * rays * goal).sum(axis=(0, -1))
-    ridge = 1e-10 * (own.sum(axis=0) + depth) + 1e-30
-    share = shared / (own + ridge)
-    certain = depth + ridge - (shared * share).sum(axis=0)
-    t_z = (right_z - (share * right).sum(axis=0)) / certain
-    t = np.stack([*((right - shared * t_z) / (own + ridge)), t_z])
+    own = weights.sum(axis=-1)
+    total = np.maximum(own, 1e-30)
+    mean, middle = (weights * rays).sum(axis=-1) / total, (weights * goal).sum(axis=-1) / total
+    spread = rays - mean[..., None]
+    shared, depth = -own * mean, (weights * rays**2).sum(axis=(0, -1))
+    certain = (weights * spread**2).sum(axis=(0, -1)) + 1e-14 * own.sum(axis=0) + 1e-30
+    t_z = -(weights * spread * (goal - middle[..., None])).sum(axis=(0, -1)) / certain
+    t = np.stack([*(middle + mean * t_z), t_z])
     information = np.zeros((len(t_z), 3, 3))
     information[:, [0, 1], [0, 1]], information[:, 2, 2] = own.T, depth
     information[:, :2, 2] = information[:, 2, :2] = shared.T

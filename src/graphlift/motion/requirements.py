@@ -1,6 +1,5 @@
 """What every step asks of a clip: a frame rate, a frame of reference, legs and a trunk."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,7 +7,7 @@ from jaxtyping import Float, Int
 
 from graphlift import sequences
 from graphlift.errors import ModelError
-from graphlift.sequences import ASSUMED_FPS, Axes, Keypoints, Poses
+from graphlift.sequences import ASSUMED_FPS, FRAME_RATES, Axes, Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 
 _BLOCK = 512
@@ -19,22 +18,25 @@ def frame_rate(sequence: Poses | Keypoints) -> tuple[float, tuple[str, ...]]:
     """Find the frames per second, and a note if they had to be assumed.
 
     Raises:
-        ModelError: If the frame rate is stated but not positive and finite.
+        ModelError: If the frame rate is outside
+            :data:`graphlift.sequences.FRAME_RATES`.
     """
     fps, assumed = sequences.frame_rate(sequence)
     return check_rate(fps), assumed
 
 
 def check_rate(fps: float) -> float:
-    """Refuse a frame rate that is not positive and finite.
+    """Refuse a frame rate outside :data:`graphlift.sequences.FRAME_RATES`.
 
     Raises:
         ModelError: With the way out.
     """
-    if not (math.isfinite(fps) and fps > 0):
+    if not is_frame_rate(fps):
+        least, most = FRAME_RATES
         raise ModelError(
-            f"fps is {fps:g}, but motion in seconds needs a positive number of frames per second: "
-            f"give the video's, or None to have {ASSUMED_FPS:g} assumed"
+            f"fps is {fps:g}, but motion in seconds needs a positive number of frames per second, "
+            f"from {least:g} to {most:,.0f}: give the video's, or None to have {ASSUMED_FPS:g} "
+            "assumed"
         )
     return float(fps)
 

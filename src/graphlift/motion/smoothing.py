@@ -203,7 +203,13 @@ def _share(cutoff: float | np.ndarray, seconds: np.ndarray) -> np.ndarray:
 def _local_polynomials(
     flat: np.ndarray, known: np.ndarray, half: int, degree: int
 ) -> Float[np.ndarray, "frame column"]:
-    """Fit a polynomial around every frame by its normal equations; NaN where too few are known."""
+    """Fit a polynomial around every frame; NaN where too few are known.
+
+    Whole windows are fitted by one pseudo-inverse; its condition is below 10 for degree 2. Where
+    something is missing, normal equations of times within ±1 do, as long as a quarter of the
+    window is known (condition 1e5 for degree 2); few known frames, next to each other in a wide
+    window, would lose all digits by them and are fitted by orthogonal factorisation.
+    """
     time = np.arange(-half, half + 1) / half
     power = time[:, None] ** np.arange(2 * degree + 1)
     if known.all():  # one set of normal equations for all
@@ -214,14 +220,31 @@ def _local_polynomials(
     sums = np.stack([_slide(flat, row) for row in power.T[: degree + 1]], axis=-1)
     order = np.arange(degree + 1)
     normal = weights[..., order[:, None] + order]
-    enough = weights[..., :1] > degree + 0.5
-    normal = np.where(enough[..., None], normal, np.eye(degree + 1))
-    coefficients = np.linalg.solve(normal, np.where(enough, sums, np.nan)[..., None])[..., 0]
+    count = weights[..., 0]
+    enough = count > max(degree + 0.5, len(time) / 4)
+    normal = np.where(enough[..., None, None], normal, np.eye(degree + 1))
+    sums = np.where(enough[..., None], sums, np.nan)
+    coefficients = np.linalg.solve(normal, sums[..., None])[..., 0]
+    few = np.argwhere((count > degree + 0.5) & ~enough)
+    for part in blocks(len(few)):
+        start, column = few[part].T
+        within = (start[:, None] + np.arange(len(time)), column[:, None])
+        coefficients[start, column] = _fit(power[:, : degree + 1], known[within], flat[within])
     # Near the ends, the polynomial of the nearest whole window, off its middle.
     frame = np.arange(len(flat))
     middle = np.clip(frame, half, len(flat) - 1 - half)
     offset = ((frame - middle) / half)[:, None] ** np.arange(degree + 1)
     return np.asarray((coefficients[middle - half] * offset[:, None]).sum(axis=-1))
+
+
+def _fit(
+    power: np.ndarray, known: np.ndarray, values: np.ndarray
+) -> Float[np.ndarray, "window term"]:
+    """Fit what is known of each window (rows) by QR: coefficients of the powers of time."""
+    rows = np.concatenate([power * known[..., None], (values * known)[..., None]], axis=-1)
+    R = np.asarray(np.linalg.qr(rows, mode="r"))
+    terms = power.shape[1]
+    return np.asarray(np.linalg.solve(R[:, :terms, :terms], R[:, :terms, -1:])[..., 0])
 
 
 def _slide(columns: np.ndarray, taps: np.ndarray) -> np.ndarray:

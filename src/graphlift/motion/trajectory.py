@@ -11,8 +11,9 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_rays
 from graphlift.errors import ModelError
+from graphlift.motion.chain import solve_chain
 from graphlift.motion.placing import FEWEST, PIXELS, Placed, place
-from graphlift.motion.requirements import blocks, check_axes, frame_rate, runs
+from graphlift.motion.requirements import blocks, check_axes, check_rate, frame_rate, runs
 from graphlift.sequences import Keypoints, Poses
 from graphlift.skeletons import Skeleton, joint_map
 
@@ -30,6 +31,8 @@ RESTLESS = 2.0
 """m²/s³; spectral density of the root's acceleration: how quickly people change their velocity."""
 BRIDGE = 1.0
 """s; a person who is gone for longer comes back on another path."""
+SPEED = 10.0
+"""m/s; how fast people may be moving when a path begins and ends: no one runs faster."""
 STEADY = 0.1
 """m/s; how well a standing foot is known to stand still, pose errors included."""
 
@@ -43,10 +46,13 @@ def smooth_path(
 ) -> Float[np.ndarray, "frame 3"]:
     """Find the path that agrees best with single frames and with how people move.
 
-    Minimises the squared distances from the single frames' places, each measured by its own
-    information (sharp across, blunt in depth), plus squared accelerations over ``restless``: the
-    smoother of a motion with white acceleration, solved at once as a banded linear system.
-    Frames that tell nothing are bridged by the same principle.
+    The motion is one of white acceleration. A state is a place p and a velocity v, and over the
+    time dt between frames, exactly: v changes by sqrt(``restless`` dt), and p by dt times the mean
+    of both velocities, give or take sqrt(``restless`` dt³ / 12). The single frames' places count
+    by their own information (sharp across, blunt in depth); at either end people move at a
+    person's speed (:data:`SPEED`). Frames that tell nothing are bridged by the same principle,
+    and where one frame alone tells, the person stays there. The whitened rows of all this are
+    solved by orthogonal factorisation (:func:`graphlift.motion.chain.solve_chain`).
 
     Args:
         placed: From :func:`place`, frames in order of time.
@@ -55,33 +61,61 @@ def smooth_path(
         still: Weights, 1/m², and values, m, of what else is known of the steps from each frame
             to the next.
 
-    Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems",
-    AIAA J. 1965, which gives the same path frame by frame.
-    """
-    from scipy.linalg import solveh_banded
+    Returns:
+        m, in the axes of ``placed``; NaN where no frame tells anything.
 
-    count = len(placed.told)
-    share = 1 / PIXELS**2 / max(1.0, 2 * MEMORY * fps)
-    known = np.nan_to_num(placed.translation)
-    right = share * (placed.information @ known[..., None])[..., 0]
-    # bands[6 - k] couples an unknown with the one k before it; LAPACK's order in memory.
-    bands = np.moveaxis(np.zeros((count, 3, 7)), -1, 0)
-    for row in range(3):
-        for column in range(row + 1):
-            bands[6 - row + column, :, row] = share * placed.information[:, row, column]
-    # A whisper of no motion at all keeps the system solvable with a single known frame.
-    weights, steps = (np.zeros(count - 1), np.zeros((count - 1, 3))) if still is None else still
-    weights = weights + 1e-9
-    right[1:] += weights[:, None] * steps
-    right[:-1] -= weights[:, None] * steps
-    _add_differences(bands, weights, (-1.0, 1.0))
-    _add_differences(bands, np.full(max(count - 2, 0), fps**3 / restless), (1.0, -2.0, 1.0))
-    # Stretched so that unknowns run frame by frame, coordinates within; solved in place.
-    stretched = np.moveaxis(bands, 0, -1).reshape(-1, 7).T
-    path = solveh_banded(
-        stretched, right.ravel(), overwrite_ab=True, overwrite_b=True, check_finite=False
-    )
-    return np.asarray(path.reshape(count, 3))
+    Raises:
+        ModelError: If the frame rate is outside :data:`graphlift.sequences.FRAME_RATES`.
+
+    Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems",
+    AIAA J. 1965, which gives the same path frame by frame; the model as of Bar-Shalom, Li and
+    Kirubarajan, "Estimation with applications to tracking and navigation", 2001, section 6.2.2.
+    """
+    fps = check_rate(fps)
+    if len(placed.told) < 2 or not placed.told.any():
+        return placed.translation.copy()
+    # Seen from the mean of the known places: what all frames agree on is kept exactly.
+    middle = placed.translation[placed.told].mean(axis=0)
+    away = np.where(placed.told[:, None], placed.translation - middle, 0.0)
+    values, vectors = np.linalg.eigh(placed.information / (PIXELS**2 * max(1, 2 * MEMORY * fps)))
+    root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
+    own = np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
+    weights, goal = _steps(len(own) - 1, fps, still)
+    states = solve_chain(own, lambda part: _links(weights[part], goal[part], fps, restless))
+    return np.asarray(states[:, :3] + middle)
+
+
+def _steps(
+    count: int, fps: float, still: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step 3"]]:
+    """Whiten what is known of each step, by feet and by speed at the ends: weight and value."""
+    weights, steps = (np.zeros(count), np.zeros((count, 3))) if still is None else still
+    goal = weights[:, None] * steps
+    weights = weights.copy()
+    np.add.at(weights, [0, -1], (fps / SPEED) ** 2)
+    root = np.sqrt(weights)
+    return root, np.divide(goal, root[:, None], out=np.zeros_like(goal), where=root[:, None] > 0)
+
+
+def _links(
+    weights: Float[np.ndarray, " step"],
+    goal: Float[np.ndarray, "step 3"],
+    fps: float,
+    restless: float,
+) -> Float[np.ndarray, "step 9 13"]:
+    """Write the whitened rows of steps: of places with velocities, of places, of velocities.
+
+    Unknowns are place and velocity of the one frame, then of the next.
+    """
+    links = np.zeros((len(weights), 9, 13))
+    axis = np.arange(3)
+    place, velocity = np.sqrt(12 * fps**3 / restless), np.sqrt(fps / restless)
+    for row, column, size in ((0, 0, place), (3, 0, weights[:, None]), (6, 3, velocity)):
+        links[:, row + axis, column + axis] = -size
+        links[:, row + axis, column + 6 + axis] = size
+    links[:, axis, 3 + axis] = links[:, axis, 9 + axis] = -place / (2 * fps)
+    links[:, 3 + axis, 12] = goal
+    return links
 
 
 def locate(
@@ -185,17 +219,6 @@ def sightings(
     kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
     seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)
     return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
-
-
-def _add_differences(
-    bands: Float[np.ndarray, "7 frame 3"],
-    weights: Float[np.ndarray, " frame"],
-    taps: tuple[float, ...],
-) -> None:
-    """Add ``weights`` times the squares of Σ taps[k] x[t + k] to a banded system."""
-    for a, first in enumerate(taps):
-        for b in range(a, len(taps)):
-            bands[6 - 3 * (b - a), b : b + len(weights)] += (weights * first * taps[b])[:, None]
 
 
 def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind, Sharing, body_graph
 from graphlift.networks import NonLocalKind
-from graphlift.nn.fused import fusable, pre_aggregation_layer
+from graphlift.nn import fast
 from graphlift.nn.graph_conv import GraphConv, Init, Order
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
@@ -125,8 +125,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Convolve, normalise, rectify."""
-        if self.training and isinstance(self.conv, GraphConv) and fusable(self.conv):
-            h = pre_aggregation_layer(x, self.conv, self.norm)
+        if self.training and isinstance(self.conv, GraphConv) and fast.fusable(self.conv):
+            h = fast.pre_aggregation_layer(x, self.conv, self.norm)
         else:
             h = torch.relu(normalise(self.norm, self.conv.without_bias(x), self.conv.bias))
         out: Tensor = self.dropout(h)

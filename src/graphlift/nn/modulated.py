@@ -11,9 +11,9 @@ from graphlift.nn.graph_conv import Init, draw_weights
 
 
 class ModulatedConv(nn.Module):
-    r"""Graph convolution with modulated weights and a modulated affinity.
+    """Graph convolution with modulated weights and a modulated affinity.
 
-    .. math:: h'_i = b + a_{ii} \, m_i \odot (W h_i) + \sum_{j \ne i} a_{ij} \, m_j \odot (T h_j)
+        h'_i = b + a_ii m_i ∘ (W h_i) + Σ_{j ≠ i} a_ij m_j ∘ (T h_j)
 
     Decoupled full-sharing, in which each sender's message is scaled, channel by channel, by a
     vector m_j of its own; and a = (B + Bᵀ) / 2 with B = A + Q, where A is fixed and Q is learnt

@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from graphlift.errors import FormatError
 from graphlift.formats.request import check_fps
 from graphlift.numerals import is_whole
+from graphlift.sequences import is_frame_rate
 
 if TYPE_CHECKING:
     import cv2
@@ -28,9 +29,6 @@ Image = UInt8[np.ndarray, "row column 3"]
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
 """Suffixes by which a folder's files are told apart; a single file may have any."""
-
-FASTEST = 1000.0
-"""Frames per second; what claims more counts time in other units."""
 
 SLACK = (2, 0.02)
 """Frames, and part of all, that a header may promise too many: some count by duration."""
@@ -125,7 +123,7 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
         height, width = image.shape[:2]
         stated, promised = _header(capture)
     notes = ()
-    if fps is None and not 0 < stated <= FASTEST:
+    if fps is None and not is_frame_rate(stated):
         notes = (f"the header's frame rate, {stated:g}, cannot be: it is unknown",)
     count = int(promised) if isinstance(place, Path) and 0 < promised < 2**31 else None
     rate = fps or (None if notes else stated)

@@ -97,8 +97,10 @@ def uncrop(
     points: Float[np.ndarray, "*batch 2"], region: Region, size: tuple[int, int]
 ) -> Float[np.ndarray, "*batch 2"]:
     """Map px of a region's picture back to px of the image."""
-    matrix = crop_matrix(region, size)
-    return np.asarray((points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T)
+    cos, sin = np.cos(region.angle), np.sin(region.angle)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    away = (points - np.array(size) / 2) * (np.array(region.size) / size)
+    return np.asarray(away @ turn + region.centre)
 
 
 def turn_back(

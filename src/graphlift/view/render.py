@@ -11,7 +11,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses
+from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses, is_frame_rate
 from graphlift.video.times import even_times
 from graphlift.view.draw import Image, draw_frame
 
@@ -120,7 +120,7 @@ def _describe(video: Path) -> tuple[float, int]:
 
     with _opened(video) as capture:
         fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return (fps if 0 < fps < 1000 else ASSUMED_FPS), int(frames)
+    return (fps if is_frame_rate(fps) else ASSUMED_FPS), int(frames)
 
 
 def _times(video: Path) -> np.ndarray:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.sequences import Keypoints, Poses, frame_rate
+from graphlift.sequences import Keypoints, Poses, frame_rate, is_frame_rate
 from graphlift.skeletons import Skeleton
 
 APART = 1.2
@@ -102,7 +102,7 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
     board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
-    stated = poses.fps is not None and 0 < poses.fps < np.inf
+    stated = poses.fps is not None and is_frame_rate(poses.fps)
     fps, assumed = frame_rate(poses if stated else replace(poses, fps=None))
     return Stage(
         joints=joints,

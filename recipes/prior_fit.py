@@ -1,4 +1,4 @@
-"""Fit the prior to motion capture: what ``recipes/fit_prior.py`` calls; nothing else needs it."""
+"""Fit the prior of poses to motion capture: the functions that ``recipes/fit_prior.py`` calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
+from mixture_fit import Shrinkage, fit_mixture
 
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.ppca import Mixture, Shrinkage, fit_mixture, log_sum
+from graphlift.datasets.ppca import Mixture, log_sum
 from graphlift.datasets.prior import (
     BONE_LENGTHS,
     LENGTH_OF,

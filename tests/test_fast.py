@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graphlift.graph import VARIANTS, body_graph
-from graphlift.nn.fused import fusable
+from graphlift.nn.fast import fusable
 from graphlift.nn.gcn import Layer, PoseGCN
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16
@@ -87,3 +87,15 @@ def test_only_reduced_pre_aggregation_is_fused():
         conv = GraphConv(graph, 2, 2, sharing=sharing, decouple_self=decouple_self)
         assert fusable(conv) == (sharing == "pre-aggregation")
     assert not fusable(GraphConv(graph, 2, 2, order="unified"))
+
+
+def test_without_torch_s_own_operator_the_gradient_is_the_same(layer, monkeypatch):
+    x = torch.randn(16, 4, 3, dtype=torch.float64)
+
+    with_operator = torch.autograd.grad(layer(x).square().sum(), layer.conv.affinity)
+    monkeypatch.setattr(
+        torch.ops.aten, "_embedding_bag_per_sample_weights_backward", None, raising=True
+    )
+    without = torch.autograd.grad(layer(x).square().sum(), layer.conv.affinity)
+
+    torch.testing.assert_close(with_operator, without)

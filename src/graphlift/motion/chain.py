@@ -1,0 +1,133 @@
+"""Least squares along a chain of states, by orthogonal factorisation.
+
+Nothing here knows people: states are numbered, and what they mean is the caller's.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float
+
+_BLOCK = 512
+"""States at a time: their rows are written, eliminated and forgotten."""
+
+
+def solve_chain(
+    own: Float[np.ndarray, "state row number"],
+    links: Callable[[slice], Float[np.ndarray, "link row both"]],
+) -> Float[np.ndarray, "state unknown"]:
+    """Minimise the squares of rows that each touch one state, or one state and the next.
+
+    Every second state is eliminated by a QR factorisation of the rows that touch it; what is
+    left over links its neighbours, in a chain of half the length. So no normal equations are
+    formed, which would square the condition: the error is that of the rows' own condition times
+    the rounding of float64. The work grows as the number of states, in batches.
+
+    Args:
+        own: Rows of each state: a coefficient for each unknown, then the right side. Rows are
+            whitened: divided by how far they are usually off.
+        links: Gives the rows of some states with the next ones: coefficients of the one state, of
+            the other, then the right side; at most two rows an unknown. Heavy rows come first, as
+            a factorisation without exchange of rows wants them.
+
+    Returns:
+        The states.
+
+    Raises:
+        numpy.linalg.LinAlgError: If the rows do not determine every state.
+
+    Source: odd-even (cyclic) reduction (Golub and van Loan, "Matrix computations", 4th ed., 2013,
+    section 4.5.4), here of rows in place of a system's blocks; square-root information as of
+    Paige and Saunders, "Least squares estimation of discrete linear dynamic systems using
+    orthogonal transformations", SIAM J. Numer. Anal. 1977.
+    """
+    count = len(own)
+    if count <= 2:
+        return _solve_dense(own, links(slice(0, count - 1)))
+    edges = [*range(0, count - 1, _BLOCK), count - 1]
+    blocks = [slice(start, end) for start, end in pairwise(edges)]
+
+    @lru_cache(maxsize=1)  # of many blocks, what is within is found twice and not kept
+    def condensed(block: int) -> tuple[list[np.ndarray], np.ndarray]:
+        part = blocks[block]
+        return _condense(own[part][1:], links(part))
+
+    rest = np.stack([condensed(block)[1] for block in range(len(blocks))])
+    ends = solve_chain(own[edges], lambda part: rest[part])
+    states = np.empty((count, own.shape[-1] - 1))
+    for block, part in enumerate(blocks):
+        within = _fill(condensed(block)[0], ends[block : block + 2])
+        states[part], states[part.stop] = within[:-1], within[-1]
+    return states
+
+
+def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """Eliminate all states between two: how each follows from those around it, and one link."""
+    levels = []
+    while len(own):
+        pairs = len(links) // 2
+        gains, rest = _eliminate(own[: 2 * pairs : 2], links[: 2 * pairs : 2], links[1::2])
+        if len(links) % 2:
+            alone = np.zeros_like(rest[:1])
+            alone[:, : links.shape[1]] = links[-1]
+            rest = np.concatenate([rest, alone])
+        levels.append(gains)
+        own, links = own[1::2], rest
+    return levels, links[0]
+
+
+def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
+    """Find the states between two from those, level by level."""
+    for gains in reversed(levels):
+        count, size = len(gains), states.shape[-1]
+        before, after = states[:count, :, None], states[1 : count + 1, :, None]
+        told = gains[..., :size] @ before + gains[..., size:-1] @ after + gains[..., -1:]
+        longer = np.empty((len(states) + count, size))
+        longer[: 2 * count : 2], longer[2 * count :] = states[:count], states[count:]
+        longer[1 : 2 * count : 2] = told[..., 0]
+        states = longer
+    return states
+
+
+def _eliminate(
+    own: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Eliminate states, each between a left and a right link.
+
+    Returns:
+        How each state follows from its two neighbours (coefficients, right side); and what is
+        left between those: links of a chain without the states.
+    """
+    size, rows, more = own.shape[-1] - 1, left.shape[1], own.shape[1]
+    # Unknowns: the state's own, those of the one before, those of the one after.
+    stack = np.zeros((len(own), max(2 * rows + more, 3 * size), 3 * size + 1))
+    first, second, third = np.split(stack[:, : 2 * rows + more], [rows, 2 * rows], axis=1)
+    first[..., size : 2 * size], first[..., :size] = left[..., :size], left[..., size:-1]
+    second[..., :size], second[..., 2 * size : -1] = right[..., :size], right[..., size:-1]
+    third[..., :size] = own[..., :-1]
+    first[..., -1], second[..., -1], third[..., -1] = left[..., -1], right[..., -1], own[..., -1]
+    R = _triangle(stack)
+    gains = np.linalg.solve(R[:, :size, :size], R[:, :size, size:])
+    gains[..., :-1] *= -1
+    return gains, R[:, size : 3 * size, size:]
+
+
+def _solve_dense(own: np.ndarray, links: np.ndarray) -> np.ndarray:
+    """Solve a chain of one state or two at once."""
+    count, size = len(own), own.shape[-1] - 1
+    height = count * own.shape[1] + len(links) * links.shape[1]
+    rows = np.zeros((height, count * size + 1))
+    rows[: links.shape[1] * len(links)] = links.reshape(-1, links.shape[-1])
+    for state, each in enumerate(own):
+        end = len(rows) - (count - 1 - state) * len(each)
+        rows[end - len(each) : end, state * size : (state + 1) * size] = each[:, :-1]
+        rows[end - len(each) : end, -1] = each[:, -1]
+    R = _triangle(rows)
+    return np.asarray(np.linalg.solve(R[:-1, :-1], R[:-1, -1]).reshape(count, size))
+
+
+def _triangle(rows: np.ndarray) -> np.ndarray:
+    """Turn rows until they are triangular: R of their QR factorisation."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
