@@ -26,8 +26,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 from get_films import PACKAGE, get_films
 
-from graphlift.files import read_arrays, replacing
+from graphlift.files import replacing
 from graphlift.formats.calibration import read_cameras
+from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
@@ -78,7 +79,7 @@ def detect(path, cache, variant):
                 image_size=video.size,
                 fps=video.fps,
             )
-    stored = read_arrays(cache)
+    stored = read_arrays(cache, max_bytes=1 << 30)
     keypoints = keypoints_from(
         stored["keypoints"],
         MEDIAPIPE_33,

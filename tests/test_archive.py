@@ -152,14 +152,14 @@ def test_a_changed_file_is_refused_by_name(change, message, tmp_path, rng):
 def test_what_is_no_archive_is_refused(content, tmp_path):
     (tmp_path / "x.npz").write_bytes(content)
 
-    with pytest.raises(FormatError, match=r"x\.npz: is damaged, or no \.npz"):
+    with pytest.raises(FormatError, match=r"x\.npz: cannot be read as an \.npz"):
         read_poses(tmp_path / "x.npz")
 
 
 def test_pickles_are_never_opened(tmp_path):
     np.savez(tmp_path / "x.npz", poses=np.array([{"a": 1}], dtype=object))
 
-    with pytest.raises(FormatError, match="Object arrays cannot be loaded"):
+    with pytest.raises(FormatError, match="poses holds Python objects"):
         read_poses(tmp_path / "x.npz")
 
 

@@ -182,7 +182,7 @@ def test_a_cdf_file_with_something_else_in_it_is_named(tmp_path):
         refused(tmp_path, "S9/MyPoseFeatures/D3_Positions/Sitting.cdf", words)
     for content in (b"", b"hello", whole[:200], whole[:-300]):
         path.write_bytes(content)
-        refused(tmp_path, "Sitting.cdf", "CDF", "extract it again")
+        refused(tmp_path, "Sitting.cdf", "CDF", "copy or make it again")
 
 
 def test_a_cdf_file_damaged_anywhere_is_refused_or_read(tmp_path, rng):

@@ -138,7 +138,7 @@ def test_cpn_of_one_part_or_of_other_rows_is_refused(annotated):
     np.save(annotated / "cpn_ft_h36m_dbb_test.npy", np.zeros((5, 17, 3)))
     refused(annotated, "cpn_ft_h36m_dbb_test.npy: is float64 (5, 17, 3)", f"({COUNT}, 17, 3)")
     (annotated / "cpn_ft_h36m_dbb_test.npy").write_bytes(pickle.dumps(Attack()))
-    refused(annotated, "cpn_ft_h36m_dbb_test.npy: is no array of numbers")
+    refused(annotated, "cpn_ft_h36m_dbb_test.npy: cannot be read as an array of numbers")
     (annotated / "cpn_ft_h36m_dbb_test.npy").unlink()
     refused(annotated, "cpn_ft_h36m_dbb_test.npy: is missing", "without cpn")
 

@@ -249,9 +249,9 @@ def test_a_missing_cut_or_other_array_is_refused_by_name(folder):
     whole = path.read_bytes()
     others = {
         whole[:-1]: "cut short",
-        whole[:50]: "cannot be mapped",
-        b"": "cannot be mapped",
-        whole + b"1": "has 1 bytes after its numbers",
+        whole[:50]: "cut short",
+        b"": "cut short",
+        whole + b"1": r"\(8, 17, 2\) of float32 take 1,088 bytes, and it has 1,089",
         (folder / "valid.npy").read_bytes(): r"is bool \(8,\), but .* float32 \(8, 17, 2\)",
     }
     for content, words in others.items():
@@ -273,7 +273,7 @@ def test_an_array_of_objects_is_not_unpickled(folder, monkeypatch, tmp_path):
     objects[...] = Attack()
     np.save(folder / "positions.npy", objects)
 
-    with pytest.raises(FormatError, match=r"positions\.npy: .*holds objects"):
+    with pytest.raises(FormatError, match=r"positions\.npy: holds object, not numbers"):
         open_pack(folder)
     assert not (tmp_path / "pwned").exists()
 

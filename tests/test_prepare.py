@@ -245,7 +245,7 @@ def test_activities_come_from_a_table(cmu, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "line 1: the header is , but should hold clip and activity"),
+        (b"", "line 1: the header is none, but should hold clip and activity"),
         (b"name,activity\n", "line 1: the header is name, activity"),
         (b"clip,activity\na,walk\nb\n", "line 3: clip 'b', activity None"),
         (b"clip,activity\na,walk\na,run\n", "line 3: clip 'a', activity 'run'"),

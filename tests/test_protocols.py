@@ -318,7 +318,7 @@ def test_a_folder_is_read_into_its_splits(folder, tmp_path):
     [
         (b"{", "should hold {'cmu': {'train': "),
         (b"\xff\xfe", "should hold .* with lists of subjects"),
-        ([], "with lists of subjects .*TypeError"),
+        ([], "should hold {'cmu': {'train': .*with lists of subjects .*TypeError"),
         ({"hdm05": GOOD}, "with lists of subjects .*'cmu'"),
         ({"cmu": {"train": ["S1"], "test": ["S3"]}}, "with lists of subjects .*'validation'"),
         ({"cmu": GOOD | {"test": "S3"}}, r"cmu\.test is 'S3': give a list of at least one"),

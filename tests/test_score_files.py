@@ -243,7 +243,7 @@ def test_a_changed_number_is_noticed_though_the_array_stays_in_the_file(pair):
     data[middle] ^= 1
     paths[0].write_bytes(data)
 
-    refused(paths, paths[0], "poses is damaged", "copy or make the file again")
+    refused(paths, paths[0], "poses: cannot be read", "Bad CRC-32", "copy or make it again")
 
 
 def test_objects_are_refused(pair, tmp_path):

@@ -301,6 +301,18 @@ def test_what_movenet_does_not_have_is_refused_by_name():
     refused([node("StridedSlice", "out", "image", *"bes")], slices, "StridedSlice out", "steps")
 
 
+def test_a_name_without_end_is_cut_in_messages():
+    name = "later\n" * 100_000
+    strange = node("Abs", name, name)
+    elu = node("_FusedConv2D", name, "image", "w", **(WINDOW | {"fused_ops": texts(name)}))
+    for wrong in (strange, node("Cast", name, "image", DstT={"type": name}), elu):
+        with pytest.raises(FormatError, match=r"\w+ later later .*later") as caught:
+            convert_tfjs(
+                *write_tfjs([wrong], {"w": np.ones((1, 1, 3, 1), np.float32)}, name, (1,))
+            )
+        assert len(str(caught.value)) < 300
+
+
 def test_damaged_files_are_errors_of_ours():
     nodes = [node("Cast", "out", "image", DstT=FLOAT)]
     story, data = write_tfjs(nodes, {"a": A}, "out", (1, 2, 3, 3))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
 from graphlift.plain_json import parse_json
+from graphlift.words import problems, shown
 
 CMU = (
     "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
@@ -101,9 +102,7 @@ def read_card(text: str, where: str) -> ModelCard:
         parse_json(text)
         card = TypeAdapter(ModelCard).validate_json(text)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'card'}: {e['msg']}" for e in error.errors()
-        )
+        wrong = problems(error, "card")
         raise FormatError(f"{where}: its model card is not one of graphlift's: {wrong}") from error
     except ValueError as error:
         raise FormatError(
@@ -111,7 +110,7 @@ def read_card(text: str, where: str) -> ModelCard:
         ) from error
     if card.inputs not in INPUTS:
         raise FormatError(
-            f"{where}: the model wants {card.inputs!r} inputs, this version knows "
+            f"{where}: the model wants {shown(card.inputs)} inputs, this version knows "
             f"{', '.join(INPUTS)}: install a newer graphlift, or use another model"
         )
     return card

@@ -8,14 +8,12 @@ import re
 import shutil
 import tempfile
 import time
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-import numpy as np
+from graphlift.errors import FormatError, GraphliftError
+from graphlift.words import reason
 
 LOCK = ".lock"
 """Name of the file by which a process holds a folder."""
@@ -242,19 +240,29 @@ def _umask() -> int:
     return mask
 
 
-DAMAGE = (
-    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError),
-    *(RuntimeError, TypeError, MemoryError, SyntaxError, tokenize.TokenError),
-)
-"""What NumPy and zipfile raise on files that are cut, changed, encrypted or no archive."""
+@contextmanager
+def container(where: Path | str, kind: str) -> Iterator[None]:
+    """Turn whatever another library raises while it takes a file apart into an error of ours.
 
+    Damaged and made-up bytes can make zipfile, NumPy, h5py and their like raise anything. So this
+    stands around them alone, and none of our own reasoning is inside.
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read every array of an ``.npz``, never an object.
+    Args:
+        where: The file, and perhaps what in it.
+        kind: What it should have been, such as ``an .npz``.
 
     Raises:
-        Exception: One of :data:`DAMAGE`, for the caller to say what file it should have been.
+        FormatError: In place of any error but our own, a missing package and the system's own
+            errors that name a file.
     """
-    # np.load leaves a file open that it opened itself and then cannot read.
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    try:
+        yield
+    except (GraphliftError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        raise FormatError(
+            f"{where}: cannot be read as {kind}: it is empty, cut short or damaged "
+            f"({reason(error)}): copy or make it again"
+        ) from error

@@ -19,10 +19,12 @@ from graphlift.cameras import (
 )
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
+from graphlift.files import container
 from graphlift.formats.request import check_fps, check_image_size
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
+from graphlift.words import plain, reason, shown
 
 SHIPPED = ("open-pre-agg", "open-small")
 BATCH = 256
@@ -55,7 +57,8 @@ class Lifter:
         """
         content, where = _read(model)
         session = _session(content, threads, where)
-        card = session.get_modelmeta().custom_metadata_map.get("card")
+        with container(where, "an ONNX model"):  # text that is not UTF-8
+            card = session.get_modelmeta().custom_metadata_map.get("card")
         if card is None:
             raise FormatError(f"{where}: holds no model card: export it with graphlift")
         return cls(_fitting(read_card(card, where), session, where), session)
@@ -252,7 +255,9 @@ def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises bare exceptions of its own
-        raise FormatError(f"{where}: is no ONNX model, or a damaged one ({error})") from error
+        raise FormatError(
+            f"{where}: is no ONNX model, or a damaged one ({reason(error)})"
+        ) from error
 
 
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
@@ -265,9 +270,10 @@ def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: A
     )
     if card.skeleton != H36M_17.name or found != wanted:
         raise ModelError(
-            f"{where}: its card says {card.skeleton} with {card.inputs} inputs, its network takes "
-            f"{found[0]} and gives {found[1]}; lifting needs {H36M_17.name}, {wanted[0]} and "
-            f'{wanted[1]}: train with model.joints = 17, inputs = "canonical" and sigma = true'
+            f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
+            f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
+            f"{H36M_17.name}, {wanted[0]} and {wanted[1]}: train with model.joints = 17, inputs = "
+            '"canonical" and sigma = true'
         )
     return card
 
@@ -306,7 +312,9 @@ def _skeleton(skeleton: Skeleton | str) -> Skeleton:
     if isinstance(skeleton, Skeleton):
         return skeleton
     if skeleton not in SKELETONS:
-        raise ShapeError(f"no skeleton is named {skeleton!r}: use one of {', '.join(SKELETONS)}")
+        raise ShapeError(
+            f"no skeleton is named {shown(skeleton)}: use one of {', '.join(SKELETONS)}"
+        )
     return SKELETONS[skeleton]
 
 

@@ -247,7 +247,8 @@ def keypoints_from(
     Raises:
         ShapeError: If an array is none of these, or the joints are not the skeleton's.
     """
-    array = np.asarray(positions, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        array = np.asarray(positions, dtype=np.float64)
     if not 2 <= array.ndim <= 4 or array.shape[-1] not in (2, 3):
         raise ShapeError(
             f"keypoints {array.shape} should be (joint, 2), (frame, joint, 2) or (frame, person, "

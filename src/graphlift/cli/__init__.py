@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 import typer
 
 from graphlift.cli import convert, data, lift, model, score, study, train, view
-from graphlift.cli.words import one_line
 from graphlift.errors import GraphliftError
+from graphlift.words import one_line
 
 EXTRAS = {
     **dict.fromkeys(("torch", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),

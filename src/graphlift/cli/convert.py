@@ -7,7 +7,7 @@ import typer
 
 from graphlift.cli.checks import check_outputs
 from graphlift.cli.lift import remarks_of
-from graphlift.cli.words import one_line
+from graphlift.words import one_line
 
 
 def convert(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from graphlift.cli.words import one_line
 from graphlift.errors import ConfigError, GraphliftError
+from graphlift.words import one_line
 
 
 @dataclass(frozen=True)

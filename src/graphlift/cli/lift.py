@@ -9,9 +9,9 @@ import typer
 
 from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
 from graphlift.cli.sources import kind_of
-from graphlift.cli.words import listed, one_line
 from graphlift.errors import ConfigError
 from graphlift.numerals import is_whole
+from graphlift.words import listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera

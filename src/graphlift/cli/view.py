@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from graphlift.cli.words import one_line
+from graphlift.words import one_line
 
 Motion = Annotated[
     Path,

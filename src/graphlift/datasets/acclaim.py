@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.datasets import Clip
-from graphlift.datasets.bvh import CHUNK, MOST_JOINTS, Lines, open_lines
+from graphlift.datasets.bvh import CHUNK, MOST_FRAMES, MOST_JOINTS, Lines, open_lines
 from graphlift.datasets.kinematics import (
     Recipe,
     check_person,
@@ -34,6 +34,7 @@ from graphlift.datasets.kinematics import (
 )
 from graphlift.errors import FormatError
 from graphlift.numerals import is_whole
+from graphlift.words import shown
 
 FPS = 120.0
 """Of nearly all of the CMU database; the format itself does not say."""
@@ -190,7 +191,7 @@ def _read_sections(lines: Lines) -> Mapping[str, _Section]:
 def _read_units(lines: Lines, units: Mapping[str, list[str]]) -> tuple[float, bool]:
     angle = (units.get("angle") or ["deg"])[0].lower()
     if angle not in {"deg", "rad"}:
-        raise lines.error(f":units: angle is {angle[:40]!r}, but should be deg or rad", 1)
+        raise lines.error(f":units: angle is {shown(angle)}, but should be deg or rad", 1)
     length = lines.numbers((units.get("length") or ["1"])[:1], 1)[0]
     if not length > 0:
         raise lines.error(f":units: length is {length:g}, but should be above 0", 1)
@@ -226,14 +227,14 @@ def _read_bones(
     for number, words in section:
         key = words[0].lower()
         if (key == "begin") != (bone is None):
-            raise lines.error(f"{key[:40]!r} where begin and end should enclose a bone", number)
+            raise lines.error(f"{shown(key)} where begin and end should enclose a bone", number)
         if key == "begin":
             bone = {}
         elif bone is not None and key == "end":
             name = " ".join(bone.get("name", (0, []))[1]).lower()
             if not name or name == _ROOT or name in bones or len(bones) == MOST_JOINTS:
                 raise lines.error(
-                    f"a bone's name is {name[:40]!r}: it should be there, not be root, and not "
+                    f"a bone's name is {shown(name)}: it should be there, not be root, and not "
                     f"stand twice; and there can be {MOST_JOINTS:,} bones",
                     number,
                 )
@@ -257,7 +258,7 @@ def _read_tree(
         parent, *offspring = map(str.lower, words)
         for name in (parent, *offspring):
             if name not in bones and name != _ROOT:
-                raise lines.error(f":hierarchy names {name[:40]!r}, which is no bone", number)
+                raise lines.error(f":hierarchy names {shown(name)}, which is no bone", number)
         for name in offspring:
             if name in parent_of or name == _ROOT:
                 raise lines.error(
@@ -302,7 +303,7 @@ def _make_bone(
     order = "".join(words[3:]).lower() or "xyz"
     freedom_number, freedoms = bone.get("dof", (0, []))
     if sorted(order) != ["x", "y", "z"]:
-        raise lines.error(f"bone {name}: axis order {order[:40]!r} should be like XYZ", number)
+        raise lines.error(f"bone {name}: axis order {shown(order)} should be like XYZ", number)
     turns = tuple(map(str.lower, freedoms))
     if len(set(turns)) < len(turns) or not set(turns) <= {"rx", "ry", "rz"}:
         raise lines.error(
@@ -336,9 +337,11 @@ def _read_frames(lines: Lines, asf: Acclaim) -> tuple[np.ndarray, bool]:
             number = int(key[:18])
             if last not in (None, number - 1):
                 raise lines.error(f"frame {number} follows frame {last}: frames are missing")
+            if len(rows) == MOST_FRAMES:
+                raise lines.error(f"more than {MOST_FRAMES:,} frames: cut it into clips")
             last, frame = number, {}
         elif last is None:
-            raise lines.error(f"{key[:40]!r} before the first frame number: this is no AMC")
+            raise lines.error(f"{shown(key)} before the first frame number: this is no AMC")
         else:
             frame[key] = _angles(lines, frame, widths, words)
     if last is None:
@@ -365,7 +368,7 @@ def _angles(
     name, *numbers = words
     if (name := name.lower()) not in widths:
         raise lines.error(
-            f"{name[:40]!r} is no moving bone of the skeleton: the file is cut short, or needs "
+            f"{shown(name)} is no moving bone of the skeleton: the file is cut short, or needs "
             "its own ASF"
         )
     if len(numbers) != widths[name] or name in frame:

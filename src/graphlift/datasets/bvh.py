@@ -36,12 +36,16 @@ from graphlift.datasets.kinematics import (
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.numerals import decimal
 from graphlift.sequences import is_frame_rate
+from graphlift.words import shown
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
 MOST_JOINTS = 1_000
 LARGEST_NUMBER = 1e9
 """Beyond these a file is broken or hostile: bytes, characters, joints, size of a number."""
+
+MOST_FRAMES = 500_000
+"""In a file: 70 minutes at 120 frames a second. Each takes half a kilobyte or more."""
 
 SHORTEST, LONGEST = 0.2, 1.6
 """m, legs of people, small children among them, in the files that we write ourselves in cm."""
@@ -87,10 +91,10 @@ class Lines:
             try:
                 values.append(decimal(word))
             except ValueError:
-                raise self.error(f"{word[:40]!r} is not a number", number) from None
+                raise self.error(f"{shown(word)} is not a number", number) from None
             if not abs(values[-1]) < LARGEST_NUMBER:
                 raise self.error(
-                    f"{word[:40]!r} is not finite, or absurdly large: export the file again "
+                    f"{shown(word)} is not finite, or absurdly large: export the file again "
                     "without gaps",
                     number,
                 )
@@ -183,7 +187,7 @@ def read_joints(
         nodes = _read_hierarchy(lines)
         values, fps = _read_motion(lines, nodes)
     family, weights = find_joints([node.name for node in nodes], str(path), names)
-    joints = np.einsum("jp,fpd->fjd", weights, _positions(nodes, values))
+    joints = _joints(nodes, values, weights)
     if up == "y":
         joints = y_up_to_z_up(joints)
     own = family == "graphlift" and SHORTEST < leg_length(joints) * UNITS["cm"] < LONGEST
@@ -196,7 +200,7 @@ def _read_hierarchy(lines: Lines) -> list[_Node]:
     """Read up to and including the line MOTION."""
     words = (word for line in lines for word in re.findall(r"[{}]|[^\s{}]+", line))
     if (first := next(words, "")).upper() != "HIERARCHY":
-        raise lines.error(f"starts with {first[:40]!r}, not with HIERARCHY: this is no BVH")
+        raise lines.error(f"starts with {shown(first)}, not with HIERARCHY: this is no BVH")
     nodes: list[_Node] = []
     blocks: list[int] = []
     readers: Mapping[str, Callable[[], None]] = {
@@ -214,7 +218,7 @@ def _read_hierarchy(lines: Lines) -> list[_Node]:
         if key not in readers or not (blocks or key == "ROOT"):
             inside = f"inside {nodes[blocks[-1]].name}" if blocks else "outside the root's braces"
             raise lines.error(
-                f"{word[:40]!r} cannot stand {inside}: braces do not match, or this is no BVH"
+                f"{shown(word)} cannot stand {inside}: braces do not match, or this is no BVH"
             )
         readers[key]()
     raise lines.error("the file ends before MOTION: it is cut short")
@@ -235,7 +239,7 @@ def _open_block(
         raise lines.error(f"{key} inside an End Site, which can have no children")
     name = f"{nodes[parent].name}.end" if key == "END" else plain_name(" ".join(given))
     if not name or any(node.name == name for node in nodes):
-        raise lines.error(f"the name {' '.join(given)[:40]!r} is empty or used before")
+        raise lines.error(f"the name {shown(' '.join(given))} is empty or used before")
     if len(nodes) == MOST_JOINTS:
         raise lines.error(f"more than {MOST_JOINTS:,} joints: this is no person")
     blocks.append(len(nodes))
@@ -288,6 +292,8 @@ def _read_motion(lines: Lines, nodes: list[_Node]) -> tuple[np.ndarray, float]:
                 f"{len(words)} numbers in frame {len(rows) + 1} of {declared:.0f}: each frame is "
                 f"one line of {wanted}, one for each channel; the file is cut short or damaged"
             )
+        if len(rows) == MOST_FRAMES:
+            raise lines.error(f"more than {MOST_FRAMES:,} frames: cut it into clips")
         rows.append(np.array(lines.numbers(words)))
     if len(rows) != declared or not wanted:
         raise lines.error(
@@ -301,7 +307,7 @@ def _header(lines: Lines, line: str, key: str) -> str:
     pattern = key.replace(" ", r"\s+")
     found = re.fullmatch(rf"\s*{pattern}\s*:\s*(\S+)\s*", line, re.IGNORECASE)
     if not found:
-        raise lines.error(f"found {line.strip()[:40]!r} where '{key}: <number>' should be")
+        raise lines.error(f"found {shown(line.strip())} where '{key}: <number>' should be")
     return found[1]
 
 
@@ -310,30 +316,50 @@ def _whole(fps: float) -> float:
     return float(round(fps)) if abs(fps - round(fps)) < 5e-4 * fps else fps
 
 
-def _positions(
-    nodes: list[_Node], values: Float[np.ndarray, "frame channel"]
+def _joints(
+    nodes: list[_Node],
+    values: Float[np.ndarray, "frame channel"],
+    weights: Float[np.ndarray, "joint node"],
 ) -> Float[np.ndarray, "frame joint 3"]:
-    """Follow the hierarchy, in the file's unit and axes."""
-    vectors = np.tile(np.array([node.offset for node in nodes]), (len(values), 1, 1))
+    """Follow the hierarchy to the 17 joints, in the file's unit and axes.
+
+    A joint on which none of them hangs (a finger, hair) is not followed.
+    """
+    needed = _ancestry(nodes, np.flatnonzero(weights.any(axis=0)).tolist())
+    parents = tuple(needed.index(nodes[n].parent) if nodes[n].parent >= 0 else -1 for n in needed)
+    offsets = np.array([nodes[n].offset for n in needed])
+    first = np.cumsum([0, *(len(node.channels or ()) for node in nodes)])
+    moved: list[tuple[int, list[int], np.ndarray]] = []
     turns: list[tuple[list[int], str]] = []
-    column = 0
-    for joint, node in enumerate(nodes):
-        channels = node.channels or []
-        moves = [column + i for i, name in enumerate(channels) if name.endswith("position")]
-        axes = ["xyz".index(channels[i - column][0]) for i in moves]
+    for joint, n in enumerate(needed):
+        channels = list(enumerate(nodes[n].channels or [], start=first[n]))
+        moves = [column for column, name in channels if name.endswith("position")]
+        axes = ["xyz".index(name[0]) for _, name in channels if name.endswith("position")]
         if moves:
-            vectors[:, joint, axes] = _place(values[:, moves], np.array(node.offset)[axes], node)
-        spun = [column + i for i, name in enumerate(channels) if name.endswith("rotation")]
-        turns.append((spun, "".join(channels[i - column][0] for i in spun)))
-        column += len(channels)
-    parents = tuple(node.parent for node in nodes)
-    angles = np.radians(values)
+            places = _place(values[:, moves], offsets[joint, axes], nodes[n])
+            moved.append((joint, axes, places))
+        spun = [(column, name[0]) for column, name in channels if name.endswith("rotation")]
+        turns.append(([column for column, _ in spun], "".join(axis for _, axis in spun)))
     parts = []
     for start in range(0, len(values), CHUNK):
-        part = angles[start : start + CHUNK]
-        R = np.stack([euler_to_matrix(part[:, at], axes) for at, axes in turns], axis=1)
-        parts.append(forward_kinematics(vectors[start : start + CHUNK], R, parents))
+        angles = np.radians(values[start : start + CHUNK])
+        vectors = np.tile(offsets, (len(angles), 1, 1))
+        for joint, axes, places in moved:
+            vectors[:, joint, axes] = places[start : start + CHUNK]
+        R = np.stack([euler_to_matrix(angles[:, at], order) for at, order in turns], axis=1)
+        positions = forward_kinematics(vectors, R, parents)
+        parts.append(np.einsum("jp,fpd->fjd", weights[:, needed], positions))
     return np.concatenate(parts)
+
+
+def _ancestry(nodes: list[_Node], of: list[int]) -> list[int]:
+    """List some nodes and all that they hang on, parents first, as they stand in the file."""
+    found: set[int] = set()
+    for node in of:
+        while node >= 0 and node not in found:
+            found.add(node)
+            node = nodes[node].parent
+    return sorted(found)
 
 
 def _place(moved: np.ndarray, offset: np.ndarray, node: _Node) -> np.ndarray:

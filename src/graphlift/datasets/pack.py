@@ -15,15 +15,24 @@ import numpy as np
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.kinematics import check_not_mirrored, check_person, leg_length
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.files import DAMAGE, read_arrays, replacing
+from graphlift.files import replacing
+from graphlift.formats.npz_members import read_arrays
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
+from graphlift.words import listed, shown
 
 _LEGS = (0.5, 1.2)
 """m; where the median over clips must lie. One clip may be a child's; a data set of half size, or
 in feet, may not be."""
 
 _NEEDED = ("xyz_mm", "clip_start", "clip_id", "subject", "fps", "activity")
+_OPTIONAL = (
+    *("text", "provenance", "own_skel", "joint_names", "parents", "units", "up", "license"),
+    "source",
+)
+
+MAX_BYTES = 1 << 32
+"""Of one array: 40 million poses."""
 
 
 def read_pack(path: Path) -> MotionCapture:
@@ -42,13 +51,7 @@ def read_pack(path: Path) -> MotionCapture:
             f"no motion-capture pack at {path}: give the path of a .npz that "
             "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
         )
-    try:
-        arrays = read_arrays(path)
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: cannot be read as a pack: it is no .npz, cut short, damaged, or holds "
-            "objects; copy or prepare it again"
-        ) from error
+    arrays = read_arrays(path, (*_NEEDED, *_OPTIONAL), max_bytes=MAX_BYTES)
     _check(path, arrays)
     metres = arrays["xyz_mm"].astype(np.float32) / 1000
     starts = arrays["clip_start"].astype(np.int64)
@@ -125,7 +128,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name in _NEEDED:
         if name not in arrays:
             raise FormatError(
-                f"{path}: has no array {name!r} (found {', '.join(arrays) or 'none'}): "
+                f"{path}: has no array {shown(name)} (found {listed(arrays)}): "
                 "this is not a motion-capture pack"
             )
     xyz, starts = arrays["xyz_mm"], arrays["clip_start"]
@@ -148,15 +151,15 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         if name in arrays and arrays[name].shape != (len(starts) - 1,):
             raise refuse(name, arrays[name].shape, f"one a clip, ({len(starts) - 1},)")
     fps = arrays["fps"]
-    if not np.issubdtype(fps.dtype, np.number) or not all(map(is_frame_rate, fps)):
+    if fps.dtype.kind not in "fiu" or not all(map(is_frame_rate, fps)):
         least, most = FRAME_RATES
         allowed = f"frames per second from {least:g} to {most:,.0f}"
         raise refuse("fps", "no frame rate everywhere", allowed)
     if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
         raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
-    names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints))))
+    names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints)).ravel()))
     if names != H36M_17.joints:
-        raise refuse("joint_names", ", ".join(names), f"Human3.6M's: {', '.join(H36M_17.joints)}")
+        raise refuse("joint_names", listed(names, 17), f"Human3.6M's: {', '.join(H36M_17.joints)}")
     _check_frame(arrays, refuse)
 
 
@@ -166,12 +169,12 @@ def _check_frame(
     """Refuse another hierarchy, another unit or another axis that points up."""
     parents = arrays.get("parents", np.array(H36M_17.parents))
     if not np.array_equal(parents, H36M_17.parents):
-        raise refuse("parents", parents.tolist(), f"Human3.6M's: {list(H36M_17.parents)}")
+        raise refuse("parents", shown(parents.tolist()), f"Human3.6M's: {list(H36M_17.parents)}")
     units = str(arrays.get("units", "mm"))
     if not re.search(r"\bmm\b|millimet(er|re)", units):
-        raise refuse("units", repr(units), "millimetres")
+        raise refuse("units", shown(units), "millimetres")
     if str(arrays.get("up", "z")) != "z":
-        raise refuse("up", repr(str(arrays["up"])), "'z'")
+        raise refuse("up", shown(str(arrays["up"])), "'z'")
 
 
 def _check_people(path: Path, clips: tuple[Clip, ...]) -> None:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -37,7 +37,9 @@ from graphlift.datasets.paired_index import (
 )
 from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.files import replacing_folder
+from graphlift.formats.npz_members import map_npy
 from graphlift.skeletons import Skeleton
+from graphlift.words import shown
 
 _HEADER = 128
 """Bytes of the header of each array: room for any number of frames."""
@@ -327,23 +329,11 @@ class _GrowingArray:
 def _map(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
     if not path.is_file():
         raise FormatError(f"{path}: is missing from the pack: copy or prepare it again")
-    try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # a made-up header can make NumPy raise anything
-        raise FormatError(
-            f"{path}: cannot be mapped as an array of numbers: it is cut short, damaged, or holds "
-            f"objects ({error}): copy or prepare the pack again"
-        ) from error
-    plain = isinstance(array, np.memmap) and array.flags.c_contiguous
-    if not plain or array.dtype.str != dtype or array.shape != shape:
+    array = map_npy(path)
+    if not array.flags.c_contiguous or array.dtype.str != dtype or array.shape != shape:
         raise FormatError(
             f"{path}: is {array.dtype} {array.shape}, but by the index should be "
             f"{np.dtype(dtype)} {shape}: the pack is mixed with another; prepare it again"
-        )
-    if (size := path.stat().st_size) != array.offset + array.nbytes:
-        raise FormatError(
-            f"{path}: has {size - array.offset - array.nbytes} bytes after its numbers: it is "
-            "damaged; prepare the pack again"
         )
     return np.asarray(array)
 
@@ -381,7 +371,7 @@ def _check_sequence(sequence: PairedSequence, first: PairedSequence) -> None:
             )
     for kind in sequence.keypoints:
         if not KIND.fullmatch(kind):
-            raise ShapeError(f"{where}: a kind of detection is a short word, not {kind!r}")
+            raise ShapeError(f"{where}: a kind of detection is a short word, not {shown(kind)}")
     counted = np.isfinite(sequence.positions).all(axis=(1, 2)) | ~sequence.valid
     if not counted.all():
         raise FormatError(

@@ -18,6 +18,7 @@ from graphlift.cameras import Camera
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.sequences import is_frame_rate
 from graphlift.skeletons import Skeleton
+from graphlift.words import problems, reason
 
 if TYPE_CHECKING:
     from graphlift.datasets.paired import PairedSequence
@@ -184,7 +185,7 @@ def skeleton_of(index: PackIndex, where: str) -> Skeleton:
     try:
         return Skeleton(tree.name, tuple(tree.joints), tuple(tree.parents), tree.centre)
     except SkeletonError as error:
-        raise FormatError(f"{where}: skeleton: {error}") from error
+        raise FormatError(f"{where}: skeleton: {reason(error)}") from error
 
 
 def write_index(path: Path, index: PackIndex) -> None:
@@ -211,10 +212,9 @@ def read_index(path: Path) -> PackIndex:
     try:
         index = TypeAdapter(PackIndex).validate_json(path.read_bytes())
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
         raise FormatError(
-            f"{path}: is not the index of a pack that this version reads: {'; '.join(wrong[:3])}: "
-            "prepare the pack again"
+            f"{path}: is not the index of a pack that this version reads: "
+            f"{problems(error, 'file')}: prepare the pack again"
         ) from error
     _check(index, str(path))
     return index

@@ -23,6 +23,7 @@ from graphlift.datasets.pack import write_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
+from graphlift.words import listed, reason, shown
 
 FURTHEST = 32.0
 """m from the origin: what int16 millimetres can say."""
@@ -259,19 +260,19 @@ def read_activities(path: Path) -> dict[str, str]:
             rows = csv.DictReader(file)
             if not {"clip", "activity"} <= set(rows.fieldnames or ()):
                 raise FormatError(
-                    f"{path}, line 1: the header is {', '.join(rows.fieldnames or ())[:80]}, but "
+                    f"{path}, line 1: the header is {listed(rows.fieldnames or ())}, but "
                     "should hold clip and activity"
                 )
             for row in rows:
                 clip, activity = row["clip"], row["activity"]
                 if not clip or not activity or table.get(clip, activity) != activity:
                     raise FormatError(
-                        f"{path}, line {rows.line_num}: clip {clip!r}, activity {activity!r}: "
-                        "both should be there, and each clip have one activity"
+                        f"{path}, line {rows.line_num}: clip {shown(clip)}, activity "
+                        f"{shown(activity)}: both should be there, and each clip have one activity"
                     )
                 table[clip] = activity
     except (csv.Error, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: is no CSV in UTF-8 ({error})") from error
+        raise FormatError(f"{path}: is no CSV in UTF-8 ({reason(error)})") from error
     return table
 
 

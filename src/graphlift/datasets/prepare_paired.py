@@ -10,6 +10,7 @@ from pathlib import Path
 from graphlift.datasets.paired import Pack, PairedSequence, digest_file, write_pack
 from graphlift.datasets.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError
+from graphlift.words import shown
 
 
 def _human36m(folder: Path, choices: Choices) -> Reading:
@@ -68,7 +69,7 @@ def prepare_paired(
         FormatError: If a file is refused, or something is missing and ``choices.partial`` is off.
     """
     if dataset not in READERS:
-        raise ConfigError(f"no data set {dataset!r}: give one of {', '.join(READERS)}")
+        raise ConfigError(f"no data set {shown(dataset)}: give one of {', '.join(READERS)}")
     if not folder.is_dir():
         raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
     reading = READERS[dataset](folder, choices)

@@ -20,14 +20,19 @@ from jaxtyping import Bool, Float, Int
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.ppca import Mixture
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
-from graphlift.files import DAMAGE, read_arrays
+from graphlift.files import container
+from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
 from graphlift.skeletons import H36M_17
+from graphlift.words import shown
 
 Split = Literal["train", "validation", "test"]
 
 PRIOR_FILE = Path(__file__).with_name("prior.npz")
 """The parameters that the package ships."""
+
+_LARGEST = 1 << 26
+"""Bytes of one of its arrays."""
 
 FPS = 1.0
 """Nominal: the poses of a clip are unrelated. At 1 Hz no joint can appear to exceed 15 m/s."""
@@ -121,7 +126,7 @@ def sample_prior(
             least one person and one pose each.
     """
     if split not in _CODE:
-        raise ConfigError(f"the prior has no split {split!r}: use one of {', '.join(_CODE)}")
+        raise ConfigError(f"the prior has no split {shown(split)}: use one of {', '.join(_CODE)}")
     people = SIZES[split][0] if people is None else people
     poses = SIZES[split][1] if poses is None else poses
     if seed < 0 or people < 1 or poses < people:
@@ -294,13 +299,9 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
             f"no parameters of the prior at {path}: install graphlift again, or fit them with "
             "recipes/fit_prior.py"
         )
-    try:
-        return _unpack(read_arrays(path))
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: cannot be read as the prior's parameters ({error}): install graphlift "
-            "again, or fit them with recipes/fit_prior.py"
-        ) from error
+    arrays = read_arrays(path, max_bytes=_LARGEST)
+    with container(path, "the prior's parameters (recipes/fit_prior.py makes them)"):
+        return _unpack(arrays)
 
 
 def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats import coco, openpose
-from graphlift.formats.assembly import Detection, Origin, assemble, number_in
+from graphlift.formats.assembly import Detection, Origin, assemble, identity, number_in
 from graphlift.formats.json_files import entries, triples
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
@@ -79,7 +79,7 @@ def _people(frame: Any, where: Path, number: int) -> Iterator[Detection]:  # noq
     else:
         for at, entry in enumerate(entries(frame, str(where))):
             joints = triples(entry.get("keypoints"), f"{where}: keypoints of person {at}")
-            yield Detection(number, joints, coco.track_id(entry))
+            yield Detection(number, joints, identity(entry.get("idx", entry.get("track_id"))))
 
 
 def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401

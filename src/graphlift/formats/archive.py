@@ -7,7 +7,6 @@ hardly shrink, and a long clip is written and read at the speed of the disk.
 """
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +16,21 @@ import numpy as np
 
 from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
-from graphlift.files import DAMAGE, read_arrays, replacing
+from graphlift.files import replacing
+from graphlift.formats.npz_members import list_members, read_members
 from graphlift.sequences import Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
+from graphlift.words import reason, shown
 
 FORMAT = "graphlift-poses-1"
 LARGEST = 4 * 2**30
 """Bytes of arrays in a file; beyond that it is broken or hostile."""
 MOST_JOINTS = 1_000
 LONGEST_ABOUT = 10_000_000
+_ARRAYS = (
+    *("poses", "seen", "sigma", "about", "keypoints", "keypoints_confidence"),
+    *("camera_R", "camera_position"),
+)
 
 
 def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:
@@ -119,13 +124,11 @@ def read_npz(path: Path) -> Poses:
     """
     if not path.is_file():
         raise DatasetNotFoundError(f"no poses at {path}: give an .npz that graphlift wrote")
-    _check_size(path)
-    try:
-        arrays = read_arrays(path)
-    except DAMAGE as error:
-        raise FormatError(f"{path}: is damaged, or no .npz ({error}): write it again") from error
-    if "keypoints" in arrays and not {"poses", "about"} & set(arrays):
+    members = list_members(path)
+    if "keypoints" in members and not {"poses", "about"} & set(members):
         raise FormatError(f"{path}: holds keypoints, not poses: lift them first (graphlift lift)")
+    _check_size(path, sum(members[name].size for name in _ARRAYS if name in members))
+    arrays = read_members(path, members, _ARRAYS, LARGEST)
     with naming_faults(path):
         return compose(arrays, _about(arrays))
 
@@ -144,16 +147,11 @@ def naming_faults(path: Path) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise FormatError(
             f"{path}: is no {path.suffix} of poses from graphlift, or was changed "
-            f"({type(error).__name__}: {error!s:.200}): write it again with graphlift"
+            f"({type(error).__name__}: {reason(error)}): write it again with graphlift"
         ) from error
 
 
-def _check_size(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except DAMAGE as error:
-        raise FormatError(f"{path}: is damaged, or no .npz ({error}): write it again") from error
+def _check_size(path: Path, size: int) -> None:
     if size > LARGEST:
         raise FormatError(
             f"{path}: unpacks to {size:,} bytes, more than {LARGEST:,}: cut the clip"
@@ -169,7 +167,7 @@ def _about(arrays: Mapping[str, np.ndarray]) -> Any:  # noqa: ANN401
     except RecursionError:
         raise ValueError("about is nested too deeply") from None
     if about["format"] != FORMAT:
-        raise ValueError(f"its format is {str(about['format'])[:40]!r}, not {FORMAT!r}")
+        raise ValueError(f"its format is {shown(about['format'])}, not {shown(FORMAT)}")
     return about
 
 
@@ -190,7 +188,9 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
     if arrays["seen"].dtype != bool:
         raise TypeError("seen is not of booleans")
     if about["axes"] not in ("camera", "world") or about["units"] != Poses.units:
-        raise ValueError(f"axes {about['axes']!r:.40} or units {about['units']!r:.40} are unknown")
+        raise ValueError(
+            f"axes {shown(about['axes'])} or units {shown(about['units'])} are unknown"
+        )
     return Poses(
         positions=_numbers(arrays, "poses"),
         skeleton=_read_skeleton(about["skeleton"]),
@@ -242,7 +242,7 @@ def _rate(fps: Any) -> float | None:  # noqa: ANN401
     if fps is None:
         return None
     if not is_frame_rate(fps):
-        raise ValueError(f"fps {fps} is no frame rate")
+        raise ValueError(f"fps {shown(fps)} is no frame rate")
     return float(fps)
 
 

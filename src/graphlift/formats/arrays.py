@@ -25,14 +25,17 @@ from graphlift.formats.request import (
     Request,
     check_fps,
     check_image_size,
-    skeleton_named,
     skeleton_of,
 )
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
+from graphlift.words import listed, plain, reason, shown
 
 _CHUNK = 4096
 """Frames that are looked at together."""
+
+_LONGEST_SOURCE = 2_000
+"""Characters."""
 
 
 def write_keypoints(path: Path, keypoints: Keypoints) -> None:
@@ -81,7 +84,7 @@ def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
     members = list_members(path)
     if "keypoints" not in members:
         raise FormatError(
-            f"{path}: has no array keypoints (found {', '.join(sorted(members)[:8]) or 'none'}): "
+            f"{path}: has no array keypoints (found {listed(sorted(members))}): "
             "name it so, with px in the shape (frame, person, joint, 2)"
         )
     small = set(members) - {"keypoints", "confidence"}
@@ -147,7 +150,7 @@ def _keypoints(
         confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
     else:
         array, confidence = _ordered(array, confidence, len(skeleton), places)
-    people = [str(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
+    people = [plain(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
     if len(people) != array.shape[1]:
         raise FormatError(
             f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
@@ -178,7 +181,7 @@ def _of_itself(said: dict[str, np.ndarray], origin: Origin) -> Origin:
     if "fps" in said:
         fps = check_fps(said["fps"].tolist(), f"{origin.where}: fps")
         origin = replace(origin, fps=fps)
-    return replace(origin, own=str(said.get("source", "")))
+    return replace(origin, own=plain(said.get("source", ""), _LONGEST_SOURCE))
 
 
 def _skeleton(
@@ -188,7 +191,12 @@ def _skeleton(
     name = str(said["skeleton"]) if "skeleton" in said else None
     if "joints" not in said:
         if name is not None and request.skeleton is None:
-            request = replace(request, skeleton=skeleton_named(name))
+            if name not in SKELETONS:
+                raise FormatError(
+                    f"{where}: says that its skeleton is {shown(name)}: known are "
+                    f"{', '.join(SKELETONS)}; give the skeleton (--skeleton)"
+                )
+            request = replace(request, skeleton=SKELETONS[name])
         return skeleton_of(count, where, request), None, []
     joints = tuple(str(joint) for joint in said["joints"].ravel())
     if len(joints) != count:
@@ -196,7 +204,7 @@ def _skeleton(
     known = next((each for each in SKELETONS.values() if each.joints == joints), None)
     if name in SKELETONS and SKELETONS[str(name)] is not known:
         raise FormatError(
-            f"{where}: two skeletons in one: it says {name}, but its joints are "
+            f"{where}: two skeletons in one: it says {plain(name)}, but its joints are "
             f"{known.name if known else 'named otherwise'}: correct one of them"
         )
     wanted = request.skeleton
@@ -212,7 +220,7 @@ def _skeleton(
         try:
             return Skeleton(name or "custom", joints, parents, str(said["centre"])), None, []
         except (SkeletonError, TypeError) as error:
-            raise FormatError(f"{where}: its skeleton is none: {error}") from error
+            raise FormatError(f"{where}: its skeleton is none: {reason(error)}") from error
     return recognise(joints, where, request)
 
 

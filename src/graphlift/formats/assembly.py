@@ -22,9 +22,23 @@ from graphlift.tracking import (
     left_out,
     track,
 )
+from graphlift.words import one_line, plain, shown
+
+MOST_TOLD_APART = 300
+"""People in one frame whom nothing but likeness tells apart: it takes time by their square."""
 
 _NUMBER = 8
 """Bytes of a number in the arrays."""
+
+_PLENTY = 1 << 26
+"""Bytes of arrays that may be made of any file."""
+
+_SPARSE = 200
+"""Beyond that: times more numbers than the file holds. Frames without anybody, and people who are
+away, take room; more than this and the file counts something else than frames or people."""
+
+_LARGEST_FRAME = 1 << 53
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +86,7 @@ class Origin:
         """Say in a line what was read and what was assumed."""
         if self.own:
             return self.own
-        return f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})"
+        return one_line(f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})")
 
 
 def assemble(
@@ -103,7 +117,7 @@ def assemble(
     span = frames
     if span is None:
         span = span_of([each.frame for each in found], origin.where, request)
-    check_room(len(span), 1, len(skeleton), origin.where, request)
+    check_room(len(span), 1, len(skeleton), origin.where, request, given=len(found))
     by_frame: list[list[Detection]] = [[] for _ in span]
     for each in found:
         by_frame[each.frame - span.start].append(each)
@@ -117,12 +131,12 @@ def assemble(
         farthest = float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0))
         if farthest > FARTHEST:
             raise too_far(origin.where, farthest)
-    ids, how, notes = _identify(by_frame, cleaned, request.fps or origin.fps)
+    ids, how, notes = _identify(by_frame, cleaned, request.fps or origin.fps, origin.where)
     seen = appearances(cleaned, ids)
     if not seen:
         raise nobody(origin.where, len(span))
     names = _chosen(seen, origin, request)
-    check_room(len(span), len(names), len(skeleton), origin.where, request)
+    check_room(len(span), len(names), len(skeleton), origin.where, request, given=len(found))
     together = gather(people, ids, names)
     keypoints = finish(
         together[..., :2],
@@ -148,7 +162,12 @@ def span_of(frames: Collection[int], where: str, request: Request) -> range:
         FormatError: If there is no room for one joint in each.
     """
     first, last = min(frames, default=0), max(frames, default=-1)
-    check_room(last - first + 1, 1, 1, where, request)
+    if max(abs(first), abs(last)) > _LARGEST_FRAME:
+        raise FormatError(
+            f"{where}: a frame has the number {shown(max(last, -first))}: check that its numbers "
+            "count frames"
+        )
+    check_room(last - first + 1, 1, 1, where, request, given=len(frames))
     return range(first, last + 1)
 
 
@@ -178,17 +197,42 @@ def _count(found: Sequence[Detection], origin: Origin) -> int:
     return count
 
 
+def identity(value: object) -> int | str | None:
+    """Read who somebody is, as a file says it: a number or a name, perhaps in lists of one.
+
+    Returns:
+        None for anything else, and for -1, which trackers write for nobody known.
+    """
+    while isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str):
+        return plain(value, _LONGEST_NAME)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and -1 < value < _LARGEST_FRAME else None  # type: ignore[operator, return-value]
+
+
 def _identify(
-    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray], fps: float | None
+    by_frame: Sequence[Sequence[Detection]],
+    people: Sequence[np.ndarray],
+    fps: float | None,
+    where: str,
 ) -> tuple[list[tuple[Hashable, ...]], str, tuple[str, ...]]:
     """Give everybody an id; say how, and what was decided."""
     ids = [tuple(each.id for each in one) for one in by_frame]
     everybody = all(name is not None for one in ids for name in one)
     if everybody and all(len(set(one)) == len(one) for one in ids):
         return ids, "", ()
+    most = max(map(len, people))
+    if most > MOST_TOLD_APART:
+        raise FormatError(
+            f"{where}: {most:,} people in one frame, and the file does not say who is who: no "
+            f"more than {MOST_TOLD_APART} can be told apart by likeness; raise the detector's "
+            "threshold"
+        )
     found = track(people, fps=fps)
-    alone = max(map(len, people)) == 1
-    return list(found.ids), "" if alone else "people told apart by likeness", found.notes
+    return list(found.ids), "" if most == 1 else "people told apart by likeness", found.notes
 
 
 def finish(
@@ -211,7 +255,7 @@ def finish(
         confidence=confidence,
         image_size=request.image_size or origin.image_size,
         fps=request.fps or origin.fps,
-        people=tuple(people) or ("0",),
+        people=tuple(plain(name, _LONGEST_NAME) for name in people) or ("0",),
     )
     return sourced(keypoints, origin)
 
@@ -253,8 +297,24 @@ def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
     return replace(keypoints.of_people(kept), notes=tuple(notes))
 
 
-def check_room(frames: int, people: int, joints: int, where: str, request: Request) -> None:
-    """Refuse arrays larger than the caller allows, before they are made.
+def check_room(
+    frames: int,
+    people: int,
+    joints: int,
+    where: str,
+    request: Request,
+    *,
+    given: int | None = None,
+) -> None:
+    """Refuse arrays larger than the caller allows, or mostly empty, before they are made.
+
+    Args:
+        frames: From the first to the last.
+        people: In all of them together.
+        joints: Of each.
+        where: The file, for the message.
+        request: What the caller allows.
+        given: How many poses the file holds, if it leaves out those of people who are away.
 
     Raises:
         FormatError: Saying how many frames and people there would be.
@@ -265,4 +325,10 @@ def check_room(frames: int, people: int, joints: int, where: str, request: Reque
             f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, more "
             f"than the {request.max_bytes / 1e9:.1f} GB allowed: check that its numbers count "
             "frames, keep fewer people (people=1), split it, or raise max_bytes"
+        )
+    if given is not None and size > max(_PLENTY, _SPARSE * given * joints * 3 * _NUMBER):
+        raise FormatError(
+            f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, and the "
+            f"file holds {given:,} poses, fewer than one in {_SPARSE}: check that its numbers "
+            "count frames, and who is who"
         )

@@ -19,6 +19,7 @@ from graphlift.cameras import Camera
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.opencv_yaml import read_opencv_yaml
 from graphlift.formats.qualisys import read_qualisys
+from graphlift.words import listed, plain, reason, shown
 
 LARGEST = 1_000_000
 """Bytes; a calibration of a hundred cameras has a fiftieth of that."""
@@ -43,7 +44,9 @@ def read_cameras(path: Path) -> dict[str, Camera]:
         DatasetNotFoundError: As :func:`read_camera`.
         FormatError: As :func:`read_camera`.
     """
-    return {name: _camera(table, f"{path}: {name[:80]}") for name, table in _tables(path).items()}
+    return {
+        name: _camera(table, f"{path}: {plain(name)}") for name, table in _tables(path).items()
+    }
 
 
 def read_camera(path: Path, name: str | None = None) -> Camera:
@@ -66,13 +69,15 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     tables = _tables(path)
     if name is None and len(tables) > 1:
         raise FormatError(
-            f"{path}: holds {len(tables)} cameras ({_listed(tables)}): say which, as in "
-            f"{path}:{next(iter(tables))[:40]}"
+            f"{path}: holds {len(tables)} cameras ({listed(tables, _SHOWN)}): say which, as in "
+            f"{path}:{plain(next(iter(tables)), 40)}"
         )
     name = next(iter(tables)) if name is None else name
     if name not in tables:
-        raise FormatError(f"{path}: has no camera {name!r}: there are {_listed(tables)}")
-    return _camera(tables[name], f"{path}: {name[:80]}")
+        raise FormatError(
+            f"{path}: has no camera {shown(name)}: there are {listed(tables, _SHOWN)}"
+        )
+    return _camera(tables[name], f"{path}: {plain(name)}")
 
 
 def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
@@ -84,7 +89,7 @@ def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: is no text ({error}): give {_KINDS}") from error
+        raise FormatError(f"{path}: is no text ({reason(error)}): give {_KINDS}") from error
     match path.suffix.lower():
         case ".toml":
             found = _toml_tables(path, text)
@@ -100,8 +105,8 @@ def _tables(path: Path) -> Mapping[str, Mapping[str, Any]]:
 def _toml_tables(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FormatError(f"{path}: is no TOML ({error}): give {_KINDS}") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: is no TOML ({reason(error)}): give {_KINDS}") from error
     tables = [
         (str(table.get("name", key)), table)
         for key, table in content.items()
@@ -122,16 +127,10 @@ def _by_name(
     for name, table in tables:
         if name in named:
             raise FormatError(
-                f"{path}: two cameras are called {name[:80]!r}: give each a name of its own"
+                f"{path}: two cameras are called {shown(name)}: give each a name of its own"
             )
         named[name] = table
     return named
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = [name[:40] for name in names]
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
 
 
 def _camera(table: Mapping[str, Any], where: str) -> Camera:
@@ -231,6 +230,6 @@ def _numbers(table: Mapping[str, Any], key: str, shape: tuple[int, ...], where: 
         found = np.array(table[key], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         found = np.empty(0)
-    if found.shape != shape or not np.isfinite(found).all():
+    if found.shape != shape or not (np.abs(found) < 1e9).all():
         raise FormatError(f"{where}: {key} should be {' × '.join(map(str, shape))} finite numbers")
     return found

@@ -20,12 +20,21 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, number_in, span_of
+from graphlift.formats.assembly import (
+    Detection,
+    Origin,
+    assemble,
+    first_frame,
+    identity,
+    number_in,
+    span_of,
+)
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, triples
 from graphlift.formats.request import Request, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26
+from graphlift.words import listed, shown
 
 
 def from_annotations(data: dict[str, Any], path: Path, request: Request) -> Keypoints:
@@ -64,7 +73,7 @@ def from_results(data: list[dict[str, Any]], path: Path, request: Request) -> Ke
         Detection(
             frames[each["image_id"]],
             triples(each.get("keypoints"), f"{path}: keypoints of entry {number}"),
-            track_id(each),
+            identity(each.get("idx", each.get("track_id"))),
         )
         for number, each in enumerate(data)
     ]
@@ -86,7 +95,7 @@ def frames_of_names(
     if len(set(frames.values())) < len(frames):
         raise FormatError(
             f"{path}: images of two names have one number, among "
-            f"{', '.join(sorted(map(str, frames))[:4])}: split it by clip"
+            f"{listed(sorted(map(str, frames)), 4)}: split it by clip"
         )
     # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
     video = all(re.fullmatch(r"[0-9]+\.\w+", str(name)) for name in frames)
@@ -100,27 +109,17 @@ def _frame(name: object, path: Path) -> int:
     number = number_in(name) if isinstance(name, str) else None
     if number is None:
         raise FormatError(
-            f"{path}: image_id {str(name)[:40]!r} has no frame number: number the images, as in "
+            f"{path}: image_id {shown(name)} has no frame number: number the images, as in "
             "000012.jpg"
         )
     return number
-
-
-def track_id(entry: dict[str, Any]) -> int | str | None:
-    """Read who it is; AlphaPose nests it in lists, and older files have none."""
-    value = entry.get("idx", entry.get("track_id"))
-    while isinstance(value, list) and value:
-        value = value[0]
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, (int, str)) and value != -1 else None
 
 
 def _image(entry: dict[str, Any], path: Path, key: str = "image_id") -> int | str:
     """Read which image an entry is of."""
     value = entry.get(key)
     if not isinstance(value, (int, str)):
-        raise FormatError(f"{path}: {key} {str(value)[:40]!r} should be a number or a name")
+        raise FormatError(f"{path}: {key} {shown(value)} should be a number or a name")
     return value
 
 
@@ -162,14 +161,14 @@ def _annotated(
     for each, triple in zip(people, joints, strict=True):
         if _image(each, path) not in frames:
             raise FormatError(
-                f"{path}: an annotation is of image {each.get('image_id')!r}, which is none of "
-                "its images: the file is damaged"
+                f"{path}: an annotation is of image {shown(each.get('image_id'))}, which is none "
+                "of its images: the file is damaged"
             )
         scaled = np.where(flags, triple[:, 2] / 2, triple[:, 2])
         yield Detection(
             frames[each["image_id"]],
             np.column_stack([triple[:, :2], scaled]),
-            track_id(each),
+            identity(each.get("idx", each.get("track_id"))),
         )
 
 

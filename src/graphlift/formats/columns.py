@@ -1,5 +1,6 @@
 """Tables of named columns: whose joint, which of its numbers, one row a frame."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ from graphlift.formats.assembly import (
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
+from graphlift.words import plain
 
 Number = Literal["x", "y", "c"]
 
@@ -51,11 +53,11 @@ def from_columns(
     Raises:
         FormatError: If names are not recognised, a column comes twice, or a frame does.
     """
-    if len(set(columns)) < len(columns):
-        twice = next(each for each in columns if list(columns).count(each) > 1)
+    twice, times = Counter(columns).most_common(1)[0] if columns else (None, 1)
+    if twice is not None and times > 1:
         raise FormatError(
-            f"{origin.where}: two columns are {twice.number} of {twice.joint} of "
-            f"{twice.person}: keep one of them"
+            f"{origin.where}: two columns are {twice.number} of {plain(twice.joint)} of "
+            f"{plain(twice.person)}: keep one of them"
         )
     names = list(dict.fromkeys(each.joint for each in columns))
     skeleton, joints, unknown = recognise(names, origin.where, request)
@@ -63,12 +65,14 @@ def from_columns(
     people = list(dict.fromkeys(each.person for each in columns if each.joint in target))
     rows, span = _rows(frames, origin.where, request)
     count = len(span)
-    check_room(count, len(people), len(skeleton), origin.where, request)
+    given = len(frames) * len(people)
+    check_room(count, len(people), len(skeleton), origin.where, request, given=given)
+    places = {person: place for place, person in enumerate(people)}
     shape = (count, len(people), len(skeleton))
     positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
     for column, (person, joint, number) in enumerate(columns):
         if joint in target:
-            place = (rows, people.index(person), target[joint])
+            place = (rows, places[person], target[joint])
             if number == "c":
                 confidence[place] = values[:, column]
             else:

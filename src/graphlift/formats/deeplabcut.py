@@ -24,6 +24,7 @@ from graphlift.formats.hdf5 import read_dataset
 from graphlift.formats.request import Request
 from graphlift.formats.tables import cell, rows_of
 from graphlift.sequences import Keypoints
+from graphlift.words import shown
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
@@ -40,7 +41,7 @@ def read_csv(path: Path, request: Request) -> Keypoints:
         level = row[0].strip().lower()
         if level not in _LEVELS:
             raise FormatError(
-                f"{path}: {row[0]!r} stands in the header, where DeepLabCut has "
+                f"{path}: {shown(row[0])} stands in the header, where DeepLabCut has "
                 f"{', '.join(_LEVELS)}: the header is damaged"
             )
         levels[level] = row
@@ -99,7 +100,9 @@ def _columns(
 ) -> list[Column]:
     for number in numbers:
         if number.lower() not in NUMBERS:
-            raise FormatError(f"{path}: coords are x, y and likelihood, but one is {number!r}")
+            raise FormatError(
+                f"{path}: coords are x, y and likelihood, but one is {shown(number)}"
+            )
     return [
         Column(person, joint, NUMBERS[number.lower()])
         for person, joint, number in zip(people, joints, numbers, strict=True)
@@ -110,7 +113,7 @@ def _frame(index: str, where: str) -> int:
     """Read a frame's number: the index, or the number in an image's name."""
     number = number_in(index)
     if number is None:
-        raise FormatError(f"{where}: {index[:40]!r} has no frame number")
+        raise FormatError(f"{where}: {shown(index)} has no frame number")
     return number
 
 

@@ -15,8 +15,9 @@ methods, versions 1 and 2, and ``numpy.lib.format``.
 import io
 import math
 import pickle
+import re
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +26,16 @@ from typing import IO, Any, BinaryIO, NoReturn, cast
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.files import DAMAGE
-from graphlift.formats.pickle_opcodes import DEEPEST, check_opcodes
+from graphlift.files import container
+from graphlift.formats.npz_members import check_packing, check_text, read_header
+from graphlift.formats.pickle_opcodes import LONGEST_KEY, check_opcodes
+from graphlift.words import plain, reason, shown
+
+DEEPEST = 100
+"""Containers within containers; VideoPose3D's files have four."""
+
+_MOST_OBJECTS = 1_000_000
+"""In all; what is shared counts each time that it is met, as whoever goes through it meets it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +92,14 @@ def read_object_arrays(
             numbers, strings and containers; the message names the file, the array and the name.
     """
     found: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                name = info.filename.removesuffix(".npy")
-                if name in names:
-                    _check_size(info.file_size, max_bytes, f"{path}: {name}")
-                    opened = partial(archive.open, info)
-                    found[name] = _read_member(opened, f"{path}: {name}", spill)
-    except FormatError:
-        raise
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: cannot be read as an .npz: it is cut short or damaged ({error}): copy or "
-            "make it again"
-        ) from error
+    with container(path, "an .npz"), zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            name = info.filename.removesuffix(".npy")
+            if name in names:
+                where = f"{path}: {name}"
+                _check_size(info.file_size, max_bytes, where)
+                check_packing(info.file_size, info.compress_size, where)
+                found[name] = _read_member(partial(archive.open, info), where, spill)
     return found
 
 
@@ -118,17 +120,17 @@ def _unpickle(opened: Callable[[], IO[bytes]], where: str, spill: BinaryIO | Non
     """Read a pickle from a stream that can be opened twice: to look through it, and to read."""
     try:
         with opened() as stream:
-            check_opcodes(stream)
+            written = check_opcodes(stream)
         with opened() as stream:
             unpickler = _Unpickler(stream, encoding="latin1")
-            unpickler.where, unpickler.spill = where, spill
-            return _plain(unpickler.load(), where, {}, 0)
+            unpickler.where, unpickler.store = where, _Store(spill, written)
+            return _plain(unpickler.load(), where, {}, 0)[0]
     except FormatError:
         raise
     except RecursionError as error:
         raise _damaged(where, "containers within containers without end") from error
     except Exception as error:  # a pickle can make Python raise anything
-        raise _damaged(where, str(error)) from error
+        raise _damaged(where, reason(error)) from error
 
 
 def _damaged(where: str, what: str) -> FormatError:
@@ -148,28 +150,21 @@ def _check_size(size: int, max_bytes: int, where: str) -> None:
 
 def _read_member(opened: Callable[[], IO[bytes]], where: str, spill: BinaryIO | None) -> Any:  # noqa: ANN401
     with opened() as stream:
-        shape, fortran, dtype = _read_header(stream, where)
+        shape, fortran, dtype = read_header(stream)
         if not dtype.hasobject:
-            return _numbers(stream.read(), shape, dtype, fortran)
+            array = _numbers(stream.read(), shape, dtype, fortran)
+            check_text(array, where)
+            return array
     if dtype != np.dtype(object):
         raise _damaged(where, "objects inside a record")
 
     def opened_after_header() -> IO[bytes]:
         stream = io.BufferedReader(cast("io.RawIOBase", opened()))
-        _read_header(stream, where)
+        read_header(stream)
         return stream
 
     value = _unpickle(opened_after_header, where, spill)
     return value[0] if shape == () and isinstance(value, list) and len(value) == 1 else value
-
-
-def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(stream)
-    raise _damaged(where, f"version {version} of the npy format")
 
 
 def _numbers(raw: bytes, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> np.ndarray:
@@ -200,27 +195,57 @@ class _Admitted:
         raise pickle.UnpicklingError("it changes a function")
 
 
+@dataclass
+class _Store:
+    """Where arrays go, and how many bytes of them a pickle may still make.
+
+    Every array has its bytes written out in the pickle. Many arrays of the same bytes are one that
+    is shared, in what NumPy writes; made anew each time they would fill memory.
+    """
+
+    spill: BinaryIO | None
+    left: int
+
+    def keep(self, raw: bytes, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> Any:  # noqa: ANN401
+        self.left -= len(raw)
+        if self.left < 0:
+            raise pickle.UnpicklingError("more arrays than it has bytes for")
+        array = _numbers(raw, shape, dtype, fortran)
+        check_text(array, "an array")
+        return array if self.spill is None else _spilled(array, self.spill)
+
+
 class _Array:
     """An array that is being rebuilt."""
 
-    __slots__ = ("_spill", "value")
+    __slots__ = ("_store", "value")
 
-    def __init__(self, spill: BinaryIO | None = None) -> None:
+    def __init__(self, store: _Store) -> None:
         self.value: Any = None
-        self._spill = spill
+        self._store = store
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, dtype, fortran, raw = state
         if not isinstance(dtype, _Dtype) or self.value is not None:
             raise pickle.UnpicklingError("an array without a type, or built twice")
+        shape = _axes(shape)
         if dtype.objects:
             if not isinstance(raw, list) or math.prod(shape) != len(raw):
                 raise pickle.UnpicklingError("an object array of another length")
             self.value = raw
         else:
             raw = raw.encode("latin1") if isinstance(raw, str) else raw  # from Python 2
-            value = _numbers(bytes(raw), tuple(map(int, shape)), dtype.value, bool(fortran))
-            self.value = value if self._spill is None else _store(value, self._spill)
+            self.value = self._store.keep(
+                bytes(memoryview(raw)), shape, dtype.value, bool(fortran)
+            )
+
+
+def _axes(shape: object) -> tuple[int, ...]:
+    """Check an array's shape: a made-up one could be of anything, and multiply without end."""
+    axes = shape if isinstance(shape, tuple) else (shape,)
+    if len(axes) > 32 or not all(isinstance(n, int) and 0 <= n < 1 << 48 for n in axes):
+        raise pickle.UnpicklingError("an array whose shape is none")
+    return axes
 
 
 class _Dtype:
@@ -232,8 +257,8 @@ class _Dtype:
         code = code.decode("ascii") if isinstance(code, bytes) else code
         self.objects = isinstance(code, str) and code in ("O", "O8", "O4")
         if not self.objects:
-            if not isinstance(code, str) or code[:1] not in tuple("biufSU"):
-                raise pickle.UnpicklingError(f"an array of {code!r}")
+            if not isinstance(code, str) or not re.fullmatch(r"[biufSU][0-9]{0,6}", code):
+                raise pickle.UnpicklingError(f"an array of {shown(code)}")
             self.value = np.dtype(code)
 
     def __setstate__(self, state: Any) -> None:  # noqa: ANN401
@@ -243,14 +268,14 @@ class _Dtype:
             self.value = self.value.newbyteorder(">")
 
 
-def _store(array: np.ndarray, spill: BinaryIO) -> StoredArray:
+def _spilled(array: np.ndarray, spill: BinaryIO) -> StoredArray:
     offset = spill.seek(0, io.SEEK_END)
     spill.write(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
     return StoredArray(spill, offset, array.shape, array.dtype)
 
 
-def _reconstruct(spill: BinaryIO | None, *_: object) -> _Array:
-    return _Array(spill)
+def _reconstruct(store: _Store, *_: object) -> _Array:
+    return _Array(store)
 
 
 def _scalar(dtype: _Dtype, raw: bytes | str) -> int | float | bool | str | bytes:
@@ -260,9 +285,9 @@ def _scalar(dtype: _Dtype, raw: bytes | str) -> int | float | bool | str | bytes
 
 
 def _frombuffer(
-    spill: BinaryIO | None, raw: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str
+    store: _Store, raw: bytes, dtype: _Dtype, shape: tuple[int, ...], order: str
 ) -> _Array:
-    array = _Array(spill)
+    array = _Array(store)
     array.__setstate__((1, shape, dtype, order == "F", raw))
     return array
 
@@ -293,49 +318,71 @@ _ADMITTED = {
 
 class _Unpickler(pickle.Unpickler):
     where = ""
-    spill: BinaryIO | None = None
+    store = _Store(None, 0)
 
     def find_class(self, module: str, name: str) -> _Admitted:
         """Refuse every name but the few that stand for numbers."""
         if (module, name) not in _ADMITTED:
+            asked = plain(f"{module}.{name}")
             raise FormatError(
-                f"{self.where}: its pickled data asks for {module}.{name}, and only numbers, "
+                f"{self.where}: its pickled data asks for {asked}, and only numbers, "
                 "strings, lists and dictionaries are read: the file may be made to run code; if "
                 "you made it yourself, save plain arrays"
             )
         function: Callable[..., Any] = _ADMITTED[module, name]
         rebuilds = function in (_reconstruct, _frombuffer)
-        return _Admitted(partial(function, self.spill) if rebuilds else function)
+        return _Admitted(partial(function, self.store) if rebuilds else function)
 
     def persistent_load(self, pid: object) -> NoReturn:
         """Refuse what lies outside the file."""
-        raise pickle.UnpicklingError(f"it refers to {pid!r} outside the file")
+        raise pickle.UnpicklingError(f"it refers to {shown(pid)} outside the file")
 
 
 _LEAVES = (str, bytes, int, float, complex, np.ndarray, StoredArray)
 
 
 def _is_key(key: object) -> bool:
-    """Say whether a dictionary may be kept under it: a name, a number, or some of these."""
-    return isinstance(key, (str, bytes, int)) or (
-        isinstance(key, tuple) and all(map(_is_key, key))
-    )
+    """Say whether a dictionary may be kept under it: a name, a number, or a tuple of these."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return len(parts) <= LONGEST_KEY and all(isinstance(part, (str, bytes, int)) for part in parts)
 
 
-def _plain(value: Any, where: str, known: dict[int, Any], depth: int) -> Any:  # noqa: ANN401
-    """Replace arrays that were rebuilt by themselves, in containers within containers."""
+def _plain(
+    value: Any,  # noqa: ANN401
+    where: str,
+    known: dict[int, tuple[Any, int]],
+    depth: int,
+) -> tuple[Any, int]:
+    """Replace arrays that were rebuilt by themselves, in containers within containers.
+
+    Returns:
+        The value, and how many objects it has, what is shared counted each time.
+    """
     if depth > DEEPEST:
         raise _damaged(where, f"more than {DEEPEST} containers within containers")
+    if isinstance(value, (*_LEAVES, type(None))):
+        return value, 1
     if id(value) in known:
         return known[id(value)]
-    plain = value
+    made, count = value, 1
     if isinstance(value, _Array) and value.value is not None:
-        plain = _plain(value.value, where, known, depth + 1)
-    elif isinstance(value, dict) and all(map(_is_key, value)):
-        plain = {key: _plain(each, where, known, depth + 1) for key, each in value.items()}
-    elif isinstance(value, (list, tuple)):
-        plain = type(value)(_plain(each, where, known, depth + 1) for each in value)
-    elif not isinstance(value, (*_LEAVES, type(None))):
+        made, count = _plain(value.value, where, known, depth + 1)
+    elif isinstance(value, (list, tuple, dict)) and all(map(_is_key, _keys(value))):
+        inside = [
+            _plain(each, where, known, depth + 1)
+            for each in (value.values() if isinstance(value, dict) else value)
+        ]
+        count += sum(size for _, size in inside)
+        parts = [part for part, _ in inside]
+        made = dict(zip(value, parts, strict=True)) if isinstance(value, dict) else parts
+        made = tuple(parts) if isinstance(value, tuple) else made
+    else:
         raise _damaged(where, f"a {type(value).__name__}")
-    known[id(value)] = plain
-    return plain
+    if count > _MOST_OBJECTS or len(known) > _MOST_OBJECTS:
+        raise _damaged(where, f"more than {_MOST_OBJECTS:,} objects, shared ones each time")
+    known[id(value)] = made, count
+    return made, count
+
+
+def _keys(value: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> Iterable[Any]:
+    return value if isinstance(value, dict) else ()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphlift.errors import FormatError
+from graphlift.words import listed
 
 _NUMBERED = re.compile(r"(?P<clip>.*?)(?P<frame>[0-9]{1,15})(?:_keypoints)?")
 
@@ -35,7 +36,7 @@ def numbered(paths: Sequence[Path], folder: Path) -> dict[int, Path]:
         frames[int(match["frame"])] = path
     if len(clips) > 1:
         raise FormatError(
-            f"{folder}: holds {len(clips)} clips ({', '.join(sorted(clips)[:5])}): put each into "
+            f"{folder}: holds {len(clips)} clips ({listed(sorted(clips), 5)}): put each into "
             "a folder of its own"
         )
     return next(iter(clips.values()))

@@ -160,7 +160,8 @@ def _points(path: Path, content: bytes, parameters: Parameters) -> np.ndarray:
             f"{len(data):,} bytes of them: it is cut short; copy or export it again"
         )
     words = np.frombuffer(data, word, frames * (row // word.itemsize)).reshape(frames, -1)
-    points = words[:, : 4 * count].reshape(frames, count, 4).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        points = words[:, : 4 * count].reshape(frames, count, 4).astype(np.float64)
     missing = (points[..., 3] < 0) | ~np.isfinite(points).all(axis=-1)
     places = points[..., :3] * (scale if scale > 0 else 1.0)
     places[missing] = np.nan

@@ -165,7 +165,8 @@ def _accessor(tree: Any, data: bytes, number: int) -> Float[np.ndarray, "count w
         raise FormatError("is animated by packed numbers, not by floats: export it as floats")
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     flat = np.frombuffer(data, "<f4", accessor["count"] * width, start)
-    return flat.reshape(-1, width).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        return flat.reshape(-1, width).astype(np.float64)
 
 
 def _people(

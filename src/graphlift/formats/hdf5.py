@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.files import container
+from graphlift.formats.npz_members import check_packing
 from graphlift.formats.request import Request
+from graphlift.words import shown
 
 
 @contextmanager
@@ -23,16 +26,8 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     """
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except FormatError:
-        raise
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # as h5py has them
-        raise FormatError(
-            f"{path}: cannot be read as HDF5: it is empty, cut short or damaged ({error}): copy "
-            "or make it again"
-        ) from error
+    with container(path, "HDF5"), h5py.File(path, "r") as file:
+        yield file
 
 
 def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndarray:  # noqa: ANN401
@@ -45,7 +40,7 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
 
     if name not in set(group):
         raise FormatError(
-            f"{where}: has no array {name!r}: the file is damaged or of another kind"
+            f"{where}: has no array {shown(name)}: the file is damaged or of another kind"
         )
     dataset = group[name] if is_inside(group, name) else None
     if dataset is None or getattr(dataset, "external", None) or getattr(dataset, "is_virtual", 0):
@@ -64,6 +59,7 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
             f"{request.max_bytes / 1e9:.1f} GB that are read at once: split it into clips, or "
             "raise max_bytes"
         )
+    check_packing(size, dataset.id.get_storage_size(), f"{where}: {shown(name)}")
     return np.asarray(dataset[()])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from graphlift.errors import FormatError
 from graphlift.formats.columns import NUMBERS, Number
+from graphlift.words import listed, plain, shown
 
 _FRAME = (
     *("frame", "frameid", "frameidx", "frameindex", "framenumber", "frameno", "framenum", "fnum"),
@@ -42,7 +43,7 @@ _OF_PERSON = re.compile(
 _NOBODY = ("", "nan", "none", "null", "na", "n/a")
 
 
-def plain(name: str) -> str:
+def letters(name: str) -> str:
     """Reduce a column's name to its letters and digits, in lower case."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
@@ -90,7 +91,7 @@ def read_header(names: Sequence[str], path: Path) -> Header:
     Raises:
         FormatError: If two are one thing, or they are of a table that has no keypoints to read.
     """
-    plains = [plain(name) for name in names]
+    plains = [letters(name) for name in names]
     if {"keypoints", "keypointsx"} & set(plains):
         raise FormatError(
             f"{path}: is ultralytics' table of one result, whose keypoints are lists in a cell: "
@@ -104,8 +105,10 @@ def read_header(names: Sequence[str], path: Path) -> Header:
         if joint is not None and name in NUMBERS
     }
     if len(set(numbers.values())) < len(numbers):
-        listed = ", ".join(names[place] for place in numbers)
-        raise FormatError(f"{path}: two columns are one number, among {listed}: keep one of them")
+        raise FormatError(
+            f"{path}: two columns are one number, among "
+            f"{listed(names[place] for place in numbers)}: keep one of them"
+        )
     person = _first(plains, _PERSON)
     frame = _first(plains, _FRAME if person is not None else (*_FRAME, *_INDEX))
     taken = {place for place in (frame, person, joint) if place is not None} | set(numbers)
@@ -178,7 +181,8 @@ class Watch:
             text = row[header.time[0]]
             if text in self._times:
                 raise FormatError(
-                    f"{self.path}, line {line}: {header.names[header.time[0]]} {text[:40]!r} "
+                    f"{self.path}, line {line}: {plain(header.names[header.time[0]])} "
+                    f"{shown(text)} "
                     "comes twice, so rows are not frames: add the columns frame and person, or "
                     "take the time out if it is only rounded"
                 )
@@ -186,15 +190,15 @@ class Watch:
 
     def _changing(self, place: int, line: int, first: str, then: str) -> FormatError:
         names = self.header.names
-        if plain(names[place]) in _PERSON and self.header.person is not None:
+        if letters(names[place]) in _PERSON and self.header.person is not None:
             return FormatError(
-                f"{self.path}: both {names[self.header.person]} and {names[place]} say who a row "
-                "is of: keep one of them"
+                f"{self.path}: both {plain(names[self.header.person])} and {plain(names[place])} "
+                "say who a row is of: keep one of them"
             )
         return FormatError(
-            f"{self.path}, line {line}: the column {names[place]!r} changes, from {first[:40]!r} "
-            f"to {then[:40]!r}, and is not understood: call it person if it says who, frame if it "
-            "counts frames, and take it out if neither"
+            f"{self.path}, line {line}: the column {shown(names[place])} changes, from "
+            f"{shown(first)} to {shown(then)}, and is not understood: call it person if it says "
+            "who, frame if it counts frames, and take it out if neither"
         )
 
 

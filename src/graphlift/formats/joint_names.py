@@ -11,6 +11,7 @@ from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, Origin
 from graphlift.formats.request import Request, skeleton_of
 from graphlift.skeletons import COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
+from graphlift.words import listed, plain
 
 FEWEST = 6
 """Joints that must be recognised."""
@@ -70,7 +71,7 @@ def recognise(
         example = request.skeleton or COCO_17
         raise FormatError(
             f"{where}: only {len(joints)} of {len(names)} body parts are joints of a person "
-            f"(at least {FEWEST} are needed); not known: {', '.join(unknown[:40]) or 'none'}; "
+            f"(at least {FEWEST} are needed); not known: {listed(unknown, 40)}; "
             f"rename them as in {example.name}: {', '.join(example.joints)}"
         )
     return skeleton, joints, unknown
@@ -105,7 +106,7 @@ def order_by_name(
 def unused(names: Sequence[str]) -> str:
     """Say which names are no joints, for a note; nothing if there are none."""
     rest = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return f"not used: {' '.join(names[:10])}{rest}" if names else ""
+    return f"not used: {' '.join(plain(name, 40) for name in names[:10])}{rest}" if names else ""
 
 
 def _numbered(names: Sequence[str]) -> dict[int, int]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.words import reason
 
 
 def check_file_size(path: Path, max_bytes: int, way_out: str) -> None:
@@ -32,17 +33,26 @@ def read_json(path: Path, max_bytes: int) -> Any:  # noqa: ANN401
         FormatError: If it is empty, too large, cut short, no JSON, or nested without end.
     """
     check_file_size(path, max_bytes, "split it into clips, or save the keypoints as .npz")
+    raw = path.read_bytes()
     try:
-        return json.loads(path.read_bytes())
+        data = json.loads(raw)
+        if not raw.isascii() or b"\\u" in raw:
+            json.dumps(data, ensure_ascii=False).encode()
     except RecursionError as error:
         raise FormatError(
             f"{path}: lists within lists without end: this is no keypoint file"
         ) from error
+    except UnicodeEncodeError as error:
+        raise FormatError(
+            f"{path}: holds half of a character (a surrogate without its pair), which nothing "
+            "can print: write it again as UTF-8"
+        ) from error
     except ValueError as error:
         raise FormatError(
-            f"{path}: cannot be read as JSON: {error}: it is cut short, damaged or of another "
-            "kind; write or copy it again"
+            f"{path}: cannot be read as JSON: {reason(error)}: it is cut short, damaged or of "
+            "another kind; write or copy it again"
         ) from error
+    return data
 
 
 def numbers(value: object, where: str) -> np.ndarray:
@@ -56,7 +66,7 @@ def numbers(value: object, where: str) -> np.ndarray:
         array = np.asarray(value if given.dtype.kind == "O" else given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
-            f"{where} should be numbers, in lists of equal length: {error}"
+            f"{where} should be numbers, in lists of equal length: {reason(error)}"
         ) from error
     if given.dtype.kind in "OU" and any(isinstance(each, str) for each in given.flat):
         raise FormatError(f"{where} should be numbers, but there is text among them")

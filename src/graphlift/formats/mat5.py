@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.files import DAMAGE
+from graphlift.files import container
 
 _TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8"}
 _TYPES |= {13: "u8"}
@@ -51,15 +51,8 @@ def read_mat5(path: Path, names: Collection[str], *, max_bytes: int) -> dict[str
         FormatError: If the file is of another version, cut short or damaged, a variable is larger
             than allowed, or it holds anything but numbers.
     """
-    try:
+    with container(path, "a MATLAB file"):
         return _read(path, names, max_bytes)
-    except FormatError:
-        raise
-    except (*DAMAGE, struct.error) as error:
-        raise FormatError(
-            f"{path}: cannot be read as a MATLAB file: it is cut short or damaged ({error}): copy "
-            "it again"
-        ) from error
 
 
 def _read(path: Path, names: Collection[str], max_bytes: int) -> dict[str, Variable]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, identity, span_of
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, numbers
 from graphlift.formats.request import Request
@@ -78,7 +78,7 @@ def people_in_image(instances: object, path: Path, frame: int) -> Iterator[Detec
                 f"{where}: keypoints of person {number} should be [[x, y], ...] with one score "
                 f"each, but are {xy.shape} and {c.shape}"
             )
-        yield Detection(frame, np.column_stack([xy, c]), person.get("track_id"))
+        yield Detection(frame, np.column_stack([xy, c]), identity(person.get("track_id")))
 
 
 def _names(meta: object) -> list[str]:

@@ -23,6 +23,7 @@ from graphlift.formats.mediapipe import from_landmarks
 from graphlift.formats.request import Request, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26
+from graphlift.words import reason
 
 
 def from_objects(source: Any, request: Request) -> Keypoints:  # noqa: ANN401
@@ -130,4 +131,4 @@ def _array(value: Any) -> np.ndarray | None:  # noqa: ANN401
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise FormatError(f"keypoints should be numbers: {error}") from error
+        raise FormatError(f"keypoints should be numbers: {reason(error)}") from error

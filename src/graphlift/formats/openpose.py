@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphlift.formats.assembly import Detection, Origin, assemble
+from graphlift.formats.assembly import Detection, Origin, assemble, identity
 from graphlift.formats.json_files import entries, triples
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
@@ -52,9 +52,4 @@ def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa
         flat = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
         if flat:  # a face or a hand alone has no body
             where = f"{path}: pose_keypoints_2d of person {number}"
-            yield Detection(frame, triples(flat, where), _id(person.get("person_id")))
-
-
-def _id(value: object) -> int | None:
-    value = value[0] if isinstance(value, list) and value else value
-    return value if isinstance(value, int) and value >= 0 else None
+            yield Detection(frame, triples(flat, where), identity(person.get("person_id")))

@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.files import DAMAGE
+from graphlift.files import container
 from graphlift.formats.motion_files import READERS, read_poses
 from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
+from graphlift.words import reason
 
 MAX_BYTES = 1 << 30
 """The most that a compressed array may take in memory. Human3.6M's test set takes a fifth."""
@@ -143,7 +144,9 @@ def _names(array: np.ndarray, where: str) -> np.ndarray:
         try:
             return np.char.decode(array, "utf-8")
         except UnicodeDecodeError as error:
-            raise FormatError(f"{where} is not UTF-8 ({error}): save text as str") from error
+            raise FormatError(
+                f"{where} is not UTF-8 ({reason(error)}): save text as str"
+            ) from error
     if array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all():
         array = array.astype(np.int64)  # MATLAB's numbers
     if array.dtype.kind not in "Uiu":
@@ -165,11 +168,10 @@ def _check_sum(path: Path) -> None:
     Raises:
         FormatError: If they differ.
     """
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open("poses.npy") as stream:
-            while stream.read(_BLOCK):
-                pass
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: poses is damaged ({error}): copy or make the file again"
-        ) from error
+    with (
+        container(f"{path}: poses", "an array"),
+        zipfile.ZipFile(path) as archive,
+        archive.open("poses.npy") as stream,
+    ):
+        while stream.read(_BLOCK):
+            pass

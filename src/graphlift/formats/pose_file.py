@@ -103,7 +103,8 @@ def _components(cursor: _Cursor) -> list[tuple[str, str, list[str]]]:
         points, limbs, colours = (int(number) for number in cursor.take("<3H"))
         components.append((name, form, [cursor.text() for _ in range(points)]))
         cursor.bytes(4 * limbs + 6 * colours)
-    if not components or not all(form.startswith("XY") for _, form, _ in components):
+    named = all(form.startswith("XY") and points for _, form, points in components)
+    if not components or not named:
         raise FormatError(f"{cursor.path}: has no points with x and y: nothing to read")
     return components
 
@@ -119,7 +120,9 @@ def _arrays(
     if first:
         frames = (len(cursor.data) - cursor.at) // max(1, int(people) * points * (dims + 1) * 4)
     shape = (int(frames), int(people), points)
-    check_room(*shape, str(cursor.path), request)
+    given = (len(cursor.data) - cursor.at) // max(1, 4 * points * (dims + 1))
+    room = (shape[0], max(1, shape[1]), max(1, points))
+    check_room(*room, str(cursor.path), request, given=given)
     return fps, _floats(cursor, (*shape, dims)), _floats(cursor, shape)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.numerals import decimal
+from graphlift.words import reason
 
 SUBPIXELS = 64
 MM = 1000.0
@@ -38,7 +39,8 @@ def read_qualisys(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
         found = ElementTree.fromstring(text).findall("cameras/camera")
     except (ElementTree.ParseError, RecursionError, ValueError) as error:
         raise FormatError(
-            f"{path}: is no calibration of Qualisys, which is XML ({error}): export it again"
+            f"{path}: is no calibration of Qualisys, which is XML ({reason(error)}): export it "
+            "again"
         ) from error
     if not found:
         raise FormatError(f"{path}: has no <camera> in <cameras>: give a .qca.txt of Qualisys")

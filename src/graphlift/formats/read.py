@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.files import DAMAGE
 from graphlift.formats import (
     alphapose,
     arrays,
@@ -27,9 +26,10 @@ from graphlift.formats import (
 )
 from graphlift.formats.hdf5 import is_inside, open_hdf5
 from graphlift.formats.json_files import check_file_size, read_json
-from graphlift.formats.npz_members import list_members
+from graphlift.formats.npz_members import list_members, read_npy
 from graphlift.formats.request import MAX_BYTES, Request, skeleton_named
 from graphlift.sequences import Keypoints
+from graphlift.words import listed, shown
 
 KINDS = (
     "a folder of one file a frame (OpenPose, MMPose, AlphaPose, ultralytics), .json (OpenPose, "
@@ -113,8 +113,8 @@ def _check_clip(path: Path, suffix: str, request: Request) -> None:
     if request.clip is None or (suffix == ".npz" and "positions_2d" in list_members(path)):
         return
     raise FormatError(
-        f"{path}: has no clip {request.clip!r}: only VideoPose3D's npz holds several, by name; "
-        "leave clip (--clip) out"
+        f"{path}: has no clip {shown(request.clip)}: only VideoPose3D's npz holds several, by "
+        "name; leave clip (--clip) out"
     )
 
 
@@ -143,7 +143,7 @@ def _read_json(path: Path, request: Request) -> Keypoints:
         return mediapipe.from_landmarks(data, str(path), request)
     raise FormatError(
         f"{path}: is JSON of no kind that is known: its first object has "
-        f"{', '.join(sorted(map(str, keys))[:8]) or 'no keys'}; known are OpenPose (people), COCO "
+        f"{listed(sorted(map(str, keys)))}; known are OpenPose (people), COCO "
         "(annotations, or a list of image_id and keypoints), MMPose (instances), AlphaPose (as "
         "COCO, or frames by image), ultralytics (lists of x, y), MediaPipe (landmarks of x, y, "
         "visibility)"
@@ -180,15 +180,7 @@ def _read_npz(path: Path, request: Request) -> Keypoints:
 
 def _read_npy(path: Path, request: Request) -> Keypoints:
     check_file_size(path, request.max_bytes, "save it as .npz without compression")
-    try:
-        with path.open("rb") as file:
-            array = np.load(file, allow_pickle=False)
-    except DAMAGE as error:
-        raise FormatError(
-            f"{path}: cannot be read as an array of numbers: {error}: it is cut short, damaged or "
-            "holds objects"
-        ) from error
-    return arrays.from_array(array, str(path), request)
+    return arrays.from_array(read_npy(path, request.max_bytes), str(path), request)
 
 
 def _read_hdf5(path: Path, request: Request) -> Keypoints:
@@ -208,7 +200,7 @@ def _read_hdf5(path: Path, request: Request) -> Keypoints:
         if tables:
             return deeplabcut.from_hdf5(tables[0], path, request)
         raise FormatError(
-            f"{path}: is HDF5 of no kind that is known (it has {', '.join(list(file)[:8])}): "
+            f"{path}: is HDF5 of no kind that is known (it has {listed(file)}): "
             "known are DeepLabCut's tables and SLEAP's analysis files"
         )
 

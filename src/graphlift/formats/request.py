@@ -17,6 +17,7 @@ from graphlift.skeletons import (
     SKELETONS,
     Skeleton,
 )
+from graphlift.words import shown
 
 MAX_BYTES = 1 << 30
 """The most that is read whole, of a file and of the arrays made of it: 1 GiB. JSON takes some
@@ -75,7 +76,7 @@ def skeleton_named(name: str) -> Skeleton:
         ConfigError: If there is none of this name.
     """
     if name not in SKELETONS:
-        raise ConfigError(f"no skeleton {name!r}: give one of {', '.join(SKELETONS)}")
+        raise ConfigError(f"no skeleton {shown(name)}: give one of {', '.join(SKELETONS)}")
     return SKELETONS[name]
 
 
@@ -127,12 +128,12 @@ def check_fps(fps: object, where: str) -> float:
     """
     try:
         value = float(fps)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = np.nan
     if not is_frame_rate(value):
         least, most = FRAME_RATES
         raise FormatError(
-            f"{where} is {fps!r}: frames per second are a number above 0, from {least:g} to "
+            f"{where} is {shown(fps)}: frames per second are a number above 0, from {least:g} to "
             f"{most:,.0f}, such as 25; leave it out if it is unknown"
         )
     return value
@@ -151,7 +152,7 @@ def check_image_size(size: object, where: str) -> tuple[int, int]:
         fits = False
     if not fits:
         raise FormatError(
-            f"{where} is {size!r}: width and height are two whole numbers of px, such as "
+            f"{where} is {shown(size)}: width and height are two whole numbers of px, such as "
             "(1920, 1080)"
         )
     return int(width), int(height)

@@ -19,6 +19,7 @@ from graphlift.formats.hdf5 import read_dataset
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.request import Request
 from graphlift.sequences import Keypoints
+from graphlift.words import shown
 
 _DIMS = ("track", "xy", "node", "frame")
 _WANTED = ("frame", "track", "node", "xy")
@@ -109,7 +110,7 @@ def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
         dims = ()
     if sorted(map(str, dims)) != sorted(_DIMS):
         raise FormatError(
-            f"{where}: dims of tracks are {str(stated)[:80]!r}, but should be {', '.join(_DIMS)} "
+            f"{where}: dims of tracks are {shown(str(stated))}, but should be {', '.join(_DIMS)} "
             "in some order"
         )
     return dims

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, number_in, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, check_room, number_in, span_of
 from graphlift.formats.columns import Column, from_columns
 from graphlift.formats.headers import Header, Watch, person_in, read_header
 from graphlift.formats.joint_names import order_by_name, unused
@@ -30,6 +30,7 @@ from graphlift.formats.request import Request
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
+from graphlift.words import listed, plain, reason
 
 Rows = Iterator[tuple[int, list[str]]]
 Numbers = Sequence[float]
@@ -80,7 +81,8 @@ def rows_of(path: Path, request: Request, separator: str) -> Rows:
                     yield reader.line_num, row
     except (csv.Error, UnicodeDecodeError) as error:
         raise FormatError(
-            f"{path}: cannot be read as a table: {error}: it is damaged, or no text in UTF-8"
+            f"{path}: cannot be read as a table: {reason(error)}: it is damaged, or no text in "
+            "UTF-8"
         ) from error
 
 
@@ -122,8 +124,8 @@ def _long(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
     frame_at, joint_at = header.frame, header.joint or 0
     if frame_at is None:
         raise FormatError(
-            f"{path}: has no column frame beside {', '.join(header.names)}: say which frame each "
-            "row is"
+            f"{path}: has no column frame beside {listed(header.names)}: say which frame each row "
+            "is"
         )
     columns: dict[Column, int] = {}
     frames: dict[int, int] = {}
@@ -137,12 +139,15 @@ def _long(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
             )
             if (frame, column) in cells:
                 raise FormatError(
-                    f"{path}, line {line}: {row[joint_at]} of {person} comes twice in frame "
-                    f"{row[frame_at]}: keep one of them, or say who each is of in a column person"
+                    f"{path}, line {line}: {plain(row[joint_at])} of {plain(person)} comes "
+                    f"twice in frame {plain(row[frame_at])}: keep one of them, or say who each is "
+                    "of in a column person"
                 )
             cells[frame, column] = cell(row[place], path, line)
     if not cells:
         raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
+    people = len({column.person for column in columns})
+    _check_table(path, (len(frames), people, len(columns)), len(cells), request)
     values = np.full((len(frames), len(columns)), np.nan)
     values[tuple(np.array(list(cells)).T)] = list(cells.values())
     return from_columns(list(columns), values, list(frames), origin, request)
@@ -152,19 +157,22 @@ def _wide(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
     frame_at, person_at = header.frame, header.person
     if person_at is not None and frame_at is None:
         raise FormatError(
-            f"{path}: has a column {header.names[person_at]} but none that counts frames, so who "
-            "is beside whom is not said: add a column frame"
+            f"{path}: has a column {plain(header.names[person_at])} but none that counts "
+            "frames, so who is beside whom is not said: add a column frame"
         )
     if not header.points:
         raise FormatError(
-            f"{path}: its columns ({', '.join(header.names[:8])}, ...) are neither frame, joint, "
-            "x, y nor Nose_x, Nose_y, ...: rename them"
+            f"{path}: its columns ({listed(header.names)}, ...) are neither frame, joint, x, y "
+            "nor Nose_x, Nose_y, ...: rename them"
         )
     tables, nameless = _by_person(path, header, rows)
     _check_people(tables, header, path)
     if nameless:
         return _tracked(tables, nameless, header, origin, request)
     frames = sorted({frame for table in tables.values() for frame in table})
+    given = len(header.points) * sum(len(table) for table in tables.values())
+    size = (len(frames), len(tables), len(header.points) * len(tables))
+    _check_table(path, size, given, request)
     empty = array("d", [np.nan] * len(header.points))
     columns = [Column(person, *split) for person in tables for split in header.points.values()]
     blocks = [
@@ -187,13 +195,28 @@ def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tup
         frame = _frame(row[frame_at], path, line) if frame_at is not None else len(table)
         if frame in table:
             raise FormatError(
-                f"{path}, line {line}: frame {frame} of {person} comes twice: keep one of them, "
-                "or say who each is of in a column person"
+                f"{path}, line {line}: frame {frame} of {plain(person)} comes twice: keep one of "
+                "them, or say who each is of in a column person"
             )
         table[frame] = numbers
         if person is None:
             nameless.append((frame, numbers))
     return tables, nameless
+
+
+def _check_table(path: Path, size: tuple[int, int, int], cells: int, request: Request) -> None:
+    """Refuse a table that is mostly empty once everybody has columns in every frame.
+
+    Args:
+        path: The file.
+        size: Frames, people, and columns of them all.
+        cells: How many the file has.
+        request: What the caller allows.
+    """
+    frames, people, columns = size
+    joints = -(-columns // (3 * max(1, people)))
+    given = -(-cells // max(1, 3 * joints))
+    check_room(frames, people, joints, str(path), request, given=given)
 
 
 def _check_people(tables: People, header: Header, path: Path) -> None:
@@ -202,8 +225,8 @@ def _check_people(tables: People, header: Header, path: Path) -> None:
     once = all(len(table) == 1 for table in tables.values())
     if once and len(frames) >= _FEW and header.person is not None:
         raise FormatError(
-            f"{path}: {header.names[header.person]} is another in every frame: if it counts rows, "
-            "and does not say who they are of, take it out"
+            f"{path}: {plain(header.names[header.person])} is another in every frame: if it "
+            "counts rows, and does not say who they are of, take it out"
         )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, span_of
+from graphlift.formats.assembly import Detection, Origin, assemble, identity, span_of
 from graphlift.formats.frame_names import frames_noted, numbered
 from graphlift.formats.json_files import check_file_size, entries, numbers
 from graphlift.formats.request import Request
@@ -80,10 +80,7 @@ def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa
                 f"{of} should be as many x as y and visible, but are {x.shape}, {y.shape} and "
                 f"{c.shape}"
             )
-        known = person.get("track_id")
-        yield Detection(
-            frame, np.column_stack([x, y, c]), known if isinstance(known, int) else None
-        )
+        yield Detection(frame, np.column_stack([x, y, c]), identity(person.get("track_id")))
 
 
 # save_txt
@@ -153,16 +150,19 @@ def _lines(path: Path, request: Request) -> Iterator[tuple[str, tuple[float, ...
         yield at, words
 
 
-def _person(words: tuple[float, ...], at: str, request: Request) -> tuple[np.ndarray, int | None]:
+def _person(
+    words: tuple[float, ...], at: str, request: Request
+) -> tuple[np.ndarray, int | str | None]:
     """Make px of a line's joints, and find who it is."""
     joints, dims = _layout(len(words) - _BOX, at, request)
     flat = np.array(words[_BOX : _BOX + joints * dims]).reshape(joints, dims)
     rest = words[_BOX + joints * dims :]
     # Of one number more, a whole one from 1 on is an id; a confidence of 1 is as good as none.
-    known = rest[-1] if rest and rest[-1] >= 1 and rest[-1].is_integer() else None
+    known = identity(rest[-1]) if rest and rest[-1] >= 1 else None
     c = flat[:, 2] if dims == 3 else np.ones(joints)
-    xy = flat[:, :2] * np.asarray(request.image_size)
-    return np.column_stack([xy, c]), None if known is None else int(known)
+    with np.errstate(over="ignore"):  # what is absurd is refused with all others
+        xy = flat[:, :2] * np.asarray(request.image_size)
+    return np.column_stack([xy, c]), known
 
 
 def _layout(count: int, at: str, request: Request) -> tuple[int, int]:

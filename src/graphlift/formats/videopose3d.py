@@ -21,6 +21,7 @@ from graphlift.formats.foreign_npz import read_object_arrays
 from graphlift.formats.request import Request, check_fps, check_image_size, skeleton_of
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, Skeleton
+from graphlift.words import listed, plain, shown
 
 _LAYOUTS = {"coco": (COCO_17,), "h36m": (H36M_17, H36M_16)}
 
@@ -55,7 +56,7 @@ def read_npz(path: Path, request: Request) -> Keypoints:
         str(path),
         image_size=None if size == (None, None) else check_image_size(size, f"{path}: w and h"),
         fps=None if fps is None else check_fps(fps, f"{path}: fps"),
-        notes=(f"clip {clip}",),
+        notes=(f"clip {plain(clip)}",),
     )
     joints = positions[:, None, : len(skeleton), :2]
     return finish(joints, None, skeleton, origin, request, people=["0"])
@@ -80,13 +81,13 @@ def _clips(positions: Any, path: Path) -> dict[str, np.ndarray]:  # noqa: ANN401
 
 def _choose(clips: dict[str, np.ndarray], path: Path, request: Request) -> tuple[str, np.ndarray]:
     names = list(clips)
-    listed = f"{', '.join(map(repr, names[:6]))}{', ...' if len(names) > 6 else ''}"
+    known = listed((shown(each) for each in names), 6)
     if request.clip is None and len(names) > 1:
         raise FormatError(
-            f"{path}: holds {len(names)} clips: say which, clip={names[0]!r} or "
-            f"another of {listed}"
+            f"{path}: holds {len(names)} clips: say which, clip={shown(names[0])} or "
+            f"another of {known}"
         )
     name = names[0] if request.clip is None else request.clip
     if name not in clips:
-        raise FormatError(f"{path}: has no clip {name!r}: it holds {listed}")
+        raise FormatError(f"{path}: has no clip {shown(name)}: it holds {known}")
     return name, clips[name]

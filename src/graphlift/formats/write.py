@@ -17,6 +17,7 @@ from graphlift.formats.to_openpose import write_openpose
 from graphlift.formats.to_tables import write_csv, write_parquet
 from graphlift.formats.to_trc import write_trc
 from graphlift.sequences import Poses, is_frame_rate
+from graphlift.words import shown
 
 WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
     ".bvh": write_bvh,
@@ -77,7 +78,7 @@ def only_person(path: Path, poses: Poses, person: str) -> Poses:
     """
     if person not in poses.people:
         raise FormatError(
-            f"{path}: there is no person {person[:80]!r} to write: the people are "
+            f"{path}: there is no person {shown(person)} to write: the people are "
             f"{', '.join(poses.people)}"
         )
     return poses.of_people([poses.people.index(person)])

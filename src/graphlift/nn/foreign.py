@@ -30,6 +30,7 @@ from torch import Tensor
 from graphlift.errors import CheckpointError
 from graphlift.graph import body_graph
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.words import plain
 
 Family = Literal["semgcn", "liu", "any-gcn", "modulated"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -132,7 +133,7 @@ def map_state_dict(
 def listed(names: list[str], most: int = 8) -> str:
     """Name some of many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + more
+    return (", ".join(plain(name, 60) for name in names[:most]) or "none") + more
 
 
 # How each code writes a graph convolution

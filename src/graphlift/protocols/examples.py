@@ -33,6 +33,7 @@ from graphlift.plain_json import parse_json
 from graphlift.protocols.named import PROTOCOLS, STRIDE
 from graphlift.rigs import cross_rig, open_rig
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
+from graphlift.words import shown
 
 Split = Literal["train", "validation", "test", "cross"]
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
@@ -310,11 +311,11 @@ def _read_splits(path: Path) -> dict[Part, list[str]]:
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(
             f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], "
-            f"'test': [...]}}}} with lists of subjects ({error!r})"
+            f"'test': [...]}}}} with lists of subjects ({shown(error)})"
         ) from error
     for part, names in subjects.items():
         if not (isinstance(names, list) and names and all(isinstance(n, str) for n in names)):
             raise FormatError(
-                f"{path}: cmu.{part} is {names!r}: give a list of at least one subject's name"
+                f"{path}: cmu.{part} is {shown(names)}: give a list of at least one subject's name"
             )
     return subjects

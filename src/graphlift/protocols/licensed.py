@@ -29,6 +29,7 @@ from graphlift.protocols.paired_examples import (
     skeleton_of,
 )
 from graphlift.skeletons import MPI_INF_3DHP_17, Skeleton
+from graphlift.words import shown
 
 CURVE_STRIDE = 64
 """A curve of training is drawn from every 64th frame of who is validated on."""
@@ -178,7 +179,7 @@ class PairedData:
     def _kind(self, detections: Detections) -> str:
         if detections not in self.pack.kinds:
             raise ConfigError(
-                f"{self.pack.folder}: has no detections {detections!r}, only "
+                f"{self.pack.folder}: has no detections {shown(detections)}, only "
                 f"{', '.join(self.pack.kinds)}: name one of them, or prepare the pack from a "
                 "folder that holds their file too"
             )

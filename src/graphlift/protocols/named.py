@@ -17,6 +17,7 @@ from graphlift.errors import ConfigError
 from graphlift.metrics import by_activity
 from graphlift.protocols.adaptations import ADAPTATIONS, OWN_WIDTH, ROOT_IN_PLACE
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
+from graphlift.words import shown
 
 Average = Literal["activities", "frames"]
 
@@ -217,7 +218,7 @@ def protocol_named(name: str) -> Protocol:
         ConfigError: If there is none of this name.
     """
     if name not in PROTOCOLS:
-        raise ConfigError(f"no protocol {name!r}: use one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(f"no protocol {shown(name)}: use one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
 
 

@@ -12,6 +12,7 @@ from graphlift.formats.pose_arrays import PoseArrays, read_pose_arrays
 from graphlift.protocols.named import Protocol
 from graphlift.scoring.score import score_poses
 from graphlift.scoring.scores import Scores
+from graphlift.words import shown
 
 _TOO_FAR = 20.0
 """m from the root to half of the joints: no person in metres, but any in mm or cm."""
@@ -87,7 +88,7 @@ def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
     for name in sorted({*said, *true}):
         if said[name] != true[name]:
             raise FormatError(
-                f"sequence {name[:80]!r} has {said[name]:,} frames in {mine.path} and "
+                f"sequence {shown(name)} has {said[name]:,} frames in {mine.path} and "
                 f"{true[name]:,} in {truth.path}: give the same frames of both; none is cut to fit"
             )
 
@@ -101,8 +102,8 @@ def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:
     if (differs := said != true).any():
         at = int(np.argmax(differs))
         raise FormatError(
-            f"{name} of frame {at} is {str(said[at])!r} in {mine.path} and {str(true[at])!r} in "
-            f"{truth.path}: put the frames of both into the same order"
+            f"{name} of frame {at} is {shown(str(said[at]))} in {mine.path} and "
+            f"{shown(str(true[at]))} in {truth.path}: put the frames of both into the same order"
         )
     return true
 

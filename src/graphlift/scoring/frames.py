@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 
 from graphlift.errors import ShapeError
 from graphlift.protocols.named import Protocol
+from graphlift.words import shown
 
 _TAKE = re.compile(r"[ _]\d+$")
 _CAMERA = re.compile(r"\d{3,}|cam\w*", re.IGNORECASE)
@@ -115,7 +116,7 @@ def _runs(
     for name in names:  # they are printed
         if not str(name).isprintable() or len(name) > _LONGEST:
             raise ShapeError(
-                f"{what} {str(name)[:40]!r} is no name: give printable text of at most {_LONGEST} "
+                f"{what} {shown(str(name))} is no name: give printable text of at most {_LONGEST} "
                 "letters"
             )
     lengths = np.diff([*starts, count])
@@ -128,8 +129,8 @@ def _activities(
     found, index, _ = _runs(labels, "activity", count)
     if len(found) > _MOST:
         raise ShapeError(
-            f"activity has {len(found):,} different names, the first {found[0]!r}, and {_MOST:,} "
-            "are scored at most: give what the person does, and the clip as `sequence`"
+            f"activity has {len(found):,} different names, the first {shown(found[0])}, and "
+            f"{_MOST:,} are scored at most: give what the person does, and the clip as `sequence`"
         )
     folded = [_fold(name) if protocol.activities else name for name in found]
     names = in_order(set(folded), protocol.activities)

@@ -12,6 +12,7 @@ from graphlift.scoring.judge import FEWEST, judge
 from graphlift.scoring.scores import Counts, Score, Scores, mean_of
 from graphlift.scoring.tally import Tally
 from graphlift.skeletons import Skeleton
+from graphlift.words import shown
 
 CHUNK = 4096
 """Frames at a time: enough for NumPy to be quick, few enough for the processor's cache."""
@@ -88,7 +89,7 @@ def _check(
     for name in adaptations:
         if name not in protocol.adaptations:
             known = ", ".join(protocol.adaptations) or "none"
-            raise ConfigError(f"{protocol.name} has no adaptation {name!r}: it has {known}")
+            raise ConfigError(f"{protocol.name} has no adaptation {shown(name)}: it has {known}")
     return skeleton
 
 
@@ -99,7 +100,7 @@ def _missing(
     sequence: Sequence[str] | np.ndarray | None,
 ) -> ShapeError:
     frame, joint = tally.first_missing or (0, 0)
-    place = f"frame {frame}" + ("" if sequence is None else f" (in {str(sequence[frame])!r})")
+    place = f"frame {frame}" + ("" if sequence is None else f" (in {shown(str(sequence[frame]))})")
     return ShapeError(
         f"predicted lacks {count:,} joints whose truth counts (not finite, or in a frame without "
         f"{protocol.root} or {FEWEST} joints), the first {protocol.scored[joint]} of "

@@ -10,6 +10,7 @@ from graphlift.errors import ShapeError
 from graphlift.protocols.named import Protocol
 from graphlift.scoring.score import score_poses
 from graphlift.scoring.scores import Scores
+from graphlift.words import shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,25 +78,25 @@ def _check(given: Sequence[ScoredSequence], protocol: Protocol) -> None:
     seen: set[str] = set()
     for each in given:
         if each.name in seen:
-            raise ShapeError(f"sequence {each.name!r} comes twice: name each clip and camera")
+            raise ShapeError(f"sequence {shown(each.name)} comes twice: name each clip and camera")
         seen.add(each.name)
         if bool(each.activity) != bool(given[0].activity):
             raise ShapeError(
-                f"one of the sequences {given[0].name!r} and {each.name!r} has no activity: name "
-                "that of each, or of none"
+                f"one of the sequences {shown(given[0].name)} and {shown(each.name)} has no "
+                "activity: name that of each, or of none"
             )
         shape = each.target.shape
         fits = len(shape) == 3 and protocol.skeleton_of(shape[1]) and shape[1:] == _joints(given)
         if each.predicted.shape != shape or not fits:
             wanted = " or ".join(f"{len(s)} joints ({s.name})" for s in protocol.skeletons)
             raise ShapeError(
-                f"sequence {each.name!r}: predicted {each.predicted.shape} and target {shape} "
-                f"should be the same (frame, joint, 3) of {wanted}, one number of joints in all: "
-                "give the same frames of both; none is cut to fit"
+                f"sequence {shown(each.name)}: predicted {each.predicted.shape} and target "
+                f"{shape} should be the same (frame, joint, 3) of {wanted}, one number of joints "
+                "in all: give the same frames of both; none is cut to fit"
             )
         if each.valid is not None and each.valid.shape not in (shape[:1], shape[:2]):
             raise ShapeError(
-                f"sequence {each.name!r}: valid {each.valid.shape} should be {shape[:1]} or "
+                f"sequence {shown(each.name)}: valid {each.valid.shape} should be {shape[:1]} or "
                 f"{shape[:2]}: one for each frame, or each joint of it"
             )
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from graphlift.errors import SkeletonError
+from graphlift.words import listed, shown
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Skeleton:
                     "form a cycle"
                 )
         if self.centre not in self.joints:
-            raise SkeletonError(f"{self.name}: centre {self.centre!r} is none of {self.joints}")
+            raise SkeletonError(
+                f"{self.name}: centre {shown(self.centre)} is none of {listed(self.joints, 40)}"
+            )
 
     def __len__(self) -> int:
         return len(self.joints)
@@ -105,7 +108,8 @@ class Skeleton:
         for name in names:
             if name not in self.joints:
                 raise SkeletonError(
-                    f"{self.name} has no joint {name!r}: its joints are {', '.join(self.joints)}"
+                    f"{self.name} has no joint {shown(name)}: its joints are "
+                    f"{listed(self.joints, 40)}"
                 )
         return np.array([self.joints.index(name) for name in names], dtype=int)
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from graphlift.errors import FormatError
 from graphlift.files import append_line, naming
 from graphlift.plain_json import check_plain
+from graphlift.words import problems
 
 RESULTS = "results.jsonl"
 
@@ -197,8 +198,6 @@ def read_results(path: Path) -> list[Result]:
             results.append(adapter.validate_json(line))
             fault = _fault(results[-1])
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "the whole line"
             cut = number == len(lines) and not data.endswith(b"\n")
             way_out = (
                 "it is cut short: `graphlift study run` on this folder sets it aside and scores "
@@ -207,7 +206,8 @@ def read_results(path: Path) -> list[Result]:
                 else again
             )
             raise FormatError(
-                f"{path}, line {number}: not a result ({where}: {first['msg']}); {way_out}"
+                f"{path}, line {number}: not a result ({problems(error, 'the whole line')}); "
+                f"{way_out}"
             ) from error
         if fault:
             raise FormatError(

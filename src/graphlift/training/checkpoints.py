@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graphlift.errors import CheckpointError
 from graphlift.files import replacing
 from graphlift.plain_json import parse_json
+from graphlift.words import shown
 
 _KEY = "graphlift"
 
@@ -55,7 +56,7 @@ def read_checkpoint(
         intact = story.pop("sha256") == _digest(tensors, story)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: not a checkpoint of graphlift, or cut short ({error!r}): {way_out}"
+            f"{path}: not a checkpoint of graphlift, or cut short ({shown(error)}): {way_out}"
         ) from error
     if not intact:
         raise CheckpointError(

@@ -13,6 +13,7 @@ from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, AffinityKind
 from graphlift.networks import Centre, NonLocalKind
 from graphlift.views import Variety
+from graphlift.words import problems, reason, shown
 
 Method = Literal[
     "full-sharing",
@@ -276,12 +277,15 @@ def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]
         ConfigError: If one is not TOML.
     """
     tables = []
-    sources = [(str(path), path.read_bytes()), *((f"--set {o!r}", o.encode()) for o in overrides)]
+    sources = [
+        (str(path), path.read_bytes()),
+        *((f"--set {shown(o)}", o.encode()) for o in overrides),
+    ]
     for name, text in sources:
         try:
             tables.append(tomllib.loads(text.decode()))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name}: not TOML: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{name}: not TOML: {reason(error)}") from error
     return tables
 
 
@@ -299,10 +303,7 @@ def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Con
     try:
         return TypeAdapter(kind).validate_json(json.dumps(table, default=str))
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'table'}: {e['msg']}" for e in error.errors()
-        )
-        raise ConfigError(f"{where}: {wrong}") from error
+        raise ConfigError(f"{where}: {problems(error, 'table')}") from error
 
 
 def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -22,11 +22,13 @@ from torch import Tensor
 
 import graphlift
 from graphlift.errors import CheckpointError
+from graphlift.formats.pickle_opcodes import checked_opcodes
 from graphlift.nn.build import build_network
 from graphlift.nn.foreign import Family, listed, map_state_dict
 from graphlift.training.checkpoints import load_weights, write_checkpoint
 from graphlift.training.config import ModelConfig, parse_table
 from graphlift.training.legacy_torch import PICKLES, respell
+from graphlift.words import plain, reason, shown
 
 MAX_BYTES = 1 << 30
 """The largest of the published networks, Any-GCN's no-sharing, takes 400 MB with its optimiser."""
@@ -184,9 +186,8 @@ def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
-    what = (str(error).splitlines() or [""])[0] or type(error).__name__
     return CheckpointError(
-        f"{path}: not a checkpoint of torch, cut short or damaged ({what}): get it again"
+        f"{path}: not a checkpoint of torch, cut short or damaged ({reason(error)}): get it again"
     )
 
 
@@ -226,17 +227,12 @@ def _pickles(file: IO[bytes], path: Path, size: int) -> Iterator[IO[bytes]]:
 
 def _check_names(pickle: IO[bytes], path: Path) -> None:
     """Refuse a pickle that asks for anything but tensors."""
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(pickle)):
-        if opcode.name in _ASKING and argument not in _ADMITTED:
-            name = str(argument).replace(" ", ".") if argument else f"something by {opcode.name}"
+    for step, argument in checked_opcodes(pickle, most=_MOST_OPCODES):
+        if step in _ASKING and argument not in _ADMITTED:
+            name = plain(argument).replace(" ", ".") if argument else f"something by {step}"
             raise CheckpointError(
                 f"{path}: holds pickled code: it asks for {name}, and only tensors, numbers, "
                 f"strings and containers are read: {_RESAVE}"
-            )
-        if count > _MOST_OPCODES:
-            raise CheckpointError(
-                f"{path}: its pickle has more than {_MOST_OPCODES:,} steps: it is made up, or "
-                f"holds more than weights: {_RESAVE}"
             )
 
 
@@ -244,7 +240,7 @@ def _state_dict(loaded: Any, path: Path) -> Mapping[str, Any]:  # noqa: ANN401
     """Find the state dict in what was saved."""
     state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
     if not isinstance(state, dict) or not state or not all(isinstance(n, str) for n in state):
-        holds = listed([repr(key) for key in loaded]) if isinstance(loaded, dict) else "no names"
+        holds = listed([shown(key) for key in loaded]) if isinstance(loaded, dict) else "no names"
         raise CheckpointError(
             f"{path}: holds no state dict, neither as a whole nor under 'state_dict' (it has "
             f"{holds}): {_RESAVE}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.words import reason
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
@@ -111,6 +112,6 @@ class OnnxGraph:
         except (checker.ValidationError, shape_inference.InferenceError) as error:
             raise FormatError(
                 "the model's operators and shapes do not go together "
-                f"({str(error).splitlines()[0][:200]}): get the file again"
+                f"({reason(error)}): get the file again"
             ) from error
         return bytes(model.SerializeToString())

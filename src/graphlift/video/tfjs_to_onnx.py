@@ -10,6 +10,7 @@ Source: TensorFlow's ``NodeDef`` as JSON, and the op reference for what each com
 import base64
 import binascii
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,17 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.video.onnx_graph import OnnxGraph, Shape
+from graphlift.words import plain
 
 CHANNELS_FIRST = (0, 3, 1, 2)
 CHANNELS_LAST = (0, 2, 3, 1)
 FAR = 2**31
 """Beyond the end of every axis."""
 
-DAMAGE = (LookupError, ValueError, TypeError, AttributeError, binascii.Error, RecursionError)
+DAMAGE = (
+    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError),
+    *(binascii.Error, RecursionError),
+)
 """What reading JSON of another shape than TensorFlow.js writes runs into."""
 
 
@@ -36,6 +41,10 @@ class Node:
     name: str
     inputs: tuple[tuple[str, int], ...]
     attributes: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """Name it in a message."""
+        return f"{self.op} {plain(self.name)}"
 
     def integer(self, key: str) -> int:
         """Read a number; 0 if it is left out."""
@@ -77,7 +86,7 @@ class Conversion:
         if source in self.values:
             return self.values[source]
         if source[0] not in self.constants:
-            raise FormatError(f"{node.op} {node.name} works on {source[0]}, which comes later")
+            raise FormatError(f"{node} works on {plain(source[0])}, which comes later")
         stored = self.constants[source[0]]
         return (self.graph.weight if stored.dtype.kind == "f" else self.graph.constant)(stored)
 
@@ -85,7 +94,7 @@ class Conversion:
         """Get a node's input that is stored."""
         name, _ = node.inputs[position]
         if name not in self.constants:
-            raise FormatError(f"{node.op} {node.name} has a computed {name}: MoveNet's is stored")
+            raise FormatError(f"{node} has a computed {plain(name)}: MoveNet's is stored")
         return self.constants[name]
 
 
@@ -123,8 +132,10 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, np.n
     for weight in (each for group in manifest for each in group["weights"]):
         stored = str(weight.get("quantization", weight)["dtype"])
         if stored not in ("float32", "float16", "int32"):
-            raise FormatError(f"weight {weight['name']} has the element type {stored}")
-        count = int(np.prod(weight["shape"], dtype=np.int64))
+            raise FormatError(
+                f"weight {plain(weight['name'])} has the element type {plain(stored)}"
+            )
+        count = math.prod(map(int, weight["shape"]))
         array = np.frombuffer(data, stored, count, at).reshape(weight["shape"])
         constants[str(weight["name"])] = array
         at += array.nbytes
@@ -150,8 +161,8 @@ def _convert(story: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
             continue
         if node.op not in OPERATORS:
             raise FormatError(
-                f"the model has the operator {node.op}, which this converter does not know: it "
-                f"knows {', '.join(sorted(OPERATORS))}"
+                f"the model has the operator {plain(node.op)}, which this converter does not "
+                f"know: it knows {', '.join(sorted(OPERATORS))}"
             )
         made = OPERATORS[node.op](conversion, node)
         for number, value in enumerate(made if isinstance(made, list) else [made]):
@@ -193,20 +204,20 @@ def _spatial(c: Conversion, node: Node, operator: str, *parameters: str, **setti
             low, high = (c.graph.constant(np.array(end, np.float32)) for end in (0, 6))
             value = c.graph.add("Clip", value, low, high)
         elif activation != "BiasAdd":
-            raise FormatError(f"{node.op} {node.name} is fused with {activation}: not MoveNet's")
+            raise FormatError(f"{node} is fused with {plain(activation)}: not MoveNet's")
     return c.graph.add("Transpose", value, perm=CHANNELS_LAST)
 
 
 def _window(node: Node) -> dict[str, Any]:
     if node.text("data_format") != "NHWC":
-        raise FormatError(f"{node.op} {node.name} does not have its channels last")
+        raise FormatError(f"{node} does not have its channels last")
     padding = {"SAME": "SAME_UPPER", "VALID": "VALID"}[node.text("padding")]
     return {"strides": node.integers("strides")[1:3], "auto_pad": padding}
 
 
 def _convolve(c: Conversion, node: Node) -> str:
     if node.integers("dilations") != [1, 1, 1, 1]:
-        raise FormatError(f"{node.op} {node.name} is dilated: MoveNet's never are")
+        raise FormatError(f"{node} is dilated: MoveNet's never are")
     weights = c.constant(node, 1)
     rows, columns, channels, _ = weights.shape
     if "Depthwise" in node.op:
@@ -225,7 +236,7 @@ def _pool(c: Conversion, node: Node) -> str:
 
 def _resize(c: Conversion, node: Node) -> str:
     if node.flag("align_corners") or not node.flag("half_pixel_centers"):
-        raise FormatError(f"{node.op} {node.name} does not map pixel centres: MoveNet's do")
+        raise FormatError(f"{node} does not map pixel centres: MoveNet's do")
     shape = c.graph.add("Shape", c.value(node, 0))
     kept = c.graph.add("Gather", shape, c.graph.constant([0, 3]))
     size = c.graph.add("Concat", kept, c.value(node, 1), axis=0)
@@ -237,14 +248,14 @@ def _cast(c: Conversion, node: Node) -> str:
     from onnx import TensorProto
 
     if node.kind("DstT") != "DT_FLOAT":
-        raise FormatError(f"Cast {node.name} makes {node.kind('DstT')}: MoveNet's make DT_FLOAT")
+        raise FormatError(f"{node} makes {plain(node.kind('DstT'))}: MoveNet's make DT_FLOAT")
     return c.graph.add("Cast", c.value(node, 0), to=TensorProto.FLOAT)
 
 
 def _floor_divide(c: Conversion, node: Node) -> str:
     """Divide integers that are never negative: there, ONNX's rounding towards 0 is the floor."""
     if node.kind("T") != "DT_INT32":
-        raise FormatError(f"FloorDiv {node.name} is of {node.kind('T')}: MoveNet's of DT_INT32")
+        raise FormatError(f"{node} is of {plain(node.kind('T'))}: MoveNet's of DT_INT32")
     return c.graph.add("Div", c.value(node, 0), c.value(node, 1))
 
 
@@ -320,7 +331,7 @@ def _slice(c: Conversion, node: Node) -> str:
     """Slice, drop and insert axes, as bits of the masks say for each entry of the slice."""
     begin, end, step = (c.constant(node, k).tolist() for k in (1, 2, 3))
     if node.integer("ellipsis_mask") or set(step) != {1}:
-        raise FormatError(f"{node.op} {node.name} has an ellipsis or steps: MoveNet's have none")
+        raise FormatError(f"{node} has an ellipsis or steps: MoveNet's have none")
 
     def marked(mask: str, k: int) -> bool:
         return bool(node.integer(f"{mask}_mask") >> k & 1)

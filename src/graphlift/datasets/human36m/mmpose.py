@@ -9,6 +9,7 @@ are CPN's detections of the same rows. Files are read block by block.
 Source: mmpose's ``tools/dataset_converters/preprocess_h36m.py`` (OpenMMLab).
 """
 
+import math
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +33,10 @@ from graphlift.datasets.human36m.projection import check_projection, project
 from graphlift.datasets.paired import PairedSequence, digest_file
 from graphlift.datasets.reading import Choices, Reading
 from graphlift.errors import FormatError
-from graphlift.files import DAMAGE
-from graphlift.formats.npz_members import Member, list_members
+from graphlift.files import container
+from graphlift.formats.npz_members import Member, check_text, list_members, map_npy, read_header
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.words import shown
 
 PATTERNS = ("h36m_t[er]*.npz", "fps50/h36m_t[er]*.npz", "annotation_body3d/fps50/h36m_t[er]*.npz")
 
@@ -159,10 +161,10 @@ def _key(name: str, path: Path) -> tuple[Key, int]:
     match = _NAME.fullmatch(name.rpartition("/")[2])
     if not match or match[1] not in SUBJECTS or match[3] not in CAMERAS:
         raise FormatError(
-            f"{path}: imgname {name[:80]!r} should end like S1_Directions_1.54138969_000001.jpg, "
+            f"{path}: imgname {shown(name)} should end like S1_Directions_1.54138969_000001.jpg, "
             "with a subject and camera of Human3.6M"
         )
-    _, clip = clip_name(match[2], f"{path}: imgname {name[:80]!r}")
+    _, clip = clip_name(match[2], f"{path}: imgname {shown(name)}")
     return (match[1], clip, match[3]), int(match[4])
 
 
@@ -171,29 +173,25 @@ def _blocks(path: Path, cpn: Path | None) -> Iterator[Rows]:
     members = list_members(path)
     rows = _check_members(path, members)
     detected = None if cpn is None else _map_detections(cpn, rows)
-    try:
-        with ExitStack() as stack:
-            streams = {}
+    with ExitStack() as stack:
+        streams = {}
+        with container(path, "an .npz"):
             for name in ("imgname", "part", "S"):
                 archive = stack.enter_context(zipfile.ZipFile(path))
                 streams[name] = stack.enter_context(archive.open(f"{name}.npy"))
-                version = np.lib.format.read_magic(streams[name])
-                read = np.lib.format.read_array_header_1_0
-                (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(streams[name])
-            for start in range(0, rows, _ROWS):
-                count = min(_ROWS, rows - start)
-                block = {}
-                for name, stream in streams.items():
-                    dtype, shape = members[name].dtype, (count, *members[name].shape[1:])
-                    raw = stream.read(int(np.prod(shape)) * dtype.itemsize)
+                read_header(streams[name])
+        for start in range(0, rows, _ROWS):
+            count = min(_ROWS, rows - start)
+            block = {}
+            for name, stream in streams.items():
+                dtype, shape = members[name].dtype, (count, *members[name].shape[1:])
+                with container(f"{path}: {name}", "an array"):
+                    raw = stream.read(math.prod(shape) * dtype.itemsize)
                     block[name] = np.frombuffer(raw, dtype).reshape(shape)
-                if detected is not None:
-                    block["cpn"] = np.asarray(detected[start : start + count])
-                yield block
-    except FormatError:
-        raise
-    except DAMAGE as error:
-        raise FormatError(f"{path}: is cut short or damaged ({error}): copy it again") from error
+                check_text(block[name], f"{path}: {name}")
+            if detected is not None:
+                block["cpn"] = np.asarray(detected[start : start + count])
+            yield block
 
 
 def _check_members(path: Path, members: Mapping[str, Member]) -> int:
@@ -215,10 +213,7 @@ def _check_members(path: Path, members: Mapping[str, Member]) -> int:
 
 
 def _map_detections(path: Path, rows: int) -> np.ndarray:
-    try:
-        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except Exception as error:  # a made-up header can make NumPy raise anything
-        raise FormatError(f"{path}: is no array of numbers, or cut short ({error})") from error
+    array = map_npy(path)
     wide = array.ndim == 3 and array.shape[1] == 17 and array.shape[2] in (2, 3)
     if not wide or len(array) != rows or array.dtype.kind != "f":
         raise FormatError(

@@ -32,6 +32,7 @@ from graphlift.datasets.paired import PairedSequence, digest_file
 from graphlift.datasets.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.words import shown
 
 _PATTERNS = {
     "videopose3d": ("data_3d_h36m.npz", "data/data_3d_h36m.npz"),
@@ -78,7 +79,9 @@ def read_h36m(folder: Path, choices: Choices) -> Reading:
 
 def _find_layout(folder: Path, wanted: str | None) -> tuple[str, list[Path]]:
     if wanted is not None and wanted not in LAYOUTS:
-        raise ConfigError(f"no layout {wanted!r} of Human3.6M: give one of {', '.join(LAYOUTS)}")
+        raise ConfigError(
+            f"no layout {shown(wanted)} of Human3.6M: give one of {', '.join(LAYOUTS)}"
+        )
     found = {name: find(folder, patterns) for name, patterns in _PATTERNS.items()}
     there = [name for name, paths in found.items() if paths and wanted in (None, name)]
     if not there:

@@ -22,9 +22,12 @@ from jaxtyping import Float
 
 from graphlift.datasets.human36m.facts import SUBJECTS, clip_name
 from graphlift.errors import FormatError
+from graphlift.files import container
+from graphlift.formats.child import read_in_child
 from graphlift.formats.foreign_npz import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
 from graphlift.formats.request import Request
+from graphlift.words import shown
 
 MAX_BYTES = 1 << 32
 """Of one array of VideoPose3D's files: Human3.6M's largest has 0.3 GB."""
@@ -69,8 +72,8 @@ def from_videopose3d(path: Path, spill: BinaryIO) -> list[Recording]:
     for subject, clips in subjects.items() if isinstance(subjects, dict) else ():
         if subject not in SUBJECTS or not isinstance(clips, dict):
             raise FormatError(
-                f"{path}: {subject!r} is none of {', '.join(SUBJECTS)}, who alone have 3D: it is "
-                "of another data set"
+                f"{path}: {shown(subject)} is none of {', '.join(SUBJECTS)}, who alone have 3D: "
+                "it is of another data set"
             )
         for name, array in clips.items():
             where = f"{path}: {subject}/{name}"
@@ -125,26 +128,30 @@ def _read_h5(path: Path) -> np.ndarray:
             f"{path}: 3D_positions is {values.dtype} {values.shape}, but should be (96, frame), "
             "32 joints of x, y, z in mm: the file is of another kind or skeleton"
         )
-    return np.asarray(values.reshape(32, 3, -1).transpose(2, 0, 1) / 1000)
+    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+        return np.asarray(values.reshape(32, 3, -1).transpose(2, 0, 1) / 1000)
 
 
 def _read_cdf(path: Path) -> np.ndarray:
-    import cdflib
+    import cdflib  # noqa: F401  # that it is missing is said here, not by the child
 
     _check_cdf(path)
-    try:
-        values = np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))
-    except Exception as error:  # cdflib trusts the file's own offsets
-        raise FormatError(
-            f"{path}: cannot be read as a CDF file with a variable Pose: it is cut short, damaged "
-            f"or of another kind ({type(error).__name__}: {error}): extract it again"
-        ) from error
+    with container(path, "a CDF file with a variable Pose"):
+        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)
     if values.dtype.kind != "f" or values.ndim < 1 or values.shape[-1] != 96:
         raise FormatError(
             f"{path}: Pose is {values.dtype} {values.shape}, but should be (1, frame, 96), 32 "
             "joints of x, y, z in mm: take D3_Positions, not D2_Positions or D3_Angles"
         )
-    return np.asarray(values.reshape(-1, 32, 3) / 1000)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values.reshape(-1, 32, 3) / 1000)
+
+
+def pose_variable(path: Path) -> np.ndarray:
+    """Read the variable with cdflib, which trusts the file's own offsets: in a child process."""
+    import cdflib
+
+    return np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))
 
 
 def _check_cdf(path: Path) -> None:

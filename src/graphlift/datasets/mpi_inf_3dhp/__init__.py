@@ -38,6 +38,7 @@ from graphlift.datasets.mpi_inf_3dhp.train_set import read_train_set
 from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import ConfigError, DatasetNotFoundError, ShapeError
 from graphlift.skeletons import H36M_17
+from graphlift.words import shown
 
 MAX_BYTES = 2 << 30
 """The most that is read whole: P-STMO's training file is one pickle of some 0.8 GB, a training
@@ -84,7 +85,7 @@ def read_3dhp(
         ModuleNotFoundError: If h5py is needed and not there (extra ``formats``).
     """
     if part not in get_args(Part):
-        raise ConfigError(f"no part {part!r} of MPI-INF-3DHP: give train or test")
+        raise ConfigError(f"no part {shown(part)} of MPI-INF-3DHP: give train or test")
     names = _chosen(sequences, part)
     if wrong := sorted(set(cameras) - set(range(len(TRAIN_LENSES)))):
         raise ConfigError(f"no camera {wrong[0]}: MPI-INF-3DHP's are 0 to {len(TRAIN_LENSES) - 1}")
@@ -137,14 +138,14 @@ def _chosen(sequences: Collection[str] | None, part: Part) -> tuple[str, ...]:
         return known
     if wrong := [name for name in sequences if name not in known]:
         raise ConfigError(
-            f"no sequence {wrong[0]!r} in the {part} part: choose from {', '.join(known)}"
+            f"no sequence {shown(wrong[0])} in the {part} part: choose from {', '.join(known)}"
         )
     return tuple(name for name in known if name in sequences)
 
 
 def _check_annotation(layout: Layout, annotation: Annotation | None) -> None:
     if annotation not in (None, *get_args(Annotation)):
-        raise ConfigError(f"no annotation {annotation!r}: give annot3 or univ_annot3")
+        raise ConfigError(f"no annotation {shown(annotation)}: give annot3 or univ_annot3")
     if layout.kind == "mmpose" and annotation == "univ_annot3":
         raise ConfigError(
             f"{layout.files['data']}: mmpose's file holds annot3 only: leave the annotation out, "

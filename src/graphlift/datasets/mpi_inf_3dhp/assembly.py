@@ -16,6 +16,7 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
 from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import FormatError
 
+_FARTHEST = 1e7
 _LEG = (0.5, 1.2)
 """m, hip to knee to ankle: where the median over a sequence lies, or the unit is another."""
 
@@ -139,6 +140,8 @@ def check_shape(array: object, joints: int, numbers: int, where: str) -> np.ndar
             f"{where} is {found}, but should be (frame, {joints} joints, {numbers}) of numbers: "
             "the file is damaged, or of another joint set"
         )
+    if not (np.abs(array[np.isfinite(array)]) < _FARTHEST).all():
+        raise FormatError(f"{where} holds numbers that are no px, m or mm: get the file again")
     return array
 
 

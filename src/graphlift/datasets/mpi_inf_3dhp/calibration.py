@@ -15,6 +15,7 @@ import numpy as np
 from graphlift.cameras import Camera
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.numerals import decimal
+from graphlift.words import reason, shown
 
 _TITLE = "Skeletool Camera Calibration File"
 _LARGEST = 1_000_000
@@ -41,7 +42,7 @@ def read_calibration(path: Path) -> dict[int, Camera]:
         raise FormatError(f"{path}: {path.stat().st_size:,} bytes are no camera calibration")
     lines = path.read_text(encoding="latin1").splitlines()
     if not lines or _TITLE not in lines[0]:
-        raise FormatError(f"{path}, line 1: should be {_TITLE!r}: it is another kind of file")
+        raise FormatError(f"{path}, line 1: should be {shown(_TITLE)}: it is another kind of file")
     fields: dict[int, dict[str, list[float]]] = {}
     number = None
     for count, line in enumerate(lines[1:], start=2):
@@ -64,7 +65,7 @@ def _numbers(words: list[str], where: str) -> list[float]:
     try:
         return [decimal(word) for word in words]
     except ValueError as error:
-        raise FormatError(f"{where}: {error}: the file is damaged") from error
+        raise FormatError(f"{where}: {reason(error)}: the file is damaged") from error
 
 
 def _whole(values: list[float], where: str) -> int:
@@ -75,7 +76,7 @@ def _whole(values: list[float], where: str) -> int:
 
 def _camera(fields: dict[str, list[float]], where: str) -> Camera:
     size, K, Rt = (fields.get(key, []) for key in ("size", "intrinsic", "extrinsic"))
-    finite = bool(np.isfinite([*size, *K, *Rt]).all())
+    finite = bool((np.abs([*size, *K, *Rt]) < 1e9).all())
     if (len(size), len(K), len(Rt)) != (2, 16, 16) or not finite:
         raise FormatError(
             f"{where}: should have a size of 2 finite numbers, an intrinsic and an extrinsic of "

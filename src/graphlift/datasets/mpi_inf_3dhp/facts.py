@@ -11,6 +11,7 @@ from typing import Literal, cast, get_args
 
 from graphlift.errors import ConfigError
 from graphlift.skeletons import MPI_INF_3DHP_17
+from graphlift.words import shown
 
 Part = Literal["train", "test"]
 Annotation = Literal["annot3", "univ_annot3"]
@@ -33,7 +34,9 @@ def annotation_named(name: str | None) -> Annotation | None:
         if name == known:
             return cast("Annotation", known)
     if name is not None:
-        raise ConfigError(f"no annotation {name!r} of MPI-INF-3DHP: give annot3 or univ_annot3")
+        raise ConfigError(
+            f"no annotation {shown(name)} of MPI-INF-3DHP: give annot3 or univ_annot3"
+        )
     return None
 
 

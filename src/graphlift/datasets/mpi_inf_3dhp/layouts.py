@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, Part
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.words import shown
 
 Kind = Literal["original", "p-stmo", "mmpose"]
 
@@ -59,7 +60,7 @@ def find_layout(folder: Path, part: Part, *, kind: Kind | None = None) -> Layout
     """
     if kind not in (None, *get_args(Kind)):
         raise ConfigError(
-            f"no layout {kind!r} of MPI-INF-3DHP: give one of {', '.join(get_args(Kind))}"
+            f"no layout {shown(kind)} of MPI-INF-3DHP: give one of {', '.join(get_args(Kind))}"
         )
     if not folder.is_dir():
         raise DatasetNotFoundError(f"no folder {folder}: give the folder that holds MPI-INF-3DHP")

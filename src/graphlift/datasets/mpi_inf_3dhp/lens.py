@@ -41,7 +41,8 @@ def fit_lens(
     depth.
     """
     image, points = keypoints.reshape(-1, 2), positions.reshape(-1, 3)
-    usable = np.isfinite(image).all(1) & np.isfinite(points).all(1) & (points[:, 2] > 0)
+    usable = np.isfinite(image).all(1) & np.isfinite(points).all(1)
+    usable &= points[:, 2] > 1e-3 * np.abs(points[:, :2]).max(axis=1, initial=0)
     image, points = image[usable], points[usable]
     rays = points[:, :2] / points[:, 2:]
     if len(rays) < _FEWEST or min(np.ptp(rays, axis=0)) < 1e-6:

@@ -33,6 +33,7 @@ from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.words import shown
 
 _IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)
 _TRAIN_CAMERA = re.compile(r"S[1-8]_Seq[12]_Cam\d{1,2}", re.ASCII)
@@ -161,7 +162,7 @@ def _camera(fields: Any, where: str) -> Camera:  # noqa: ANN401
 def _numbers(fields: dict[Any, Any], name: str, count: int, where: str) -> list[float]:
     value = fields.get(name)
     array = np.asarray(value) if isinstance(value, (int, float, np.ndarray)) else np.zeros(0)
-    if array.dtype.kind not in "iuf" or array.size != count or not np.isfinite(array).all():
+    if array.dtype.kind not in "iuf" or array.size != count or not (np.abs(array) < 1e6).all():
         raise FormatError(
             f"{where}: {name} should be {count} numbers: the file is damaged or of another kind"
         )
@@ -197,7 +198,7 @@ def _rows(names: np.ndarray, path: Path) -> dict[tuple[str, int], np.ndarray]:
         match = _IMAGE.fullmatch(name)
         if match is None:
             raise FormatError(
-                f"{path}: row {row} is of image {name[:80]!r}, and names such as TS1_002001.jpg "
+                f"{path}: row {row} is of image {shown(name)}, and names such as TS1_002001.jpg "
                 "or S4_Seq2_Cam0_001033.jpg are expected: it is another data set's file"
             )
         test, subject, clip, camera, frame = match.groups()

@@ -1,0 +1,7 @@
+"""Hostile input, made up from valid files: see ``benchmarks/fuzz.py``."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[2] / "tests"
+sys.path.insert(0, str(TESTS))  # its makers of tiny files
