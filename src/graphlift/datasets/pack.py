@@ -128,8 +128,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     for name in _NEEDED:
         if name not in arrays:
             raise FormatError(
-                f"{path}: has no array {shown(name)} (found {listed(arrays)}): "
-                "this is not a motion-capture pack"
+                f"{path}: has no array {shown(name)}: this is not a motion-capture pack"
             )
     xyz, starts = arrays["xyz_mm"], arrays["clip_start"]
     if xyz.ndim != 3 or xyz.shape[1:] != (len(H36M_17), 3):
