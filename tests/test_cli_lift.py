@@ -295,3 +295,23 @@ def test_lifting_a_video_names_the_extra(tmp_path):
     said = bare(COMMAND, "lift", video, "-o", tmp_path / "x.bvh", banned={"cv2"})
 
     assert_refused(said, "this verb needs cv2: pip install 'graphlift[video]'")
+
+
+def test_who_is_chosen_and_who_is_left_out_is_said(seen, tmp_path):
+    """The second person is there for half of the frames only, and half as large."""
+    small = 0.5 * seen.positions + 20
+    small[::2] = np.nan
+    both = np.concatenate([seen.positions, small], axis=1)
+    write_keypoints(tmp_path / "two.npz", keypoints_from(both, H36M_17, image_size=SIZE, fps=30.0))
+
+    kept = here("lift", tmp_path / "two.npz", *SMALL, "--people", "1", "-o", tmp_path / "a.npz")
+    other = here("lift", tmp_path / "two.npz", *SMALL, "--person", "1", "-o", tmp_path / "b.npz")
+    nobody = here("lift", tmp_path / "two.npz", *SMALL, "--person", "9", "-o", tmp_path / "c.npz")
+
+    assert read_poses(tmp_path / "a.npz").people == ("0",)
+    assert read_poses(tmp_path / "b.npz").people == ("1",)
+    assert "1 other person was left out: 1 (in 50 % of frames)." in kept.err
+    assert "1 other person was left out: 0 (in 100 % of frames)." in other.err
+    assert nobody.status == 2 or nobody.status == 1
+    assert "nobody is called '9'" in nobody.err
+    assert "0, 1" in nobody.err

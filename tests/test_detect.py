@@ -9,9 +9,11 @@ from detectors import needs
 from drawn_person import draw_person, empty, joints
 from test_rtmpose import write_model
 
-from graphlift.errors import FormatError, ModelError
+from graphlift.errors import ConfigError, FormatError, ModelError
 from graphlift.skeletons import COCO_17, MEDIAPIPE_33
+from graphlift.tracking import PATIENCE
 from graphlift.video import Detector, detect_people, load_detector, open_video, stream_people
+from graphlift.video.detect import Seats
 from graphlift.video.regions import Person, Region, follow
 
 SIZE = (160, 96)
@@ -199,3 +201,46 @@ def test_movenet_finds_those_whom_blazepose_reads(tmp_path):
         for person, expected in ((left, joints(a)), (1 - left, joints(b, 0.8))):
             seen = keypoints.positions[frame, person, MEDIAPIPE_33.index(*expected)]
             assert np.abs(seen - list(expected.values())).max() < 25
+
+
+def test_a_bystander_is_left_out_and_named_and_can_be_chosen_instead(tmp_path):
+    """The one is there for all of the film; the other is found by the next search."""
+    images = [squares((30, 30))] * 11 + [squares((30, 30), (130, 70))] * 49
+    clip = film(tmp_path / "clip.mp4", images)
+
+    kept = detect_people(clip, detector=blob_detector(1))
+    other = detect_people(clip, detector=blob_detector(1), person="1")
+    both = detect_people(clip, detector=blob_detector(2))
+
+    assert (kept.people, other.people, both.people) == (("0",), ("1",), ("0", "1"))
+    assert kept.seen.any(axis=2).all()
+    assert middle(other, 59, 0)[0] > 100
+    assert kept.notes[-1].startswith("1 other person was left out: 1 (in 50 % ")
+    assert both.notes == ()
+    with pytest.raises(ConfigError, match="nobody is called '7'"):
+        detect_people(clip, detector=blob_detector(1), person="7")
+
+
+def test_the_film_of_one_person_never_changes_person_and_says_so(tmp_path):
+    """Whoever was followed is gone for good, and a bystander far away is found."""
+    images = [squares((20, 30))] * 20 + [squares((140, 70))] * 10
+
+    keypoints = detect_people(film(tmp_path / "clip.mp4", images), detector=blob_detector(1))
+
+    assert keypoints.people == ("0",)
+    assert keypoints.seen.any(axis=2)[:, 0].tolist() == [True] * 20 + [False] * 10
+    assert "Person 1 begins in frame 20, " in keypoints.notes[0]
+    assert keypoints.notes[1] == "1 other person was left out: 1 (in 33 % of frames)."
+
+
+def test_a_stream_shows_the_same_person_until_they_are_away_for_long():
+    seats = Seats(1)
+    sizes = np.array([10.0, 40.0])
+
+    shown = [seats.update((0, 1), sizes)]
+    shown += [seats.update((0, -1), sizes) for _ in range(PATIENCE)]
+    shown += [seats.update((0, 1), sizes)]
+    shown += [seats.update((0, -1), sizes) for _ in range(PATIENCE + 1)]
+
+    # The largest is shown first; another takes the place after PATIENCE frames, not before.
+    assert shown == [[1], *[[]] * PATIENCE, [1], *[[]] * PATIENCE, [0]]

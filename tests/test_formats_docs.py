@@ -9,7 +9,7 @@ from graphlift.formats import headers, in_image
 from graphlift.formats.joint_names import FEWEST
 from graphlift.formats.request import MAX_BYTES
 from graphlift.skeletons import H36M_17, SKELETONS, conversion_table
-from graphlift.tracking import PATIENCE
+from graphlift.tracking.clip import GAPS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
 DERIVED = ("Hip", "Spine", "Thorax", "Neck/Nose", "Head")
@@ -35,7 +35,7 @@ def test_the_table_of_conversions_is_the_codes(source):
 def test_the_limits_are_the_codes():
     assert MAX_BYTES == 1 << 30
     assert "1 GiB; `max_bytes=` raises it" in PAGE
-    assert f"unseen for {PATIENCE} frames or less" in PAGE
+    assert f"unseen for {GAPS[-1]:g} s or less" in PAGE
     assert FEWEST == 6
     assert "Six must be known" in PAGE
 

@@ -118,7 +118,7 @@ def test_the_people_seen_most_are_kept_if_only_some_are_wanted(tmp_path):
 
     assert keypoints.people == ("0", "2")
     assert_same(keypoints, triples[:, [0, 2]])
-    assert "1 other people left out" in keypoints.source
+    assert keypoints.notes == ("1 other person was left out: 1 (in 20 % of frames).",)
 
 
 # COCO

@@ -5,6 +5,7 @@ import torch
 
 from graphlift.errors import ModelError
 from graphlift.graph import VARIANTS, body_graph
+from graphlift.nn import fast
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17
 
@@ -170,3 +171,18 @@ def test_glorot_draws_each_matrix_and_stacked_the_whole_tensor():
 def test_decoupling_twice_is_refused(sharing):
     with pytest.raises(ModelError, match="already decouples"):
         layer((sharing, True))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name)
+def test_a_network_trains_after_it_was_evaluated(variant):
+    fast._by_slot.cache_clear()
+    fast._edges.cache_clear()
+    conv = layer(variant)
+    x = torch.randn(17, 2, 4, dtype=torch.float64)
+    with torch.inference_mode():
+        seen = conv(x)
+
+    conv(x).sum().backward()
+
+    assert torch.isfinite(conv.weight.grad).all()
+    torch.testing.assert_close(seen, conv(x).detach())

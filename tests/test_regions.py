@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphlift.video.regions import (
+    LOOK_EVERY,
     SEARCH_EVERY,
+    SPARE,
     Person,
     Region,
     crop,
@@ -69,24 +71,27 @@ def test_positions_turn_back_as_points_of_the_picture_do(region):
 class Crowd:
     """Points that walk right 1 px a frame; a detector that reads whoever is within 5 px."""
 
-    def __init__(self, *starts, hidden=()):
+    def __init__(self, *starts, hidden=(), sizes=None):
         self.starts, self.hidden, self.searched = starts, hidden, []
+        self.sizes = sizes or {}
 
     def at(self, frame):
         return [x + frame for x in self.starts if (x, frame) not in self.hidden]
 
     def read(self, image, regions):
-        here = self.at(int(image[0, 0, 0]))
+        self.frame = int(image[0, 0, 0])
+        here = self.at(self.frame)
         near = [[x for x in here if abs(x - region.centre[0]) < 5] for region in regions]
         return [self.person(xs[0]) for xs in near if xs]
 
     def person(self, x):
-        return Person(np.full((4, 3), [x, 20, 1.0]), 1.0, Region((x, 20), (40, 40)))
+        size = self.sizes.get(x - self.frame, 40)
+        return Person(np.full((4, 3), [x, 20, 1.0]), 1.0, Region((x, 20), (size, size)))
 
     def find(self, image):
-        frame = int(image[0, 0, 0])
-        self.searched.append(frame)
-        return [self.person(x).region for x in self.at(frame)]
+        self.frame = int(image[0, 0, 0])
+        self.searched.append(self.frame)
+        return [self.person(x).region for x in self.at(self.frame)]
 
     def watch(self, frames, people):
         images = [np.full((2, 2, 3), frame, np.uint8) for frame in range(frames)]
@@ -96,13 +101,42 @@ class Crowd:
         ]
 
 
-def test_one_person_is_followed_without_searching():
-    crowd = Crowd(100, 30)
+def test_one_person_is_followed_and_searches_are_few():
+    crowd = Crowd(100)
+
+    seen = crowd.watch(2 * LOOK_EVERY, people=1)
+
+    assert seen == [[100 + frame] for frame in range(2 * LOOK_EVERY)]
+    assert crowd.searched == [0, LOOK_EVERY]
+
+
+def test_others_as_large_are_followed_too_so_that_it_can_be_chosen():
+    crowd = Crowd(100, 30, 170, 240, 310)
+
+    seen = crowd.watch(6, people=1)
+
+    assert [len(each) for each in seen] == [1 + SPARE] * 6
+    assert crowd.searched == [0]
+
+
+def test_who_is_much_smaller_is_not_followed_besides_who_was_asked_for():
+    crowd = Crowd(100, 30, sizes={30: 15})
+
+    assert crowd.watch(4, people=1) == [[100 + frame] for frame in range(4)]
+    assert crowd.watch(4, people=2) == [[30 + frame, 100 + frame] for frame in range(4)]
+
+
+def test_somebody_lost_is_looked_for_while_another_is_followed():
+    gone = range(3, 14)
+    crowd = Crowd(100, 30, hidden=[(100, frame) for frame in gone], sizes={30: 15})
 
     seen = crowd.watch(20, people=1)
 
-    assert seen == [[100 + frame] for frame in range(20)]
-    assert crowd.searched == [0]
+    back = next(frame for frame in range(3, 20) if 100 + frame in seen[frame])
+    assert seen[2] == [102]
+    assert all(seen[frame] == [30 + frame] for frame in gone)
+    assert back - gone.stop <= SEARCH_EVERY
+    assert len(crowd.searched) <= 6
 
 
 def test_everybody_is_found_once_and_nobody_twice():
@@ -135,7 +169,8 @@ def test_frames_with_nobody_are_empty_and_searched(first):
 
 
 def test_another_is_followed_at_once_when_one_is_lost():
-    crowd = Crowd(100, 30, hidden=[(100, frame) for frame in range(3, 99)])
+    hidden = [(100, frame) for frame in range(3, 99)]
+    crowd = Crowd(100, 30, hidden=hidden, sizes={30: 15})
 
     seen = crowd.watch(6, people=1)
 

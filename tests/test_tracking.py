@@ -1,4 +1,4 @@
-"""Ids over frames: people whose paths are known, listed in a shuffled order."""
+"""Ids from the past alone: people whose paths are known, listed in a shuffled order."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.errors import ShapeError
-from graphlift.tracking import Tracker, associate, gather, track
+from graphlift.tracking import Tracker, gather
 
 STANDING = np.array(
     [[0, -80], [-5, -85], [5, -85], [-20, -60], [20, -60], [-30, -30], [30, -30], [-32, 0],
      [32, 0], [-12, 0], [12, 0], [-13, 40], [13, 40], [-14, 80], [14, 80]], dtype=float,
 )  # fmt: skip
 """Fifteen joints of somebody 165 px high."""
+
+
+def track(frames):
+    """Ids as frames come."""
+    tracker = Tracker()
+    return [tracker.update(people) for people in frames]
 
 
 def walkers(starts, speeds, frames, *, noise=1.0, seed=0):
@@ -101,7 +107,7 @@ def test_somebody_who_comes_later_is_new_and_somebody_far_away_too():
     assert ids == [(0,), (1, 0), (1,)]
 
 
-def test_a_scrap_of_a_person_does_not_take_the_id_from_the_whole():
+def test_a_scrap_of_a_person_is_a_duplicate_and_does_not_take_the_id():
     # Detectors leave an elbow here and there, exactly where the person is.
     person = walkers([(200, 300)], [(0, 0)], 2, noise=4)
     scrap = np.zeros((15, 3))
@@ -109,7 +115,34 @@ def test_a_scrap_of_a_person_does_not_take_the_id_from_the_whole():
 
     ids = track([person[0], np.stack([scrap, person[1, 0]])])
 
-    assert ids == [(0,), (1, 0)]
+    assert ids == [(0,), (-1, 0)]
+
+
+def test_one_duplicate_never_splits_a_person():
+    # A poor copy of the person in frame 8; afterwards there is one detection a frame, as before.
+    person = walkers([(200, 300)], [(2, 0)], 60, noise=2)
+    frames = list(person)
+    poor = person[5] + np.random.default_rng(1).normal(0, 10, person[5].shape) * [1, 1, 0]
+    frames[8] = np.concatenate([person[8], poor * [1, 1, 0.5]])
+
+    ids = track(frames)
+
+    assert [ids_of[0] for ids_of in ids] == [0] * 60
+    assert ids[8] == (0, -1)
+
+
+@pytest.mark.parametrize("away", [2, 10, 25])
+def test_who_is_seen_never_loses_to_who_is_not(away):
+    # One stands where another was last seen; the longer that is ago, the more it would tolerate.
+    stays, leaves = walkers([(240, 300), (200, 300)], [(0, 0)] * 2, 2 * away, noise=3).swapaxes(
+        0, 1
+    )
+    frames = [np.stack([stays[0], leaves[0]]), *(each[None] for each in stays[1:])]
+
+    ids = track(frames)
+
+    assert ids[0] == (0, 1)
+    assert set(ids[1:]) == {(0,)}
 
 
 def test_somebody_without_a_joint_is_nobody():
@@ -119,14 +152,10 @@ def test_somebody_without_a_joint_is_nobody():
     assert track([np.stack([*nobody, person])]) == [(-1, -1, -1, 0)]
 
 
-def test_ids_depend_on_the_past_alone():
+def test_the_same_past_gives_the_same_ids():
     frames, _ = shuffled(walkers([(200, 300), (400, 300)], [(4, 0), (-4, 1)], 50))
 
-    whole = track(frames)
-
-    tracker = Tracker()
-    assert [tracker.update(frame) for frame in frames[:30]] == whole[:30]
-    assert track(frames) == whole
+    assert track(frames[:30]) == track(frames)[:30]
 
 
 PATIENT = settings(deadline=None, max_examples=25)
@@ -160,40 +189,14 @@ def test_no_id_comes_twice_in_a_frame_and_frames_out_are_frames_in(seed, people,
         assert len(named) == len(set(named))
 
 
-def test_associated_people_are_sorted_and_absent_ones_not_a_number():
-    people = walkers([(200, 300), (600, 300)], [(0, 0)] * 2, 6)
-    frames, orders = shuffled(people)
-    frames[3] = frames[3][:0]
-    frames[4] = frames[4][list(orders[4]).index(1)][None]
-    first = orders[0][0]
-
-    together = associate(frames)
-
-    assert together.shape == (6, 2, 15, 3)
-    np.testing.assert_array_equal(together[[0, 1, 2, 5], 0], people[[0, 1, 2, 5], first])
-    np.testing.assert_array_equal(together[[0, 1, 2, 5], 1], people[[0, 1, 2, 5], 1 - first])
-    assert np.isnan(together[3]).all()
-    assert np.isnan(together[4]).all(axis=(1, 2)).sum() == 1
-
-
-def test_those_who_are_seen_most_are_kept_in_order_of_appearance():
+def test_gathered_people_are_sorted_and_absent_ones_not_a_number():
     frame = np.arange(3 * 2 * 3, dtype=float).reshape(3, 2, 3)
-    ids = [("a", "b", "c"), ("b", "c", -1), ("c", "b", -1)]
 
-    together, names = gather([frame] * 3, ids, most=2)
+    together = gather([frame, frame], [("a", "b", "c"), ("c", -1, "a")], ["c", "b"])
 
-    assert names == ("b", "c")
-    np.testing.assert_array_equal(together[:, 0], frame[[1, 0, 1]])
-    np.testing.assert_array_equal(together[:, 1], frame[[2, 1, 0]])
-
-
-def test_ids_given_by_a_file_are_not_second_guessed():
-    frame = walkers([(0, 0), (500, 0)], [(0, 0)] * 2, 1)[0]
-
-    together, names = gather([frame, frame], [(7, 3), (3, 7)])
-
-    assert names == (7, 3)
-    np.testing.assert_array_equal(together[1, 0], frame[1])
+    np.testing.assert_array_equal(together[:, 0], frame[[2, 0]])
+    np.testing.assert_array_equal(together[0, 1], frame[1])
+    assert np.isnan(together[1, 1]).all()
 
 
 @pytest.mark.parametrize("shape", [(15, 3), (2, 15, 2), (2, 15, 4)])

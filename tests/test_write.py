@@ -121,6 +121,20 @@ def test_one_person_of_several_is_written_alone(kind, tmp_path):
     np.testing.assert_allclose(people[0]["Hip"], expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_a_person_without_a_single_frame_is_in_no_output_and_it_is_said(kind, tmp_path):
+    poses = moving(frames=3, people=("Ada", "Bo"))
+    positions = poses.positions.copy()
+    positions[:, 1] = np.nan
+    absent = replace(poses, positions=positions, contacts=np.zeros(positions.shape[:3], bool))
+
+    said = write_poses(tmp_path / f"x.{kind}", absent)
+
+    people, _ = READERS[kind](tmp_path / f"x.{kind}")
+    assert len(people) == 1
+    assert any("Bo" in each and "no pose" in each for each in said)
+
+
 def test_an_unknown_person_is_refused_with_the_names(tmp_path):
     with pytest.raises(FormatError, match=r"x\.bvh: .* no person 'Cy' .* are Ada, Bo"):
         write_poses(tmp_path / "x.bvh", moving(frames=2, people=("Ada", "Bo")), person="Cy")

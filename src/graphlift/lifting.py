@@ -120,7 +120,7 @@ class Lifter:
             keypoints=given,
             camera=eye,
             model=self.card.name,
-            notes=(note,) if note else (),
+            notes=(*given.notes, *([note] if note else [])),
         )
 
     def stream(

@@ -47,6 +47,7 @@ class Keypoints:
         fps: Frames per second, if known.
         people: A name for each person, kept over time.
         source: What it was read from, in a few words.
+        notes: What was decided about who is who, one sentence each.
     """
 
     positions: Float[np.ndarray, "frame person joint 2"]
@@ -56,6 +57,7 @@ class Keypoints:
     fps: float | None = None
     people: tuple[str, ...] = ("0",)
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check(self.positions, 2, self.skeleton, self.people)
@@ -72,6 +74,16 @@ class Keypoints:
     def seen(self) -> Bool[np.ndarray, "frame person joint"]:
         """Whether there is a position at all."""
         return np.asarray(np.isfinite(self.positions).all(axis=-1))
+
+    def of_people(self, kept: Sequence[int]) -> "Keypoints":
+        """Copy with only the people at these places of the axis."""
+        places = list(kept)
+        return replace(
+            self,
+            positions=self.positions[:, places],
+            confidence=self.confidence[:, places],
+            people=tuple(self.people[place] for place in places),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +154,29 @@ class Poses:
         """Whether the person is there in the frame."""
         return np.asarray(np.isfinite(self.positions).all(axis=(-2, -1)))
 
+    def of_people(self, kept: Sequence[int]) -> "Poses":
+        """Copy with only the people at these places of the axis."""
+        places = list(kept)
+        return replace(
+            self,
+            positions=self.positions[:, places],
+            seen=self.seen[:, places],
+            sigma=self.sigma[:, places],
+            people=tuple(self.people[place] for place in places),
+            keypoints=self.keypoints and self.keypoints.of_people(places),
+            contacts=None if self.contacts is None else self.contacts[:, places],
+        )
+
+    def without_absent(self) -> "Poses":
+        """Leave out, and note, people without a pose in any frame; one person always stays."""
+        present = self.valid.any(axis=0)
+        if present.all() or not present.any():
+            return self
+        absent = [self.people[place] for place in np.flatnonzero(~present)]
+        who = f"Person {absent[0]} has" if len(absent) == 1 else f"{len(absent)} people have"
+        note = f"{who} no pose in any frame, and {'is' if len(absent) == 1 else 'are'} left out."
+        return self.of_people(np.flatnonzero(present).tolist()).noting(note)
+
     def noting(self, *notes: str, **changes: Any) -> "Poses":  # noqa: ANN401
         """Copy with some fields changed, and notes that say what was done, each of them once."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))), **changes)
@@ -191,6 +226,7 @@ def keypoints_from(
     fps: float | None = None,
     people: Sequence[str] | None = None,
     source: str = "",
+    notes: Sequence[str] = (),
 ) -> Keypoints:
     """Make keypoints of plain arrays, as detectors leave them.
 
@@ -206,6 +242,7 @@ def keypoints_from(
         fps: Frames per second, if known.
         people: Names; ``0``, ``1``, ... when left out.
         source: What it came from, in a few words.
+        notes: What was decided about who is who.
 
     Raises:
         ShapeError: If an array is none of these, or the joints are not the skeleton's.
@@ -234,6 +271,7 @@ def keypoints_from(
         fps=fps,
         people=tuple(people or map(str, range(array.shape[1]))),
         source=source,
+        notes=tuple(notes),
     )
 
 

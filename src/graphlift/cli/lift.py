@@ -93,7 +93,13 @@ def lift(
     ] = None,
     people: Annotated[
         int | None,
-        typer.Option(help="How many to follow at most. [video: 1; keypoints: all]", min=1),
+        typer.Option(
+            help="Keep so many, seen longest and largest. [video: 1; keypoints: all]", min=1
+        ),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(help="Keep one: largest, first, longest, centre, or an id that was printed."),
     ] = None,
     detector: Annotated[
         str, typer.Option(help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.")
@@ -145,6 +151,7 @@ def lift(
             "skeleton": skeleton,
             "clip": clip,
             "people": people,
+            "person": person,
         },
         lifting={"camera": _camera(camera), "field_of_view": field_of_view, "flip": flip},
         motion=None
@@ -230,7 +237,7 @@ def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Pos
         if mended.any():
             notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
     poses = lifter(keypoints, **request.lifting)
-    poses = replace(poses, notes=(*notes, *poses.notes))
+    poses = replace(poses, notes=(*notes, *poses.notes)).without_absent()
     return poses if request.motion is None else poses.to_world(**request.motion)
 
 
@@ -255,6 +262,7 @@ def _detected(video: "Video", request: _Request) -> "Keypoints":
             video,
             detector=request.detector,
             people=1 if people is None else people,
+            person=request.reading["person"],
             progress=show,
         )
 

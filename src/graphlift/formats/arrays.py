@@ -54,6 +54,8 @@ def write_keypoints(path: Path, keypoints: Keypoints) -> None:
         "people": np.array(keypoints.people, dtype=np.str_),
         "source": keypoints.source,
     }
+    if keypoints.notes:
+        arrays["notes"] = np.array(keypoints.notes, dtype=np.str_)
     if keypoints.image_size is not None:
         arrays["image_size"] = np.array(keypoints.image_size)
     if keypoints.fps is not None:
@@ -163,6 +165,8 @@ def _keypoints(
             tuple(people),
         )
         keypoints = sourced(keypoints, origin)
+    if "notes" in said:
+        keypoints = replace(keypoints, notes=tuple(map(str, said["notes"].ravel())))
     return select_people(keypoints, request)
 
 

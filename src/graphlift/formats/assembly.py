@@ -8,11 +8,20 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
-from graphlift.formats.in_image import check_image, nobody
+from graphlift.formats.in_image import FARTHEST, check_image, nobody, too_far
 from graphlift.formats.request import Request, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
-from graphlift.tracking import chosen, gather, track
+from graphlift.tracking import (
+    Appearance,
+    appearance,
+    appearances,
+    choose,
+    clean,
+    gather,
+    left_out,
+    track,
+)
 
 _NUMBER = 8
 """Bytes of a number in the arrays."""
@@ -103,18 +112,33 @@ def assemble(
         np.stack([each.joints[: len(skeleton)] for each in one]) if one else nothing
         for one in by_frame
     ]
-    ids, how = _identify(by_frame, people)
-    names, everybody = chosen(ids, request.people), chosen(ids)
+    cleaned = [clean(each) for each in people]
+    for joints in cleaned:
+        farthest = float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0))
+        if farthest > FARTHEST:
+            raise too_far(origin.where, farthest)
+    ids, how, notes = _identify(by_frame, cleaned, request.fps or origin.fps)
+    seen = appearances(cleaned, ids)
+    if not seen:
+        raise nobody(origin.where, len(span))
+    names = _chosen(seen, origin, request)
     check_room(len(span), len(names), len(skeleton), origin.where, request)
-    together, _ = gather(people, ids, most=request.people)
-    return finish(
+    together = gather(people, ids, names)
+    keypoints = finish(
         together[..., :2],
         together[..., 2],
         skeleton,
-        origin.noting(how, left_out(len(everybody) - len(names))),
+        origin.noting(how),
         request,
         people=[str(name) for name in names],
     )
+    others = left_out(seen, names, len(span))
+    return replace(keypoints, notes=(*notes, *([others] if others else [])))
+
+
+def _chosen(seen: Sequence[Appearance], origin: Origin, request: Request) -> tuple[Hashable, ...]:
+    size = request.image_size or origin.image_size
+    return choose(seen, people=request.people, person=request.person, image_size=size)
 
 
 def span_of(frames: Collection[int], where: str, request: Request) -> range:
@@ -142,11 +166,6 @@ def number_in(name: str) -> int | None:
     return int(match[1]) if match and len(match[1]) < 16 else None
 
 
-def left_out(people: int) -> str:
-    """Say how many people were left out, for a note; nothing if none were."""
-    return f"{people} other people left out" if people else ""
-
-
 def _count(found: Sequence[Detection], origin: Origin) -> int:
     """Count the joints that everybody has."""
     count = len(found[0].joints)
@@ -160,16 +179,16 @@ def _count(found: Sequence[Detection], origin: Origin) -> int:
 
 
 def _identify(
-    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray]
-) -> tuple[list[tuple[Hashable, ...]], str]:
-    """Give everybody an id, and say how."""
+    by_frame: Sequence[Sequence[Detection]], people: Sequence[np.ndarray], fps: float | None
+) -> tuple[list[tuple[Hashable, ...]], str, tuple[str, ...]]:
+    """Give everybody an id; say how, and what was decided."""
     ids = [tuple(each.id for each in one) for one in by_frame]
     everybody = all(name is not None for one in ids for name in one)
     if everybody and all(len(set(one)) == len(one) for one in ids):
-        return ids, ""
-    if max(map(len, people)) == 1 and not everybody:
-        return [(0,) * len(one) for one in people], ""
-    return list(track(people)), "people told apart by likeness"
+        return ids, "", ()
+    found = track(people, fps=fps)
+    alone = max(map(len, people)) == 1
+    return list(found.ids), "" if alone else "people told apart by likeness", found.notes
 
 
 def finish(
@@ -210,18 +229,28 @@ def sourced(keypoints: Keypoints, origin: Origin) -> Keypoints:
 
 
 def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
-    """Keep the people who are seen in the most frames, if the caller wants only some."""
-    frames = keypoints.seen.any(axis=2).sum(axis=0)
-    if request.people is None or len(frames) <= request.people:
+    """Keep whom the caller wants, of people that the file tells apart; never one never seen."""
+    count = len(keypoints.people)
+    if count == 1 and request.person is None:
+        return keypoints  # a mapped file must not come in whole
+    numbers = range(len(keypoints))
+    everybody = [
+        appearance(name, keypoints.positions[:, place], numbers)
+        for place, name in enumerate(keypoints.people)
+    ]
+    seen = [each for each in everybody if each is not None]
+    wanted = _chosen(seen, Origin("", "", image_size=keypoints.image_size), request)
+    kept = [
+        place for place, each in enumerate(everybody) if each is not None and each.name in wanted
+    ]
+    if len(kept) == count:
         return keypoints
-    kept = np.sort(np.argsort(-frames, kind="stable")[: request.people])
-    return replace(
-        keypoints,
-        positions=keypoints.positions[:, kept],
-        confidence=keypoints.confidence[:, kept],
-        people=tuple(keypoints.people[person] for person in kept),
-        source=f"{keypoints.source}, {left_out(len(frames) - len(kept))}",
-    )
+    notes = list(keypoints.notes)
+    if count > len(seen):
+        notes.append(f"{count - len(seen)} of {count} people are seen in no frame: left out.")
+    if others := left_out(seen, wanted, len(keypoints)):
+        notes.append(others)
+    return replace(keypoints.of_people(kept), notes=tuple(notes))
 
 
 def check_room(frames: int, people: int, joints: int, where: str, request: Request) -> None:

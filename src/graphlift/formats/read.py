@@ -47,6 +47,7 @@ def read_keypoints(
     people: int | None = None,
     clip: str | None = None,
     max_bytes: int = MAX_BYTES,
+    person: str | None = None,
 ) -> Keypoints:
     """Read keypoints of any kind that is known; the kind is recognised by what is in it.
 
@@ -59,9 +60,12 @@ def read_keypoints(
         skeleton: Joint order by name, where the file does not say it.
         image_size: Width and height, px.
         fps: Frames per second.
-        people: Keep the so many people who are seen in the most frames; everybody when left out.
+        people: Keep the so many people who are seen longest and largest (frames times size);
+            everybody when left out.
         clip: Which clip, of a file that holds several.
         max_bytes: The most that is read whole.
+        person: Keep one person: ``largest`` in the image, ``first`` seen, seen for the
+            ``longest`` time, nearest to the ``centre`` of the image, or an id.
 
     Raises:
         DatasetNotFoundError: If there is no such file, or a folder has no keypoints.
@@ -77,6 +81,7 @@ def read_keypoints(
         people,
         clip,
         max_bytes,
+        person,
     )
     if isinstance(source, (str, Path)):
         return _read_path(Path(source), request)

@@ -39,9 +39,10 @@ class Request:
         skeleton: Joint order.
         image_size: Width and height, px.
         fps: Frames per second.
-        people: Keep the so many people who are seen in the most frames.
+        people: Keep the so many people who are seen longest and largest.
         clip: Which clip, of a file that holds several.
         max_bytes: The most that is read whole.
+        person: Keep one of them: see :func:`graphlift.tracking.choose`.
     """
 
     skeleton: Skeleton | None = None
@@ -50,6 +51,7 @@ class Request:
     people: int | None = None
     clip: str | None = None
     max_bytes: int = MAX_BYTES
+    person: str | None = None
 
     def __post_init__(self) -> None:
         if self.fps is not None:

@@ -5,7 +5,6 @@ Nothing is ever half-written, and nothing is left out in silence: writers return
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from graphlift.errors import FormatError
@@ -65,7 +64,9 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         )
     if person is not None:
         poses = only_person(path, poses, person)
-    return WRITERS[suffix](path, poses)
+    present = poses.without_absent()
+    said = present.notes[len(poses.notes) :]
+    return (*said, *WRITERS[suffix](path, present))
 
 
 def only_person(path: Path, poses: Poses, person: str) -> Poses:
@@ -79,18 +80,4 @@ def only_person(path: Path, poses: Poses, person: str) -> Poses:
             f"{path}: there is no person {person[:80]!r} to write: the people are "
             f"{', '.join(poses.people)}"
         )
-    i = poses.people.index(person)
-    keypoints = poses.keypoints and replace(
-        poses.keypoints,
-        positions=poses.keypoints.positions[:, [i]],
-        confidence=poses.keypoints.confidence[:, [i]],
-        people=(poses.keypoints.people[i],),
-    )
-    return replace(
-        poses,
-        positions=poses.positions[:, [i]],
-        seen=poses.seen[:, [i]],
-        sigma=poses.sigma[:, [i]],
-        people=(person,),
-        keypoints=keypoints,
-    )
+    return poses.of_people([poses.people.index(person)])

@@ -83,8 +83,11 @@ def _by_slot(
     """
     slots = weight_slots(graph, sharing)
     order = np.argsort(slots, kind="stable")
-    ends = (torch.from_numpy(joints[order]).to(device) for joints in (graph.target, graph.source))
-    return *ends, np.bincount(slots).tolist()
+    with torch.inference_mode(mode=False):  # they are kept, and may be wanted for a gradient
+        target, source = (
+            torch.from_numpy(joints[order]).to(device) for joints in (graph.target, graph.source)
+        )
+    return target, source, np.bincount(slots).tolist()
 
 
 def _transform(x: Tensor, weight: Tensor) -> Tensor:
@@ -160,7 +163,9 @@ def _edges(graph: BodyGraph, decoupled: bool, device: torch.device) -> _Edges:
     target, source = graph.target[kept], graph.source[kept]
     first = np.searchsorted(target, np.arange(len(graph.skeleton)))
     reverse = np.lexsort((target, source))  # the body's edges go both ways
-    return _Edges(*(torch.from_numpy(v).to(device) for v in (target, source, first, reverse)))
+    with torch.inference_mode(mode=False):  # they are kept, and may be wanted for a gradient
+        tensors = (torch.from_numpy(v).to(device) for v in (target, source, first, reverse))
+        return _Edges(*tensors)
 
 
 class _Layer(torch.autograd.Function):

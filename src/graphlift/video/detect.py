@@ -1,7 +1,7 @@
 """People in a video -> keypoints: frames out = frames in, a frame with nobody is NaN."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,17 @@ from jaxtyping import Float
 from graphlift.errors import ModelError
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import COCO_17, MEDIAPIPE_33, Skeleton
-from graphlift.tracking import Tracker, gather
+from graphlift.tracking import (
+    PATIENCE,
+    Tracker,
+    appearances,
+    body_size,
+    choose,
+    clean,
+    gather,
+    left_out,
+    track,
+)
 from graphlift.video import blazepose, movenet, rtmpose
 from graphlift.video.frames import Image, Video, open_video
 from graphlift.video.regions import Find, Person, Read, Region, follow
@@ -33,7 +43,7 @@ class Detector:
     Args:
         name: As it was asked for.
         skeleton: Its joints.
-        people: How many it looks for at most.
+        people: How many are wanted; it may follow some more, to choose among them.
         watch: What it does.
     """
 
@@ -78,7 +88,7 @@ def load_detector(
 
     Args:
         name: One of :data:`DETECTORS`, or the path of an RTMPose-like ``.onnx``.
-        people: How many to look for at most.
+        people: How many are wanted; some more may be followed, to choose among them.
         finder: What finds the people whose joints are read: BlazePose's own detector (the
             default for one person), MoveNet (the default for several), or the whole frame,
             which is for RTMPose on clips of one person.
@@ -110,13 +120,25 @@ def load_detector(
 def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
     """Detect frame by frame, as frames come: for webcams, and for drawing.
 
-    One person asked for is called ``0`` throughout: whoever is followed. Of several, each keeps a
-    name by the likeness of their keypoints (:class:`graphlift.tracking.Tracker`).
+    Each person keeps a name by the likeness of their keypoints
+    (:class:`graphlift.tracking.Tracker`), from the past alone. No more are given than were asked
+    for: those given before stay, and the largest take the place of who is away for longer than a
+    tracker remembers.
 
     Raises:
         FormatError: As :meth:`graphlift.video.frames.Video.frames`.
     """
-    tracker = Tracker()
+    tracker, seats = Tracker(), Seats(detector.people)
+    for everybody in _watched(video, detector):
+        joints = everybody.keypoints(detector.skeleton)
+        ids = tracker.update(joints)
+        kept = seats.update(ids, body_size(joints))
+        people = tuple(everybody.people[place] for place in kept)
+        yield replace(everybody, people=people, ids=tuple(str(ids[place]) for place in kept))
+
+
+def _watched(video: Video, detector: Detector) -> Iterator[Detected]:
+    """Give every frame with all who are found in it, whoever they are."""
     times: list[float | None] = []
 
     def images() -> Iterator[Image]:
@@ -125,11 +147,28 @@ def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
             yield image
 
     for frame, (image, people) in enumerate(detector.watch(images())):
-        seen = Detected(frame, image, tuple(people), ("0",) * len(people), times[frame])
-        if detector.people > 1:
-            ids = tracker.update(seen.keypoints(detector.skeleton))
-            seen = replace(seen, ids=tuple(map(str, ids)))
-        yield seen
+        yield Detected(frame, image, tuple(people), ("",) * len(people), times[frame])
+
+
+class Seats:
+    """Chooses whom to show while frames come: so many, and the same for as long as possible."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._away: dict[int, int] = {}
+
+    def update(self, ids: Sequence[int], sizes: Float[np.ndarray, " person"]) -> list[int]:
+        """Say which of a frame's people to show.
+
+        Args:
+            ids: Of the people; negative for nobody's.
+            sizes: Theirs, px.
+        """
+        self._away = {name: gap + 1 for name, gap in self._away.items() if gap < PATIENCE}
+        for place in np.argsort(-sizes, kind="stable"):
+            if ids[place] in self._away or (ids[place] >= 0 and len(self._away) < self.count):
+                self._away[ids[place]] = 0
+        return [place for place, name in enumerate(ids) if name in self._away]
 
 
 def detect_people(
@@ -137,58 +176,78 @@ def detect_people(
     *,
     detector: str | Path | Detector = "blazepose",
     people: int = 1,
+    person: str | None = None,
     fps: float | None = None,
     progress: Callable[[int, int | None], None] = lambda *_: None,
 ) -> Keypoints:
     """Detect people in every frame of a video.
 
+    Who is who is decided over the whole clip (:func:`graphlift.tracking.track`); ``notes`` say
+    who was left out, and where somebody new begins because nobody moves so far.
+
     Args:
         source: As :func:`graphlift.video.frames.open_video`; a webcam ends with Ctrl-C, and its
             frames per second are those that came through.
         detector: Its name or path, or one that is loaded (and then knows how many people).
-        people: How many to look for at most.
+        people: How many to keep at most: those who are seen longest and largest.
+        person: Keep one of all who were found instead, or of those ``people`` if they are
+            several: see :func:`graphlift.tracking.choose`.
         fps: Frames per second, in place of what the file says.
         progress: Told after every frame how many are done, of how many the file promises.
 
     Returns:
         One frame for each of the video's; of a video whose frames come at uneven times, frames at
         even times (:func:`graphlift.video.times.at_even_times`) unless ``fps`` is given. People in
-        the order in which they first appear; more than were asked for if some leave and others
-        come. Positions may lie outside the image, where the detector guesses them. NaN where a
-        person is not in the frame.
+        the order in which they first appear. Positions may lie outside the image, where the
+        detector guesses them. NaN where a person is not in the frame.
 
     Raises:
         ModelError: As :func:`load_detector`.
         FormatError: If the video cannot be read to its end.
+        ConfigError: If nobody is called ``person``.
     """
     video = source if isinstance(source, Video) else open_video(source, fps=fps)
     if not isinstance(detector, Detector):
         detector = load_detector(detector, people=people)
-    frames, ids = [], []
+    frames: list[np.ndarray] = []
     times: list[float | None] = []
     live, began = isinstance(video.source, int), time.monotonic()
     try:
-        for seen in stream_people(video, detector):
-            frames.append(seen.keypoints(detector.skeleton))
-            ids.append(seen.ids)
+        for seen in _watched(video, detector):
+            frames.append(clean(seen.keypoints(detector.skeleton)))
             times.append(seen.time)
             progress(len(frames), video.count)
     except KeyboardInterrupt:
         if not (live and frames):
             raise
     rate = len(frames) / (time.monotonic() - began) if live else video.fps
-    joints, names = gather(frames, ids)
-    if not names:
-        joints, names = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan), ("0",)
-    keypoints = keypoints_from(
-        joints,
+    keypoints = _who_is_who(frames, detector, person, video, rate)
+    return keypoints if video.fps_given else at_even_times(keypoints, times)
+
+
+def _who_is_who(
+    frames: Sequence[Float[np.ndarray, "person joint 3"]],
+    detector: Detector,
+    person: str | None,
+    video: Video,
+    fps: float | None,
+) -> Keypoints:
+    """Sort a clip's detections into people, and keep whom the caller wants."""
+    found = track(frames, fps=fps)
+    everybody = appearances(frames, found.ids)
+    most = None if person is not None and detector.people == 1 else detector.people
+    names = choose(everybody, people=most, person=person, image_size=video.size)
+    others = left_out(everybody, names, len(frames))
+    joints = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan)
+    return keypoints_from(
+        gather(frames, found.ids, names) if names else joints,
         detector.skeleton,
         image_size=video.size,
-        fps=rate,
+        fps=fps,
         people=tuple(map(str, names)),
         source=f"{video.name} by {detector.name}",
+        notes=(*found.notes, *([others] if others else [])),
     )
-    return keypoints if video.fps_given else at_even_times(keypoints, times)
 
 
 def _check_request(name: str | Path, people: int, finder: Finder | None) -> None:

@@ -2,7 +2,9 @@
 
 A detector that reads joints looks at one person at a time, in a rectangle cut out around them.
 Where that rectangle is in the next frame follows from the joints of this one; only who is not yet
-followed has to be looked for in the whole image.
+followed has to be looked for in the whole image. Somebody who is found is not thought to be
+somebody who was lost: who is who is decided afterwards, over the whole clip
+(:mod:`graphlift.tracking`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +16,19 @@ from jaxtyping import Float
 from graphlift.video.frames import Image
 
 SEARCH_EVERY = 5
-"""Frames between two searches for more people than are followed."""
+"""Frames between two searches while fewer are followed than asked for, or somebody was lost."""
+
+LOOK_EVERY = 30
+"""Frames between two searches for others who may turn out to be seen longer or larger."""
+
+MISSED = 60
+"""Frames for which somebody lost is looked for at every search."""
+
+SPARE = 2
+"""People who are followed besides those asked for, so that it can be chosen among them."""
+
+RIVAL = 0.5
+"""Of the largest region's side: whoever is smaller is not followed besides those asked for."""
 
 NEAR = 0.1
 """Of a region's side: regions, or joints in the mean, that are nearer belong to one person."""
@@ -103,30 +117,42 @@ def follow(
 ) -> Iterator[tuple[Image, list[Person]]]:
     """Read people's joints in every frame, each image with who is in it.
 
-    The whole image is searched if nobody is followed, at once when somebody was lost, and every
-    :data:`SEARCH_EVERY` frames while fewer are followed than asked for.
+    The whole image is searched if nobody is followed, at once when somebody was lost, every
+    :data:`SEARCH_EVERY` frames while fewer are followed than asked for or somebody was lost not
+    long ago, and every :data:`LOOK_EVERY` frames for others. Up to :data:`SPARE` more than asked
+    for are followed if they are about as large.
 
     Args:
         images: Frames in order of time.
         read: Reads joints in regions.
         find: Finds people in an image.
-        people: How many to follow at most.
+        people: How many are wanted.
     """
     followed: list[Region] = []
-    waited = 0
+    waited, missed = 0, 0
     for image in images:
-        waited += 1
-        search = not followed or (len(followed) < people and waited >= SEARCH_EVERY)
+        waited, missed = waited + 1, missed - 1
+        search = _is_time(waited, missed, len(followed), people)
         if search:
             followed += _newcomers(find(image), followed, people)
         present = _distinct(read(image, followed)) if followed else []
-        if len(present) < len(followed) and not search:
-            search = True
-            fresh = _newcomers(find(image), [person.region for person in present], people)
-            present = _distinct([*present, *(read(image, fresh) if fresh else [])])
+        if len(present) < len(followed):
+            missed = MISSED
+            if not search:
+                search = True
+                fresh = _newcomers(find(image), [person.region for person in present], people)
+                present = _distinct([*present, *(read(image, fresh) if fresh else [])])
         waited = 0 if search else waited
         followed = [person.region for person in present]
         yield image, present
+
+
+def _is_time(waited: int, missed: int, followed: int, people: int) -> bool:
+    """Say whether to search the whole image."""
+    if followed >= people + SPARE:
+        return False
+    wanting = followed < people or missed > 0
+    return not followed or waited >= (SEARCH_EVERY if wanting else LOOK_EVERY)
 
 
 def _newcomers(found: Sequence[Region], known: Sequence[Region], people: int) -> list[Region]:
@@ -137,7 +163,10 @@ def _newcomers(found: Sequence[Region], known: Sequence[Region], people: int) ->
         return bool(distance > NEAR * min(*one.size, *other.size))
 
     fresh = [region for region in found if all(apart(region, other) for other in known)]
-    return fresh[: max(people - len(known), 0)]
+    wanted = fresh[: max(people - len(known), 0)]
+    largest = max((max(region.size) for region in (*known, *fresh)), default=0.0)
+    spare = [each for each in fresh[len(wanted) :] if max(each.size) >= RIVAL * largest]
+    return wanted + spare[: max(people + SPARE - len(known) - len(wanted), 0)]
 
 
 def _distinct(people: Iterable[Person]) -> list[Person]:

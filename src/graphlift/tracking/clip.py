@@ -1,0 +1,181 @@
+"""People told apart over a whole clip, from what came before and what comes after.
+
+Three steps, from what is sure to what is likely. *Link*: from each frame to the next, detections
+that resemble each other become tracklets; a tracklet ends where somebody is missed, or might as
+well be somebody else (:class:`graphlift.tracking.stream.Tracker`). *Join*: tracklets are joined
+over gaps, all at once and each at most once, at the least cost of motion and size
+(:mod:`graphlift.tracking.joining`); short gaps first, so that motion is known over longer tracks
+when long gaps come. *Clean*: tracks that repeat another person, and tracks too short to be one,
+are taken out and counted.
+
+Source: Huang, Wu and Nevatia, "Robust object tracking by hierarchical association of detection
+responses" (ECCV 2008).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.tracking.joining import Tracklet, find_jumps, join, join_lone
+from graphlift.tracking.likeness import DUPLICATE, clean, same_person
+from graphlift.tracking.stream import Tracker
+
+FPS = 30.0
+"""Frames per second where they are not known."""
+
+GAPS = (0.2, 2.0)
+"""Longest gaps that are joined, s, one round after another."""
+
+GHOST = 5
+"""A track of so few frames is no person, unless the clip is short: it must also be in fewer than
+a tenth of the frames."""
+
+_RIVALS = 5
+"""Frames for which somebody unseen makes the pairing of others doubtful."""
+
+_REPEATED = 0.5
+"""Part of a track's frames in which it repeats somebody else, from which it is a duplicate."""
+
+_JOINTS = 3
+"""Joints without which nobody can be lifted."""
+
+
+_NO_FILM = (
+    "Frames do not follow each other as a film's do: whoever is alone in them is taken for one "
+    "person."
+)
+
+
+@dataclass(frozen=True)
+class Association:
+    """Who is who in a clip.
+
+    Args:
+        ids: For each frame, whose its detections are: from 0 by first appearance, -1 for nobody's.
+        notes: What was taken out, and where somebody new begins because nobody moves so far; one
+            sentence each.
+    """
+
+    ids: list[tuple[int, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def track(
+    frames: Sequence[Float[np.ndarray, "person joint 3"]], *, fps: float | None = None
+) -> Association:
+    """Say who is who in a clip.
+
+    If nobody is ever beside anybody else and frames hardly resemble those that follow, they are
+    single pictures, and whoever is in them is one person.
+
+    Args:
+        frames: The people of each frame, in any order: x and y, px, and confidence; missing
+            joints as in :func:`graphlift.sequences.keypoints_from`.
+        fps: Frames per second; :data:`FPS` when left out. Gates are in sizes of the person a
+            second.
+
+    Raises:
+        ShapeError: If an array has other axes.
+    """
+    fps = fps or FPS
+    people = [clean(each) for each in frames]
+    tracker = Tracker(patience=_RIVALS, doubt=True)
+    linked = [tracker.update(each) for each in people]
+    tracks = _tracklets(people, linked)
+    film = max(map(len, people), default=0) > 1 or _is_film(tracks, people)
+    tracks = join_lone(tracks, fps)
+    for longest in GAPS:
+        tracks = join(tracks, longest, fps)
+    if not film:
+        ids = [(0,) * int(np.isfinite(each[..., 0]).any()) or (-1,) * len(each) for each in people]
+        return Association(ids, (_NO_FILM,) if len(tracks) > 1 else ())
+    tracks, notes = _cleaned(tracks, people, tracker.duplicates)
+    tracks.sort(key=lambda each: each.places[0])
+    whose = [[-1] * len(each) for each in people]
+    for number, found in enumerate(tracks):
+        for frame, person in found.places:
+            whose[frame][person] = number
+    return Association(list(map(tuple, whose)), (*notes, *find_jumps(tracks, fps)))
+
+
+def _tracklets(
+    people: Sequence[Float[np.ndarray, "person joint 3"]], ids: Sequence[Sequence[int]]
+) -> list[Tracklet]:
+    places: dict[int, list[tuple[int, int]]] = {}
+    for frame, whose in enumerate(ids):
+        for person, name in enumerate(whose):
+            if name >= 0:
+                places.setdefault(name, []).append((frame, person))
+    return [
+        Tracklet(tuple(each), np.stack([people[frame][person] for frame, person in each]))
+        for each in places.values()
+    ]
+
+
+def _is_film(tracklets: Sequence[Tracklet], people: Sequence[np.ndarray]) -> bool:
+    """Say whether at least half of the frames that follow each other show the same person."""
+    there = np.array([np.isfinite(each[..., 0]).any() for each in people])
+    links = sum(len(each.places) - 1 for each in tracklets)
+    return links >= 0.5 * int((there[1:] & there[:-1]).sum())
+
+
+def _cleaned(
+    tracks: Sequence[Tracklet], people: Sequence[np.ndarray], duplicates: int
+) -> tuple[list[Tracklet], list[str]]:
+    """Take out duplicates and ghosts, and say how many; somebody always stays."""
+    repeats = _repeats(tracks, people)
+    twice = [each for number, each in enumerate(tracks) if number in repeats]
+    rest = [each for number, each in enumerate(tracks) if number not in repeats]
+    ghosts = [each for each in rest if _is_ghost(each, len(people))]
+    if len(ghosts) == len(rest):
+        ghosts = []
+    notes = []
+    duplicates += sum(len(each.places) for each in twice)
+    if duplicates:
+        notes.append(
+            f"{_count(duplicates, 'detection')} repeated a person of the same frame, and "
+            f"{'was' if duplicates == 1 else 'were'} left out."
+        )
+    if ghosts:
+        found = sum(len(each.places) for each in ghosts)
+        notes.append(
+            f"{_count(found, 'detection')} in {_count(len(ghosts), 'track')} too short to be a "
+            f"person (at most {GHOST} frames) {'was' if found == 1 else 'were'} left out."
+        )
+    gone = set(map(id, ghosts))
+    return [each for each in rest if id(each) not in gone], notes
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _is_ghost(track: Tracklet, frames: int) -> bool:
+    joints = np.isfinite(track.joints[..., 0]).sum(axis=1)
+    brief = len(track.places) <= GHOST and len(track.places) < 0.1 * frames
+    return brief or bool(np.median(joints) < _JOINTS)
+
+
+def _repeats(tracks: Sequence[Tracklet], people: Sequence[np.ndarray]) -> set[int]:
+    """Number the tracks that repeat a longer one in most of their frames."""
+    whose: list[dict[int, int]] = [{} for _ in people]
+    for number, each in enumerate(tracks):
+        for frame, person in each.places:
+            whose[frame][person] = number
+    together: Counter[tuple[int, int]] = Counter()
+    for present, joints in zip(whose, people, strict=True):
+        if len(present) > 1:
+            places = list(present)
+            alike = same_person(joints[places], joints[places]) >= DUPLICATE
+            for row, column in np.argwhere(np.triu(alike, 1)):
+                pair = (present[places[row]], present[places[column]])
+                together[min(pair), max(pair)] += 1
+    found = set()
+    for both, count in together.items():
+        shorter = min(both, key=lambda number: len(tracks[number].places))
+        if count >= _REPEATED * len(tracks[shorter].places):
+            found.add(shorter)
+    return found
