@@ -41,7 +41,8 @@ kernels:
 	$(BIN)/python tests/kernels.py
 
 # Outside the gate: the suite with the newest and with the oldest dependencies that pyproject.toml
-# allows, as uv resolves them. TORCH is a version of which pip finds a build for the CPU.
+# allows, as uv resolves them. TORCH is a version of which pip finds a build for the CPU. Old
+# packages warn of newer ones that they need in turn: warnings are no errors here.
 TORCH ?= torch==2.13.0
 versions: versions-newest versions-oldest
 
@@ -53,7 +54,7 @@ versions-newest versions-oldest: versions-%:
 	echo '$(TORCH)' | $(VENV)-$*/bin/uv pip compile --quiet pyproject.toml --all-extras \
 	  --resolution $(RESOLUTION) --constraint - --output-file $(VENV)-$*/constraints.txt
 	$(VENV)-$*/bin/pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[train,report,video,viewer,dev]'
-	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q -W default
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -72,7 +72,9 @@ for source in sys.argv[1:]:
         [sys.executable, "-c", script, *sources], capture_output=True, text=True, check=False
     )
 
-    assert (run.stdout, run.stderr) == ("refused\n" * 5, "")
+    # Before OpenCV 4.12, libpng spoke past OpenCV's log.
+    said = [line for line in run.stderr.splitlines() if not line.startswith("libpng error:")]
+    assert (run.stdout, said) == ("refused\n" * 5, [])
 
 
 def test_a_video_that_says_it_lies_on_its_side_comes_upright(tmp_path):

@@ -17,6 +17,7 @@ from jaxtyping import Float
 
 from graphlift.datasets.kinematics import Recipe, missing_joints, recipe_weights
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.numerals import decimal
 from graphlift.skeletons import H36M_17
 
 _PREFIX = re.compile(r"^(cc_base_|bip\d+[ _]|def-)", re.IGNORECASE)
@@ -154,7 +155,7 @@ def _terms(text: object, where: str) -> str:
         factor, star, name = term.rpartition("*")
         whole, end = name.strip().removesuffix(".end"), name.strip().endswith(".end")
         try:
-            total += (weight := float(factor) if star else 1.0)
+            total += (weight := decimal(factor) if star else 1.0)
         except ValueError:
             raise wrong from None
         if not plain_name(whole):

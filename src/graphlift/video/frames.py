@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +29,9 @@ Image = UInt8[np.ndarray, "row column 3"]
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
 """Suffixes by which a folder's files are told apart; a single file may have any."""
+
+_SILENT = 0
+"""OpenCV's LOG_LEVEL_SILENT."""
 
 SLACK = (2, 0.02)
 """Frames, and part of all, that a header may promise too many: some count by duration."""
@@ -171,7 +174,7 @@ def _capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
         _check_file(source)
     elif source > LAST_WEBCAM:
         raise FormatError(_unreadable(source))
-    with _quiet() as cv2:
+    with quiet() as cv2:
         if isinstance(source, int):
             capture = cv2.VideoCapture(source)
         else:
@@ -210,14 +213,14 @@ def _unreadable(source: Path | int) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[ModuleType]:
+def quiet() -> Iterator[ModuleType]:
     """Give OpenCV, keeping to itself what it and FFmpeg would print: our errors say it."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when OpenCV first opens a video
     import cv2
 
-    logging = cv2.utils.logging
-    before = logging.getLogLevel()
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has it in one place, OpenCV 5 in another.
+    logging: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    before = logging.setLogLevel(_SILENT)
     try:
         yield cv2
     finally:
@@ -242,7 +245,7 @@ def _images(place: Path) -> list[Path]:
 def _read_image(path: Path) -> Image:
     # Read here, so that a missing file is an OSError and any name does on any system.
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    with _quiet() as cv2:
+    with quiet() as cv2:
         try:
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         except cv2.error:

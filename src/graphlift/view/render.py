@@ -1,17 +1,17 @@
 """A motion drawn over the video it came from, as a video."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses, is_frame_rate
+from graphlift.video.frames import quiet
 from graphlift.video.times import even_times
 from graphlift.view.draw import Image, draw_frame
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 CODECS = ("avc1", "mp4v")
 """H.264, which browsers play, where OpenCV can write it; or else MPEG-4 part 2."""
-_SILENT = 0
-"""OpenCV's LOG_LEVEL_SILENT."""
 
 
 def render(
@@ -156,7 +154,7 @@ def _opened(video: Path) -> Iterator["cv2.VideoCapture"]:
     """Open a video, as an absolute path: OpenCV takes other strings for addresses or cameras."""
     import cv2
 
-    with video.open("rb"), _quiet():  # a missing file is the system's own error
+    with video.open("rb"), quiet():  # a missing file is the system's own error
         capture = cv2.VideoCapture(str(video.resolve()))
     try:
         if not capture.isOpened():
@@ -173,7 +171,7 @@ def _writer(path: Path, image: Image, fps: float) -> Iterator[tuple["cv2.VideoWr
 
     height, width = image.shape[:2]
     for codec in CODECS:
-        with _quiet():
+        with quiet():
             fourcc = cv2.VideoWriter.fourcc(*codec)
             writer = cv2.VideoWriter(str(path.resolve()), fourcc, fps, (width, height))
         if writer.isOpened():
@@ -184,18 +182,3 @@ def _writer(path: Path, image: Image, fps: float) -> Iterator[tuple["cv2.VideoWr
         yield writer, codec
     finally:
         writer.release()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep OpenCV and FFmpeg from telling the terminal what we say in an error."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    import cv2
-
-    # OpenCV 4 has it in one place, OpenCV 5 in another.
-    module: Any = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
-    before = module.setLogLevel(_SILENT)
-    try:
-        yield
-    finally:
-        module.setLogLevel(before)
