@@ -119,7 +119,7 @@ SKELETON = {"name": "s", "joints": ["a"] * 17, "parents": [-1] * 17, "centre": "
         ({"keypoints": np.zeros((3, 2, 17, 2))}, "confidence"),
         ({"camera_R": np.zeros((2, 2))}, "no camera's"),
         ({"about": np.array("{")}, "JSONDecodeError"),
-        ({"about": np.array("[" * 100_000)}, "nested too deeply"),
+        ({"about": np.array("[" * 100_000)}, "nested more than 64 deep"),
         ({"about": np.array("[]")}, "no .npz of poses"),
         ({"about": np.array(7)}, "about is not text"),
         ({"about": None}, "about"),

@@ -18,6 +18,7 @@ from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import list_members, read_members
+from graphlift.plain_json import parse_json
 from graphlift.sequences import Keypoints, Poses, is_frame_rate
 from graphlift.skeletons import Skeleton
 from graphlift.words import reason, shown
@@ -162,10 +163,7 @@ def _about(arrays: Mapping[str, np.ndarray]) -> Any:  # noqa: ANN401
     text = arrays["about"]
     if text.dtype.kind != "U" or text.ndim or text.nbytes > 4 * LONGEST_ABOUT:
         raise ValueError("about is not text of a sensible length")
-    try:
-        about = json.loads(str(text))
-    except RecursionError:
-        raise ValueError("about is nested too deeply") from None
+    about = parse_json(str(text))
     if about["format"] != FORMAT:
         raise ValueError(f"its format is {shown(about['format'])}, not {shown(FORMAT)}")
     return about

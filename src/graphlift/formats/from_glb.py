@@ -6,7 +6,6 @@ the times of the animation; a frame in which a person is scaled to nothing is on
 Source: as :mod:`graphlift.formats.to_glb`; section 3.11 of the specification for animations.
 """
 
-import json
 import struct
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from graphlift.errors import FormatError
 from graphlift.formats import rig
 from graphlift.formats.prepare import from_y_up, usual_rate
 from graphlift.formats.request import MAX_BYTES, check_fps
+from graphlift.plain_json import parse_json
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
@@ -94,10 +94,7 @@ def _chunks(content: bytes) -> tuple[Any, bytes]:
     size, kind = struct.unpack_from("<I4s", content, 12)
     if kind != b"JSON":
         raise FormatError("its first chunk is no JSON: export it again")
-    try:
-        tree = json.loads(content[20 : 20 + size])
-    except RecursionError:
-        raise FormatError("lists within lists without end: this is no GLB") from None
+    tree = parse_json(content[20 : 20 + size])
     if not isinstance(tree, dict) or len(tree.get("nodes", ())) > MOST_NODES:
         raise FormatError(f"has no nodes, or more than {MOST_NODES:,}: this is no motion")
     return tree, content[28 + size :]

@@ -1,7 +1,6 @@
 """Read the tables of poses that we write: CSV and Parquet in long form."""
 
 import csv
-import json
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from graphlift.formats.prepare import usual_rate
 from graphlift.formats.request import MAX_BYTES
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.numerals import decimal, is_whole
+from graphlift.plain_json import parse_json
 from graphlift.sequences import Axes, Poses
 
 _NUMBERS = ("x_m", "y_m", "z_m", "sigma_m")
@@ -90,7 +90,7 @@ def read_parquet(path: Path) -> Poses:
             f"{path}: is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
         )
     with naming_faults(path):
-        said = json.loads(about)
+        said = parse_json(about)
         known = {"person": list(said["people"]), "joint": list(said["skeleton"]["joints"])}
         columns: dict[str, np.ndarray] = {}
         for word in _WORDS:

@@ -7,7 +7,6 @@ that is not there is NaN. No track names means one animal.
 Source: SLEAP's ``write_tracking_h5.py`` (1.2 to 1.4) and sleap-io's ``analysis_h5.py``.
 """
 
-import json
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +17,7 @@ from graphlift.formats.assembly import Origin, check_room, finish, select_people
 from graphlift.formats.hdf5 import read_dataset
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.request import Request
+from graphlift.plain_json import parse_json
 from graphlift.sequences import Keypoints
 from graphlift.words import shown
 
@@ -105,8 +105,8 @@ def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
     if stated is None:
         return _DIMS
     try:
-        dims = tuple(json.loads(stated))
-    except (ValueError, TypeError, RecursionError):
+        dims = tuple(parse_json(stated))
+    except (ValueError, TypeError):
         dims = ()
     if sorted(map(str, dims)) != sorted(_DIMS):
         raise FormatError(
