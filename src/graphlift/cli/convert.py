@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from graphlift.cli.checks import check_outputs
-from graphlift.cli.lift import remarks_of
+from graphlift.cli.outputs import write_outputs
 from graphlift.words import one_line
 
 
@@ -42,7 +42,7 @@ def convert(
     poses = read_poses(source)
     if person is not None:
         poses = only_person(source, poses, person)
-    for note in (*poses.notes, *remarks_of(out, poses)):
+    for note in (*poses.notes, *write_outputs(out, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     rate = f"{poses.fps:.6g} fps" if poses.fps else "frame rate unknown"

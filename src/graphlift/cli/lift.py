@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from graphlift.cli.checks import PAGE, Kind, check_flags, check_outputs, check_suffix
+from graphlift.cli.checks import Kind, check_flags, check_outputs, check_suffix
+from graphlift.cli.outputs import write_outputs
 from graphlift.cli.sources import kind_of
 from graphlift.errors import ConfigError
 from graphlift.numerals import is_whole
@@ -221,11 +222,9 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
     poses = _lifted(keypoints, lifter, request)
-    for note in (*poses.notes, *remarks_of(outputs, poses)):
+    for note in (*poses.notes, *write_outputs(outputs, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
-    typer.echo(
-        f"{one_line(keypoints.source)}: {summary_of(poses)} -> {' '.join(map(str, outputs))}"
-    )
+    typer.echo(f"{one_line(keypoints.source)}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
 
 
 def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
@@ -267,28 +266,7 @@ def _detected(video: "Video", request: _Request) -> "Keypoints":
         )
 
 
-def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
-    if path.suffix.lower() == PAGE:
-        from graphlift.view.page import write_page
-
-        return tuple(write_page(path, poses, name=path.stem))
-    return poses.save(path)
-
-
-def remarks_of(outputs: list[Path], poses: "Poses") -> list[str]:
-    """Write every output; say what was done for it, once for all outputs of which it is true."""
-    said: dict[str, list[str]] = {}
-    for path in outputs:
-        for remark in _write(path, poses):
-            said.setdefault(remark, []).append(path.name)
-    return [
-        f"{', '.join(names)}: {remark}"
-        for remark, names in said.items()
-        if remark not in poses.notes
-    ]
-
-
-def summary_of(poses: "Poses") -> str:
+def _summary(poses: "Poses") -> str:
     """Say how many frames of how many people there are, at what rate, and who lifted them."""
     from graphlift.sequences import frame_rate
 
