@@ -110,3 +110,12 @@ def turn_about_z(
     cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
     x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
     return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+
+
+def y_up_to_z_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Turn y up into z up: (x, y, z) becomes (x, -z, y).
+
+    A quarter turn about x (determinant +1), so left stays left; swapping y and z would mirror.
+    """
+    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
+    return np.stack([x, -z, y], axis=-1)

@@ -30,9 +30,9 @@ from graphlift.datasets.kinematics import (
     missing_joints,
     put_on_floor,
     recipe_weights,
-    y_up_to_z_up,
 )
 from graphlift.errors import FormatError
+from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import is_whole
 from graphlift.words import shown
 

@@ -31,9 +31,9 @@ from graphlift.datasets.kinematics import (
     guess_unit,
     leg_length,
     put_on_floor,
-    y_up_to_z_up,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import decimal
 from graphlift.sequences import is_frame_rate
 from graphlift.words import shown

@@ -110,15 +110,6 @@ def missing_joints(weights: Float[np.ndarray, "joint point"]) -> list[str]:
     return [joint for joint, there in zip(H36M_17.joints, found, strict=True) if not there]
 
 
-def y_up_to_z_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    """Turn y up into z up: (x, y, z) becomes (x, -z, y).
-
-    A quarter turn about x (determinant +1), so left stays left; swapping y and z would mirror.
-    """
-    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
-    return np.stack([x, -z, y], axis=-1)
-
-
 def put_on_floor(positions: Float[np.ndarray, "frame joint 3"]) -> np.ndarray:
     """Shift a clip along z so that its floor is z = 0.
 

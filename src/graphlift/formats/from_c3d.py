@@ -16,9 +16,10 @@ from jaxtyping import Float
 from graphlift.errors import FormatError
 from graphlift.formats.from_trc import UNITS
 from graphlift.formats.labels import labelled_poses
-from graphlift.formats.prepare import from_y_up, usual_rate
+from graphlift.formats.prepare import usual_rate
 from graphlift.formats.request import MAX_BYTES, check_fps
 from graphlift.formats.to_c3d import BLOCK, INTEL, LAST_FRAME
+from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses
 
 MOST_GAPS = 10
@@ -58,7 +59,7 @@ def read_c3d(path: Path) -> Poses:
     metres = places * UNITS[unit]
     return labelled_poses(
         list(joints),
-        metres if up == "+Z" else from_y_up(metres),
+        metres if up == "+Z" else y_up_to_z_up(metres),
         str(path),
         people=[name or str(number) for number, name in enumerate(people)],
         fps=usual_rate(check_fps(parameters.get("POINT:RATE"), f"{path}: POINT:RATE")),

@@ -16,8 +16,9 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats import rig
-from graphlift.formats.prepare import from_y_up, usual_rate
+from graphlift.formats.prepare import usual_rate
 from graphlift.formats.request import MAX_BYTES, check_fps
+from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
@@ -71,7 +72,7 @@ def read_glb(path: Path) -> Poses:
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
     fps = check_fps(usual_rate(1 / step), f"{path}: frames per second") if step > 0 else None
     return Poses(
-        from_y_up(np.stack([places for _, places in people], axis=1)),
+        y_up_to_z_up(np.stack([places for _, places in people], axis=1)),
         H36M_17,
         axes="world",
         rooted=False,

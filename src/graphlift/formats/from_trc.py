@@ -11,8 +11,9 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.formats.json_files import check_file_size
 from graphlift.formats.labels import labelled_poses
-from graphlift.formats.prepare import from_y_up, usual_rate
+from graphlift.formats.prepare import usual_rate
 from graphlift.formats.request import MAX_BYTES, check_fps
+from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses
 
 UNITS: Mapping[str, float] = {"m": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001}
@@ -45,7 +46,7 @@ def read_trc(path: Path, person: str = "0") -> Poses:
             f"{path}: says {head.get('NumFrames', '')[:40]!r} frames of {len(labels)} markers, "
             f"and has {len(numbers)} frames: it is cut short or damaged; export it again"
         )
-    positions = from_y_up(numbers[:, 2:].reshape(len(numbers), 1, len(labels), 3) * UNITS[unit])
+    positions = y_up_to_z_up(numbers[:, 2:].reshape(len(numbers), 1, len(labels), 3) * UNITS[unit])
     said = f"Read from a TRC: y is up, in {unit}."
     return labelled_poses(
         labels, positions, str(path), people=(person,), fps=fps, axes="world", notes=(said,)

@@ -41,12 +41,6 @@ def z_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarr
     return np.stack([x, z, -y], axis=-1)
 
 
-def from_y_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    """Turn y up to z up: undoes :func:`y_up` of world axes."""
-    x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
-    return np.stack([x, -z, y], axis=-1)
-
-
 def axes_remark(poses: Poses, up: str, unit: str) -> str:
     """Say which way is up in the file, and what that rests on."""
     said = f"{up} is up, in {unit}"
