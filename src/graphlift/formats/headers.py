@@ -92,11 +92,7 @@ def read_header(names: Sequence[str], path: Path) -> Header:
         FormatError: If two are one thing, or they are of a table that has no keypoints to read.
     """
     plains = [letters(name) for name in names]
-    if {"keypoints", "keypointsx"} & set(plains):
-        raise FormatError(
-            f"{path}: is ultralytics' table of one result, whose keypoints are lists in a cell: "
-            "keep every frame's to_json in a list or a folder, or save_txt, and give that"
-        )
+    _check_cells(plains, path)
     joint = _first(plains, _JOINT)
     joint = joint if joint is not None and {"x", "y"} <= set(plains) else None
     numbers = {
@@ -132,6 +128,14 @@ def read_header(names: Sequence[str], path: Path) -> Header:
             kinds["depth"], kinds["time"], kinds["understood"], kinds["strange"]
         )),
     )  # fmt: skip
+
+
+def _check_cells(plains: Sequence[str], path: Path) -> None:
+    if {"keypoints", "keypointsx"} & set(plains):
+        raise FormatError(
+            f"{path}: is ultralytics' table of one result, whose keypoints are lists in a cell: "
+            "keep every frame's to_json in a list or a folder, or save_txt, and give that"
+        )
 
 
 def _kind(name: str, split: tuple[str, str] | None) -> str:

@@ -114,10 +114,6 @@ def cross(study: Study) -> Table:
             return None
         return [mean_cell(v, b) for v, b in zip(values, best[kind], strict=True)]
 
-    other = one_of(sorted({run.cross_data or "unnamed" for run in runs})) if runs else DASH
-    where = f"on another data set ({other})"
-    if crossed_on_prior(study):
-        where = "through other cameras, other people of the same prior"
     meaning = (
         "Groups are the test set's scenes; all is weighted by frames. Keypoints are the annotated "
         f"ones; {study.cross_adapted}."
@@ -126,7 +122,7 @@ def cross(study: Study) -> Table:
         "no analogue here."
     )
     return Table(
-        f"PCK at 150 mm and AUC {where}, per cent",
+        f"PCK at 150 mm and AUC {_crossed_where(study, runs)}, per cent",
         f"Protocol {study.crossed_by}; nothing was chosen on these people. {meaning}",
         [
             Column("Method", number=False),
@@ -139,6 +135,13 @@ def cross(study: Study) -> Table:
         ],
         list(by_detections(study, cells)),
     )
+
+
+def _crossed_where(study: Study, runs: list[Result]) -> str:
+    if crossed_on_prior(study):
+        return "through other cameras, other people of the same prior"
+    other = one_of(sorted({run.cross_data or "unnamed" for run in runs})) if runs else DASH
+    return f"on another data set ({other})"
 
 
 def crossed_on_prior(study: Study) -> bool:
