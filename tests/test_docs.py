@@ -32,6 +32,19 @@ def test_links_lead_to_files(page):
     assert not missing
 
 
+def test_pages_of_the_site_link_to_nothing_outside_it():
+    site = ROOT / "docs"
+    outside = [
+        (page.name, link)
+        for page in site.glob("**/*.md")
+        if page != site / "study" / "open" / "report.md"  # not in the site; its twin is
+        for link in LINK.findall(page.read_text())
+        if not (page.parent / link).resolve().is_relative_to(site)
+    ]
+
+    assert not outside
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_python_blocks_compile(page):
     for code in blocks(page, "python"):
