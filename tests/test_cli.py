@@ -4,6 +4,8 @@ import pytest
 from command import assert_refused, command, here
 
 import graphlift
+from graphlift.cli import app
+from graphlift.cli.numbers import numeric_flags
 
 VERBS = {
     ("train",): "Train one network",
@@ -87,3 +89,28 @@ def test_an_error_is_one_line_even_if_its_file_has_a_name_of_two(tmp_path):
     said = here("model", "info", tmp_path / "two\nlines")
 
     assert_refused(said, "No such file or directory")
+
+
+@pytest.mark.parametrize(
+    "words", [("--fps", "3_0"), ("--people=1_0",), ("--height", "1_0.7"), ("--gaps", "٣")]
+)
+def test_numbers_of_flags_are_plain_digits(words, tmp_path):
+    said = here("lift", "walk.json", "-o", tmp_path / "x.bvh", *words)
+
+    assert_refused(said, words[0].partition("=")[0], "plain digits")
+
+
+@pytest.mark.parametrize(
+    "words", [("--fps", "29.97"), ("--fps", "3e1"), ("--people", "2"), ("--person", "1_0")]
+)
+def test_plain_numbers_and_names_with_underscores_are_taken(words, tmp_path):
+    path = tmp_path / "no.json"  # refused for what is not there, after the flags were read
+
+    assert_refused(here("lift", path, "-o", tmp_path / "x.bvh", *words), path)
+
+
+def test_the_flags_that_are_numbers_are_known():
+    flags = set(numeric_flags(app))
+
+    assert {"--fps", "--people", "--height", "--port", "--to-fps", "--scale", "--at-once"} <= flags
+    assert not {"--person", "--clip", "--out", "-o", "--camera"} & flags

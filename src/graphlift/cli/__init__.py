@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import typer
 
 from graphlift.cli import convert, data, lift, model, score, study, train, view
+from graphlift.cli.numbers import check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
 
@@ -64,6 +65,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.
+        check_numbers(sys.argv[1:], app)
         status = app(standalone_mode=False)
         if status == INTERRUPTED:
             _interrupted()
