@@ -1,4 +1,4 @@
-"""JSON of others, bounded: what is read nests no deeper than sense, and holds finite numbers.
+"""JSON from other people's files, with a limit on depth and with finite numbers only.
 
 Every way in which a text can be refused is a ValueError, so that whoever reads a file has one kind
 of error to translate.

@@ -1,4 +1,4 @@
-"""Words for messages, whatever the files hold that they come from.
+"""Text for messages: short and printable, whatever a file holds.
 
 A file may hold a number of a million digits, a list that contains itself a billion times over, or
 half of a character. What of it goes into a message is short, printable, and takes no time to make.

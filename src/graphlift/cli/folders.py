@@ -1,4 +1,4 @@
-"""Folders of clips: what in them is a clip, and one file made of each."""
+"""Folders of clips: find the clips in them, and make one file of each."""
 
 import glob
 from collections.abc import Callable, Collection, Sequence
@@ -13,7 +13,7 @@ from graphlift.words import one_line
 
 @dataclass(frozen=True)
 class Passed:
-    """What became of a folder's clips, by name.
+    """How the work on a folder's clips ended, by name.
 
     Args:
         done: Made.

@@ -1,4 +1,4 @@
-"""AlphaPose's JSON that is kept by image: its formats ``cmu`` and ``open``, and PoseFlow's.
+"""AlphaPose's JSON with one entry an image: its formats ``cmu`` and ``open``, and PoseFlow's.
 
 Layouts: ``{"0.jpg": FRAME, "1.jpg": FRAME, ...}``, where a frame is ``{"version", "bodies":
 [{"joints": [x, y, c, ...]}]}`` (``cmu``), ``{"version", "people": [{"pose_keypoints_2d": [x, y, c,

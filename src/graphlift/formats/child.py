@@ -1,4 +1,4 @@
-"""Reading in a child process, for libraries that made-up bytes can hang, crash or fill memory by.
+"""Reading in a child process, for libraries that a hostile file can make hang or crash.
 
 The child has a limit of time for each file and, where the system knows it (POSIX), a limit of
 memory. What it read comes back as the bytes of one array. It starts in a third of a second, and

@@ -1,4 +1,4 @@
-"""What the columns of a table say, by their names; and that no column is passed over in silence.
+"""What the columns of a table hold, by their names; every column is understood or reported.
 
 A column that says who a row is of, and is not understood, makes one person of several. So every
 column must be understood: as the frame, the person, a joint's number, a time, or a number of the

@@ -1,4 +1,4 @@
-"""Keypoints against the image they are said to be in: px, and inside it.
+"""Check that keypoints are px, and lie within the image whose size is stated.
 
 A detector finds a person who is in the image, and of that person a joint or two may be guessed
 beyond its border. So where people lie outside by more than half of their joints, the size is that

@@ -28,8 +28,8 @@ SMALLEST, LARGEST = 0.55, 1.25
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
-    """What each person's floor says, as logarithms.
+class FloorDepths:
+    """How far below the camera the floor under each person lies, as logarithms.
 
     Args:
         depth: Of the floor under them below the camera, log m.
@@ -68,7 +68,7 @@ def share_floor(
 ) -> tuple[Poses, Gravity]:
     """Scale people so that they stand on one floor, as far as people's sizes allow.
 
-    Only how large they are against each other is told; all together keep the model's scale, or
+    Only how large they are against each other is known; all together keep the model's scale, or
     that of those whose height is stated.
 
     Args:
@@ -114,7 +114,7 @@ def find_sizes(
         return {}
     depth = np.array([-levels[name].height for name in names])
     postures = np.array([levels[name].postures for name in names])
-    told = Told(
+    depths = FloorDepths(
         depth=np.log(depth),
         error=np.array([levels[name].error for name in names]) / depth,
         free=np.array([0.0 if name in stated else SIZES for name in names]),
@@ -123,7 +123,7 @@ def find_sizes(
     counted = np.ones(len(names), dtype=bool)
     known = None if height is None else float(np.log(height))
     while counted.sum() > (0 if height is not None else 1):
-        sizes = _solve(told, counted, known)
+        sizes = _solve(depths, counted, known)
         bounded = (np.log(SMALLEST) <= sizes) & (sizes <= np.log(LARGEST))
         if bounded.all():
             return dict(zip(np.array(names)[counted].tolist(), np.exp(sizes), strict=True))
@@ -133,11 +133,15 @@ def find_sizes(
 
 
 def _solve(
-    told: Told, counted: Bool[np.ndarray, " person"], known: float | None, *, iterations: int = 50
+    depths: FloorDepths,
+    counted: Bool[np.ndarray, " person"],
+    known: float | None,
+    *,
+    iterations: int = 50,
 ) -> Float[np.ndarray, " counted"]:
     """Log sizes of those who count, by reweighting: each pass has a closed solution."""
-    depth, error, free = (x[counted] for x in (told.depth, told.error, told.free))
-    leads = told.leads[counted] | ~told.leads[counted].any()
+    depth, error, free = (x[counted] for x in (depths.depth, depths.error, depths.free))
+    leads = depths.leads[counted] | ~depths.leads[counted].any()
     sizes = np.zeros(len(depth))
     for _ in range(iterations):
         prior = free**2 * np.maximum(1, -sizes / (2 * SIZES))

@@ -1,4 +1,4 @@
-"""Every run of a study against its data, before the first of them is trained. Without torch."""
+"""Check every run of a study against its data before the first is trained. Without torch."""
 
 from collections.abc import Iterator, Sequence
 

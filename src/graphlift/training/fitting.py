@@ -1,4 +1,4 @@
-"""Whether a run and its data fit each other, found out before the first step. Without torch."""
+"""Check a run against its data before the first step. Without torch."""
 
 from graphlift.detections import check_simulated
 from graphlift.errors import ConfigError
