@@ -7,7 +7,6 @@ import struct
 import tracemalloc
 import zipfile
 from contextlib import nullcontext
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from graphlift.datasets.pack import read_pack
 from graphlift.errors import ConfigError, FormatError
 from graphlift.files import container
 from graphlift.formats import read_keypoints, read_poses, write_poses
-from graphlift.formats.child import read_in_child
 from graphlift.formats.npz_members import read_arrays, read_npy
 from graphlift.formats.pickle_opcodes import check_opcodes
 from graphlift.study.plan import read_plan
@@ -342,47 +340,6 @@ def test_toml_that_is_made_up_is_refused(read, text, tmp_path):
 
 
 # A child process
-
-
-def slow(path: Path) -> np.ndarray:
-    """Never end, in a loop that Python cannot leave by itself."""
-    while True:
-        path.exists()
-
-
-def greedy(path: Path) -> np.ndarray:
-    return np.ones(int(path.name))
-
-
-def dying(path: Path) -> np.ndarray:
-    import os
-
-    os.abort()
-
-
-def refusing(path: Path) -> np.ndarray:
-    raise KeyError(path.name)
-
-
-def test_what_a_child_reads_comes_back(tmp_path):
-    array = read_in_child(greedy, tmp_path / "7", max_bytes=1 << 20, seconds=60)
-
-    np.testing.assert_array_equal(array, np.ones(7))
-
-
-@pytest.mark.parametrize(
-    ("function", "name", "words", "seconds"),
-    [(slow, "x", r"no end after 0\.5 s", 0.5), (dying, "x", "broke down", 60),
-     (refusing, "x", "KeyError", 60), (greedy, "1000000000", "MemoryError", 60)],
-)  # fmt: skip
-def test_a_child_that_hangs_dies_or_fills_memory_is_an_error(
-    function, name, words, seconds, tmp_path
-):
-    with pytest.raises(ValueError, match=words):
-        read_in_child(function, tmp_path / name, max_bytes=1 << 20, seconds=seconds)
-
-    again = read_in_child(greedy, tmp_path / "3", max_bytes=1 << 20, seconds=60)
-    np.testing.assert_array_equal(again, np.ones(3))
 
 
 # Detectors
