@@ -22,9 +22,9 @@ import bpy
 import numpy as np
 
 from graphlift import read_poses
-from graphlift.datasets.prior import sample_prior
-from graphlift.formats import rig
-from graphlift.formats.person import rigged_people
+from graphlift.datasets.mocap.prior import sample_prior
+from graphlift.formats import armature
+from graphlift.formats.retarget import rigged_people
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
@@ -76,10 +76,10 @@ def import_file(path, fps):
 def joints_of(armature):
     """Where the joints of a pose are in the current frame, m, Blender's axes (z up)."""
     bones, found = armature.pose.bones, np.empty((17, 3))
-    for node, at in zip(rig.NODES, rig.AT, strict=True):
+    for node, at in zip(armature.NODES, armature.AT, strict=True):
         found[at] = armature.matrix_world @ bones[node.name].head
     end = bones.get("HeadTop_End")
-    found[rig.TIPS[5]] = armature.matrix_world @ (end.head if end else bones["Head"].tail)
+    found[armature.TIPS[5]] = armature.matrix_world @ (end.head if end else bones["Head"].tail)
     return found
 
 
@@ -101,7 +101,7 @@ def compare(armature, mesh, person, first):
         off = max(off, np.abs(joints_of(armature) - pose).max())
         if mesh:
             middles = middles_of(mesh)
-            for node, at, tip in zip(rig.NODES, rig.AT, rig.TIPS, strict=True):
+            for node, at, tip in zip(armature.NODES, armature.AT, armature.TIPS, strict=True):
                 if tip >= 0:
                     middle = middles[node.name] - (pose[at] + pose[tip]) / 2
                     off_body = max(off_body, np.abs(middle).max())
@@ -135,7 +135,7 @@ def check(name, poses, folder):
 
 def person_lengths(positions):
     """Lengths of the bones, (frame, bone)."""
-    at, tips = np.array([p for p in zip(rig.AT, rig.TIPS, strict=True) if p[1] >= 0]).T
+    at, tips = np.array([p for p in zip(armature.AT, armature.TIPS, strict=True) if p[1] >= 0]).T
     return np.linalg.norm(positions[:, tips] - positions[:, at], axis=-1)
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from graphlift.cameras import camera_to_image
 from graphlift.datasets.paired import PairedSequence, write_pack
 from graphlift.protocols import PROTOCOLS
-from graphlift.rigs import open_rig
 from graphlift.skeletons import H36M_17
+from graphlift.virtual_cameras import open_rig
 
 CONFIG = """
 data = {data!r}

@@ -4,7 +4,8 @@
                                           [--errors 1]
 
 DIR holds cmu.npz and splits.json. Every third clip of the test subjects is seen by one random
-camera (graphlift.rigs.RandomRig, drawn again until it sees 90 % of the joints from a metre away).
+camera (graphlift.virtual_cameras.RandomRig, drawn again until it sees 90 % of the joints from a
+metre away).
 Without --model the lifter is simulated (simulated_lifter.py); with it, the same simulated
 keypoints are lifted by that model. What is chosen is chosen with --part validation.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from simulated_lifter import View, look
 
 from graphlift import motion
-from graphlift.datasets.pack import read_pack
+from graphlift.datasets.mocap.pack import read_pack
 from graphlift.geometry import align_similarity
 from graphlift.motion.requirements import legs
 from graphlift.motion.sizes import scale_to_floor

@@ -20,7 +20,7 @@ from motion_steps import angle
 from simulated_lifter import detect, draw_camera, lift
 
 from graphlift import motion
-from graphlift.datasets.pack import read_pack
+from graphlift.datasets.mocap.pack import read_pack
 from graphlift.motion.requirements import legs
 from graphlift.motion.sizes import share_floor
 from graphlift.sequences import Poses

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphlift.cameras import Camera, camera_to_image, world_to_camera
-from graphlift.detections import REFERENCE_SIZE, person_size
 from graphlift.geometry import bone_vectors, chain_bones
-from graphlift.rigs import RandomRig
 from graphlift.sequences import Keypoints, Poses, keypoints_from
+from graphlift.simulated_detector import REFERENCE_SIZE, person_size
 from graphlift.skeletons import H36M_17
+from graphlift.virtual_cameras import RandomRig
 
 ACROSS, DEPTH, MEMORY = 0.04, 0.12, 0.2
 JITTER = 0.006

@@ -1,6 +1,6 @@
 """Fit the embedded prior to the training subjects of the CMU pack, and say how good it is.
 
-    python recipes/fit_prior.py PACK SPLITS -o src/graphlift/datasets/prior.npz
+    python recipes/fit_prior.py PACK SPLITS -o src/graphlift/datasets/mocap/prior.npz
     python recipes/fit_prior.py PACK SPLITS --choose     # held-out log-likelihood of sizes tried
     python recipes/fit_prior.py PACK SPLITS --check      # the shipped prior against real people
     python recipes/fit_prior.py --figure docs/figures/prior_samples.png
@@ -30,9 +30,9 @@ from prior_fit import (
 )
 
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.pack import read_pack
-from graphlift.datasets.ppca import Mixture
-from graphlift.datasets.prior import (
+from graphlift.datasets.mocap.pack import read_pack
+from graphlift.datasets.mocap.ppca import Mixture
+from graphlift.datasets.mocap.prior import (
     BONE_LENGTHS,
     features_to_directions,
     features_to_positions,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from graphlift.datasets.ppca import Mixture, log_sum
+from graphlift.datasets.mocap.ppca import Mixture, log_sum
 
 
 @dataclass(frozen=True, eq=False)

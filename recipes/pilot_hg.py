@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from graphlift import detections
+from graphlift import simulated_detector
 from graphlift.protocols import read_study_data
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.loop import LOG, train
@@ -37,7 +37,7 @@ def validation_error(level: float, arguments: argparse.Namespace) -> float:
         learning_rate=arguments.learning_rate,
     )
     out = arguments.out / f"level-{level:g}"
-    with patch.object(detections, "HG_LEVEL", level):
+    with patch.object(simulated_detector, "HG_LEVEL", level):
         for _ in train(config, read_study_data(arguments.data), out):
             pass
     lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from mixture_fit import Shrinkage, fit_mixture
 
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.ppca import Mixture, log_sum
-from graphlift.datasets.prior import (
+from graphlift.datasets.mocap.ppca import Mixture, log_sum
+from graphlift.datasets.mocap.prior import (
     BONE_LENGTHS,
     LENGTH_OF,
     PosePrior,

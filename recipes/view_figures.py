@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from graphlift.cameras import Camera, camera_to_image, look_at, world_to_camera
-from graphlift.datasets.prior import sample_prior
+from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.formats import read_poses
 from graphlift.sequences import Poses, keypoints_from
 from graphlift.skeletons import H36M_17

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from graphlift.datasets import Clip, MotionCapture
-from graphlift.datasets.prior import sample_prior
+from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.protocols import StudyData
 from graphlift.skeletons import H36M_17
 

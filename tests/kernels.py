@@ -18,9 +18,10 @@ KERNELS = ("Nehalem", "Sandybridge", "Haswell", "SkylakeX")
 """Of x86-64, by vector instructions: SSE4.2, AVX, AVX2 with fused multiply-add, AVX-512."""
 
 NUMERIC = (
-    "3dhp_lens", "calibration", "cameras", "geometry", "metrics", "motion_bones", "motion_feet",
-    "motion_gaps", "motion_path", "motion_pipeline", "motion_smoothing", "motion_trajectory",
-    "motion_upright", "preprocessing", "prior", "rig", "views",
+    "datasets/mocap/test_prior.py", "datasets/mpi_inf_3dhp/test_lens.py",
+    "formats/test_armature.py", "formats/test_calibration.py", "motion",
+    "samples/test_random_views.py", "test_cameras.py", "test_geometry.py", "test_metrics.py",
+    "test_preprocessing.py",
 )  # fmt: skip
 """Tests of what solves, factorises, aligns, smooths or integrates."""
 
@@ -70,7 +71,7 @@ def probe(settings: dict[str, str]) -> str:
 def main() -> int:
     """Run them; 1 if tests fail under any."""
     folder = Path(__file__).parent
-    files = [str(folder / f"test_{name}.py") for name in NUMERIC]
+    files = [str(folder / name) for name in NUMERIC]
     own = probe({})
     print(f"OpenBLAS's kernel on this processor: {own} (left to the suite itself)", flush=True)
     runs = {}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from graphlift.cameras import Camera, assumed_camera, camera_to_image
 from graphlift.card import read_card
-from graphlift.datasets.prior import sample_prior
+from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.lifting import SHIPPED, Lifter
 from graphlift.metrics import mpjpe

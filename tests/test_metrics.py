@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import slow_metrics as slow
+from helpers import slow_metrics as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Said, assert_refused
-from fake_results import fake_results, write_results
+from helpers.command import Said, assert_refused
+from helpers.fake_results import fake_results, write_results
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 TORCH = {"torch", "safetensors", "onnx", "onnxscript", "tensorboard"}

@@ -1,12 +1,12 @@
 """Text as a number: what Python takes beyond digits is refused, the rest is Python's."""
 
 import pytest
-from command import here
+from helpers.command import here
+from helpers.tiny_keypoints import dump, mmpose_video, walk
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_keypoints import dump, mmpose_video, walk
 
-from graphlift.datasets.bvh import open_lines
+from graphlift.datasets.mocap.bvh import open_lines
 from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
 from graphlift.numerals import decimal, is_whole

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import test_formats_hdf5 as hdf5
-import test_formats_pose_file as pose_file
-import tiny_h36m
-import tiny_keypoints as tiny
+from formats import test_hdf5 as hdf5
+from formats import test_pose_file as pose_file
+from helpers import tiny_h36m
+from helpers import tiny_keypoints as tiny
 
 from graphlift.formats import read_keypoints
 from graphlift.skeletons import COCO_17, MEDIAPIPE_33, OPENPOSE_BODY_25

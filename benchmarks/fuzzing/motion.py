@@ -1,9 +1,9 @@
 """What is fed hostile input: readers of 3D files, of cameras, and of what tools write of late."""
 
-import test_calibration as calibration
-import test_formats_frame_files as frame_files
-import test_formats_headers as headers
-from readback import moving
+from formats import test_calibration as calibration
+from formats import test_frame_files as frame_files
+from formats import test_headers as headers
+from helpers.readback import moving
 
 from fuzzing.keypoints import ONE, TWO, Target, document, kept, keypoints
 from graphlift.formats import read_keypoints, read_poses, write_poses

@@ -69,7 +69,7 @@ def read_config(folder):
 
 
 def results(folder):
-    import fake_results
+    from helpers import fake_results
 
     fake_results.write_results(folder, [fake_results.fake_result()])
 
@@ -106,7 +106,7 @@ NETWORKS = (
 
 
 def video(folder):
-    import tiny_video
+    from helpers import tiny_video
 
     tiny_video.write_video(folder / "v.mp4", 3)
 
@@ -119,7 +119,7 @@ def read_video(folder):
 
 def image(folder):
     import cv2
-    import tiny_video
+    from helpers import tiny_video
 
     (folder / "i.png").write_bytes(cv2.imencode(".png", tiny_video.picture(0))[1].tobytes())
 
@@ -131,7 +131,7 @@ def read_image(folder):
 
 
 def tflite(folder):
-    from tiny_tflite import Step, Tensor, stored, write_tflite
+    from helpers.tiny_tflite import Step, Tensor, stored, write_tflite
 
     kernel = np.ones((2, 3, 3, 3), np.float32)
     tensors = [
@@ -153,7 +153,7 @@ def read_tflite(folder):
 
 
 def tfjs(folder):
-    from test_tfjs_to_onnx import FLOAT, node, write_tfjs
+    from video.test_tfjs_to_onnx import FLOAT, node, write_tfjs
 
     nodes = [node("Cast", "float", "image", DstT=FLOAT), node("AddV2", "out", "float", "a")]
     story, data = write_tfjs(nodes, {"a": np.ones((1, 2, 3, 3), np.float32)}, "out", (1, 2, 3, 3))

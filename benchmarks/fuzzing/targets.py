@@ -5,8 +5,7 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
-import tiny_3dhp
-import tiny_h36m
+from helpers import tiny_3dhp, tiny_h36m
 
 from fuzzing import TESTS
 from fuzzing.keypoints import KEYPOINTS, ONE, Target
@@ -17,7 +16,7 @@ from fuzzing.networks import NETWORKS, VIDEOS
 
 
 def poses(folder):
-    from test_archive import full
+    from formats.test_archive import full
 
     full(np.random.default_rng(0)).save(folder / "a.npz")
 
@@ -69,7 +68,7 @@ def bvh(family):
 
 
 def read_bvh(folder):
-    from graphlift.datasets.bvh import read_bvh
+    from graphlift.datasets.mocap.bvh import read_bvh
 
     return read_bvh(folder / "a.bvh")
 
@@ -80,7 +79,7 @@ def acclaim(folder):
 
 
 def read_acclaim(folder):
-    from graphlift.datasets.acclaim import read_amc, read_asf
+    from graphlift.datasets.mocap.acclaim import read_amc, read_asf
 
     return read_amc(read_asf(folder / "01.asf"), folder / "01_01.amc")
 
@@ -90,7 +89,7 @@ def activities(folder):
 
 
 def read_activities(folder):
-    from graphlift.datasets.prepare import read_activities
+    from graphlift.datasets.mocap.prepare import read_activities
 
     return read_activities(folder / "a.csv")
 
@@ -98,19 +97,19 @@ def read_activities(folder):
 def pack(folder):
     from conftest import small
 
-    from graphlift.datasets.pack import write_pack
+    from graphlift.datasets.mocap.pack import write_pack
 
     write_pack(folder / "a.npz", small("train", people=1, poses=6))
 
 
 def read_pack(folder):
-    from graphlift.datasets.pack import read_pack
+    from graphlift.datasets.mocap.pack import read_pack
 
     return read_pack(folder / "a.npz")
 
 
 def paired(folder):
-    import tiny_packs
+    from helpers import tiny_packs
 
     tiny_packs.write_3dhp(folder / "pack", frames=2)
 

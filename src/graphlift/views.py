@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.datasets import MotionCapture
-from graphlift.detections import occluded, simulate
 from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
 from graphlift.preprocessing import canonical
-from graphlift.rigs import RandomRig, stand
+from graphlift.simulated_detector import occluded, simulate
 from graphlift.skeletons import H36M_17, Skeleton
+from graphlift.virtual_cameras import RandomRig, stand
 
 _STRICT = {"extra": "forbid", "strict": True}
 

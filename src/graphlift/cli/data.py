@@ -35,8 +35,8 @@ def info(
     """Print what a data set holds: clips, poses, subjects, activities, licence, digest."""
     import json
 
-    from graphlift.datasets.pack import read_pack
-    from graphlift.datasets.prior import sample_prior
+    from graphlift.datasets.mocap.pack import read_pack
+    from graphlift.datasets.mocap.prior import sample_prior
 
     if Path(pack).is_dir():
         tell(Path(pack), as_json)
@@ -138,9 +138,9 @@ def prepare_(
     written; --partial writes what there is (docs/human36m.md). 3dhp is MPI-INF-3DHP likewise, with
     2,929 test frames (docs/mpi-inf-3dhp.md).
     """  # noqa: D301  # \b is Click's, for lines that stay lines
-    from graphlift.datasets.joint_names import read_map
-    from graphlift.datasets.kinematics import UNITS
-    from graphlift.datasets.prepare import Choices, prepare, read_activities
+    from graphlift.datasets.mocap.joint_names import read_map
+    from graphlift.datasets.mocap.kinematics import UNITS
+    from graphlift.datasets.mocap.prepare import Choices, prepare, read_activities
 
     if len(words) != 1 or is_data_set(words[0]):
         _refuse_options(ctx, _OF_MOCAP, "a folder of BVH or AMC files")

@@ -11,7 +11,7 @@ from graphlift.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from graphlift.detections import Detections
+    from graphlift.simulated_detector import Detections
 
 Set = Annotated[
     list[str] | None,
@@ -126,7 +126,7 @@ def _told(result: "Mapping[str, Any]", protocol: str) -> "Iterator[str]":
 
 
 def _detections(name: str) -> "Detections | None":
-    from graphlift.detections import DETECTIONS
+    from graphlift.simulated_detector import DETECTIONS
 
     if name and name not in DETECTIONS:
         raise ConfigError(f"--detections {name!r}: use one of {', '.join(DETECTIONS)}")

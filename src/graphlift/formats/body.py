@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt
 
-from graphlift.formats import rig
+from graphlift.formats import armature
 
 SIDES = 8
 """Corners of a capsule's cross-section."""
@@ -59,19 +59,19 @@ def make_body(lengths: Float[np.ndarray, " node"]) -> Body:
     """Put capsules around the bones of the T-pose about the root.
 
     Args:
-        lengths: Of the bones, from :func:`graphlift.formats.rig.bone_lengths`; also around a bone
-            without length there are vertices, so that everybody's mesh has the same triangles.
+        lengths: Of the bones, from :func:`graphlift.formats.armature.bone_lengths`; also around a
+            bone without length there are vertices, so that every mesh has the same triangles.
     """
-    places = rig.rest_places(lengths)
+    places = armature.rest_places(lengths)
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     nodes: list[int] = []
     triangles: list[np.ndarray] = []
-    for node, name in enumerate(n.name for n in rig.NODES):
+    for node, name in enumerate(n.name for n in armature.NODES):
         share = _RADII.get(name.removeprefix("Left").removeprefix("Right"))
         if share is not None:
-            end = rig.end_offset(node, lengths)
-            thick = rig.PARENTS[node] if name == "Head" else node
-            radius = share * float(np.linalg.norm(rig.end_offset(thick, lengths)))
+            end = armature.end_offset(node, lengths)
+            thick = armature.PARENTS[node] if name == "Head" else node
+            radius = share * float(np.linalg.norm(armature.end_offset(thick, lengths)))
             parts.append(_capsule(places[node], end, radius))
             triangles.append(_TRIANGLES + len(nodes) * len(parts[0][0]))
             nodes.append(node)

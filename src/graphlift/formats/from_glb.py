@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
-from graphlift.formats import rig
-from graphlift.formats.prepare import usual_rate
+from graphlift.formats import armature
 from graphlift.formats.request import MAX_BYTES, check_fps
+from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Poses
@@ -117,7 +117,7 @@ def _parents(nodes: list[Any]) -> list[int]:
         at, steps = start, 0
         while parents[at] >= 0:
             at, steps = parents[at], steps + 1
-            if steps > len(rig.NODES) + 50:
+            if steps > len(armature.NODES) + 50:
                 raise FormatError("its nodes hang on each other in a ring, or in too long a chain")
     return parents
 
@@ -184,7 +184,7 @@ def _person(
     """Find a person's name and where the 17 joints are, y up; NaN where they are hidden."""
     below = _descendants(nodes, hips)
     named = {_plain(nodes[number].get("name", "")): number for number in reversed(below)}
-    at = {node.at: node.name for node in reversed(rig.NODES)} | {"Head": CROWN}
+    at = {node.at: node.name for node in reversed(armature.NODES)} | {"Head": CROWN}
     if missing := [name for name in at.values() if name not in named]:
         raise FormatError(
             f"below {nodes[hips]['name'][:40]!r} there is no node {', '.join(missing)}: it is of "
@@ -192,8 +192,8 @@ def _person(
         )
     order = [named[at[joint]] for joint in H36M_17.joints]
     places = np.empty((frames, len(order), 3))
-    for start in range(0, frames, rig.CHUNK):
-        part = slice(start, min(start + rig.CHUNK, frames))
+    for start in range(0, frames, armature.CHUNK):
+        part = slice(start, min(start + armature.CHUNK, frames))
         world: World = {-1: (np.eye(3)[None], np.zeros((1, 3)))}
         for i, number in enumerate(order):
             places[part, i] = _follow(nodes, parents, moving, part, number, world)[1]

@@ -86,7 +86,7 @@ def _read(path: Path) -> Poses:
 
 def _read_bvh(path: Path) -> Poses:
     # Reading motion capture is a data set's business, which knows files of keypoints itself.
-    from graphlift.datasets.bvh import read_joints
+    from graphlift.datasets.mocap.bvh import read_joints
 
     positions, fps, family, metres = read_joints(path)
     return Poses(

@@ -11,7 +11,7 @@ Of several components the one with the most of our joints is read; world landmar
 People are in no stable order.
 
 Source: pose-format's ``docs/specs/v0.1.md`` and ``v0.2.md``; its library reads the same
-(``tests/test_formats_pose_file.py``). A dependency for 80 lines of layout would not pay.
+(``tests/formats/test_pose_file.py``). A dependency for 80 lines of layout would not pay.
 """
 
 import math

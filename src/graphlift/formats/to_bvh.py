@@ -1,7 +1,7 @@
 """Write BVH: a T-pose, constant bone lengths, and Euler angles that never jump.
 
 y up, cm, degrees; one file holds one person. The rig and its names are those of
-:mod:`graphlift.formats.rig`.
+:mod:`graphlift.formats.armature`.
 
 Source: Biovision's format as in Meredith and Maddock, "Motion capture file formats explained",
 University of Sheffield, 2001.
@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.files import replacing
-from graphlift.formats import rig
-from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, person_paths
+from graphlift.formats import armature
+from graphlift.formats.retarget import Person, rigged_people
+from graphlift.formats.writing import axes_remark, check_somebody, person_paths
 from graphlift.sequences import Poses, frame_rate
 
 CM = 100.0
@@ -49,25 +49,30 @@ def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
 
 
 def _write_person(file: TextIO, person: Person, fps: float) -> str:
-    lengths = rig.bone_lengths(person.measured)
-    offsets = rig.rest_offsets(lengths)
-    root = person.positions[:, rig.AT[0]]
-    world = rig.solve_rotations(person.positions, fps)
-    angles = np.empty((len(root), len(rig.NODES), 3))
-    moved = np.empty((len(root), len(rig.NODES)))
-    for start in range(0, len(root), rig.CHUNK):
-        part = slice(start, start + rig.CHUNK)
-        angles[part] = matrix_to_zxy(rig.local_rotations(world[part]))
-        error = rig.follow(root[part], offsets, world[part]) - person.positions[part][:, rig.AT]
+    lengths = armature.bone_lengths(person.measured)
+    offsets = armature.rest_offsets(lengths)
+    root = person.positions[:, armature.AT[0]]
+    world = armature.solve_rotations(person.positions, fps)
+    angles = np.empty((len(root), len(armature.NODES), 3))
+    moved = np.empty((len(root), len(armature.NODES)))
+    for start in range(0, len(root), armature.CHUNK):
+        part = slice(start, start + armature.CHUNK)
+        angles[part] = matrix_to_zxy(armature.local_rotations(world[part]))
+        error = (
+            armature.follow(root[part], offsets, world[part])
+            - person.positions[part][:, armature.AT]
+        )
         moved[part] = np.linalg.norm(error, axis=-1) * 1000
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))
     file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    for node in range(len(rig.NODES)):  # one at a time: a long clip is held once, not five times
+    for node in range(
+        len(armature.NODES)
+    ):  # one at a time: a long clip is held once, not five times
         angles[:, node] = np.degrees(continuous(angles[:, node]))
-    row = " ".join(["%.6f"] * (3 + 3 * len(rig.NODES))) + "\n"
+    row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
     for place, frame in zip(root, angles, strict=True):
-        file.write(row % (*(place * CM), *frame[rig.DEPTH_FIRST, :].ravel()))
+        file.write(row % (*(place * CM), *frame[armature.DEPTH_FIRST, :].ravel()))
     moved = moved[person.there] if person.there.any() else moved
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
@@ -79,17 +84,17 @@ def _block(node: int, offsets: np.ndarray, lengths: np.ndarray, depth: int = 0) 
     """List the lines of a node and of what hangs on it; offsets in cm, lengths in m."""
     tab, kind = "\t" * depth, "JOINT" if depth else "ROOT"
     place = "" if depth else "Xposition Yposition Zposition "
-    yield f"{tab}{kind} {rig.NODES[node].name}"
+    yield f"{tab}{kind} {armature.NODES[node].name}"
     yield f"{tab}{{"
     yield f"{tab}\tOFFSET {_numbers(offsets[node])}"
     yield f"{tab}\tCHANNELS {3 if depth else 6} {place}Zrotation Xrotation Yrotation"
-    children = [child for child, parent in enumerate(rig.PARENTS) if parent == node]
+    children = [child for child, parent in enumerate(armature.PARENTS) if parent == node]
     for child in children:
         yield from _block(child, offsets, lengths, depth + 1)
     if not children:
         yield f"{tab}\tEnd Site"
         yield f"{tab}\t{{"
-        yield f"{tab}\t\tOFFSET {_numbers(rig.end_offset(node, lengths) * CM)}"
+        yield f"{tab}\t\tOFFSET {_numbers(armature.end_offset(node, lengths) * CM)}"
         yield f"{tab}\t}}"
     yield f"{tab}}}"
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.formats.prepare import (
+from graphlift.formats.writing import (
     axes_remark,
     check_somebody,
     gaps,

@@ -1,6 +1,6 @@
 """Write GLB: glTF 2.0 in one binary file, for each person a skeleton in motion and a body on it.
 
-y up, m. Nodes are those of :mod:`graphlift.formats.rig`, in a T-pose when at rest. Turns are
+y up, m. Nodes are those of :mod:`graphlift.formats.armature`, in a T-pose when at rest. Turns are
 animated; so is the place of a node where the bone to it changes length, so that every frame is
 exact. The body (:mod:`graphlift.formats.body`) is bound to the nodes by a skin; a bone that
 changes length does not stretch it. In frames without a pose a person is scaled to nothing: glTF
@@ -19,10 +19,10 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.formats import rig
+from graphlift.formats import armature
 from graphlift.formats.body import make_body
-from graphlift.formats.person import Person, rigged_people
-from graphlift.formats.prepare import axes_remark, check_somebody, gaps
+from graphlift.formats.retarget import Person, rigged_people
+from graphlift.formats.writing import axes_remark, check_somebody, gaps
 from graphlift.sequences import Poses, frame_rate
 
 STEADY = 1e-4
@@ -34,10 +34,10 @@ UNTURNED = 1e-6
 LARGEST = 2**32 - 1
 """Bytes; a GLB's length is a 32-bit number."""
 
-JOINTS = (*(node.name for node in rig.NODES), *rig.ENDS.values())
+JOINTS = (*(node.name for node in armature.NODES), *armature.ENDS.values())
 """What a skin binds: the nodes, then the ends of bones that end at no node."""
-ABOVE = (*rig.PARENTS, *rig.ENDS)
-AT = np.array([*rig.AT, *(rig.TIPS[end] for end in rig.ENDS)])
+ABOVE = (*armature.PARENTS, *armature.ENDS)
+AT = np.array([*armature.AT, *(armature.TIPS[end] for end in armature.ENDS)])
 """Joints of the pose that they sit on; -1 for ends that are not measured."""
 
 COMPONENTS = {"<f4": 5126, "|u1": 5121, "<u2": 5123}
@@ -163,11 +163,11 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
 
 def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
     """Add a person's joints, their motion, and a body that follows them."""
-    lengths = rig.bone_lengths(person.measured)
-    rest = person.positions[0, rig.AT[0]] + rig.rest_places(lengths)
+    lengths = armature.bone_lengths(person.measured)
+    rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths)
     turned, offset = (
-        _quaternions(rig.BONE_AXES[None])[0],
-        _offsets(rest[None], rig.BONE_AXES[None])[0],
+        _quaternions(armature.BONE_AXES[None])[0],
+        _offsets(rest[None], armature.BONE_AXES[None])[0],
     )
     rotations, places = _motion(person, turned, offset, fps)
     top = scene.node(person.name)
@@ -175,7 +175,7 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
     for i, name in enumerate(JOINTS):
         above = joints[ABOVE[i]] if joints else top
         joints.append(scene.node(name, above, translation=offset[i].tolist()))
-        if i < len(rig.NODES):
+        if i < len(armature.NODES):
             scene.nodes[-1]["rotation"] = turned[i].tolist()
             if np.abs(rotations[:, i] - turned[i]).max() > UNTURNED:
                 scene.animate(joints[i], "rotation", times, rotations[:, i])
@@ -210,7 +210,7 @@ def _add_body(
     primitive = {"attributes": attributes, "indices": scene.triangles, "material": 0}
     scene.meshes.append({"name": f"{name} body", "primitives": [primitive]})
     to_bone = np.tile(np.eye(4), (len(joints), 1, 1))
-    axes = rig.BONE_AXES[[*range(len(rig.NODES)), *rig.ENDS]]
+    axes = armature.BONE_AXES[[*range(len(armature.NODES)), *armature.ENDS]]
     to_bone[:, :3, :3] = axes.swapaxes(-1, -2)
     to_bone[:, :3, 3] = -np.einsum("jba,jb->ja", axes, rest)
     skin = {"name": name, "joints": joints, "skeleton": joints[0]}
@@ -228,13 +228,13 @@ def _motion(
 
     Ends that are not measured stay where they rest.
     """
-    world = rig.solve_rotations(person.positions, fps)
+    world = armature.solve_rotations(person.positions, fps)
     rotations = np.empty((*world.shape[:2], 4), dtype=np.float32)
     places = np.empty((len(world), len(JOINTS), 3), dtype=np.float32)
     places[:] = offset
-    for start in range(0, len(world), rig.CHUNK):
-        part = slice(start, start + rig.CHUNK)
-        axes = world[part] @ rig.BONE_AXES
+    for start in range(0, len(world), armature.CHUNK):
+        part = slice(start, start + armature.CHUNK)
+        axes = world[part] @ armature.BONE_AXES
         rotations[part] = _quaternions(axes)
         places[part, AT >= 0] = _offsets(person.positions[part][:, AT], axes)[:, AT >= 0]
     return _short_way(rotations, turned), places
@@ -244,7 +244,7 @@ def _quaternions(axes: Float[np.ndarray, "frame node 3 3"]) -> Float[np.ndarray,
     """Express axes in those of the parents, as x, y, z, w."""
     from scipy.spatial.transform import Rotation
 
-    local = rig.local_rotations(axes)
+    local = armature.local_rotations(axes)
     return np.asarray(
         Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
     )

@@ -15,7 +15,7 @@ from typing import TextIO
 import numpy as np
 
 from graphlift.files import replacing
-from graphlift.formats.prepare import (
+from graphlift.formats.writing import (
     axes_remark,
     check_somebody,
     gaps,

@@ -1,9 +1,10 @@
 """The frames of the open protocols: who, through which cameras. See docs/protocol.md.
 
 ``open-16``: every third frame of each clip, four fixed cameras
-(:func:`graphlift.rigs.open_rig`), 16 joints, screen-normalised 2D in, root-relative metres out.
-``cross-14``: another data set through other cameras (:func:`graphlift.rigs.cross_rig`). How they
-are scored: :data:`graphlift.protocols.named.PROTOCOLS`.
+(:func:`graphlift.virtual_cameras.open_rig`), 16 joints, screen-normalised 2D in, root-relative
+metres out. ``cross-14``: another data set through other cameras
+(:func:`graphlift.virtual_cameras.cross_rig`). How they are scored:
+:data:`graphlift.protocols.named.PROTOCOLS`.
 """
 
 import hashlib
@@ -25,14 +26,14 @@ from graphlift.cameras import (
     world_to_camera,
 )
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.pack import read_pack
-from graphlift.datasets.prior import sample_prior
-from graphlift.detections import Detections, detect, occluded
+from graphlift.datasets.mocap.pack import read_pack
+from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.plain_json import parse_json
 from graphlift.protocols.named import PROTOCOLS, STRIDE
-from graphlift.rigs import cross_rig, open_rig
+from graphlift.simulated_detector import Detections, detect, occluded
 from graphlift.skeletons import H36M_16, Skeleton, joint_map
+from graphlift.virtual_cameras import cross_rig, open_rig
 from graphlift.words import shown
 
 Split = Literal["train", "validation", "test", "cross"]

@@ -17,7 +17,6 @@ from graphlift.datasets.mpi_inf_3dhp import to_h36m
 from graphlift.datasets.mpi_inf_3dhp.seen_by import through_lens
 from graphlift.datasets.paired import Pack, PairedSequence, open_pack
 from graphlift.datasets.paired_index import INDEX
-from graphlift.detections import Detections
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.protocols.examples import Examples, StudyData, read_study_data
@@ -28,6 +27,7 @@ from graphlift.protocols.paired_examples import (
     observe_pairs,
     skeleton_of,
 )
+from graphlift.simulated_detector import Detections
 from graphlift.skeletons import MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 

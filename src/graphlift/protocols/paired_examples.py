@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 
 from graphlift.cameras import image_to_screen
 from graphlift.datasets.paired import Pack, PairedSequence
-from graphlift.detections import occluded
 from graphlift.errors import ConfigError, FormatError
 from graphlift.protocols.examples import Examples
+from graphlift.simulated_detector import occluded
 from graphlift.skeletons import H36M_16, H36M_17, Skeleton
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from graphlift.detections import Detections
 from graphlift.errors import CheckpointError
 from graphlift.protocols import ROOT_IN_PLACE, PairedData, TrainingData, root_in_place
+from graphlift.simulated_detector import Detections
 from graphlift.study.results import Result
 from graphlift.training.config import TrainConfig, check_joints, parse_table
 

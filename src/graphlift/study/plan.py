@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from graphlift.complexity import channels_for
-from graphlift.detections import DETECTIONS, Detections
 from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, METHODS
 from graphlift.protocols.adaptations import ADAPTATIONS
+from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.training.config import (
     STRICT,
     Method,

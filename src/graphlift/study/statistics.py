@@ -26,9 +26,9 @@ LEVEL = 0.05
 FALSE_FINDS = 0.029
 """Largest share of simulated studies in which equal methods were told apart after Holm.
 
-Measured with ``false_finds`` of ``tests/test_statistics.py`` over 1,000 studies of ten methods
-with three seeds, 10,000 draws, frame noise 0, 0.2 and 0.5 of the spread of seeds. Per cent, and
-behind it the 95 % intervals that missed:
+Measured with ``false_finds`` of ``tests/study/test_statistics.py`` over 1,000 studies of ten
+methods with three seeds, 10,000 draws, frame noise 0, 0.2 and 0.5 of the spread of seeds. Per cent
+and behind it the 95 % intervals that missed:
 
 * spreads alike: 0.3, 0.6, 1.6 (3.3, 3.2, 3.5);
 * one spread 4 to 8 times the others': 2.9, 2.0, 0.9 (4.1, 3.6, 3.2);

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from graphlift.detections import Detections
 from graphlift.errors import ConfigError
 from graphlift.graph import DECOUPLED, AffinityKind
 from graphlift.networks import Centre, NonLocalKind
+from graphlift.simulated_detector import Detections
 from graphlift.views import Variety
 from graphlift.words import problems, reason, shown
 

@@ -1,8 +1,8 @@
 """Check a run against its data before the first step. Without torch."""
 
-from graphlift.detections import check_simulated
 from graphlift.errors import ConfigError
 from graphlift.protocols import PairedData
+from graphlift.simulated_detector import check_simulated
 from graphlift.training.config import TrainConfig
 
 

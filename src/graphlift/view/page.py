@@ -8,9 +8,9 @@ from pathlib import Path
 from graphlift.errors import FormatError
 from graphlift.files import write_text
 from graphlift.sequences import Poses
+from graphlift.view.layout3d import Stage, set_stage, viewpoint
 from graphlift.view.local_server import local_server
 from graphlift.view.scene import LANDSCAPE, build, legend
-from graphlift.view.stage import Stage, set_stage, viewpoint
 
 PAGE_SIZE = 20_000_000
 """Bytes that a page may have; of longer motion every second, third, ... frame is shown."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphlift.sequences import Poses
+from graphlift.view.layout3d import FOV, Stage, box, set_stage, viewpoint
 from graphlift.view.local_server import local_server
 from graphlift.view.palette import LEFT, NEUTRAL, RGB, RIGHT, own_colour
 from graphlift.view.shapes import Part, ball_mesh, parts, tube_mesh
-from graphlift.view.stage import FOV, Stage, box, set_stage, viewpoint
 
 if TYPE_CHECKING:
     import viser

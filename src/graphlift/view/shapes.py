@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from graphlift.skeletons import Skeleton
+from graphlift.view.layout3d import Stage
 from graphlift.view.palette import NEUTRAL, bone_colours, own_colour
-from graphlift.view.stage import Stage
 
 BONE, JOINT = 0.022, 0.032
 """Radii in space, m."""

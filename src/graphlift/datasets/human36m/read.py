@@ -27,7 +27,7 @@ from graphlift.datasets.human36m.facts import (
 )
 from graphlift.datasets.human36m.projection import check_projection, project
 from graphlift.datasets.human36m.recordings import Recording
-from graphlift.datasets.kinematics import leg_length
+from graphlift.datasets.mocap.kinematics import leg_length
 from graphlift.datasets.paired import PairedSequence, digest_file
 from graphlift.datasets.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError

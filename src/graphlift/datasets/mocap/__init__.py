@@ -1,0 +1,1 @@
+"""Motion capture: readers of its files, packs of clips, the embedded prior."""

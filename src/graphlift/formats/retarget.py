@@ -1,0 +1,94 @@
+"""One person as a rig can hold them: the 17 joints, y up, without gaps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.errors import FormatError
+from graphlift.formats.writing import gaps, interpolate, y_up
+from graphlift.geometry import bone_vectors, chain_bones
+from graphlift.sequences import Poses
+from graphlift.skeletons import H36M_17, joint_map
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person's motion.
+
+    Args:
+        name: Who.
+        positions: The 17 joints, m, y up; every number finite.
+        there: Frames that were lifted; in the others the positions are filled in.
+        remarks: What was done to the poses, one sentence each.
+    """
+
+    name: str
+    positions: Float[np.ndarray, "frame joint 3"]
+    there: Bool[np.ndarray, " frame"]
+    remarks: tuple[str, ...]
+
+    @property
+    def measured(self) -> Float[np.ndarray, "frame joint 3"]:
+        """The frames that were lifted; all of them if none was lifted whole."""
+        return self.positions[self.there] if self.there.any() else self.positions
+
+
+def rigged_people(path: Path, poses: Poses) -> tuple[tuple[Person, ...], tuple[str, ...]]:
+    """Convert poses to people of the 17 joints without gaps.
+
+    Returns:
+        Everybody who is in at least one frame, and what was done to all of them.
+
+    Raises:
+        FormatError: If the skeleton lacks a joint of the 17, or a joint has no position in any
+            frame.
+    """
+    positions, remarks = _seventeen(path, poses)
+    positions = y_up(positions, poses.axes)
+    people: list[Person] = []
+    for i, name in enumerate(poses.people):
+        if np.isfinite(positions[:, i]).any():
+            people.append(_fill(path, name, positions[:, i]))
+        else:
+            remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
+    return tuple(people), remarks
+
+
+def _seventeen(path: Path, poses: Poses) -> tuple[np.ndarray, tuple[str, ...]]:
+    if poses.skeleton.joints == H36M_17.joints:
+        return poses.positions, ()
+    convert = joint_map(poses.skeleton, H36M_17)
+    by_kind = {
+        kind: ", ".join(j for j, k in zip(H36M_17.joints, convert.kinds, strict=True) if k == kind)
+        for kind in ("derived", "missing")
+    }
+    if by_kind["missing"]:
+        raise FormatError(
+            f"{path}: a {path.suffix} needs the joints of {H36M_17.name}, and "
+            f"{by_kind['missing']} cannot be had from {poses.skeleton.name}: write .c3d, .trc or "
+            ".npz, which take any joints"
+        )
+    said = f"Converted from {poses.skeleton.name} to {H36M_17.name}"
+    said += f"; derived: {by_kind['derived']}." if by_kind["derived"] else "."
+    return convert(poses.positions), (said,)
+
+
+def _fill(path: Path, name: str, positions: np.ndarray) -> Person:
+    """Fill gaps bone by bone, so that a joint stays with its parent; the root by itself."""
+    there = np.isfinite(positions).all(axis=(-2, -1))
+    if there.all():
+        return Person(name, positions, there, ())
+    bones = bone_vectors(positions, H36M_17.parents)
+    bones[:, H36M_17.root] = positions[:, H36M_17.root]
+    bones = interpolate(bones)
+    if never := [
+        joint for i, joint in enumerate(H36M_17.joints) if not np.isfinite(bones[:, i]).all()
+    ]:
+        raise FormatError(
+            f"{path}: {', '.join(never)} of person {name} cannot be placed in any frame: write "
+            ".npz, .json or .c3d, which keep missing joints"
+        )
+    remark = f"Person {name} has no whole pose in {gaps(there)}: filled by interpolation."
+    return Person(name, chain_bones(bones, H36M_17.parents, H36M_17.order), there, (remark,))

@@ -1,0 +1,147 @@
+"""A folder of clips, and files that ``lift`` does not take."""
+
+import json
+
+import numpy as np
+import pytest
+from cli.test_lift import SMALL, seen  # noqa: F401  # a fixture
+from helpers.command import assert_refused, here
+from helpers.readback import moving
+from helpers.tiny_video import write_video
+from test_no_torch import COMMAND, bare
+
+from graphlift.cli.folders import holds_one_clip, keypoint_clips
+from graphlift.cli.sources import kind_of
+from graphlift.errors import FormatError
+from graphlift.formats import read_poses, write_keypoints, write_poses
+from graphlift.video.frames import open_video
+
+
+def write_openpose(folder, frames=12):
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    joints = rng.uniform(100, 600, (25, 2))
+    for frame in range(frames):
+        flat = np.column_stack([joints + frame, np.full(25, 0.9)]).ravel().tolist()
+        content = {"version": 1.3, "people": [{"person_id": [-1], "pose_keypoints_2d": flat}]}
+        name = f"{folder.name}_{frame:012d}_keypoints.json"
+        (folder / name).write_text(json.dumps(content))
+
+
+@pytest.fixture
+def clips(seen, tmp_path):  # noqa: F811
+    """Two clips of keypoints, one broken, and two files that are none."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_keypoints(folder / "a.npz", seen)
+    write_openpose(folder / "walk")
+    (folder / "broken.csv").write_text("frame,nose_x\n0,1\n")
+    (folder / "notes.txt").touch()
+    (folder / ".hidden.csv").touch()
+    (folder / "empty").mkdir()
+    return folder
+
+
+def test_a_folder_of_clips_is_lifted_and_what_failed_is_said_at_the_end(clips, tmp_path):
+    out = tmp_path / "motion"
+    args = ("lift", clips, *SMALL, "--raw", "--format", "json", "-o", out)
+    args += ("--image-size", "1280x720", "--fps", "30")
+
+    said = here(*args)
+
+    assert said.status == 1
+    assert said.out.splitlines()[-1] == f"{clips}: 2 done, 1 failed: broken.csv"
+    assert said.err.splitlines()[-1].startswith("graphlift: failed: broken.csv: ")
+    assert "only 1 of 1 body parts" in said.err.splitlines()[-1]
+    assert "not clips, left alone: notes.txt" in said.err
+    assert sorted(path.name for path in out.iterdir()) == ["a.json", "walk.json"]
+    assert (len(read_poses(out / "a.json")), len(read_poses(out / "walk.json"))) == (40, 12)
+
+    (clips / "broken.csv").unlink()
+    again = here(*args)
+
+    assert (again.status, again.out) == (0, f"{clips}: 0 done, 2 skipped (already there)\n")
+
+
+def test_a_folder_of_clips_takes_what_fits_them_and_replaces_none(clips, tmp_path):
+    out = ("-o", tmp_path / "motion")
+
+    assert_refused(here("lift", clips, *out, "--detector", "movenet"), "--detector is for videos")
+    assert_refused(here("lift", clips, *out, "--clip", "x"), "--clip is for one file")
+    assert_refused(here("lift", clips, *out, "--model", "best"), "'best'")
+    assert_refused(here("lift", clips, *out, "-o", tmp_path / "two"), "one folder with -o")
+    (clips / "notes.txt").unlink()
+    refused = here("lift", clips, "-o", clips, "--format", ".npz", *SMALL)
+    assert_refused(refused, clips / "a.npz", "is what is read")
+    assert not (tmp_path / "motion").exists()
+
+
+def test_frames_of_one_clip_are_told_from_clips(clips, tmp_path):
+    assert [path.name for path in keypoint_clips(clips)] == ["a.npz", "broken.csv", "walk"]
+    assert kind_of(str(clips)) == "clips"
+    assert kind_of(str(clips / "walk")) == "keypoints"
+    assert kind_of(str(clips / "empty")) == "keypoints"  # and the reader says what is missing
+    for text in (
+        '[{"keypoints": [[1, 2]], "keypoint_scores": [1]}]',
+        '{"people": []}',
+        '{"peo',  # damaged: for the reader of frames to say
+    ):
+        (clips / "empty" / "0.json").write_text(text)
+        assert holds_one_clip(clips / "empty")
+    for text in ('{"instance_info": []}', '[{"image_id": 1}]', '{"frames": [], "people": []}'):
+        (clips / "empty" / "0.json").write_text(text)
+        assert not holds_one_clip(clips / "empty")
+        assert kind_of(str(clips / "empty")) == "clips"
+
+
+@pytest.mark.parametrize("suffix", [".bvh", ".glb", ".c3d", ".trc", ".parquet", ".json", ".csv"])
+def test_motion_in_3d_is_not_lifted_again(tmp_path, suffix):
+    write_poses(tmp_path / f"walk{suffix}", moving(3))
+
+    said = here("lift", tmp_path / f"walk{suffix}", "-o", tmp_path / "x.npz")
+
+    assert_refused(said, f"walk{suffix}", "motion in 3D", "graphlift view", "graphlift convert")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("walk.fbx", ("in 3D", "export .bvh or .glb")),
+        ("walk.amc", ("graphlift data prepare",)),
+        ("calib.toml", ("--camera",)),
+        ("best.onnx", ("--model",)),
+        ("page.html", ("open it in a browser",)),
+        ("walk.xyz", (".xyz is no kind of keypoints that is known", ".json", "nor a video")),
+        ("walk", ("a name without suffix", "nor a video")),
+    ],
+)
+def test_a_file_of_another_kind_is_told_where_it_belongs(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"anything at all")
+
+    assert_refused(here("lift", tmp_path / name, "-o", tmp_path / "x.npz"), name, *words)
+
+
+def test_an_unknown_file_is_no_reason_to_ask_for_opencv_alone(tmp_path):
+    (tmp_path / "walk.xyz").write_bytes(b"anything at all")
+
+    said = bare(COMMAND, "lift", tmp_path / "walk.xyz", "-o", tmp_path / "x.npz", banned={"cv2"})
+
+    assert_refused(said, ".xyz is no kind of keypoints", "pip install 'graphlift[video]'")
+
+
+def test_a_video_of_any_name_is_one_alone_and_a_gif_in_a_folder_too(tmp_path):
+    write_video(tmp_path / "a.mp4").rename(tmp_path / "a.recording")
+    assert kind_of(str(tmp_path / "a.recording")) == "video"
+    (tmp_path / "a.recording").rename(tmp_path / "a.gif")
+
+    assert kind_of(str(tmp_path / "a.gif")) == "video"
+    assert kind_of(str(tmp_path)) == "videos"
+    assert open_video(tmp_path / "a.gif").size == (64, 48)
+
+
+def test_a_damaged_video_is_still_said_to_be_one(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"nothing")
+
+    assert kind_of(str(tmp_path / "a.mp4")) == "video"
+    with pytest.raises(FormatError, match="no video that can be decoded"):
+        open_video(tmp_path / "a.mp4")

@@ -1,0 +1,97 @@
+"""``graphlift model``: the published sizes, and what a trained file says of itself."""
+
+import json
+
+import pytest
+import torch
+from helpers.command import assert_refused, command, here
+
+from graphlift.nn.build import build_network
+from graphlift.training.checkpoints import write_checkpoint
+
+PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks, 128 channels
+    ("full-sharing", False, 135_631, 6_058_752, 2_107_392),
+    ("pre-aggregation", False, 2_111_311, 6_058_752, 2_107_392),
+    ("post-aggregation", False, 2_111_311, 6_058_752, 2_107_392),
+    ("no-sharing", False, 6_062_671, 6_058_752, 6_058_752),
+    ("convolution-style", False, 399_055, 6_058_752, 6_058_752),
+    ("full-sharing", True, 267_343, 6_058_752, 4_214_784),
+    ("pre-aggregation", True, 4_218_703, 6_058_752, 4_214_784),
+    ("post-aggregation", True, 4_218_703, 6_058_752, 4_214_784),
+    ("semgcn", True, 434_703, 8_680_192, 6_836_224),  # Zhao et al., CVPR 2019: 0.43 M
+    ("modulated", True, 287_923, 33_718_272, 4_214_784),  # Zou and Tang, ICCV 2021: 0.29 M
+]
+KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced")
+
+
+def test_the_list_is_the_published_one():
+    status, out, err = command("model", "list", "--json")
+
+    assert (status, err) == (0, "")
+    assert json.loads(out) == [dict(zip(KEYS, row, strict=True)) for row in PUBLISHED]
+
+
+def test_the_table_says_the_same():
+    status, out, err = here("model", "list")
+
+    assert (status, err) == (0, "")
+    header, *rows = out.splitlines()
+    assert header.split() == ["method", "decoupled", "parameters", "MACs", "unified", "reduced"]
+    for line, (method, decoupled, *numbers) in zip(rows, PUBLISHED, strict=True):
+        yes = "yes" if decoupled else "no"
+        assert line.split() == [method, yes, *(f"{number:,}" for number in numbers)]
+
+
+def test_other_widths_and_depths_are_counted():
+    _, out, _ = here("model", "list", "--json", "--channels", 8, "--blocks", 1)
+
+    for row in json.loads(out):
+        network = build_network(
+            row["method"], decouple_self=row["decoupled"], channels=8, blocks=1
+        )
+        assert row["parameters"] == sum(p.numel() for p in network.parameters())
+
+
+@pytest.fixture
+def model(tmp_path):
+    network = build_network("full-sharing", channels=4, blocks=0)
+    path = tmp_path / "model.safetensors"
+    write_checkpoint(path, network.state_dict(), {"config": {"seed": 3}, "step": 7, "curve": []})
+    return path
+
+
+def test_info_tells_the_story_in_the_file(model):
+    status, out, err = here("model", "info", model, "--json")
+
+    assert (status, err) == (0, "")
+    told = json.loads(out)
+    assert (told["config"], told["step"]) == ({"seed": 3}, 7)
+    network = build_network("full-sharing", channels=4, blocks=0)
+    for name, tensor in network.named_parameters():
+        assert told["tensors"][name] == list(tensor.shape)
+
+    _, out, _ = here("model", "info", model)
+    assert 'config: {"seed": 3}' in out.splitlines()
+
+
+def test_a_file_that_is_not_a_model_is_named_in_one_line(model, tmp_path):
+    whole = model.read_bytes()
+    foreign = tmp_path / "foreign.safetensors"
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(2)}, foreign)
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(whole[:-1])
+    flipped = tmp_path / "flipped.safetensors"
+    flipped.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    deep = tmp_path / "deep.safetensors"
+    save_file({"x": torch.zeros(2)}, deep, metadata={"graphlift": "[" * 10_000 + "]" * 10_000})
+    for path, fault in [
+        (deep, "nested more than 64 deep"),
+        (tmp_path / "none.safetensors", "No such file"),
+        (tmp_path, "Is a directory"),
+        (foreign, "not a checkpoint of graphlift"),
+        (cut, "cut short"),
+        (flipped, "damaged"),
+    ]:
+        assert_refused(here("model", "info", path), f"graphlift: {path}: ", fault)

@@ -1,0 +1,167 @@
+"""The pages: links lead somewhere, commands exist, code blocks are code."""
+
+import hashlib
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from graphlift.study.plan import planned_runs, read_plan
+from graphlift.training.config import TrainConfig, read_config
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [code for kind, code in FENCE.findall(page.read_text()) if kind == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    missing = [
+        link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()
+    ]
+
+    assert not missing
+
+
+def test_pages_of_the_site_link_to_nothing_outside_it():
+    site = ROOT / "docs"
+    outside = [
+        (page.name, link)
+        for page in site.glob("**/*.md")
+        if page != site / "study" / "open" / "report.md"  # not in the site; its twin is
+        for link in LINK.findall(page.read_text())
+        if not (page.parent / link).resolve().is_relative_to(site)
+    ]
+
+    assert not outside
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_blocks_compile(page):
+    for code in blocks(page, "python"):
+        compile(code, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_names_in_the_text_are_in_the_package(page):
+    names = re.findall(r"`(graphlift\.[\w.]+\w)(?:\(\))?`", page.read_text())
+
+    for name in names:
+        pkgutil.resolve_name(name)  # raises if there is none
+
+
+def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
+    text = (ROOT / "docs" / "method.md").read_text()
+    parts = re.split(r"^\*\*\((\d+)\)\*\*", text, flags=re.MULTILINE)
+    numbers, bodies = parts[1::2], parts[2::2]
+
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    nameless = [n for n, body in zip(numbers, bodies, strict=True) if "`graphlift." not in body]
+    assert nameless == ["7"]  # counted with (8), below it
+
+
+def test_every_command_shown_is_a_verb_with_these_options():
+    shown = {
+        line.split("#")[0].strip()
+        for page in PAGES
+        for code in blocks(page, "sh")
+        for line in code.replace("\\\n", " ").splitlines()
+        if line.strip().startswith("graphlift ")
+    }
+    second = "run|report|list|info|prepare|get|import"
+    verbs = {tuple(re.findall(rf"^graphlift ((?:[a-z]+)(?: (?:{second}))?)", c)) for c in shown}
+    for (verb,) in verbs:
+        run = subprocess.run(
+            [sys.executable, "-m", "graphlift", *verb.split(), "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, verb
+        options = {
+            o
+            for c in shown
+            if c.startswith(f"graphlift {verb}")
+            for o in re.findall(r" (--[a-z-]+)", c)
+        }
+        assert not {option for option in options if option not in run.stdout}, verb
+
+
+def test_recipes_and_benchmarks_that_pages_name_exist():
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\b((?:recipes|benchmarks)/\w+\.(?:py|toml))\b", page.read_text())
+    }
+
+    assert named
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def shown(verb):
+    """Each line of the pages that starts with a verb, as its words; continued lines joined."""
+    lines = (
+        line
+        for page in PAGES
+        for code in blocks(page, "sh")
+        for line in code.replace("\\\n", " ").splitlines()
+    )
+    return [
+        shlex.split(line, comments=True) for line in lines if line.startswith(f"graphlift {verb} ")
+    ]
+
+
+def settings(words):
+    return [words[n + 1] for n, word in enumerate(words) if word == "--set"]
+
+
+def test_every_study_shown_is_a_plan_with_these_settings():
+    studies = [words for words in shown("study run") if not words[3].isupper()]
+
+    assert len(studies) >= 5
+    for _, _, _, plan, *words in studies:
+        name = str(ROOT / plan) if plan.endswith(".toml") else plan
+        assert planned_runs(read_plan(name, settings(words)), data="packs"), (plan, words)
+
+
+def test_every_run_shown_is_a_configuration_with_these_settings():
+    runs = [words for words in shown("train") if (ROOT / words[2]).exists()]
+
+    assert len(runs) >= 3
+    for words in runs:
+        assert isinstance(read_config(ROOT / words[2], settings(words)), TrainConfig), words
+
+
+def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
+    text = (ROOT / "docs" / "provenance.md").read_text()
+    package = ROOT / "src" / "graphlift"
+    fitted = [
+        path
+        for path in package.rglob("*")
+        if path.suffix in {".onnx", ".safetensors", ".npz", ".npy", ".bin"}
+    ]
+
+    assert len(fitted) >= 3
+    for path in fitted:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        assert f"`{path.relative_to(ROOT).as_posix()}`" in text
+        assert f"{len(content):,} | `{digest}`" in text
+
+
+def test_every_page_is_in_the_site_s_contents():
+    site = (ROOT / "mkdocs.yml").read_text()
+    named = set(re.findall(r": ([\w/.-]+\.(?:md|html))$", site, re.MULTILINE))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+
+    assert pages - named == {"study/open/report.md"}  # its twin, report.html, is
+    assert not [name for name in named if not (ROOT / "docs" / name).is_file()]

@@ -1,0 +1,329 @@
+"""A study that is interrupted, killed, damaged or misused: nothing is lost, nothing is mixed."""
+
+import dataclasses
+import json
+import multiprocessing as mp
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers.command import assert_refused, command
+from helpers.tiny_pack import write_folder
+
+from graphlift.errors import CheckpointError, ConfigError, FormatError
+from graphlift.study.plan import Plan, read_plan
+from graphlift.study.results import RESULTS
+from graphlift.study.runner import Finished, Moved, Started, missing_runs, run_study
+from graphlift.training.loop import CHECKPOINT, MODEL
+
+PLAN = """
+methods = ["full-sharing", "martinez"]
+channels = [4]
+[recipe]
+steps = 200
+batch_size = 8
+evaluate_every = 40
+tensorboard = false
+model.blocks = 1
+"""
+TIMING = {"seconds", "poses_per_second", "runs_at_once"}
+INTERRUPTED = "graphlift: interrupted; run the same command again to go on\n"
+PATIENCE = 120.0  # seconds until a test gives up; none depends on speed
+
+QUICK = Plan(
+    methods=("martinez",),
+    channels=(4,),
+    recipe={"steps": 4, "batch_size": 8, "tensorboard": False, "model": {"blocks": 1}},
+)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("pack"))
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    path = tmp_path_factory.mktemp("plan") / "tiny.toml"
+    path.write_text(PLAN)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(plan, pack, tmp_path_factory):
+    """The study of an undisturbed user, and what the command said."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    process = start(plan, pack, folder, at_once=2)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    return folder, out, err
+
+
+def start(plan, pack, folder, at_once=1):
+    """Start a study as a shell does: in a process group of its own."""
+    command = [sys.executable, "-m", "graphlift", "study", "run", plan]
+    return subprocess.Popen(
+        [*map(str, command), "--data", str(pack), "--out", str(folder), "--at-once", str(at_once)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(holds, process=None):
+    """Wait until something holds; fail if the process ends first, or it takes for ever."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert process is None or process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def alive(session):
+    """The processes of a session that still run, from /proc; the dead who wait are not counted."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_session) == session and state not in "ZX":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def go_on(plan, folder, pack, **options):
+    runs, _ = missing_runs(plan, folder, data=str(pack))
+    return list(run_study(runs, folder, at_once=1, **options))
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
+
+
+def by_name(folder):
+    return sorted(lines(folder), key=lambda line: line["name"])
+
+
+def timeless(line):
+    curve = [{k: v for k, v in point.items() if k != "seconds"} for point in line["curve"]]
+    same = {k: v for k, v in line.items() if k not in TIMING}
+    return same | {"curve": curve, "config": line["config"] | {"data": None}}
+
+
+def ends(folder):
+    return [timeless(line) for line in by_name(folder)]
+
+
+def test_a_study_leaves_one_line_a_run_and_prints_where(whole):
+    folder, out, err = whole
+
+    assert out == f"{folder}\n"
+    assert err == ""
+    assert [(line["name"], line["method"], line["steps"]) for line in by_name(folder)] == [
+        ("full-sharing-4_gt_seed0", "full-sharing", 200),
+        ("martinez-4_gt_seed0", "martinez", 200),
+    ]
+    assert {line["runs_at_once"] for line in lines(folder)} == {2}
+    assert not list(folder.rglob(CHECKPOINT))
+
+
+def test_a_finished_study_runs_nothing_again(whole, plan, pack):
+    folder, _, _ = whole
+    before = (folder / RESULTS).read_bytes()
+
+    assert missing_runs(read_plan(str(plan)), folder, data=str(pack)) == ([], None)
+    assert go_on(read_plan(str(plan)), folder, pack) == []
+    assert (folder / RESULTS).read_bytes() == before
+
+
+def test_an_interrupted_study_says_so_and_ends_as_if_it_had_not_been(whole, plan, pack, tmp_path):
+    folder = tmp_path / "study"
+    process = start(plan, pack, folder)
+    wait_for(lambda: list(folder.glob(f"runs/*/{CHECKPOINT}")), process)
+
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+
+    assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
+    assert process.returncode == 130
+    wait_for(lambda: not alive(process.pid))
+    go_on(read_plan(str(plan)), folder, pack)
+    assert ends(folder) == ends(whole[0])
+
+
+def test_a_study_that_is_asked_to_end_saves_too(plan, pack, tmp_path):
+    folder = tmp_path / "study"
+    process = start(plan, pack, folder)
+    wait_for(lambda: list(folder.glob(f"runs/*/{CHECKPOINT}")), process)
+
+    process.terminate()  # the study alone, as a service manager does
+
+    assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
+    assert process.returncode == 130
+    wait_for(lambda: not alive(process.pid))
+    assert list(folder.glob("runs/*/*.safetensors"))
+
+
+def test_a_study_interrupted_while_it_starts_says_so_too(plan, pack, tmp_path):
+    process = start(plan, pack, tmp_path / "study")
+    wait_for(lambda: len(alive(process.pid)) > 1, process)  # a helper or worker is there
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
+    assert process.returncode == 130
+    wait_for(lambda: not alive(process.pid))
+
+
+def test_the_workers_of_a_killed_study_end_soon_and_save(plan, pack, tmp_path):
+    folder = tmp_path / "study"
+    process = start(plan, pack, folder)
+    wait_for(lambda: list(folder.glob(f"runs/*/{CHECKPOINT}")), process)
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    wait_for(lambda: not alive(process.pid))
+    process.communicate()
+    runs, cut = missing_runs(read_plan(str(plan)), folder, data=str(pack))
+    assert cut is None
+    assert {run.name for run in runs} <= {"full-sharing-4_gt_seed0", "martinez-4_gt_seed0"}
+    assert list(folder.glob("runs/*/*.safetensors"))
+
+
+def test_a_line_that_is_cut_costs_its_run_alone_wherever_the_data_are_now(
+    whole, plan, pack, tmp_path
+):
+    folder = shutil.copytree(whole[0], tmp_path / "study")
+    moved = shutil.copytree(pack, tmp_path / "moved")
+    data = (folder / RESULTS).read_bytes()
+    (folder / RESULTS).write_bytes(data[:-100])
+    first, second = data.splitlines(keepends=True)
+
+    runs, cut = missing_runs(read_plan(str(plan)), folder, data=str(moved))
+
+    assert [run.name for run in runs] == [json.loads(second)["name"]]
+    assert cut == second[:-100].decode()
+    assert (folder / RESULTS).read_bytes() == first
+    kinds = [type(event) for event in run_study(runs, folder, at_once=2)]
+    assert kinds == [Started, Finished]  # its weights were saved: it is scored, not trained
+    assert (folder / RESULTS).read_bytes().startswith(first)
+    assert ends(folder) == ends(whole[0])
+
+
+@pytest.mark.parametrize("damage", [b"{}", b"\xff\xfe\x00", b""])
+def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_touched(
+    whole, plan, pack, tmp_path, damage
+):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    first, second = (whole[0] / RESULTS).read_bytes().splitlines()
+    damaged = b"\n".join([first, damage, second]) + b"\n"
+    (folder / RESULTS).write_bytes(damaged)
+
+    with pytest.raises(FormatError, match=r"results\.jsonl, line 2: not a result"):
+        missing_runs(read_plan(str(plan)), folder, data=str(pack))
+    assert (folder / RESULTS).read_bytes() == damaged
+
+
+def test_results_of_another_configuration_are_refused_by_run_and_key(whole, plan, pack):
+    other = read_plan(str(plan))
+    other = dataclasses.replace(other, recipe={**other.recipe, "steps": 500})
+
+    with pytest.raises(
+        ConfigError, match="full-sharing-4_gt_seed0 is finished with another steps"
+    ):
+        missing_runs(other, whole[0], data=str(pack))
+
+
+def test_weights_of_another_configuration_or_other_data_are_refused_before_they_are_scored(
+    whole, plan, pack, tmp_path
+):
+    folder = shutil.copytree(whole[0], tmp_path / "study")
+    (folder / RESULTS).unlink()
+    ours = read_plan(str(plan))
+
+    faster = dataclasses.replace(ours, recipe={**ours.recipe, "learning_rate": 0.1})
+    with pytest.raises(ConfigError, match=r"full-sharing-4_gt_seed0 .*another learning_rate"):
+        go_on(faster, folder, pack)
+    others = write_folder(tmp_path / "others", seed=1)
+    with pytest.raises(
+        CheckpointError, match=rf"{MODEL}: was trained on other data than .*others"
+    ):
+        go_on(ours, folder, others)
+    assert not (folder / RESULTS).exists()
+
+
+def test_results_on_other_data_are_not_added_to(whole, plan, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "study")
+    others = write_folder(tmp_path / "others", seed=1)
+    more = dataclasses.replace(read_plan(str(plan)), seeds=(0, 1))
+
+    with pytest.raises(ConfigError, match=r"results.jsonl: .*_seed0 was trained on other data"):
+        go_on(more, folder, others)
+    assert (folder / RESULTS).read_bytes() == (whole[0] / RESULTS).read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, pack, tmp_path):
+    long = dataclasses.replace(QUICK, recipe={**QUICK.recipe, "steps": 10**7})
+    runs, _ = missing_runs(long, tmp_path, data=str(pack))
+
+    with pytest.raises(ChildProcessError, match=r"ended with status .*run the study again"):  # noqa: PT012
+        for event in run_study(runs, tmp_path, at_once=1):
+            if isinstance(event, Moved):
+                for worker in mp.active_children():
+                    os.kill(worker.pid, number)
+    assert not mp.active_children()
+
+
+def test_two_studies_do_not_run_in_one_folder(plan, pack, tmp_path):
+    long = dataclasses.replace(QUICK, recipe={**QUICK.recipe, "steps": 10**7})
+    runs, _ = missing_runs(long, tmp_path, data=str(pack))
+    study = run_study(runs, tmp_path, at_once=1)
+    next(study)
+    try:
+        said = command("study", "run", plan, "--data", pack, "--out", tmp_path)
+    finally:
+        study.close()
+
+    assert_refused(said, f"another study runs in {tmp_path}", "another folder")
+    assert not (tmp_path / RESULTS).exists()
+    missing_runs(long, tmp_path, data=str(pack))  # the folder is free again
+
+
+def test_results_on_another_second_data_set_are_not_added_to(whole, plan, pack, tmp_path):
+    folder = shutil.copytree(whole[0], tmp_path / "study")
+    others = shutil.copytree(pack, tmp_path / "others")
+    shutil.copy(write_folder(tmp_path / "more", seed=1) / "hdm05.npz", others)
+    more = dataclasses.replace(read_plan(str(plan)), seeds=(0, 1))
+    before = lines(folder)[0]["cross_digest"][:12]
+
+    with pytest.raises(ConfigError, match=rf"_seed0 was scored on .*{before}.* now holds one of"):
+        go_on(more, folder, others)
+    (others / "hdm05.npz").unlink()
+    with pytest.raises(ConfigError, match=rf"_seed0 was scored on .*{before}.* now holds none"):
+        go_on(more, folder, others)
+    assert lines(folder) == lines(whole[0])
+
+
+def test_a_damaged_line_may_be_deleted_and_its_run_is_scored_without_training(
+    whole, plan, pack, tmp_path
+):
+    folder = shutil.copytree(whole[0], tmp_path / "study")
+    _, second = (folder / RESULTS).read_bytes().splitlines(keepends=True)
+    (folder / RESULTS).write_bytes(b"{}\n" + second)
+    with pytest.raises(FormatError, match="delete line 1 and `graphlift study run` scores its"):
+        missing_runs(read_plan(str(plan)), folder, data=str(pack))
+
+    (folder / RESULTS).write_bytes(second)
+
+    kinds = [type(event) for event in go_on(read_plan(str(plan)), folder, pack)]
+    assert kinds == [Started, Finished]
+    assert ends(folder) == ends(whole[0])
