@@ -3,7 +3,7 @@
     python benchmarks/identity.py [--seeds 12] [--seconds 10]
 
 Crowds are simulated (tests/helpers/crowd.py): 6, 12 and 18 people who walk across the view of one
-camera in a hall of about 8 x 9 m, and hide each other; the detector misses 3 % of them, repeats 1 %
+camera in a hall of about 8 x 9 m and hide each other; the detector misses 3 % of them, repeats 1 %
 and sees somebody who is not there in 1 % of the frames, and is off by 1.5 % of the body's size in
 every joint. Compared are the tracker that works as frames come, the one over the whole clip, and,
 as the most that can be had of these detections, the true ids. Measures are motmetrics': mean and,
