@@ -18,7 +18,7 @@ from pathlib import Path
 from graphlift.errors import GraphliftError
 from graphlift.files import replacing
 from graphlift.study.report import write_report
-from graphlift.study.results import RESULTS, Result, append_result, read_results, without_poses
+from graphlift.study.results import RESULTS, Result, append_result, read_results
 
 
 def publish(study: Path, out: Path):
@@ -36,6 +36,12 @@ def without_path(result: Result) -> Result:
     """Keep the last folder of where the data lay; which they were, the digest says."""
     config = {**result.config, "data": Path(str(result.config["data"])).name}
     return replace(result, config=config)
+
+
+def without_poses(result: Result) -> Result:
+    """Keep which the worst frames were; their poses are motion capture, not ours to publish."""
+    bare = [replace(f, keypoints=[], predicted=[], truth=[]) for f in result.failures]
+    return replace(result, failures=bare)
 
 
 def main(arguments: Sequence[str] | None = None):
