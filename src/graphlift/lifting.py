@@ -20,7 +20,7 @@ from graphlift.cameras import (
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
-from graphlift.formats.request import check_fps, check_image_size
+from graphlift.formats.keypoint_source import check_fps, check_image_size
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton

@@ -24,9 +24,8 @@ from graphlift.datasets.human36m.facts import SUBJECTS, clip_name
 from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.child import read_in_child
-from graphlift.formats.foreign_npz import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
-from graphlift.formats.request import Request
+from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 from graphlift.words import shown
 
 MAX_BYTES = 1 << 32
@@ -122,7 +121,7 @@ def _checked(read: Callable[[], np.ndarray], where: str) -> np.ndarray:
 
 def _read_h5(path: Path) -> np.ndarray:
     with open_hdf5(path) as file:
-        values = read_dataset(file, "3D_positions", str(path), Request(max_bytes=1 << 28))
+        values = read_dataset(file, "3D_positions", str(path), 1 << 28)
     if values.ndim != 2 or values.shape[0] != 96 or values.dtype.kind != "f":
         raise FormatError(
             f"{path}: 3D_positions is {values.dtype} {values.shape}, but should be (96, frame), "
