@@ -18,6 +18,7 @@ from graphlift.cameras import (
     image_to_rays,
     image_to_screen,
     look_at,
+    reproject,
     screen_to_image,
     world_to_camera,
 )
@@ -253,6 +254,23 @@ def test_no_points_have_no_images():
 
 
 # Screen
+
+
+def test_keypoints_through_another_lens_are_what_that_camera_sees(rng):
+    lens, other = (
+        camera(radial=(0.0, 0.0, 0.0), tangential=(0.0, 0.0)),
+        camera(
+            focal=(1500.0, 1490.0),
+            centre=(960.0, 540.0),
+            radial=(0.0, 0.0, 0.0),
+            tangential=(0.0, 0.0),
+        ),
+    )
+    points = rng.normal(size=(6, 17, 3)) + np.array([0, 0, 5])
+
+    np.testing.assert_allclose(
+        reproject(camera_to_image(points, lens), lens, other), camera_to_image(points, other)
+    )
 
 
 def test_the_corners_of_a_human36m_image_on_the_screen():

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphlift.cli.paired import is_data_set, prepare_paired, tell
+from graphlift.cli.paired import is_data_set, prepare_licensed, tell
 from graphlift.cli.progress import with_bar
 
 app = typer.Typer(
@@ -148,7 +148,7 @@ def prepare_(
             _refuse_options(ctx, {"joints"}, "h36m")
         else:
             _refuse_options(ctx, {"annotation"}, "3dhp")
-        prepare_paired(
+        prepare_licensed(
             *(words, out),
             partial=partial,
             joints=joints,
