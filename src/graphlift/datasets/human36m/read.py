@@ -29,8 +29,8 @@ from graphlift.datasets.human36m.projection import check_projection, project
 from graphlift.datasets.human36m.recordings import Recording
 from graphlift.datasets.licensed.pack import CameraSequence, digest_file
 from graphlift.datasets.licensed.reading import Choices, Reading
-from graphlift.datasets.mocap.kinematics import leg_length
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.formats.kinematics import leg_length
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.words import shown
 
