@@ -347,9 +347,9 @@ def test_toml_that_is_made_up_is_refused(read, text, tmp_path):
 
 @pytest.mark.parametrize("size", [10**400, "1e400", 1e308, -1, "x" * 10**5, [[]]])
 def test_a_graph_of_impossible_sizes_is_refused(size):
-    from video.test_tfjs_to_onnx import FLOAT, node, write_tfjs
+    from detector_weights.convert.test_tfjs import FLOAT, node, write_tfjs
 
-    from graphlift.video.tfjs_to_onnx import convert_tfjs
+    from graphlift.detector_weights.convert.tfjs import convert_tfjs
 
     story, weights = write_tfjs([node("Cast", "y", "image", DstT=FLOAT)], {}, "y", (1, 2, 3, 3))
     document = json.loads(story)
