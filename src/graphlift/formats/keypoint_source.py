@@ -1,11 +1,10 @@
 """What is read: where it is, and what the caller and the file state of it."""
 
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import Any
 
 from graphlift.errors import ConfigError, FormatError
-from graphlift.sequences import FRAME_RATES, is_frame_rate
+from graphlift.sequences import FRAME_RATES, check_frame_rate, is_image_size
 from graphlift.skeletons import (
     COCO_17,
     H36M_16,
@@ -200,38 +199,31 @@ def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
 
 
 def check_fps(fps: object, where: str) -> float:
-    """Check frames per second.
+    """Check frames per second that a file or a caller states.
 
     Raises:
-        FormatError: If it is no number, or outside :data:`graphlift.sequences.FRAME_RATES`.
+        FormatError: If they are no number, or outside :data:`graphlift.sequences.FRAME_RATES`.
     """
     try:
-        value = float(fps)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        value = np.nan
-    if not is_frame_rate(value):
+        return check_frame_rate(float(fps))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
         least, most = FRAME_RATES
         raise FormatError(
             f"{where} is {shown(fps)}: frames per second are a number above 0, from {least:g} to "
             f"{most:,.0f}, such as 25; leave it out if it is unknown"
-        )
-    return value
+        ) from error
 
 
-def check_image_size(size: object, where: str) -> tuple[int, int]:
-    """Check an image's width and height.
+def check_image_size(size: Any, where: str) -> tuple[int, int]:  # noqa: ANN401
+    """Check the width and height that a file or a caller states.
 
     Raises:
         FormatError: If they are not two whole numbers from 1 to a million.
     """
-    try:
-        width, height = (float(number) for number in size)  # type: ignore[attr-defined]
-        fits = all(1 <= number <= 1e6 and number == int(number) for number in (width, height))
-    except (TypeError, ValueError, OverflowError):
-        fits = False
-    if not fits:
+    if not is_image_size(size):
         raise FormatError(
             f"{where} is {shown(size)}: width and height are two whole numbers of px, such as "
             "(1920, 1080)"
         )
+    width, height = size
     return int(width), int(height)
