@@ -136,7 +136,7 @@ def _read_cdf(path: Path) -> np.ndarray:
 
     _check_cdf(path)
     with container(path, "a CDF file with a variable Pose"):
-        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)
+        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)["Pose"]
     if values.dtype.kind != "f" or values.ndim < 1 or values.shape[-1] != 96:
         raise FormatError(
             f"{path}: Pose is {values.dtype} {values.shape}, but should be (1, frame, 96), 32 "
@@ -146,11 +146,11 @@ def _read_cdf(path: Path) -> np.ndarray:
         return np.asarray(values.reshape(-1, 32, 3) / 1000)
 
 
-def pose_variable(path: Path) -> np.ndarray:
+def pose_variable(path: Path) -> dict[str, np.ndarray]:
     """Read the variable with cdflib, which trusts the file's own offsets: in a child process."""
     import cdflib
 
-    return np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))
+    return {"Pose": np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))}
 
 
 def _check_cdf(path: Path) -> None:
