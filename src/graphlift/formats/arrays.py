@@ -70,6 +70,10 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
     ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
     memory. Otherwise they are read whole.
 
+    Args:
+        path: An ``.npz`` with an array ``keypoints``.
+        request: What the caller states, which stands above what the file states of itself.
+
     Raises:
         FormatError: If the file is not as this module says, is damaged, or too large to be read
             whole.
