@@ -71,14 +71,16 @@ def check_suffix(suffix: str, path: Path) -> None:
 
 def write_outputs(outputs: Sequence[Path], poses: "Poses") -> list[str]:
     """Write poses to files; return each remark once, with the names of the files it is about."""
+    from graphlift.formats import write_poses
+
     names: dict[str, list[str]] = {}
     for path in outputs:
         if path.suffix.lower() == PAGE:
             from graphlift.view.page import write_page
 
-            remarks = tuple(write_page(path, poses, name=path.stem))
+            remarks = write_page(path, poses, name=path.stem)
         else:
-            remarks = poses.save(path)
+            remarks = write_poses(path, poses)
         for remark in remarks:
             names.setdefault(remark, []).append(path.name)
     return [
