@@ -4,11 +4,10 @@ import hashlib
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.command import here
 
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.config import TrainConfig, read_config
@@ -74,30 +73,21 @@ def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
 
 
 def test_every_command_shown_is_a_verb_with_these_options():
-    shown = {
-        line.split("#")[0].strip()
-        for page in PAGES
-        for code in blocks(page, "sh")
-        for line in code.replace("\\\n", " ").splitlines()
-        if line.strip().startswith("graphlift ")
-    }
+    """Those that are run for themselves (test_blocks.py), too."""
     second = "run|report|list|info|prepare|get|import"
-    verbs = {tuple(re.findall(rf"^graphlift ((?:[a-z]+)(?: (?:{second}))?)", c)) for c in shown}
-    for (verb,) in verbs:
-        run = subprocess.run(
-            [sys.executable, "-m", "graphlift", *verb.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, verb
+    commands = [shlex.join(words) for words in shown()]
+    verbs = {re.match(rf"graphlift ([a-z]+(?: (?:{second}))?)", c)[1] for c in commands}
+
+    for verb in verbs:
+        said = here(*verb.split(), "--help")
+        assert said.status == 0, verb
         options = {
-            o
-            for c in shown
-            if c.startswith(f"graphlift {verb}")
-            for o in re.findall(r" (--[a-z-]+)", c)
+            option
+            for command in commands
+            if command.startswith(f"graphlift {verb}")
+            for option in re.findall(r" (--[a-z-]+)", command)
         }
-        assert not {option for option in options if option not in run.stdout}, verb
+        assert not {option for option in options if option not in said.out}, verb
 
 
 def test_recipes_and_benchmarks_that_pages_name_exist():
@@ -111,17 +101,16 @@ def test_recipes_and_benchmarks_that_pages_name_exist():
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def shown(verb):
+def shown(verb=""):
     """Each line of the pages that starts with a verb, as its words; continued lines joined."""
+    start = f"graphlift {verb} " if verb else "graphlift "
     lines = (
         line
         for page in PAGES
         for code in blocks(page, "sh")
         for line in code.replace("\\\n", " ").splitlines()
     )
-    return [
-        shlex.split(line, comments=True) for line in lines if line.startswith(f"graphlift {verb} ")
-    ]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(start)]
 
 
 def settings(words):
