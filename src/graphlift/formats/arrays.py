@@ -72,7 +72,7 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
 
     Args:
         path: An ``.npz`` with an array ``keypoints``.
-        request: What the caller states, which stands above what the file states of itself.
+        source: The file, and what the caller states, which stands above what the file states.
 
     Raises:
         FormatError: If the file is not as this module says, is damaged, or too large to be read
