@@ -37,8 +37,6 @@ Draws = Mapping[tuple[Variant, str, int], Float[np.ndarray, " draw"]]
 Verdict = Literal["holds", "does not hold", "undecided", "not tested here"]
 Difference = Callable[[Variant, Variant], Contrast | None]
 """The first method's number minus the second's; None where either has no runs."""
-BEST = PAPER_FIVE[0]
-"""The paper's best method: decoupled pre-aggregation."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ def _decoupling(study: Study, draws: Draws) -> Iterator[Comparison]:
 
 def _best_overall(study: Study, draws: Draws) -> Iterator[Comparison]:
     equal = dict.fromkeys(study.detections, 1 / len(study.detections))
-    pairs = [(v, study.find(*BEST)) for v in study.variants if v.method != BEST[0]]
+    pairs = [(v, study.find(*paper.BEST)) for v in study.variants if v.method != paper.BEST[0]]
     difference = _by_draws(study, draws, equal)
     yield from _compared(pairs, difference, "", lambda other, _: other.label)
 
@@ -263,7 +261,7 @@ def joint_kinds(run: Result) -> dict[str, float]:
 
 def _within(study: Study, what: str, kind: str, read: Read) -> Iterator[Comparison]:
     """Test a difference measured within each run of the paper's best method, by seeds alone."""
-    best = study.find(*BEST)
+    best = study.find(*paper.BEST)
     if best and (differences := study.values(best, kind, read)):
         common = prior(study.values(variant, kind, read) for variant in study.variants)
         yield Comparison(what, kind, by_seeds(common, differences))

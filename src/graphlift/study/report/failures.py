@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphlift.skeletons import SKELETONS, Skeleton
-from graphlift.study.claims import BEST, joint_kind
+from graphlift.study import paper
+from graphlift.study.claims import joint_kind
 from graphlift.study.grid import Study, Variant
 from graphlift.study.report.figures import WIDTH, plain
 from graphlift.study.results import Failure, Result
@@ -74,7 +75,7 @@ def gallery(study: Study) -> Gallery | None:
     """
     noisiest = {kind: at for at, kind in enumerate(("hg", "hg-sim", "cpn", "cpn-sim", "gt"))}
     kinds = sorted(study.detections, key=lambda kind: noisiest.get(kind, len(noisiest)))
-    best = study.find(*BEST)
+    best = study.find(*paper.BEST)
     for variant in sorted(study.variants, key=lambda each: each != best):
         for kind in kinds:
             runs = study.at(variant, kind)

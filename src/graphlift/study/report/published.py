@@ -95,24 +95,23 @@ def activities(study: Study) -> tuple[Table, dict[str, str]] | None:
     """
     columns, sources = text_columns("Activity"), {}
     rows = [[Cell(activity)] for activity in paper.ACTIVITIES]
-    for printed in paper.PER_ACTIVITY:
-        variant = study.find(printed.method, printed.decoupled)
-        runs = study.at(variant, printed.detections) if variant else []
+    best = study.find(*paper.BEST)
+    for (kind, error), (printed, source) in paper.BEST_BY_ACTIVITY.items():
+        runs = study.at(best, kind) if best else []
         if not runs:
             continue
-        protocol = {"mpjpe_mm": "MPJPE", "p_mpjpe_mm": "P-MPJPE"}[printed.protocol]
-        group = f"{LABELS[printed.detections]}, {protocol}"
+        group = f"{LABELS[kind]}, {'MPJPE' if error == 'mpjpe_mm' else 'P-MPJPE'}"
         columns += [Column(head, group) for head in COMPARED]
-        sources[group] = printed.source
-        for row, activity, published in zip(rows, paper.ACTIVITIES, printed.errors, strict=True):
+        sources[group] = source
+        for row, activity, published in zip(rows, paper.ACTIVITIES, printed, strict=True):
             scores = [run.per_activity[activity] for run in runs if activity in run.per_activity]
-            row += _compared([getattr(score, printed.protocol) for score in scores], published)
+            row += _compared([getattr(score, error) for score in scores], published)
     return (Table(columns, rows), sources) if sources else None
 
 
 def cross_differences(study: Study) -> Table | None:
     """The paper's own row of Table 2 with ours; None if its best method was not trained."""
-    best, printed = study.find("pre-aggregation", True), paper.TABLE_2[-1]
+    best, printed = study.find(*paper.BEST), paper.TABLE_2[-1]
     reads: list[Read] = [
         *(partial(pck_in, scene) for scene in SCENES),
         *(lambda run: run.cross_pck, lambda run: run.cross_auc),
