@@ -9,7 +9,7 @@ import pytest
 from graphlift.cli.score import score
 from graphlift.errors import ConfigError
 from graphlift.protocols import ADAPTATIONS, CROSS_14, PROTOCOLS, STRIDE, protocol_named
-from graphlift.protocols.named import every
+from graphlift.protocols.named import adaptation_table, protocol_table
 from graphlift.skeletons import H36M_16, H36M_17
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text()
@@ -98,40 +98,6 @@ def test_deviations_are_said():
 
     assert "adaptations: hip-shift, bone-length" in line
     assert "mean over frames" in PROTOCOLS["h36m-17"].describe(average="frames")
-
-
-def protocol_table():
-    """Write the protocols as a table in Markdown."""
-    heads = "protocol, tested on, trained on, joints in, scored, by PCK and AUC, frames, mean over"
-    columns = heads.split(", ")
-    rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    for each in PROTOCOLS.values():
-        of = " or ".join(f"`{skeleton.name}`" for skeleton in each.skeletons)
-        root = "with" if each.root in each.scored else "without"
-        excluded = "".join(f", without {name}" for name in each.excluded)
-        whole = f": {each.frames:,}" if each.frames else ""
-        cells = (
-            f"`{each.name}`",
-            f"{each.data} {' '.join(each.test)}",
-            f"{each.train_data} {' '.join(each.train)}",
-            of,
-            f"{len(each.scored)}, {root} {each.root}",
-            str(len(each.correct)),
-            f"{every(each.stride)}{whole}{excluded}",
-            each.average,
-        )
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def adaptation_table():
-    """Write the known deviations as a table in Markdown."""
-    takes = {
-        name: ", ".join(f"`{p.name}`" for p in PROTOCOLS.values() if name in p.adaptations)
-        for name in ADAPTATIONS
-    }
-    rows = [f"| `{name}` | {takes[name]} | {does} |" for name, does in ADAPTATIONS.items()]
-    return "\n".join(["| `--adapt` | of | what it does |", "|---|---|---|", *rows])
 
 
 def test_the_page_has_the_codes_tables():

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from graphlift.datasets.human36m.facts import ACTIVITIES
 from graphlift.errors import ConfigError
 from graphlift.metrics import by_activity
-from graphlift.protocols.adaptations import OWN_WIDTH, ROOT_IN_PLACE
+from graphlift.protocols.adaptations import ADAPTATIONS, OWN_WIDTH, ROOT_IN_PLACE
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
@@ -246,3 +246,37 @@ def share_out(adaptations: Sequence[str], names: Collection[str]) -> dict[str, t
 def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> np.ndarray:
     """Average values over the frames of each activity, then over activities."""
     return np.asarray(np.mean(list(by_activity(values, activity).values()), axis=0))
+
+
+def protocol_table() -> str:
+    """Write the protocols as a table in Markdown."""
+    heads = "protocol, tested on, trained on, joints in, scored, by PCK and AUC, frames, mean over"
+    columns = heads.split(", ")
+    rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    for each in PROTOCOLS.values():
+        of = " or ".join(f"`{skeleton.name}`" for skeleton in each.skeletons)
+        root = "with" if each.root in each.scored else "without"
+        excluded = "".join(f", without {name}" for name in each.excluded)
+        whole = f": {each.frames:,}" if each.frames else ""
+        cells = (
+            f"`{each.name}`",
+            f"{each.data} {' '.join(each.test)}",
+            f"{each.train_data} {' '.join(each.train)}",
+            of,
+            f"{len(each.scored)}, {root} {each.root}",
+            str(len(each.correct)),
+            f"{every(each.stride)}{whole}{excluded}",
+            each.average,
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def adaptation_table() -> str:
+    """Write the known deviations as a table in Markdown."""
+    takes = {
+        name: ", ".join(f"`{p.name}`" for p in PROTOCOLS.values() if name in p.adaptations)
+        for name in ADAPTATIONS
+    }
+    rows = [f"| `{name}` | {takes[name]} | {does} |" for name, does in ADAPTATIONS.items()]
+    return "\n".join(["| `--adapt` | of | what it does |", "|---|---|---|", *rows])
