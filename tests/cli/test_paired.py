@@ -42,7 +42,7 @@ def test_a_copy_becomes_a_pack_and_the_pack_is_told(folder, tmp_path):
     assert said.out == f"16 sequences, 48 poses of 2 subjects, 2D: gt -> {out}\n"
     lines = said.err.splitlines()
     assert all(line.startswith("graphlift: ") for line in lines)
-    assert "graphlift: missing: S5: everything" in lines
+    assert "graphlift: not complete: S5 has nothing" in lines
     told = here("data", "info", out)
     assert "poses     48" in told.out.splitlines()
     assert "subjects  S1 24, S9 24" in told.out.splitlines()
@@ -66,7 +66,9 @@ def test_sixteen_joints_and_a_layout_can_be_asked_for(folder, tmp_path):
 def test_a_copy_that_is_not_whole_is_one_line_and_no_pack(folder, tmp_path):
     said = here("data", "prepare", "h36m", folder, "--out", tmp_path / "pack")
 
-    assert_refused(said, "not complete", "S1: all of Directions", "S5: everything", "--partial")
+    assert_refused(
+        said, "not complete", "S1 has no takes of Directions", "S5 has nothing", "--partial"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 

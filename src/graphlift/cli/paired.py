@@ -25,14 +25,14 @@ def prepare_licensed(
 ) -> None:
     """Turn a data set's folder into a pack, and say what was done."""
     from graphlift.datasets.licensed import prepare as packs
-    from graphlift.datasets.licensed.reading import Choices
+    from graphlift.datasets.licensed.reading import ReadOptions
 
     if len(words) != 2 or str(words[0]) not in packs.READERS:
         raise typer.BadParameter(
             f"give one folder of motion capture, or {' or '.join(packs.READERS)} and the folder "
             f"of your copy, not {' '.join(map(str, words))}"
         )
-    choices = Choices(partial, joints, layout, _scratch(out), annotation)
+    choices = ReadOptions(partial, joints, layout, annotation, _scratch(out))
     pack = packs.prepare_licensed(str(words[0]), words[1], out, choices, watch=with_bar)
     for note in pack.index.notes:
         typer.echo(f"graphlift: {note}", err=True)

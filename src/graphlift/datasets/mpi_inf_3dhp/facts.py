@@ -1,17 +1,15 @@
 """What is published of MPI-INF-3DHP: sequences, frames, scenes, joints, cameras.
 
-Source, unless said otherwise: the data set's own ``README.txt`` and ``util/`` of the training set
+Source, if no other is stated: the data set's own ``README.txt`` and ``util/`` of the training set
 (``mpii_get_sequence_info``, ``mpii_get_joint_set``, ``mpii_get_camera_set``) and the read-me and
 ``test_util/`` of the test set (Mehta et al., "Monocular 3D human pose estimation in the wild using
 improved CNN supervision", 3DV 2017).
 """
 
 from collections.abc import Mapping
-from typing import Literal, cast, get_args
+from typing import Literal
 
-from graphlift.errors import ConfigError
 from graphlift.skeletons import MPI_INF_3DHP_17
-from graphlift.words import shown
 
 Part = Literal["train", "test"]
 Annotation = Literal["annot3", "univ_annot3"]
@@ -22,22 +20,6 @@ The literature scores ``univ_annot3``: the test set's own ``mpii_test_prediction
 with it P-STMO and its descendants, SPIN's and HMR's converters and EvoSkeleton (its issue 75).
 D3DP scores ``annot3`` and says so in its read-me. Figures of the two must not be compared.
 """
-
-
-def annotation_named(name: str | None) -> Annotation | None:
-    """Check the name of an annotation.
-
-    Raises:
-        ConfigError: If there is none of this name.
-    """
-    for known in get_args(Annotation):
-        if name == known:
-            return cast("Annotation", known)
-    if name is not None:
-        raise ConfigError(
-            f"no annotation {shown(name)} of MPI-INF-3DHP: give annot3 or univ_annot3"
-        )
-    return None
 
 
 TEST: Mapping[str, int] = {
