@@ -120,6 +120,12 @@ def test_world_to_camera_and_back(position, positions, seed):
     )
 
 
+@pytest.mark.parametrize("axes", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], 2 * np.eye(3)])
+def test_what_mirrors_or_stretches_is_no_camera(axes):
+    with pytest.raises(ShapeError, match=r"R .* no rotation"):
+        camera(R=axes)
+
+
 # Image
 
 

@@ -68,9 +68,9 @@ def bvh(family):
 
 
 def read_bvh(folder):
-    from graphlift.datasets.mocap.bvh import read_bvh
+    from graphlift.datasets.mocap.prepare import read_bvh_clip
 
-    return read_bvh(folder / "a.bvh")
+    return read_bvh_clip(folder / "a.bvh")
 
 
 def acclaim(folder):

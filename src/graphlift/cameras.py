@@ -16,6 +16,9 @@ from graphlift.errors import ShapeError
 NEAREST = 0.1
 """m; a joint nearer to the camera's plane than this has no meaningful image."""
 
+SKEW = 1e-2
+"""How far R Rᵀ of a camera may be from the identity: calibrations are printed with few digits."""
+
 H36M_DISTORTION = (-0.20, 0.24, -0.0026)
 H36M_TANGENTIAL = (-0.0009, -0.0016)
 """Typical of Human3.6M's four cameras, whose k1, k2, k3 and p1, p2 are of this size.
@@ -43,6 +46,9 @@ class Camera:
         radial: k1, k2, k3.
         tangential: p1, p2.
         distortion: Whose form of the tangential terms p1 and p2 belong to, see :func:`distort`.
+
+    Raises:
+        ShapeError: If R is no rotation, such as that of a left-handed frame of reference.
     """
 
     focal: tuple[float, float]
@@ -53,6 +59,13 @@ class Camera:
     radial: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tangential: tuple[float, float] = (0.0, 0.0)
     distortion: Distortion = "human36m"
+
+    def __post_init__(self) -> None:
+        if not (np.abs(self.R @ self.R.T - np.eye(3)).max() < SKEW and np.linalg.det(self.R) > 0):
+            raise ShapeError(
+                f"the camera's R {self.R.tolist()} is no rotation: its rows should be x right, y "
+                "down and z forward, perpendicular, of length 1 and right-handed"
+            )
 
     @property
     def placed(self) -> bool:
