@@ -89,9 +89,9 @@ def activities(folder):
 
 
 def read_activities(folder):
-    from graphlift.datasets.mocap.prepare import read_activities
+    from graphlift.datasets.mocap.prepare import read_activity_table
 
-    return read_activities(folder / "a.csv")
+    return read_activity_table(folder / "a.csv")
 
 
 def pack(folder):

@@ -10,7 +10,7 @@ import pytest
 from helpers import tiny_3dhp as tiny
 from scipy.io import loadmat, savemat
 
-from graphlift.datasets.mpi_inf_3dhp import read_3dhp, read_activities, to_h36m
+from graphlift.datasets.mpi_inf_3dhp import read_3dhp, to_h36m
 from graphlift.datasets.mpi_inf_3dhp.cameras import read_calibration
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, ShapeError
 
@@ -195,12 +195,6 @@ def test_a_link_to_another_file_is_not_followed(one, tmp_path):
         del file["annot2"]
         file["annot2"] = h5py.ExternalLink(str(tmp_path / "other.mat"), "secret")
     refused("annot2 is kept in another file", one.parents[1], sequences=["TS1"])
-
-
-def test_an_activity_of_no_kind(one):
-    change(one, activity_annotation=np.zeros((12, 1)))
-    with pytest.raises(FormatError, match="should hold 1 to 7"):
-        read_activities(one)
 
 
 # The training set

@@ -5,7 +5,7 @@ import pytest
 from helpers import tiny_3dhp as tiny
 
 from graphlift.cameras import camera_to_image, world_to_camera
-from graphlift.datasets.mpi_inf_3dhp import read_3dhp, read_activities, to_h36m
+from graphlift.datasets.mpi_inf_3dhp import read_3dhp, to_h36m
 from graphlift.datasets.mpi_inf_3dhp.facts import (
     JOINTS_28,
     RELEVANT_17,
@@ -92,14 +92,6 @@ def test_a_test_set_without_frames_that_count_has_the_published_lens(tmp_path):
     (sequence,) = read_3dhp(tmp_path, "test", sequences=["TS5"])
 
     assert sequence.lens.focal == pytest.approx((1684, 1673), abs=1)
-
-
-def test_activities_of_a_test_sequence(tmp_path, tests):
-    tiny.write_test_set(tmp_path, tests)
-
-    activities = read_activities(tmp_path / "TS1" / "annot_data.mat")
-
-    np.testing.assert_array_equal(activities, np.arange(12) % 7)
 
 
 @pytest.mark.parametrize("compress", [False, True])

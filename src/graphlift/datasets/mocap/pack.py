@@ -50,7 +50,7 @@ def read_pack(path: Path) -> MotionCapture:
     if not path.is_file():
         raise DatasetNotFoundError(
             f"no motion-capture pack at {path}: give the path of a .npz that "
-            "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
+            "`graphlift data prepare mocap` wrote, or leave it out to use the embedded prior"
         )
     arrays = read_arrays(path, (*_NEEDED, *_OPTIONAL), max_bytes=MAX_BYTES)
     _check(path, arrays)

@@ -7,6 +7,5 @@ Source: Mehta et al., "Monocular 3D human pose estimation in the wild using impr
 supervision", 3DV 2017.
 """
 
-from graphlift.datasets.mpi_inf_3dhp.original import read_activities as read_activities
 from graphlift.datasets.mpi_inf_3dhp.read import read_3dhp as read_3dhp
 from graphlift.datasets.mpi_inf_3dhp.sequence import to_h36m as to_h36m

@@ -45,12 +45,6 @@ SCENES: Mapping[str, str] = {
 Source: the test set's read-me, which weights the sequences of a scene by their valid frames.
 """
 
-ACTIVITIES = (
-    *("Standing/Walking", "Exercising", "Sitting", "Reaching/Crouching"),
-    *("On The Floor", "Sports", "Miscellaneous"),
-)
-"""What 1 to 7 of a test sequence's ``activity_annotation`` stand for."""
-
 TRAIN: Mapping[str, tuple[int, float]] = {
     "S1 Seq1": (6416, 25.0),
     "S1 Seq2": (12430, 50.0),

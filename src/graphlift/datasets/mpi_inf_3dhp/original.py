@@ -2,8 +2,8 @@
 
 Test set: ``TS1/annot_data.mat`` to ``TS6`` (MATLAB 7.3, which is HDF5; axes as h5py shows them):
 ``annot2`` (frame, 1, 17, 2) px; ``annot3`` and ``univ_annot3`` (frame, 1, 17, 3) mm, camera axes;
-``valid_frame`` and ``activity_annotation`` (frame, 1), the latter 1 to 7; ``bb_crop``, a person's
-box as references, which is not read. The camera is not in it: its lens is fitted to ``annot2`` and
+``valid_frame`` (frame, 1); ``activity_annotation`` (frame, 1), 1 to 7, and ``bb_crop``, a person's
+box as references, are not read. The camera is not in it: its lens is fitted to ``annot2`` and
 ``annot3``.
 
 Training set: ``S1/Seq1/annot.mat`` and ``camera.calibration`` to ``S8/Seq2`` (MATLAB 5): cells
@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
 
 from graphlift.datasets.licensed.checks import check_flags, check_lengths, check_shape
 from graphlift.datasets.licensed.reading import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.cameras import fit_lens, read_calibration
 from graphlift.datasets.mpi_inf_3dhp.facts import (
-    ACTIVITIES,
     JOINTS_28,
     RELEVANT_17,
     TEST_LENSES,
@@ -76,29 +74,6 @@ def read_test_set(
         if valid.any():
             lens, _ = fit_lens(keypoints[valid], true[valid], size, where=where)
         yield make_sequence(name, 0, keypoints, positions, valid, lens, where=where)
-
-
-def read_activities(path: Path) -> Int[np.ndarray, " frame"]:
-    """Read what the person does in each frame of a test sequence.
-
-    Args:
-        path: Its ``annot_data.mat``.
-
-    Returns:
-        Indices into ``ACTIVITIES``, from 0.
-
-    Raises:
-        FormatError: If there is no such array, or a frame has none of the seven.
-    """
-    with open_hdf5(path) as file:
-        numbers = read_dataset(file, "activity_annotation", str(path), Request())
-    flat = numbers.reshape(-1)
-    if flat.dtype.kind not in "iuf" or not np.isin(flat, range(1, len(ACTIVITIES) + 1)).all():
-        raise FormatError(
-            f"{path}: activity_annotation should hold 1 to {len(ACTIVITIES)} for each frame: get "
-            "the file again"
-        )
-    return flat.astype(np.int64) - 1
 
 
 def read_train_set(

@@ -72,8 +72,7 @@ def make_sequence(
         where: The file and the place in it, for messages.
 
     Returns:
-        The sequence. A test sequence's activity is its scene (``GS``, ``noGS``, ``Outdoor``): what
-        people do changes within it (:func:`graphlift.datasets.mpi_inf_3dhp.read_activities`).
+        The sequence. A test sequence's activity is its scene (``GS``, ``noGS``, ``Outdoor``).
 
     Raises:
         FormatError: If the arrays are of different length, a valid frame lacks a number, or the
