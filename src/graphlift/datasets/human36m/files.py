@@ -36,9 +36,8 @@ from graphlift.datasets.licensed.checks import check_numbers, check_shape, check
 from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.child import read_in_child
-from graphlift.formats.foreign_npz import StoredArray, read_object_arrays
+from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
-from graphlift.formats.request import Request
 from graphlift.words import shown
 
 _LARGEST_ARRAY = 1 << 32
@@ -217,7 +216,7 @@ def _load_keypoints(read: _Load, where: str) -> np.ndarray:
 
 def _read_h5(path: Path) -> np.ndarray:
     with open_hdf5(path) as file:
-        values = read_dataset(file, "3D_positions", str(path), Request(max_bytes=_LARGEST_HDF5))
+        values = read_dataset(file, "3D_positions", str(path), _LARGEST_HDF5)
     check_shape(values, (96, None), f"{path}: 3D_positions", kinds="f")
     with np.errstate(invalid="ignore"):  # a signalling NaN
         return np.asarray(values.reshape(32, 3, -1).transpose(2, 0, 1) / 1000)
@@ -225,7 +224,7 @@ def _read_h5(path: Path) -> np.ndarray:
 
 def _read_hourglass(path: Path) -> np.ndarray:
     with open_hdf5(path) as file:
-        poses = read_dataset(file, "poses", str(path), Request(max_bytes=_LARGEST_HDF5))
+        poses = read_dataset(file, "poses", str(path), _LARGEST_HDF5)
     return np.asarray(check_shape(poses, (None, 16, 2), f"{path}: poses")[:, _FROM_HOURGLASS])
 
 
@@ -234,18 +233,18 @@ def _read_cdf(path: Path) -> np.ndarray:
 
     _check_cdf(path)
     with container(path, "a CDF file with a variable Pose"):
-        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)
+        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)["Pose"]
     frames = values[0] if values.ndim == 3 and len(values) == 1 else values
     check_shape(frames, (None, 96), f"{path}: Pose", kinds="f")
     with np.errstate(invalid="ignore"):
         return np.asarray(frames.reshape(-1, 32, 3) / 1000)
 
 
-def pose_variable(path: Path) -> np.ndarray:
+def pose_variable(path: Path) -> dict[str, np.ndarray]:
     """Read the variable with cdflib, which trusts the file's own offsets: in a child process."""
     import cdflib
 
-    return np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))
+    return {"Pose": np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))}
 
 
 def _check_cdf(path: Path) -> None:

@@ -22,7 +22,7 @@ from graphlift.datasets.licensed.checks import (
     check_size,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.foreign_npz import unpickle_plain
+from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.words import shown
 

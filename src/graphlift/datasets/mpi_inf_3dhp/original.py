@@ -41,7 +41,6 @@ from graphlift.datasets.mpi_inf_3dhp.sequence import (
 from graphlift.errors import FormatError
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
 from graphlift.formats.mat5 import Variable, read_mat5
-from graphlift.formats.request import Request
 
 
 def read_test_set(
@@ -58,15 +57,14 @@ def read_test_set(
         FormatError: If a file is damaged or not as above; the message names it.
         ModuleNotFoundError: If h5py is not installed (extra ``formats``).
     """
-    request = Request(max_bytes=max_bytes)
     for name, path in files.items():
         where = f"{path} ({name})"
         with open_hdf5(path) as file:
-            keypoints = _test_joints(file, "annot2", 2, where, request)
-            true = positions = _test_joints(file, "annot3", 3, where, request) / 1000
+            keypoints = _test_joints(file, "annot2", 2, where, max_bytes)
+            true = positions = _test_joints(file, "annot3", 3, where, max_bytes) / 1000
             if annotation == "univ_annot3":
-                positions = _test_joints(file, annotation, 3, where, request) / 1000
-            flags = read_dataset(file, "valid_frame", where, request)
+                positions = _test_joints(file, annotation, 3, where, max_bytes) / 1000
+            flags = read_dataset(file, "valid_frame", where, max_bytes)
         valid = check_flags(flags, f"{where}: valid_frame")
         check_lengths(where, annot2=keypoints, annot3=true, valid_frame=valid)
         size = TEST_SIZES[name]
@@ -116,8 +114,8 @@ def read_train_set(
             yield make_sequence(name, camera, xy[:frames], xyz[:frames], None, lens, where=where)
 
 
-def _test_joints(file: Any, name: str, axes: int, where: str, request: Request) -> np.ndarray:  # noqa: ANN401
-    array = read_dataset(file, name, where, request)
+def _test_joints(file: Any, name: str, axes: int, where: str, max_bytes: int) -> np.ndarray:  # noqa: ANN401
+    array = read_dataset(file, name, where, max_bytes)
     if array.ndim == 4 and array.shape[1] == 1:  # the axis of people
         array = array[:, 0]
     return check_joints(array, 17, axes, f"{where}: {name}")
