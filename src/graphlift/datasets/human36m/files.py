@@ -36,8 +36,8 @@ from graphlift.datasets.licensed.checks import check_numbers, check_shape, check
 from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.child import read_in_child
-from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
+from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 from graphlift.words import shown
 
 _LARGEST_ARRAY = 1 << 32

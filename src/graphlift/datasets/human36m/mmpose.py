@@ -51,39 +51,45 @@ def read_mmpose_h36m(paths: list[Path], joints: int, reading: Reading) -> Iterat
             f"{lacking}: is missing, but {found[0].name} is present: get both, or take it away to "
             "prepare a pack without cpn"
         )
-    for path, cpn_path in zip(paths, detections, strict=True):
-        sequences, px, metres = read_annotations(
-            path,
-            partial(_parse, path),
-            "S1_Directions_1.54138969_000001.jpg",
-            max_bytes=_LARGEST_ARRAY,
-        )
-        kinds = {"gt": px}
-        if found:
-            cpn = map_npy(cpn_path)
-            kinds["cpn"] = check_shape(cpn, (len(px), 17, (2, 3)), str(cpn_path), kinds="f")
-        for (subject, clip, camera), (frames, rows) in sequences.items():
-            if (subject, clip) in LEFT_OUT:
-                continue
-            where = f"{path}: {subject}/{clip}/{camera}"
-            arrays = {kind: array[rows][..., :2] for kind, array in kinds.items()}
-            arrays["S"] = metres[rows][..., :3]
-            arrays = {
-                name: check_numbers(array.astype(np.float64), f"{where}: {name}")
-                for name, array in arrays.items()
-            }
-            yield make_sequence(
-                subject,
-                clip,
-                camera,
-                lens=cameras[subject, camera],
-                positions=arrays.pop("S"),
-                keypoints=arrays,
-                joints=joints,
-                fps=FPS / _step(frames, where),
-                where=where,
-            )
+    for path, cpn in zip(paths, detections, strict=True):
+        yield from _read_file(path, cpn if found else None, cameras, joints)
     reading.sources.extend(sorted([*paths, *found]))
+
+
+def _read_file(
+    path: Path, cpn_path: Path | None, cameras: Cameras, joints: int
+) -> Iterator[CameraSequence]:
+    sequences, px, metres = read_annotations(
+        path,
+        partial(_parse, path),
+        "S1_Directions_1.54138969_000001.jpg",
+        max_bytes=_LARGEST_ARRAY,
+    )
+    arrays = {"S": metres, "gt": px}
+    if cpn_path is not None:
+        cpn = map_npy(cpn_path)
+        arrays["cpn"] = check_shape(cpn, (len(px), 17, (2, 3)), str(cpn_path), kinds="f")
+    for (subject, clip, camera), (frames, rows) in sequences.items():
+        if (subject, clip) in LEFT_OUT:
+            continue
+        where = f"{path}: {subject}/{clip}/{camera}"
+        columns = {
+            name: check_numbers(
+                array[rows][..., : 3 if name == "S" else 2].astype(np.float64), f"{where}: {name}"
+            )
+            for name, array in arrays.items()
+        }
+        yield make_sequence(
+            subject,
+            clip,
+            camera,
+            lens=cameras[subject, camera],
+            positions=columns.pop("S"),
+            keypoints=columns,
+            joints=joints,
+            fps=FPS / _step(frames, where),
+            where=where,
+        )
 
 
 def _read_cameras(folder: Path, reading: Reading) -> Cameras:

@@ -126,34 +126,21 @@ def _read_world(
         cut_views: Counter[str] = Counter()
         joints: dict[int, str] = {}
         for clip in clips:
-            raw = clip.load()
-            joints.setdefault(raw.shape[1], clip.where)
-            if len(joints) > 1:
-                counts = ", ".join(f"{count} in {where}" for count, where in joints.items())
-                raise FormatError(
-                    f"joints differ between clips: {counts}: use files of one origin"
-                )
-            world = raw[:, JOINTS_OF_32] if raw.shape[1] == 32 else raw
-            check_legs(world[:: max(1, len(world) // 50)], _LEGS, _LEG, clip.where)
+            world = _load_world(clip, joints)
             for camera in CAMERAS:
-                where = f"{clip.subject}/{clip.clip}/{camera}"
+                view = (clip.subject, clip.clip, camera)
+                keypoints = {each.kind: _read_view(each, view, len(world)) for each in kinds}
+                cut.update({kind: len(array) - len(world) for kind, array in keypoints.items()})
+                cut_views.update(kind for kind in keypoints if len(keypoints[kind]) > len(world))
                 lens = cameras[clip.subject, camera]
-                keypoints = {}
-                for each in kinds:
-                    array = _read_view(each, (clip.subject, clip.clip, camera), len(world))
-                    keypoints[each.kind] = array[: len(world)]
-                    cut[each.kind] += len(array) - len(world)
-                    cut_views[each.kind] += len(array) > len(world)
                 yield make_sequence(
-                    clip.subject,
-                    clip.clip,
-                    camera,
+                    *view,
                     lens=lens,
                     positions=world_to_camera(world, lens),
-                    keypoints=keypoints,
+                    keypoints={kind: array[: len(world)] for kind, array in keypoints.items()},
                     joints=options.joints,
                     fps=FPS,
-                    where=where,
+                    where="/".join(view),
                 )
         for kind in filter(cut.get, cut):
             reading.notes.append(
@@ -162,6 +149,18 @@ def _read_world(
             )
         read = {clip.path for clip in clips} | {path for each in kinds for path in each.paths}
         reading.sources.extend(sorted(read))
+
+
+def _load_world(clip: ClipFile, joints: dict[int, str]) -> np.ndarray:
+    """Read the 17 joints of a clip, m; ``joints`` remembers which numbers of joints were met."""
+    raw = clip.load()
+    joints.setdefault(raw.shape[1], clip.where)
+    if len(joints) > 1:
+        counts = ", ".join(f"{count} in {where}" for count, where in joints.items())
+        raise FormatError(f"joints differ between clips: {counts}: use files of one origin")
+    world = raw[:, JOINTS_OF_32] if raw.shape[1] == 32 else raw
+    check_legs(world[:: max(1, len(world) // 50)], _LEGS, _LEG, clip.where)
+    return world
 
 
 def _list_clips(layout: str, paths: list[Path], spill: BinaryIO) -> list[ClipFile]:
@@ -219,7 +218,7 @@ def _read_view(each: KeypointFiles, view: tuple[str, str, str], frames: int) -> 
     """Read the 2D of one view, which may go on after the 3D."""
     if (load := each.views.get(view)) is None:
         raise FormatError(
-            f"{each.where}: has no 2D of {'/'.join(view)}, of which there is 3D: get the whole "
+            f"{each.where}: has no 2D of {'/'.join(view)}, which has 3D: get the whole "
             f"file, or take it away to prepare a pack without {each.kind}"
         )
     if len(keypoints := load()) < frames:

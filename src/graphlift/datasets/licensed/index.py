@@ -1,6 +1,6 @@
 """The index of a pack: which frames are whose, through which lens, and what they were made from.
 
-JSON, checked as if it came from anybody: its size, every type, and that sequences follow each
+JSON, checked like any file of a user: its size, every type, and that sequences follow each
 other without gap or overlap.
 """
 

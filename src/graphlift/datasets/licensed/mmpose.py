@@ -22,8 +22,8 @@ from graphlift.datasets.licensed.checks import (
     check_size,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.words import shown
 
 _LARGEST_CAMERAS = 1 << 24

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from graphlift.datasets.licensed.pack import SequencePack, digest_file, write_sequences
-from graphlift.datasets.licensed.reading import CameraSequence, Reader, Reading, ReadOptions
+from graphlift.datasets.licensed.reading import CameraSequence, Reader, ReadOptions
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.words import shown
 
@@ -17,28 +17,6 @@ READERS: Mapping[str, tuple[str, str]] = {
     "h36m": ("graphlift.datasets.human36m.read", "read_h36m"),
     "3dhp": ("graphlift.datasets.mpi_inf_3dhp.read", "read_parts"),
 }
-
-
-def read_licensed(dataset: str, folder: Path, options: ReadOptions) -> Reading:
-    """Begin to read a data set.
-
-    Args:
-        dataset: A key of :data:`READERS`.
-        folder: The folder of its files.
-        options: How to read.
-
-    Raises:
-        ConfigError: If no data set has this name, or an option does not fit it.
-        DatasetNotFoundError: If there is no such folder, or no file of the data set in it.
-        FormatError: If the folder has more than one layout, and none is given.
-    """
-    if dataset not in READERS:
-        raise ConfigError(f"no data set {shown(dataset)}: give one of {', '.join(READERS)}")
-    if not folder.is_dir():
-        raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
-    module, name = READERS[dataset]
-    reader: Reader = getattr(import_module(module), name)
-    return reader(folder, options)
 
 
 def prepare_licensed(
@@ -63,11 +41,17 @@ def prepare_licensed(
         The pack that was written.
 
     Raises:
-        ConfigError: As :func:`read_licensed`.
-        DatasetNotFoundError: As :func:`read_licensed`.
+        ConfigError: If no data set has this name, or an option does not fit it.
+        DatasetNotFoundError: If there is no such folder, or no file of the data set in it.
         FormatError: If a file is refused, or something is missing and ``options.partial`` is off.
     """
-    reading = read_licensed(dataset, folder, options)
+    if dataset not in READERS:
+        raise ConfigError(f"no data set {shown(dataset)}: give one of {', '.join(READERS)}")
+    if not folder.is_dir():
+        raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
+    module, name = READERS[dataset]
+    reader: Reader = getattr(import_module(module), name)
+    reading = reader(folder, options)
     return write_sequences(
         out,
         watch(reading.sequences, reading.total) if watch else reading.sequences,

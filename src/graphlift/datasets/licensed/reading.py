@@ -3,7 +3,7 @@
 A reader is a function ``(folder, options) -> Reading``. It finds out which of the data set's
 layouts the folder has, and yields its sequences one at a time, so that memory stays small.
 :mod:`graphlift.datasets.licensed.checks` holds the checks that readers share,
-:mod:`graphlift.datasets.licensed.completeness` the one that tells what is missing.
+:mod:`graphlift.datasets.licensed.completeness` the one that names what is missing.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -97,7 +97,7 @@ def prepare_mocap(
 
     Raises:
         DatasetNotFoundError: If there are no recordings.
-        FormatError: If a file is refused and ``keep_going`` is off, or all are; if somebody is
+        FormatError: If a file is refused and ``keep_going`` is off, or all are; if a person is
             mirrored; or ``out`` is no ``.npz``.
     """
     if out.suffix != ".npz":
@@ -230,11 +230,11 @@ def resample(clip: Clip, fps: float, *, nearest: bool = False) -> Clip:
     """Take every n-th frame from the first.
 
     A rate counts as a multiple if it is one within half a per cent: 59.94 is halved to 29.97, and
-    the clip says 29.97.
+    the clip states 29.97.
 
     Args:
         clip: At least as fast as ``fps``.
-        fps: Frames per second wanted.
+        fps: Frames per second of the result.
         nearest: If the rate is no multiple: frame i is the one nearest in time to i / fps (the
             later of two), which makes motion uneven by up to half a source frame.
 
@@ -276,7 +276,7 @@ def read_activity_table(path: Path) -> dict[str, str]:
 
     Raises:
         DatasetNotFoundError: If there is no such file.
-        FormatError: If it is no such table, or a clip stands in it with two activities.
+        FormatError: If it is no such table, or a clip has two activities in it.
     """
     if not path.is_file():
         raise DatasetNotFoundError(f"no table of activities at {path}: give the path of a CSV")

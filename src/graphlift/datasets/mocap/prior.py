@@ -1,7 +1,7 @@
 """The prior: people made up from a small model of human poses, for a study without any data.
 
 The model, in ``prior.npz`` beside this file, was fitted to the training subjects of the CMU pack
-(``recipes/fit_prior.py`` fits it). A pose is told by
+(``recipes/fit_prior.py`` fits it). A pose is described by
 44 features in a frame that has no heading: world z stays up, and the horizontal part of the axis
 from the left to the right hip points along x. They are the unit directions of the 14 bones
 outside the pelvis, the slope of the pelvis, and the clearance of the lowest joint above the floor.
@@ -53,7 +53,7 @@ LENGTH_OF = np.array([0, 0, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7, 8, 9])
 """For each of the 17 joints, which of :data:`BONE_LENGTHS` leads to it; the root's is not used."""
 
 FURTHEST = 2.0
-"""m; how far from the middle of the capture a root may stand in x or in y."""
+"""m; how far from the middle of the capture a root may be in x or in y."""
 
 _NAME = "prior"
 FORMAT = "graphlift-prior-1"
@@ -77,7 +77,7 @@ _CODE: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
 class Mixture:
     """A mixture of probabilistic principal component analysers.
 
-    Each component says that a point is ``x = W z + μ + ε`` with ``z`` standard normal and ``ε``
+    In each component a point is ``x = W z + μ + ε`` with ``z`` standard normal and ``ε``
     isotropic of variance σ², so its covariance is ``C = W Wᵀ + σ² I``.
 
     Args:

@@ -199,7 +199,7 @@ def fit_lens(
     rays = points[:, :2] / points[:, 2:]
     if len(rays) < _FEWEST_JOINTS or min(np.ptp(rays, axis=0)) < 1e-6:
         raise FormatError(
-            f"{where}: {len(rays)} joints before the camera do not tell its lens: the sequence is "
+            f"{where}: {len(rays)} joints before the camera do not give its lens: the sequence is "
             "too short, or its 3D is not in the camera's axes"
         )
     focal, centre = _fit(rays, image)

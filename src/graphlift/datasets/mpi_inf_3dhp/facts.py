@@ -133,7 +133,7 @@ TEST_LENSES: Mapping[str, Intrinsics] = {
     name: ((1683.983, 1672.594), (939.858, 560.141)) if scene == "Outdoor" else TRAIN_LENSES[8]
     for name, scene in SCENES.items()
 }
-"""For files without ``annot3``, from which the lens can be told. TS1 to TS4 are of training camera
+"""For files without ``annot3``, to which the lens is fitted. TS1 to TS4 are of training camera
 8. TS5 and TS6's lens also has a distortion (k1 −0.277), which is left out: nobody who publishes
 figures undoes it, and whether the 2D has it could not be confirmed.
 

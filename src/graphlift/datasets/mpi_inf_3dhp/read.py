@@ -1,6 +1,6 @@
 """MPI-INF-3DHP from a folder: which layout each part has, its sequences, what is missing."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import cast, get_args
@@ -127,13 +127,7 @@ def read_parts(
     _check_annotation(annotation)
     parts = _find_parts(folder, options.layout)
     layouts = {part: found.layout for part, found in parts.items()}
-    if annotation is None and len({name == "mmpose" for name in layouts.values()}) > 1:
-        raise FormatError(
-            f"{folder}: holds {' and '.join(f'{k} ({v})' for k, v in layouts.items())}, and "
-            "mmpose's has annot3 but the other univ_annot3, people of another size: give the "
-            "layout of one of them, or annotation annot3"
-        )
-    taken = annotation or ("annot3" if "mmpose" in layouts.values() else "univ_annot3")
+    taken = annotation or _usual_annotation(folder, layouts)
     notes = list(_notes(parts, taken))
     reads = [
         read_3dhp(
@@ -165,6 +159,16 @@ def read_parts(
         sources=[path for found in parts.values() for path in found.sources],
         notes=notes,
     )
+
+
+def _usual_annotation(folder: Path, layouts: Mapping[Part, str]) -> Annotation:
+    if len({name == "mmpose" for name in layouts.values()}) > 1:
+        raise FormatError(
+            f"{folder}: holds {' and '.join(f'{k} ({v})' for k, v in layouts.items())}, and "
+            "mmpose's has annot3 but the other univ_annot3, people of another size: give the "
+            "layout of one of them, or annotation annot3"
+        )
+    return "annot3" if "mmpose" in layouts.values() else "univ_annot3"
 
 
 def published(parts: Collection[Part], cameras: Collection[int] = VNECT_CAMERAS) -> Published:
