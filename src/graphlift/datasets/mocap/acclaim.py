@@ -7,7 +7,7 @@ plus its turned vector. Letters are listed in the order in which they are applie
 axes: ``rx ry rz`` is M = Rz Ry Rx.
 
 An AMC says neither its frame rate nor how many frames it should have: a file cut between two
-frames cannot be told from a whole one.
+frames cannot be distinguished from a whole one.
 
 Source: Acclaim's format as in Meredith and Maddock, "Motion capture file formats explained",
 University of Sheffield, 2001, and the files of mocap.cs.cmu.edu.
@@ -234,7 +234,7 @@ def _read_bones(
             if not name or name == _ROOT or name in bones or len(bones) == MOST_JOINTS:
                 raise lines.error(
                     f"a bone's name is {shown(name)}: it should be there, not be root, and not "
-                    f"stand twice; and there can be {MOST_JOINTS:,} bones",
+                    f"appear twice; and there can be {MOST_JOINTS:,} bones",
                     number,
                 )
             bones[name], bone = bone, None
@@ -372,8 +372,8 @@ def _angles(
         )
     if len(numbers) != widths[name] or name in frame:
         raise lines.error(
-            f"{name} has {len(numbers)} numbers, or stands twice in its frame; the skeleton gives "
-            f"it {widths[name]}, once: the file is cut short or of another skeleton"
+            f"{name} has {len(numbers)} numbers, or is twice in its frame; the skeleton gives it "
+            f"{widths[name]}, once: the file is cut short or of another skeleton"
         )
     return lines.numbers(numbers)
 
