@@ -239,13 +239,6 @@ def _fit_rotation(rest: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return np.asarray(U @ Vt)
 
 
-def _cross_matrix(v: np.ndarray) -> np.ndarray:
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    zero = np.zeros_like(x)
-    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
 def _held(directions: np.ndarray) -> np.ndarray:
     """Let a bone without length point as in the frame before, or in the first that shows it."""
     known = np.linalg.norm(directions, axis=-1) > 0
@@ -260,20 +253,20 @@ def _swing(rest: np.ndarray, goal: np.ndarray) -> np.ndarray:
     Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
     bone that never has a length does not turn.
     """
+    from scipy.spatial.transform import Rotation
+
     goal = np.where(goal.any(axis=-1, keepdims=True), goal, rest)
     cos = goal @ rest
-    axis = _cross_matrix(np.cross(rest, goal))
-    safe = np.where(cos > -1 + 1e-9, 1 + cos, 1)[:, None, None]
-    turn = np.eye(3) + axis + axis @ axis / safe
-    about = np.array([1.0, 0, 0]) if abs(rest[2]) > 0.9 else np.array([0, 0, 1.0])
-    half_turn = 2 * np.outer(about, about) - np.eye(3)
-    return np.where((cos > -1 + 1e-9)[:, None, None], turn, half_turn)
+    quaternions = np.column_stack([np.cross(rest, goal), 1 + cos])
+    quaternions[cos <= -1 + 1e-9] = (1, 0, 0, 0) if abs(rest[2]) > 0.9 else (0, 0, 1, 0)
+    return np.asarray(Rotation.from_quat(quaternions).as_matrix())
 
 
 def _twist(node: Node, swing: np.ndarray, bend: np.ndarray | None, fps: float) -> np.ndarray:
     """Turn a bone about its direction at rest, (frame, 3, 3)."""
+    from scipy.spatial.transform import Rotation
+
     bone = np.array(node.rest)
     hinge = np.array(node.hinge or (0.0, 0.0, 1.0))  # z is across every bone of the T-pose
-    angle = solve_twist(bone, hinge, swing, bend, fps)[:, None, None]
-    axis = _cross_matrix(bone)
-    return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))
+    angle = solve_twist(bone, hinge, swing, bend, fps)
+    return np.asarray(Rotation.from_rotvec(np.outer(angle, bone)).as_matrix())

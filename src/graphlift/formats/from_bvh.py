@@ -306,7 +306,7 @@ def _joints(
             places = _place(values[:, moves], offsets[joint, axes], nodes[n])
             moved.append((joint, axes, places))
         spun = [(column, name[0]) for column, name in channels if name.endswith("rotation")]
-        turns.append(([column for column, _ in spun], "".join(axis for _, axis in spun)))
+        turns.append(([column for column, _ in spun], "".join(axis.upper() for _, axis in spun)))
     parts = []
     for start in range(0, len(values), CHUNK):
         angles = np.radians(values[start : start + CHUNK])
