@@ -50,25 +50,37 @@ class _Scene:
     """A glTF being composed: its JSON, and the numbers that go behind it."""
 
     def __init__(self) -> None:
-        self.nodes: list[dict[str, Any]] = []
         self.roots: list[int] = []
-        self.skins: list[dict[str, Any]] = []
-        self.meshes: list[dict[str, Any]] = []
+        self.animation: dict[str, Any] = {"name": "motion", "samplers": [], "channels": []}
+        self.json: dict[str, Any] = {
+            "asset": {"version": "2.0", "generator": "graphlift"},
+            "extras": {},
+            "scene": 0,
+            "scenes": [{"nodes": self.roots}],
+            "nodes": [],
+            "skins": [],
+            "animations": [self.animation],
+            "meshes": [],
+            "materials": [{"name": "body", "pbrMetallicRoughness": GREY}],
+            "accessors": [],
+            "bufferViews": [],
+            "buffers": [{"byteLength": 0}],
+        }
         self.body: dict[str, int] = {}
         self.triangles = 0
-        self.accessors: list[dict[str, Any]] = []
-        self.views: list[dict[str, Any]] = []
         self.arrays: list[np.ndarray] = []
-        self.samplers: list[dict[str, Any]] = []
-        self.channels: list[dict[str, Any]] = []
-        self.size = 0
+
+    def add(self, kind: str, entry: dict[str, Any]) -> int:
+        """Add an entry to one of the lists of the JSON, and return its number."""
+        self.json[kind].append(entry)
+        return len(self.json[kind]) - 1
 
     def node(self, name: str, parent: int | None = None, **fields: Any) -> int:  # noqa: ANN401
         """Add a node, and return its number."""
-        self.nodes.append({"name": name, **fields})
-        siblings = self.roots if parent is None else self.nodes[parent].setdefault("children", [])
-        siblings.append(len(self.nodes) - 1)
-        return len(self.nodes) - 1
+        number = self.add("nodes", {"name": name, **fields})
+        above = None if parent is None else self.json["nodes"][parent]
+        (self.roots if above is None else above.setdefault("children", [])).append(number)
+        return number
 
     def numbers(self, values: np.ndarray, *, bounds: bool = False, target: int = 0) -> int:
         """Add an accessor, of 32-bit floats or of the integers as they are, and return its number.
@@ -77,10 +89,10 @@ class _Scene:
         """
         rows = values.swapaxes(-1, -2) if values.ndim == 3 else values
         array = np.ascontiguousarray(rows, dtype="<f4" if rows.dtype.kind == "f" else rows.dtype)
-        view = {"buffer": 0, "byteOffset": self.size, "byteLength": array.nbytes}
-        self.views.append(view | ({"target": target} if target else {}))
+        (buffer,) = self.json["buffers"]
+        view = {"buffer": 0, "byteOffset": buffer["byteLength"], "byteLength": array.nbytes}
         accessor: dict[str, Any] = {
-            "bufferView": len(self.views) - 1,
+            "bufferView": self.add("bufferViews", view | ({"target": target} if target else {})),
             "componentType": COMPONENTS[array.dtype.str],
             "count": len(array),
             "type": KINDS[array.shape[1:]],
@@ -88,20 +100,19 @@ class _Scene:
         if bounds:
             columns = array.reshape(len(array), -1)
             accessor |= {"min": columns.min(axis=0).tolist(), "max": columns.max(axis=0).tolist()}
-        self.accessors.append(accessor)
         self.arrays.append(array)
-        self.size += array.nbytes
-        return len(self.accessors) - 1
+        buffer["byteLength"] += array.nbytes
+        return self.add("accessors", accessor)
 
     def animate(
         self, node: int, path: str, times: int, values: np.ndarray, interpolation: str = "LINEAR"
     ) -> None:
         """Animate a node's translation, rotation or scale."""
-        output = self.numbers(values)
-        sampler = {"input": times, "output": output, "interpolation": interpolation}
-        self.samplers.append(sampler)
+        samplers, channels = self.animation["samplers"], self.animation["channels"]
         target = {"node": node, "path": path}
-        self.channels.append({"sampler": len(self.samplers) - 1, "target": target})
+        channels.append({"sampler": len(samplers), "target": target})
+        output = self.numbers(values)
+        samplers.append({"input": times, "output": output, "interpolation": interpolation})
 
 
 def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
@@ -125,21 +136,8 @@ def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
         if not person.there.all():
             absent = gaps(person.there)
             remarks += (f"Person {person.name} is hidden in {absent} without a whole pose.",)
-    content: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "graphlift"},
-        "extras": {"model": poses.model, "notes": [*poses.notes, *remarks]},
-        "scene": 0,
-        "scenes": [{"nodes": scene.roots}],
-        "nodes": scene.nodes,
-        "skins": scene.skins,
-        "animations": [{"name": "motion", "samplers": scene.samplers, "channels": scene.channels}],
-        "meshes": scene.meshes,
-        "materials": [{"name": "body", "pbrMetallicRoughness": GREY}],
-        "accessors": scene.accessors,
-        "bufferViews": scene.views,
-        "buffers": [{"byteLength": scene.size}],
-    }
-    _write_chunks(path, content, scene.arrays)
+    scene.json["extras"] = {"model": poses.model, "notes": [*poses.notes, *remarks]}
+    _write_chunks(path, scene.json, scene.arrays)
     return remarks
 
 
@@ -176,7 +174,7 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
         above = joints[ABOVE[i]] if joints else top
         joints.append(scene.node(name, above, translation=offset[i].tolist()))
         if i < len(armature.NODES):
-            scene.nodes[-1]["rotation"] = turned[i].tolist()
+            scene.json["nodes"][-1]["rotation"] = turned[i].tolist()
             if np.abs(rotations[:, i] - turned[i]).max() > UNTURNED:
                 scene.animate(joints[i], "rotation", times, rotations[:, i])
         if i == 0 or np.abs(places[:, i] - offset[i]).max() > STEADY:
@@ -203,19 +201,19 @@ def _add_body(
             "JOINTS_0": scene.numbers(np.c_[body.nodes, zeros], target=VERTICES),
             "WEIGHTS_0": scene.numbers(np.c_[whole, zeros], target=VERTICES),
         }
-        scene.accessors[scene.body["WEIGHTS_0"]]["normalized"] = True
+        scene.json["accessors"][scene.body["WEIGHTS_0"]]["normalized"] = True
         scene.triangles = scene.numbers(body.triangles.ravel(), target=TRIANGLES)
     places = scene.numbers(rest[0] + body.places, bounds=True, target=VERTICES)
     attributes = {"POSITION": places, **scene.body}
     primitive = {"attributes": attributes, "indices": scene.triangles, "material": 0}
-    scene.meshes.append({"name": f"{name} body", "primitives": [primitive]})
+    mesh = scene.add("meshes", {"name": f"{name} body", "primitives": [primitive]})
     to_bone = np.tile(np.eye(4), (len(joints), 1, 1))
     axes = armature.BONE_AXES[[*range(len(armature.NODES)), *armature.ENDS]]
     to_bone[:, :3, :3] = axes.swapaxes(-1, -2)
     to_bone[:, :3, 3] = -np.einsum("jba,jb->ja", axes, rest)
-    skin = {"name": name, "joints": joints, "skeleton": joints[0]}
-    scene.skins.append(skin | {"inverseBindMatrices": scene.numbers(to_bone)})
-    scene.node(f"{name} body", mesh=len(scene.meshes) - 1, skin=len(scene.skins) - 1)
+    bound: dict[str, Any] = {"name": name, "joints": joints, "skeleton": joints[0]}
+    skin = scene.add("skins", bound | {"inverseBindMatrices": scene.numbers(to_bone)})
+    scene.node(f"{name} body", mesh=mesh, skin=skin)
 
 
 def _motion(
