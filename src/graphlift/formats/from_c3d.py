@@ -164,7 +164,7 @@ def _points(content: bytes, parameters: Parameters) -> np.ndarray:
 
 
 def _frame_count(parameters: Parameters, first: int, last: int, room: int) -> int:
-    """Say how many frames there are: of a long clip the header, which counts to 65,535, cannot."""
+    """Count the frames; of a long clip the header, which counts to 65,535, cannot."""
     ends = [parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END")]
     if all(isinstance(pair, list) and len(pair) == 2 for pair in ends):
         begin, stop = (int(low) + (int(high) << 16) for low, high in ends)  # type: ignore[misc, str-unpack]

@@ -33,7 +33,7 @@ HIDDEN = 1e-6
 _WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 _FLOAT = 5126
 _PLACE = 12
-"""Bytes of a translation; who moves has one in every frame."""
+"""Bytes of a translation; a person who moves has one in every frame."""
 _ENOUGH = {"translation": 3, "rotation": 4, "scale": 3}
 
 Paths = dict[int, dict[str, np.ndarray]]
@@ -160,7 +160,7 @@ def _accessor(tree: Any, data: bytes, number: int) -> Float[np.ndarray, "count w
 def _people(
     nodes: list[Any], moving: Paths, frames: int, size: int
 ) -> list[tuple[str, Float[np.ndarray, "frame joint 3"]]]:
-    """Find everybody's name and joints; ``size`` is that of all the numbers, in bytes."""
+    """Find the names and joints of all people; ``size`` is that of all the numbers, in bytes."""
     parents = _parents(nodes)
     hips = [n for n, node in enumerate(nodes) if _plain(node.get("name", "")) == "Hips"]
     if len(hips) * frames * _PLACE > size:

@@ -125,7 +125,7 @@ def _scatter(table: Table, counts: list[int]) -> dict[str, np.ndarray]:
     if frames:
         at = np.ravel_multi_index((frame, table["person"], table["joint"]), shape)
     if len(np.unique(at)) != len(frame):
-        raise FormatError("a joint is there twice in one frame")
+        raise FormatError("a joint has two rows in one frame")
     kind = table["x_m"].dtype
     places = np.full((len(frame), 3), np.nan, kind)
     sigma, seen = np.full(len(frame), np.nan, kind), np.zeros(len(frame), bool)

@@ -24,7 +24,7 @@ def read_trc(path: Path, person: str = "0") -> Poses:
 
     Args:
         path: Of a file whose markers are joints of a person.
-        person: What to call them; the file does not say.
+        person: The person's name, which the file does not state.
 
     Raises:
         FormatError: If it is no TRC, is cut short, or its markers are no person's joints.
@@ -45,9 +45,9 @@ def read_trc(path: Path, person: str = "0") -> Poses:
             f"and has {len(numbers)} frames: it is cut short or damaged; export it again"
         )
     positions = y_up_to_z_up(numbers[:, 2:].reshape(len(numbers), 1, len(labels), 3) * UNITS[unit])
-    said = f"Read from a TRC: y is up, in {unit}."
+    note = f"Read from a TRC: y is up, in {unit}."
     return labelled_poses(
-        labels, positions, str(path), people=(person,), fps=fps, axes="world", notes=(said,)
+        labels, positions, str(path), people=(person,), fps=fps, axes="world", notes=(note,)
     )
 
 

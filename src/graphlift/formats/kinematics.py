@@ -97,7 +97,7 @@ def recipe_weights(names: Sequence[str], recipe: Recipe) -> Float[np.ndarray, "j
 def missing_joints(weights: Float[np.ndarray, "joint point"]) -> list[str]:
     """Name the joints of the 17 that a recipe could not find."""
     found = np.isfinite(weights).all(axis=1)
-    return [joint for joint, there in zip(H36M_17.joints, found, strict=True) if not there]
+    return [joint for joint, known in zip(H36M_17.joints, found, strict=True) if not known]
 
 
 def limb_length(positions: Float[np.ndarray, "frame joint 3"], *chain: str) -> float:
@@ -130,6 +130,6 @@ def guess_unit(positions: Float[np.ndarray, "frame joint 3"], where: str) -> flo
         raise FormatError(
             f"{where}: the legs, hip to knee to ankle, measure {leg:.4g} of the file's units; in "
             f"none of {', '.join(UNITS)} is that an adult's {ADULT_LEG[0]} to {ADULT_LEG[1]} m: "
-            "say how many metres a unit is (scale; --scale or --units on the command line)"
+            "give the metres per unit (scale; --scale or --units on the command line)"
         )
     return fitting[0]

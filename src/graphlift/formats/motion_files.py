@@ -34,7 +34,7 @@ ALWAYS_POSES: Mapping[str, str] = {
     ".trc": "TRC",
     ".parquet": "Parquet",
 }
-"""Suffixes of files that hold motion in 3D, never keypoints, with the format's name."""
+"""Suffixes of files that always hold motion in 3D, never keypoints, with the format's name."""
 
 _FAULTS = (
     *(KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, struct.error),
@@ -48,7 +48,7 @@ _ONE_PERSON = (".bvh", ".trc")
 def read_poses(path: str | Path) -> Poses:
     """Read poses from a file of any of :data:`READERS`.
 
-    Of ``.npz`` every field is as it was; ``notes`` say what was assumed of other files. Several
+    Of ``.npz`` every field is as it was; ``notes`` state what was assumed of other files. Several
     people whom :func:`graphlift.formats.write_poses` wrote to one file each (``x.NAME.bvh``) are
     read together by the name it was given, ``x.bvh``. Where people have no name in the file, one
     is called by the middle of the file's name, ``NAME`` in ``x.NAME.bvh``, else ``0``.
@@ -91,7 +91,7 @@ def holds_poses(path: Path) -> bool:
 
 
 def _read(path: Path) -> Poses:
-    """Read a file that is there; readers leave it to this function to name it in errors."""
+    """Read a file that exists; this function names it in the errors of its reader."""
     suffix = path.suffix.lower()
     if suffix != ".npz":  # which has a bound of its own
         check_file_size(path, MAX_BYTES, "cut it into clips, or write .npz")
@@ -160,4 +160,4 @@ READERS: Mapping[str, Callable[[Path], Poses]] = {
     ".c3d": read_c3d,
     ".trc": _read_trc,
 }
-"""What reads which suffix."""
+"""The reader of each suffix."""

@@ -21,8 +21,8 @@ from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats import armature
 from graphlift.formats.body import make_body
-from graphlift.formats.retarget import Person, rigged_people
-from graphlift.formats.writing import axes_remark, check_somebody, gaps
+from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.writing import axes_remark, check_people, gaps
 from graphlift.sequences import Poses, frame_rate
 
 STEADY = 1e-4
@@ -116,25 +116,25 @@ class _Scene:
 
 
 def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
-    """Write GLB, everybody in one file.
+    """Write GLB, all people in one file.
 
     Returns:
         What was done, one sentence each.
 
     Raises:
-        FormatError: If there is nobody to write, a joint of the 17 cannot be had, or the file
+        FormatError: If there are no people to write, a joint of the 17 cannot be had, or the file
             would be larger than the format allows.
     """
-    check_somebody(path, poses)
+    check_people(path, poses)
     people, remarks = rigged_people(path, poses)
-    fps, said = frame_rate(poses)
-    remarks += (*said, axes_remark(poses, "y", "m"))
+    fps, assumed = frame_rate(poses)
+    remarks += (*assumed, axes_remark(poses, "y", "m"))
     scene = _Scene()
     times = scene.numbers(np.arange(len(poses)) / fps, bounds=True)
     for person in people:
         _add_person(scene, person, times, fps)
-        if not person.there.all():
-            absent = gaps(person.there)
+        if not person.present.all():
+            absent = gaps(person.present)
             remarks += (f"Person {person.name} is hidden in {absent} without a whole pose.",)
     scene.json["extras"] = {"model": poses.model, "notes": [*poses.notes, *remarks]}
     _write_chunks(path, scene.json, scene.arrays)
@@ -159,7 +159,7 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
             file.write(array.data)
 
 
-def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
+def _add_person(scene: _Scene, person: RiggedPerson, times: int, fps: float) -> None:
     """Add a person's joints, their motion, and a body that follows them."""
     lengths = armature.bone_lengths(person.measured)
     rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths)
@@ -179,8 +179,8 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
                 scene.animate(joints[i], "rotation", times, rotations[:, i])
         if i == 0 or np.abs(places[:, i] - offset[i]).max() > STEADY:
             scene.animate(joints[i], "translation", times, places[:, i])
-    if not person.there.all():
-        size = np.repeat(person.there[:, None], 3, axis=1).astype(float)
+    if not person.present.all():
+        size = np.repeat(person.present[:, None], 3, axis=1).astype(float)
         scene.animate(top, "scale", times, size, "STEP")
     _add_body(scene, person.name, joints, rest, lengths)
 
@@ -188,9 +188,9 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
 def _add_body(
     scene: _Scene, name: str, joints: list[int], rest: np.ndarray, lengths: np.ndarray
 ) -> None:
-    """Add a mesh bound to the joints in the T-pose; its node hangs on nothing, as glTF advises.
+    """Add a mesh bound to the joints in the T-pose; its node has no parent, as glTF advises.
 
-    Everybody's differs in the places of its vertices alone.
+    The bodies differ in the positions of their vertices alone.
     """
     body = make_body(lengths)
     if not scene.body:
@@ -217,7 +217,7 @@ def _add_body(
 
 
 def _motion(
-    person: Person,
+    person: RiggedPerson,
     turned: Float[np.ndarray, "node 4"],
     offset: Float[np.ndarray, "place 3"],
     fps: float,
