@@ -138,7 +138,7 @@ def prepare_(
     written; --partial writes what there is (docs/human36m.md). 3dhp is MPI-INF-3DHP likewise, with
     2,929 test frames (docs/mpi-inf-3dhp.md).
     """  # noqa: D301  # \b is Click's, for lines that stay lines
-    from graphlift.datasets.mocap.prepare import Choices, prepare, read_activities
+    from graphlift.datasets.mocap.prepare import MocapOptions, prepare, read_activities
     from graphlift.formats.kinematics import UNITS
     from graphlift.formats.rig_names import read_map
 
@@ -159,7 +159,7 @@ def prepare_(
     _refuse_options(ctx, _OF_PAIRED, "a licensed data set")
     if scale is not None and units != "auto":
         raise typer.BadParameter("give --units or --scale, not both")
-    choices = Choices(
+    options = MocapOptions(
         fps=fps,
         to_fps=to_fps,
         nearest=nearest,
@@ -172,7 +172,7 @@ def prepare_(
     capture, refused = prepare(
         words[0],
         out,
-        choices,
+        options,
         license=license_,
         source=source,
         keep_going=keep_going,

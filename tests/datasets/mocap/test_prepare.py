@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from graphlift.datasets import Clip
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prepare import (
-    Choices,
+    MocapOptions,
     centre,
     find_recordings,
     prepare,
@@ -49,7 +49,7 @@ def sources(clip):
 def test_a_cmu_folder_becomes_a_pack_of_every_fourth_frame(cmu, tmp_path):
     out = tmp_path / "deep" / "cmu.npz"
 
-    written, refused = prepare(cmu, out, Choices(), license="free", source="drawn by hand")
+    written, refused = prepare(cmu, out, MocapOptions(), license="free", source="drawn by hand")
 
     pack = read_pack(out)
     assert refused == {}
@@ -66,7 +66,7 @@ def test_bvh_and_acclaim_mix_and_folders_name_subjects(cmu, tmp_path):
     (cmu / "anna").mkdir()
     shutil.copy(make.HERE / "daz.bvh", cmu / "anna" / "dance.BVH")
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices())
+    written, _ = prepare(cmu, tmp_path / "p.npz", MocapOptions())
 
     assert [(clip.name, clip.subject) for clip in written.clips][-1] == ("dance", "anna")
     assert written.clips[-1].provenance == "daz-bvh, 0.0254 m a unit"
@@ -92,7 +92,7 @@ def test_of_several_skeletons_the_one_of_the_longest_common_name_is_taken(cmu, t
     (cmu / "01" / "0.asf").write_text(tall)
     (cmu / "01" / "02.asf").write_text(tall)
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices())
+    written, _ = prepare(cmu, tmp_path / "p.npz", MocapOptions())
 
     assert written.clips[0].subject == "01"
 
@@ -104,10 +104,10 @@ def test_an_amc_without_its_skeleton_is_refused(cmu, tmp_path, keep_going):
 
     if not keep_going:
         with pytest.raises(FormatError, match=message):
-            prepare(cmu, tmp_path / "p.npz", Choices())
+            prepare(cmu, tmp_path / "p.npz", MocapOptions())
         assert not (tmp_path / "p.npz").exists()
         return
-    written, refused = prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+    written, refused = prepare(cmu, tmp_path / "p.npz", MocapOptions(), keep_going=True)
 
     assert len(written.clips) == 2
     assert [path.name for path in refused] == ["02_01.amc", "02_02.amc"]
@@ -118,10 +118,10 @@ def test_a_bad_file_stops_the_work_or_is_listed_with_its_reason(cmu, tmp_path):
     bad.write_text(bad.read_text()[:-40])
 
     with pytest.raises(FormatError, match=r"01_02\.amc, line .*cut short"):
-        prepare(cmu, tmp_path / "p.npz", Choices())
+        prepare(cmu, tmp_path / "p.npz", MocapOptions())
     assert not (tmp_path / "p.npz").exists()
 
-    written, refused = prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+    written, refused = prepare(cmu, tmp_path / "p.npz", MocapOptions(), keep_going=True)
     assert [clip.name for clip in written.clips] == ["01_01", "02_01", "02_02"]
     assert list(refused) == [bad]
     assert "cut short" in refused[bad]
@@ -132,17 +132,17 @@ def test_nothing_usable_is_an_error_even_when_going_on(cmu, tmp_path):
         path.write_text("")
 
     with pytest.raises(FormatError, match=r"none of its 4 recordings can be used; the first: "):
-        prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+        prepare(cmu, tmp_path / "p.npz", MocapOptions(), keep_going=True)
 
 
 def test_a_failed_run_leaves_the_old_pack(cmu, tmp_path):
     out = tmp_path / "p.npz"
-    prepare(cmu, out, Choices())
+    prepare(cmu, out, MocapOptions())
     before = out.read_bytes()
     (cmu / "01" / "01_02.amc").write_text("nonsense")
 
     with pytest.raises(FormatError):
-        prepare(cmu, out, Choices())
+        prepare(cmu, out, MocapOptions())
 
     assert out.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.npz", "subjects"]
@@ -151,21 +151,21 @@ def test_a_failed_run_leaves_the_old_pack(cmu, tmp_path):
 def test_an_empty_or_missing_folder_is_named(tmp_path):
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(DatasetNotFoundError, match=r"no \.bvh or \.amc files under"):
-            prepare(folder, tmp_path / "p.npz", Choices())
+            prepare(folder, tmp_path / "p.npz", MocapOptions())
 
 
 def test_a_pack_must_be_an_npz(cmu, tmp_path):
     with pytest.raises(FormatError, match=r"a pack is an \.npz"):
-        prepare(cmu, tmp_path / "pack", Choices())
+        prepare(cmu, tmp_path / "pack", MocapOptions())
 
 
 def test_skipped_frames_are_at_the_start_and_at_the_rate_of_the_file(cmu, tmp_path):
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices(skip=4))
+    written, _ = prepare(cmu, tmp_path / "p.npz", MocapOptions(skip=4))
 
     wrist = written.clips[0].positions[:, H36M_17.joints.index("LWrist"), 2]
     np.testing.assert_allclose(wrist, [1.9, 1.38], atol=1e-5)
     with pytest.raises(FormatError, match="nothing is left"):
-        prepare(cmu, tmp_path / "p.npz", Choices(skip=9))
+        prepare(cmu, tmp_path / "p.npz", MocapOptions(skip=9))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_skipped_frames_are_at_the_start_and_at_the_rate_of_the_file(cmu, tmp_pa
 )
 def test_impossible_choices_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
-        Choices(**wrong)
+        MocapOptions(**wrong)
 
 
 def test_who_goes_further_than_a_pack_can_say_is_refused(tmp_path):
@@ -186,7 +186,7 @@ def test_who_goes_further_than_a_pack_can_say_is_refused(tmp_path):
     (tmp_path / "a" / "run.bvh").write_text("\n".join(lines))
 
     with pytest.raises(FormatError, match=r"goes 40.* m from its middle, but a pack holds 32 m"):
-        prepare(tmp_path / "a", tmp_path / "p.npz", Choices(to_fps=1 / 3))
+        prepare(tmp_path / "a", tmp_path / "p.npz", MocapOptions(to_fps=1 / 3))
 
 
 def test_a_whole_multiple_takes_every_nth_frame():
@@ -234,12 +234,12 @@ def test_activities_come_from_a_table(cmu, tmp_path):
     rows = [f"{s}_{t},word,walk" for s in ("01", "02", "99") for t in ("01", "02")]
     table.write_text("\n".join(["clip,text,activity", *rows]), encoding="utf-8-sig")
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices(activities=read_activities(table)))
+    written, _ = prepare(cmu, tmp_path / "p.npz", MocapOptions(activities=read_activities(table)))
 
     assert {clip.activity for clip in written.clips} == {"walk"}
     table.write_text("clip,activity\n01_01,walk\n")
     with pytest.raises(FormatError, match=r"01_02\.amc: clip 01_02 is not in the table"):
-        prepare(cmu, tmp_path / "p.npz", Choices(activities=read_activities(table)))
+        prepare(cmu, tmp_path / "p.npz", MocapOptions(activities=read_activities(table)))
 
 
 @pytest.mark.parametrize(

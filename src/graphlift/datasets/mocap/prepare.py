@@ -31,7 +31,7 @@ FURTHEST = 32.0
 
 
 @dataclass(frozen=True)
-class Recording:
+class MotionFile:
     """A file of one clip.
 
     Args:
@@ -44,7 +44,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Choices:
+class MocapOptions:
     """How to read and what to make of it.
 
     Args:
@@ -87,19 +87,19 @@ class Choices:
 def prepare(
     folder: Path,
     out: Path,
-    choices: Choices,
+    options: MocapOptions,
     *,
     license: str = "",  # noqa: A002  (the word of MotionCapture)
     source: str = "",
     keep_going: bool = False,
-    watch: Callable[[tuple[Recording, ...]], Iterable[Recording]] = iter,
+    watch: Callable[[tuple[MotionFile, ...]], Iterable[MotionFile]] = iter,
 ) -> tuple[MotionCapture, dict[Path, str]]:
     """Read every recording under a folder and write them as one pack, whole or not at all.
 
     Args:
         folder: Looked through to any depth for ``.bvh`` and ``.amc``.
         out: The pack to write.
-        choices: How to read.
+        options: How to read.
         license: Under which terms the data may be used.
         source: Where the data are from.
         keep_going: Whether to go on after a file that cannot be used.
@@ -120,7 +120,7 @@ def prepare(
     refused: dict[Path, str] = {}
     for recording in watch(find_recordings(folder)):
         try:
-            clips.append(read_recording(recording, choices, skeleton=skeleton))
+            clips.append(read_recording(recording, options, skeleton=skeleton))
         except GraphliftError as error:
             if not keep_going:
                 raise
@@ -136,7 +136,7 @@ def prepare(
     return capture, refused
 
 
-def find_recordings(folder: Path) -> tuple[Recording, ...]:
+def find_recordings(folder: Path) -> tuple[MotionFile, ...]:
     """Find ``.bvh`` and ``.amc`` files at any depth, in the order of their paths.
 
     Raises:
@@ -157,17 +157,17 @@ def find_recordings(folder: Path) -> tuple[Recording, ...]:
     for path, name in zip(files, names, strict=True):
         if (other := taken.setdefault(name, path)) != path:
             raise FormatError(f"{other} and {path} would both be clip {name}: keep one of them")
-    return tuple(map(Recording, files, names))
+    return tuple(map(MotionFile, files, names))
 
 
 def read_recording(
-    recording: Recording, choices: Choices, *, skeleton: Callable[[Path], Acclaim] = read_asf
+    recording: MotionFile, options: MocapOptions, *, skeleton: Callable[[Path], Acclaim] = read_asf
 ) -> Clip:
     """Read a recording at the pack's frame rate, centred in x and y, float32.
 
     Args:
         recording: A BVH, or an AMC with its ASF beside it.
-        choices: How to read.
+        options: How to read.
         skeleton: Reads an ASF; for one that remembers.
 
     Raises:
@@ -177,28 +177,28 @@ def read_recording(
     """
     if recording.path.suffix.lower() == ".amc":
         asf = skeleton(_find_asf(recording.path))
-        clip = read_amc(asf, recording.path, fps=choices.fps, scale=choices.scale)
+        clip = read_amc(asf, recording.path, fps=options.fps, scale=options.scale)
     else:
         clip = read_bvh_clip(
             recording.path,
-            scale="auto" if choices.scale is None else choices.scale,
-            up=choices.up,
-            names=choices.names,
+            scale="auto" if options.scale is None else options.scale,
+            up=options.up,
+            names=options.names,
         )
-    if choices.skip >= len(clip.positions):
+    if options.skip >= len(clip.positions):
         raise FormatError(
-            f"{recording.path}: has {len(clip.positions)} frames, of which {choices.skip} are to "
+            f"{recording.path}: has {len(clip.positions)} frames, of which {options.skip} are to "
             "be skipped: nothing is left"
         )
-    clip = replace(clip, name=recording.clip, positions=clip.positions[choices.skip :])
-    clip = resample(clip, choices.to_fps, nearest=choices.nearest)
+    clip = replace(clip, name=recording.clip, positions=clip.positions[options.skip :])
+    clip = resample(clip, options.to_fps, nearest=options.nearest)
     positions = centre(clip.positions).astype(np.float32)
     if (reach := float(np.abs(positions).max())) > FURTHEST:
         raise FormatError(
             f"{recording.path}: goes {reach:.4g} m from its middle, but a pack holds {FURTHEST:g} "
             "m: cut the clip, or check the unit of the root's positions"
         )
-    return replace(clip, activity=_activity(recording, choices.activities), positions=positions)
+    return replace(clip, activity=_activity(recording, options.activities), positions=positions)
 
 
 def read_bvh_clip(
@@ -307,7 +307,7 @@ def read_activities(path: Path) -> dict[str, str]:
     return table
 
 
-def _activity(recording: Recording, activities: Mapping[str, str] | None) -> str:
+def _activity(recording: MotionFile, activities: Mapping[str, str] | None) -> str:
     if activities is None:
         return "unlabelled"
     if recording.clip not in activities:
