@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.formats.keypoint_source import check_fps
 from graphlift.formats.labels import labelled_poses
-from graphlift.formats.request import check_fps
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses

@@ -20,8 +20,8 @@ from graphlift.formats.from_json import read_json_poses
 from graphlift.formats.from_tables import read_csv, read_parquet
 from graphlift.formats.from_trc import read_trc
 from graphlift.formats.json_files import check_file_size
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.labels import is_rooted
-from graphlift.formats.request import MAX_BYTES
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
