@@ -18,13 +18,15 @@ from fuzzing.networks import NETWORKS, VIDEOS
 def poses(folder):
     from formats.test_archive import full
 
-    full(np.random.default_rng(0)).save(folder / "a.npz")
+    from graphlift.formats import write_poses
+
+    write_poses(folder / "a.npz", full(np.random.default_rng(0)))
 
 
 def read_poses(folder):
-    from graphlift.formats.archive import read_npz
+    from graphlift.formats import read_poses
 
-    return read_npz(folder / "a.npz")
+    return read_poses(folder / "a.npz")
 
 
 def scored(folder):

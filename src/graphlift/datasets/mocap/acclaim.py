@@ -310,12 +310,7 @@ def _make_bone(
             freedom_number,
         )
     unit = direction / np.linalg.norm(direction)
-    return unit * length, _fixed_axes(angles, order), turns
-
-
-def _fixed_axes(angles: Float[np.ndarray, "*batch axis"], axes: str) -> np.ndarray:
-    """Turn about fixed axes in the order given: the last one ends up leftmost."""
-    return euler_to_matrix(angles[..., ::-1], axes[::-1])
+    return unit * length, euler_to_matrix(angles, order), turns
 
 
 def _read_frames(lines: Lines, asf: Acclaim) -> tuple[np.ndarray, bool]:
@@ -391,6 +386,8 @@ def _positions(
             if name in at:
                 vectors[:, joint, axis] = values[:, at[name]]
         spun = [name for name in freedoms if name[0] == "r"]
-        M = _fixed_axes(values[:, [at[name] for name in spun]] * turn, "".join(n[1] for n in spun))
+        M = euler_to_matrix(
+            values[:, [at[name] for name in spun]] * turn, "".join(n[1] for n in spun)
+        )
         rotations.append(asf.axes[joint] @ M @ asf.axes[joint].T)
     return forward_kinematics(vectors, np.stack(rotations, axis=1), asf.parents, own_turn=True)
