@@ -74,14 +74,14 @@ def info(
 def _run_info(model: Path, as_json: bool) -> None:
     from graphlift.training.checkpoints import read_checkpoint
 
-    tensors, story = read_checkpoint(model)
+    tensors, record = read_checkpoint(model)
     learnt = {
         name: list(tensor.shape) for name, tensor in tensors.items() if "running" not in name
     }
     if as_json:
-        typer.echo(json.dumps(story | {"tensors": learnt}, indent=2))
+        typer.echo(json.dumps(record | {"tensors": learnt}, indent=2))
         return
-    for key, value in story.items():
+    for key, value in record.items():
         if key != "curve":
             typer.echo(f"{key}: {json.dumps(value)}")
     typer.echo(f"tensors: {len(learnt)}")
@@ -99,12 +99,12 @@ def export(
     The run must have been made for lifting, as recipes/open.toml makes it. Leaves NAME.onnx,
     NAME.safetensors and the model card NAME.json; prints the card's scores.
     """
-    from graphlift.protocols import read_study_data
+    from graphlift.samples import read_open_data
     from graphlift.study.release import release
     from graphlift.training.checkpoints import read_checkpoint
 
     source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
-    card = release(model, read_study_data(source), name, out)
+    card = release(model, read_open_data(source), name, out)
     for row in card.metrics:
         typer.echo(json.dumps(row))
     typer.echo(out / f"{name}.onnx")
@@ -135,9 +135,9 @@ def import_model(
         raise ConfigError(f"--kind {family!r}: use one of {', '.join(FAMILIES)}")
     if sharing not in ("", "pre-aggregation", "post-aggregation"):
         raise ConfigError(f"--sharing {sharing!r}: use pre-aggregation or post-aggregation")
-    story = import_checkpoint(
+    record = import_checkpoint(
         file, known[family], out, sharing=sharing or None, joints=joints or None
     )
-    typer.echo(f"model: {json.dumps(story['config']['model'])}")
-    typer.echo(f"source: {json.dumps(story['source'])}")
+    typer.echo(f"model: {json.dumps(record['config']['model'])}")
+    typer.echo(f"source: {json.dumps(record['source'])}")
     typer.echo(out)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,10 @@ from graphlift.metrics import auc, by_activity, joint_errors, pck
 from graphlift.protocols import (
     CROSS_14,
     PROTOCOLS,
-    Examples,
-    PairedData,
-    TrainingData,
-    official_joints,
     open_16,
     share_out,
 )
+from graphlift.samples import LicensedData, Samples, Selection, TrainingData, official_joints
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
@@ -37,7 +34,7 @@ NOISE_EDGES = (0.0, 2.0, 4.0, 6.0, 10.0, 15.0, 25.0, 50.0, 1000.0)
 """px; a joint whose detection is off by more than the last is counted in the last bin."""
 FAILURES = 6
 
-Predict = Callable[[Examples], np.ndarray]
+Predict = Callable[[Samples], np.ndarray]
 
 
 def cost(model: ModelConfig) -> Complexity:
@@ -85,9 +82,10 @@ def score_run(
         ConfigError: If none of the protocols takes an adaptation.
     """
     size = cost(config.model)
-    test, protocols = _seen(data, config, adaptations)
+    chosen = replace(config.selection, adaptations=tuple(adaptations))
+    protocols, test = data.describe(chosen), data.samples("test", chosen)
     points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
-    kept, end = _validation(points, best_step, data, predict, config)
+    kept, end = _validation(points, best_step, data, predict, chosen)
     steps = points[-1].step if points else 0
     return Result(
         name=name,
@@ -115,19 +113,8 @@ def score_run(
         version=graphlift.__version__,
         adaptations=list(adaptations),
         **_test_scores((on_test or predict)(test), test),
-        **_cross_scores(predict, data, config, adaptations),
+        **_cross_scores(predict, data, chosen),
     )
-
-
-def _seen(
-    data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
-) -> tuple[Examples, Mapping[str, str]]:
-    """The frames of the test subjects, and what the protocols are."""
-    if isinstance(data, PairedData):
-        joints = config.model.joints
-        return data.test(config.detections, joints), data.describe(joints, adaptations)
-    share_out(adaptations, tuple(data.describe()))
-    return data.examples("test", config.detections), data.describe()
 
 
 def _validation(
@@ -135,22 +122,19 @@ def _validation(
     best_step: int,
     data: TrainingData,
     predict: Predict,
-    config: TrainConfig,
+    chosen: Selection,
 ) -> tuple[float, float]:
     """Validation error of the kept weights, and that at the end, mm."""
     if points:
         by_step = {point.step: point.validation_mpjpe_mm for point in points}
         return by_step[best_step], points[-1].validation_mpjpe_mm
-    if isinstance(data, PairedData):
-        unseen = data.validation(config.detections, config.model.joints, config.held_out)
-    else:
-        unseen = data.examples("validation", config.detections)
+    unseen = data.samples("validation", chosen)
     errors = joint_errors(predict(unseen), unseen.targets).mean(axis=1) * 1000
     error = _mm(open_16(errors, unseen.activity))
     return error, error
 
 
-def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:
+def _test_scores(predicted: np.ndarray, test: Samples) -> dict[str, Any]:
     """Everything that is measured on the test subjects, mm."""
     plain = joint_errors(predicted, test.targets) * 1000
     aligned = joint_errors(predicted, test.targets, alignment="similarity") * 1000
@@ -181,15 +165,13 @@ def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:
     }
 
 
-def _cross_scores(
-    predict: Predict, data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
-) -> dict[str, Any]:
+def _cross_scores(predict: Predict, data: TrainingData, chosen: Selection) -> dict[str, Any]:
     """PCK and AUC on the other data set, if there is one."""
     if data.cross_digest is None:
         return {"cross_pck": None, "cross_auc": None, "cross_per_activity": {}}
-    if isinstance(data, PairedData):
-        return _official_scores(predict, data, config, adaptations)
-    cross = data.examples("cross", config.detections)
+    cross = data.samples("cross", chosen)
+    if isinstance(data, LicensedData):
+        return _official_scores(predict, cross, data, chosen)
     errors = joint_errors(predict(cross), cross.targets)[:, CROSS_14]
     return {
         "cross_pck": round(pck(errors), 3),
@@ -204,12 +186,10 @@ def _cross_scores(
 
 
 def _official_scores(
-    predict: Predict, data: PairedData, config: TrainConfig, adaptations: Sequence[str]
+    predict: Predict, cross: Samples, data: LicensedData, chosen: Selection
 ) -> dict[str, Any]:
     """PCK and AUC on MPI-INF-3DHP's test set, by its groups of sequences."""
-    joints = config.model.joints
-    taken = share_out(adaptations, data.scored_by(joints))["3dhp-14"]
-    cross = data.cross(joints, taken)
+    taken = share_out(chosen.adaptations, tuple(data.describe(chosen)))["3dhp-14"]
     scores = score_poses(
         official_joints(predict(cross), cross.skeleton),
         official_joints(cross.targets, cross.skeleton),
@@ -247,7 +227,7 @@ def _noise_bins(errors: np.ndarray, noise: np.ndarray) -> list[Bin]:
     ]
 
 
-def _blocks(mean: np.ndarray, aligned: np.ndarray, test: Examples) -> dict[str, Blocks]:
+def _blocks(mean: np.ndarray, aligned: np.ndarray, test: Samples) -> dict[str, Blocks]:
     """Average over the frames of each second of each clip, all cameras together."""
     second = (test.frame // max(test.fps, 1)).astype(int)
     _, block = np.unique(np.stack([test.clip, second]), axis=1, return_inverse=True)
@@ -264,7 +244,7 @@ def _blocks(mean: np.ndarray, aligned: np.ndarray, test: Examples) -> dict[str, 
     }
 
 
-def _failures(predicted: np.ndarray, mean: np.ndarray, test: Examples) -> list[Failure]:
+def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[Failure]:
     """Take the worst frame of each of the worst clips."""
     chosen: dict[int, int] = {}
     for at in np.argsort(-mean, kind="stable"):
