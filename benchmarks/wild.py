@@ -32,9 +32,9 @@ from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import align_similarity
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
-from graphlift.motion import mend_sides, savgol
-from graphlift.motion.requirements import frame_rate, legs
-from graphlift.sequences import keypoints_from
+from graphlift.motion import mend_sides, savgol, to_world
+from graphlift.motion.requirements import legs
+from graphlift.sequences import frame_rate, keypoints_from
 from graphlift.skeletons import MEDIAPIPE_33
 from graphlift.video import load_detector, open_video, stream_people
 
@@ -277,7 +277,7 @@ def lift_frames(lifter, keypoints, camera):
 def lift_clip(lifter, keypoints, camera):
     """What `graphlift lift` does by default, the camera's lens known and its place not."""
     lens = replace(camera, R=np.eye(3), position=np.zeros(3))
-    return lifter(mend_sides(keypoints)[0], camera=lens).to_world()
+    return to_world(lifter(mend_sides(keypoints)[0], camera=lens))
 
 
 def describe(reference, errors):

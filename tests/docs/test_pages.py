@@ -143,10 +143,10 @@ def test_every_run_shown_is_a_configuration_with_these_settings():
 
 def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
     text = (ROOT / "docs" / "provenance.md").read_text()
-    package = ROOT / "src" / "graphlift"
     fitted = [
         path
-        for path in package.rglob("*")
+        for folder in ("src/graphlift", "recipes")
+        for path in (ROOT / folder).rglob("*")
         if path.suffix in {".onnx", ".safetensors", ".npz", ".npy", ".bin"}
     ]
 

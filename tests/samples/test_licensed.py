@@ -11,8 +11,8 @@ from helpers.tiny_packs import OFFICIAL_OF_17, write_3dhp, write_h36m
 from typer.testing import CliRunner
 
 from graphlift.cli import app
+from graphlift.datasets.licensed.pack import open_sequences
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
-from graphlift.datasets.paired import open_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.protocols import PROTOCOLS
 from graphlift.samples import LicensedData, Selection, official_joints, read_data
@@ -231,7 +231,7 @@ def test_a_pack_with_a_hole_is_named_by_clip_and_frame(tmp_path):
     array = np.load(path)
     array[1], array[-2] = np.nan, np.nan
     np.save(path, array)
-    data = LicensedData(open_pack(pack.folder))
+    data = LicensedData(open_sequences(pack.folder))
 
     with pytest.raises(FormatError, match=r"row 1 of keypoints-cpn\.npy"):
         data.batches(chosen("cpn"), np.asarray).gather(np.arange(4))
@@ -308,7 +308,7 @@ def test_what_nobody_trains_on_may_lack_joints(tmp_path):
     )
     array[left_out.first] = np.nan
     np.save(path, array)
-    data = LicensedData(open_pack(pack.folder))
+    data = LicensedData(open_sequences(pack.folder))
 
     data.check(chosen("hg", 16))
     with pytest.raises(FormatError, match=r"hg lacks Neck/Nose in frame 0.*model\.joints"):

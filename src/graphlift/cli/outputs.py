@@ -28,4 +28,6 @@ def _write(path: Path, poses: "Poses") -> tuple[str, ...]:
         from graphlift.view.page import write_page
 
         return tuple(write_page(path, poses, name=path.stem))
-    return poses.save(path)
+    from graphlift.formats import write_poses
+
+    return write_poses(path, poses)

@@ -20,7 +20,7 @@ def get(
     ] = None,
 ) -> None:
     """Fetch a detector's weights, check them, convert them, and print where they are kept."""
-    from graphlift.video.weights import get_weights
+    from graphlift.detector_weights.get import get_weights
 
     for path in get_weights(
         model, client=client, archive=archive, tell=lambda text: typer.echo(text, err=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.formats.archive import FORMAT, read_npz
+from graphlift.formats.from_bvh import read_joints
 from graphlift.formats.from_c3d import read_c3d
 from graphlift.formats.from_glb import read_glb
 from graphlift.formats.from_json import read_json_poses
@@ -85,9 +86,6 @@ def _read(path: Path) -> Poses:
 
 
 def _read_bvh(path: Path) -> Poses:
-    # Reading motion capture is a data set's business, which knows files of keypoints itself.
-    from graphlift.datasets.mocap.bvh import read_joints
-
     positions, fps, family, metres = read_joints(path)
     return Poses(
         positions[:, None],

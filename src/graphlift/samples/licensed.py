@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.cameras import Camera
+from graphlift.cameras import Camera, reproject
+from graphlift.datasets.licensed.index import INDEX
+from graphlift.datasets.licensed.pack import CameraSequence, SequencePack, open_sequences
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
-from graphlift.datasets.mpi_inf_3dhp.seen_by import through_lens
-from graphlift.datasets.paired import Pack, PairedSequence, open_pack
-from graphlift.datasets.paired_index import INDEX
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.protocols import PROTOCOLS, Protocol, share_out
 from graphlift.protocols.adaptations import OWN_WIDTH
@@ -51,8 +50,8 @@ class LicensedData:
         other: MPI-INF-3DHP's test set, or None.
     """
 
-    pack: Pack
-    other: Pack | None = None
+    pack: SequencePack
+    other: SequencePack | None = None
     name = "Human3.6M"
     licence = "for academic use only, by the terms of the data set"
 
@@ -148,7 +147,7 @@ class LicensedData:
         kind = self._kind(chosen)
         return collect(sequences, kind, skeleton, stride=stride, activity=lambda one: one.activity)
 
-    def _cross(self, chosen: Selection) -> Iterator[PairedSequence]:
+    def _cross(self, chosen: Selection) -> Iterator[CameraSequence]:
         if self.other is None:
             raise DatasetNotFoundError(
                 "no MPI-INF-3DHP beside this pack: put what `graphlift data prepare 3dhp` writes "
@@ -159,7 +158,7 @@ class LicensedData:
             yield sequence if OWN_WIDTH in chosen.adaptations else seen_as_h36m(sequence)
 
     @staticmethod
-    def _official(other: Pack) -> list[int]:
+    def _official(other: SequencePack) -> list[int]:
         """Number the sequences of MPI-INF-3DHP's test set."""
         subjects = PROTOCOLS["3dhp-14"].test
         found = [n for n, e in enumerate(other.index.sequences) if e.subject in subjects]
@@ -208,17 +207,19 @@ def read_packs(source: str) -> LicensedData | None:
     """
     folder = Path(source)
     if source != "prior" and (folder / INDEX).is_file():
-        return LicensedData(open_pack(folder))
+        return LicensedData(open_sequences(folder))
     if source == "prior" or not (folder / "h36m" / INDEX).is_file():
         return None
     other = folder / "3dhp"
-    return LicensedData(open_pack(folder / "h36m"), open_pack(other) if other.is_dir() else None)
+    return LicensedData(
+        open_sequences(folder / "h36m"), open_sequences(other) if other.is_dir() else None
+    )
 
 
-def seen_as_h36m(sequence: PairedSequence) -> PairedSequence:
+def seen_as_h36m(sequence: CameraSequence) -> CameraSequence:
     """Move keypoints to where :data:`H36M_LENS` would have seen them."""
     moved = {
-        kind: through_lens(keypoints.astype(np.float64), sequence.lens, H36M_LENS)
+        kind: reproject(keypoints.astype(np.float64), sequence.lens, H36M_LENS)
         for kind, keypoints in sequence.keypoints.items()
     }
     return replace(sequence, keypoints=moved, lens=H36M_LENS)

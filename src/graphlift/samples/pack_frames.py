@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from graphlift.cameras import image_to_screen
-from graphlift.datasets.paired import Pack, PairedSequence
+from graphlift.datasets.licensed.pack import CameraSequence, SequencePack
 from graphlift.errors import ConfigError, FormatError
 from graphlift.samples.batches import Rows
 from graphlift.samples.samples import Samples
@@ -15,7 +15,7 @@ from graphlift.skeletons import Skeleton
 
 
 def valid_frames(
-    pack: Pack, sequences: Sequence[int]
+    pack: SequencePack, sequences: Sequence[int]
 ) -> tuple[Int[np.ndarray, " frame"], Float[np.ndarray, "frame 2"]]:
     """Give the row in a pack of each frame that counts, and the size of its image, px.
 
@@ -33,7 +33,7 @@ def valid_frames(
 
 
 def gather_frames(
-    pack: Pack,
+    pack: SequencePack,
     rows: Rows,
     sizes: Float[np.ndarray, "frame 2"],
     *,
@@ -66,11 +66,11 @@ def gather_frames(
 
 
 def collect(
-    sequences: Iterable[PairedSequence],
+    sequences: Iterable[CameraSequence],
     kind: str,
     skeleton: Skeleton,
     *,
-    activity: Callable[[PairedSequence], str],
+    activity: Callable[[CameraSequence], str],
     stride: int = 1,
 ) -> Samples:
     """Collect the frames that count of some sequences.
@@ -107,7 +107,7 @@ def collect(
 
 
 def _look(
-    sequence: PairedSequence, frame: np.ndarray, kind: str, skeleton: Skeleton
+    sequence: CameraSequence, frame: np.ndarray, kind: str, skeleton: Skeleton
 ) -> tuple[np.ndarray, ...]:
     """Give keypoints, inputs, targets, noise and hidden joints of some frames."""
     joints = joints_of(sequence.skeleton, skeleton)
@@ -130,7 +130,7 @@ def _look(
 
 
 def check_detections(
-    pack: Pack,
+    pack: SequencePack,
     sequences: Sequence[int],
     kind: str,
     skeleton: Skeleton,

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.datasets import Clip, MotionCapture
-from graphlift.datasets.mocap.kinematics import check_not_mirrored, check_person, leg_length
+from graphlift.datasets.mocap.person import check_not_mirrored, check_person
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
+from graphlift.formats.kinematics import leg_length
 from graphlift.formats.npz_members import read_arrays
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.assembly import (
     Source,
     check_lengths,
@@ -30,7 +31,6 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     Annotation,
 )
 from graphlift.datasets.mpi_inf_3dhp.lens import fit_lens
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import FormatError
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
 from graphlift.formats.request import Request
@@ -38,7 +38,7 @@ from graphlift.formats.request import Request
 
 def read_test_set(
     files: Mapping[str, Path], annotation: Annotation, *, max_bytes: int
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Read sequences one after the other.
 
     Args:
@@ -77,7 +77,7 @@ def read_activities(path: Path) -> Int[np.ndarray, " frame"]:
     return flat.astype(np.int64) - 1
 
 
-def _read(name: str, path: Path, annotation: Annotation, request: Request) -> PairedSequence:
+def _read(name: str, path: Path, annotation: Annotation, request: Request) -> CameraSequence:
     where = f"{path} ({name})"
     with open_hdf5(path) as file:
         keypoints = _joints(file, "annot2", 2, where, request)

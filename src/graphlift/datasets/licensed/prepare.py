@@ -1,14 +1,19 @@
 """A licensed data set's folder -> one pack of 3D and 2D.
 
 A data set is one line in :data:`READERS`: a function from a folder and choices to a
-:class:`graphlift.datasets.reading.Reading`, imported when it is called.
+:class:`graphlift.datasets.licensed.reading.Reading`, imported when it is called.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from graphlift.datasets.paired import Pack, PairedSequence, digest_file, write_pack
-from graphlift.datasets.reading import Choices, Reading
+from graphlift.datasets.licensed.pack import (
+    CameraSequence,
+    SequencePack,
+    digest_file,
+    write_sequences,
+)
+from graphlift.datasets.licensed.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.words import shown
 
@@ -39,18 +44,18 @@ READERS: Mapping[str, Callable[[Path, Choices], Reading]] = {
 }
 
 
-def _unwatched(sequences: Iterator[PairedSequence], _: int | None) -> Iterator[PairedSequence]:
+def _unwatched(sequences: Iterator[CameraSequence], _: int | None) -> Iterator[CameraSequence]:
     return sequences
 
 
-def prepare_paired(
+def prepare_licensed(
     dataset: str,
     folder: Path,
     out: Path,
     choices: Choices,
     *,
-    watch: Callable[[Iterator[PairedSequence], int | None], Iterable[PairedSequence]] = _unwatched,
-) -> Pack:
+    watch: Callable[[Iterator[CameraSequence], int | None], Iterable[CameraSequence]] = _unwatched,
+) -> SequencePack:
     """Read a data set and write it as one pack, whole or not at all, clip by clip.
 
     Args:
@@ -73,7 +78,7 @@ def prepare_paired(
     if not folder.is_dir():
         raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
     reading = READERS[dataset](folder, choices)
-    return write_pack(
+    return write_sequences(
         out,
         watch(reading.sequences, reading.expected),
         name=reading.name,

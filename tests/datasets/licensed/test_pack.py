@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from graphlift.cameras import Camera
-from graphlift.datasets.paired import (
-    PairedSequence,
+from graphlift.datasets.licensed.index import SourceFile
+from graphlift.datasets.licensed.pack import (
+    CameraSequence,
     count_poses,
-    open_pack,
-    verify_pack,
-    write_pack,
+    open_sequences,
+    verify_sequences,
+    write_sequences,
 )
-from graphlift.datasets.paired_index import SourceFile
 from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.skeletons import H36M_16, H36M_17
 
@@ -36,7 +36,7 @@ def sequence(frames=4, seed=0, *, skeleton=H36M_17, kinds=("gt", "cpn"), **chang
         (-0.2, 0.24, -0.003),
         (-0.0009, -0.0014),
     )
-    made = PairedSequence(
+    made = CameraSequence(
         subject=f"S{seed % 3}",
         activity="Walking",
         clip=f"Walking {seed}",
@@ -71,18 +71,18 @@ def test_sequences_come_back_bit_by_bit(tmp_path_factory, lengths, skeleton):
     folder = tmp_path_factory.mktemp("packs") / "pack"
     written = [sequence(n, i, skeleton=skeleton) for i, n in enumerate(lengths)]
 
-    pack = write_pack(folder, iter(written))
+    pack = write_sequences(folder, iter(written))
 
     assert (len(pack), pack.frames) == (len(lengths), sum(lengths))
     for one, other in zip(pack, written, strict=True):
         assert_same(one, other)
-    verify_pack(open_pack(folder))
+    verify_sequences(open_sequences(folder))
 
 
 def test_numpy_and_json_read_a_pack_without_us(tmp_path):
     written = [sequence(3, 0), sequence(5, 1)]
     source = SourceFile("a.npz", 12, "0" * 64)
-    write_pack(
+    write_sequences(
         tmp_path / "pack",
         written,
         name="made-up",
@@ -112,7 +112,7 @@ def test_numpy_and_json_read_a_pack_without_us(tmp_path):
 
 
 def test_a_pack_is_mapped_and_cannot_be_written_to(tmp_path):
-    pack = write_pack(tmp_path / "pack", [sequence()])
+    pack = write_sequences(tmp_path / "pack", [sequence()])
 
     assert isinstance(pack.positions.base, np.memmap)
     assert np.shares_memory(pack.sequence(0).positions, pack.positions)
@@ -121,9 +121,9 @@ def test_a_pack_is_mapped_and_cannot_be_written_to(tmp_path):
 
 
 def test_the_digest_is_of_what_is_in_it_and_not_of_what_was_said(tmp_path):
-    one = write_pack(tmp_path / "a", [sequence(), sequence(seed=1)], notes=["monday"])
-    same = write_pack(tmp_path / "b", [sequence(), sequence(seed=1)], name="other")
-    turned = write_pack(tmp_path / "c", [sequence(seed=1), sequence()])
+    one = write_sequences(tmp_path / "a", [sequence(), sequence(seed=1)], notes=["monday"])
+    same = write_sequences(tmp_path / "b", [sequence(), sequence(seed=1)], name="other")
+    turned = write_sequences(tmp_path / "c", [sequence(seed=1), sequence()])
 
     assert one.digest == same.digest != turned.digest
 
@@ -135,20 +135,22 @@ def test_notes_and_sources_may_come_while_it_is_read(tmp_path):
         yield sequence()
         notes.append("said at the end")
 
-    assert write_pack(tmp_path / "pack", reading(), notes=notes).index.notes == ["said at the end"]
+    assert write_sequences(tmp_path / "pack", reading(), notes=notes).index.notes == [
+        "said at the end"
+    ]
 
 
 def test_poses_are_counted_by_subject(tmp_path):
-    pack = write_pack(tmp_path / "p", [sequence(2, 0), sequence(3, 1), sequence(4, 3)])
+    pack = write_sequences(tmp_path / "p", [sequence(2, 0), sequence(3, 1), sequence(4, 3)])
 
     assert count_poses(pack.index.sequences) == {"S0": 6, "S1": 3} == pack.index.counts
 
 
 def test_writing_holds_one_sequence_at_a_time(tmp_path):
-    write_pack(tmp_path / "pack", [sequence()])  # imports
+    write_sequences(tmp_path / "pack", [sequence()])  # imports
 
     tracemalloc.start()
-    pack = write_pack(tmp_path / "pack", (sequence(1000, seed) for seed in range(40)))
+    pack = write_sequences(tmp_path / "pack", (sequence(1000, seed) for seed in range(40)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -166,28 +168,28 @@ def test_if_reading_fails_there_is_no_pack_and_the_old_one_stays(tmp_path):
         raise FormatError("the second clip is damaged")
 
     with pytest.raises(FormatError, match="second clip"):
-        write_pack(tmp_path / "pack", failing())
+        write_sequences(tmp_path / "pack", failing())
     assert not list(tmp_path.iterdir())
 
-    old = write_pack(tmp_path / "pack", [sequence(7)]).digest
+    old = write_sequences(tmp_path / "pack", [sequence(7)]).digest
     with pytest.raises(FormatError, match="second clip"):
-        write_pack(tmp_path / "pack", failing())
+        write_sequences(tmp_path / "pack", failing())
     assert [p.name for p in tmp_path.iterdir()] == ["pack"]
-    assert open_pack(tmp_path / "pack").digest == old
+    assert open_sequences(tmp_path / "pack").digest == old
 
 
 def test_a_pack_replaces_a_pack_and_nothing_else(tmp_path):
-    write_pack(tmp_path / "pack", [sequence(7)])
-    assert write_pack(tmp_path / "pack", [sequence(2)]).frames == 2
+    write_sequences(tmp_path / "pack", [sequence(7)])
+    assert write_sequences(tmp_path / "pack", [sequence(2)]).frames == 2
 
     thesis = tmp_path / "thesis"
     thesis.mkdir()
     (thesis / "chapter1.tex").write_text("years of work")
     with pytest.raises(FormatError, match=r"thesis: is there already and is no pack.*another"):
-        write_pack(thesis, [sequence()])
+        write_sequences(thesis, [sequence()])
     (tmp_path / "file").write_text("")
     with pytest.raises(FormatError, match="file: is there already"):
-        write_pack(tmp_path / "file", [sequence()])
+        write_sequences(tmp_path / "file", [sequence()])
     assert (thesis / "chapter1.tex").read_text() == "years of work"
 
 
@@ -209,23 +211,25 @@ NAN = np.full((4, 17, 3), np.nan, dtype="f4")
 )  # fmt: skip
 def test_sequences_that_do_not_fit_are_refused_by_name(tmp_path, second, error, words):
     with pytest.raises(error, match=words):
-        write_pack(tmp_path / "pack", [sequence(), sequence(**{"seed": 1} | second)])
+        write_sequences(tmp_path / "pack", [sequence(), sequence(**{"seed": 1} | second)])
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", ["../../x", "", "GT", "a" * 40])
 def test_a_kind_cannot_become_a_path(tmp_path, kind):
     with pytest.raises(ShapeError, match="a kind of detection is a short word"):
-        write_pack(tmp_path / "pack", [sequence(kinds=(kind,))])
+        write_sequences(tmp_path / "pack", [sequence(kinds=(kind,))])
 
 
 def test_nothing_is_no_pack(tmp_path):
     with pytest.raises(FormatError, match="no sequence was read"):
-        write_pack(tmp_path / "pack", [])
+        write_sequences(tmp_path / "pack", [])
 
 
 def test_what_does_not_count_may_be_nan(tmp_path):
-    pack = write_pack(tmp_path / "p", [sequence(positions=NAN, valid=np.zeros(4, dtype=bool))])
+    pack = write_sequences(
+        tmp_path / "p", [sequence(positions=NAN, valid=np.zeros(4, dtype=bool))]
+    )
 
     assert np.isnan(pack.positions).all()
 
@@ -235,13 +239,13 @@ def test_what_does_not_count_may_be_nan(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    write_pack(tmp_path / "pack", [sequence(), sequence(seed=1)])
+    write_sequences(tmp_path / "pack", [sequence(), sequence(seed=1)])
     return tmp_path / "pack"
 
 
 def test_what_is_no_pack_says_how_to_make_one(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"no pack at .*graphlift data prepare h36m"):
-        open_pack(tmp_path / "nowhere")
+        open_sequences(tmp_path / "nowhere")
 
 
 def test_a_missing_cut_or_other_array_is_refused_by_name(folder):
@@ -257,10 +261,10 @@ def test_a_missing_cut_or_other_array_is_refused_by_name(folder):
     for content, words in others.items():
         path.write_bytes(content)
         with pytest.raises(FormatError, match=rf"keypoints-gt\.npy: .*{words}.*again"):
-            open_pack(folder)
+            open_sequences(folder)
     path.unlink()
     with pytest.raises(FormatError, match=r"keypoints-gt\.npy: is missing from the pack"):
-        open_pack(folder)
+        open_sequences(folder)
 
 
 def test_an_array_of_objects_is_not_unpickled(folder, monkeypatch, tmp_path):
@@ -274,7 +278,7 @@ def test_an_array_of_objects_is_not_unpickled(folder, monkeypatch, tmp_path):
     np.save(folder / "positions.npy", objects)
 
     with pytest.raises(FormatError, match=r"positions\.npy: holds object, not numbers"):
-        open_pack(folder)
+        open_sequences(folder)
     assert not (tmp_path / "pwned").exists()
 
 
@@ -284,7 +288,7 @@ def test_a_number_that_was_changed_is_found_when_looked_for(folder):
         file.write(b"\x55")
 
     with pytest.raises(FormatError, match=r"positions\.npy: its numbers are not those"):
-        verify_pack(open_pack(folder))
+        verify_sequences(open_sequences(folder))
 
 
 CHANGES = {
@@ -315,7 +319,7 @@ def test_an_index_that_does_not_add_up_is_refused(folder, what):
     (folder / "index.json").write_text(json.dumps(index))
 
     with pytest.raises(FormatError, match=rf"index\.json: .*{words}"):
-        open_pack(folder)
+        open_sequences(folder)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"frames": NaN}'])
@@ -323,4 +327,4 @@ def test_an_index_that_is_no_json_is_refused(folder, text):
     (folder / "index.json").write_text(text)
 
     with pytest.raises(FormatError, match=r"index\.json: .*prepare the pack again"):
-        open_pack(folder)
+        open_sequences(folder)

