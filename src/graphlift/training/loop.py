@@ -67,7 +67,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         every = config.evaluate_every or batches.per_epoch
 
         run = state.begin(config, device)
-        state.resume(run, config, data.digest, out, device)
+        state.resume(run, config, data.digest, out)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in run.curve))
         with ExitStack() as open_until_the_end:
             events = None
@@ -123,7 +123,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                     append_line(out / LOG, json.dumps(run.curve[-1]))
 
                 if evaluated or interrupted() or time.monotonic() - saved > SAVE_SECONDS:
-                    state.save(run, config, data.digest, out, device)
+                    state.save(run, config, data.digest, out)
                     saved = time.monotonic()
                 if interrupted():
                     raise KeyboardInterrupt

@@ -54,6 +54,11 @@ class State:
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
 
 def begin(config: TrainConfig, device: torch.device) -> State:
     """Set up the network, drawn from the seed, and the optimiser."""
@@ -71,17 +76,15 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-def save(state: State, config: TrainConfig, digest: str, out: Path, device: torch.device) -> None:
+def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     """Write all that a run needs to go on."""
-    tensors = _tensors(state, config, device)
+    tensors = _tensors(state, config)
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
     write_checkpoint(out / CHECKPOINT, tensors, _record(state, config, digest))
 
 
-def resume(
-    state: State, config: TrainConfig, digest: str, out: Path, device: torch.device
-) -> None:
+def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     """Go on from a checkpoint, if there is one.
 
     Raises:
@@ -93,22 +96,16 @@ def resume(
     tensors, record = read_checkpoint(path, way_out="delete it to start the run again")
     check_record(record, _record(state, config, digest), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
-    check_shapes(_shapes(state, config, device, tensors), tensors, path)
-    parts: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        part, _, rest = name.partition(".")
-        parts.setdefault(part, {})[rest] = tensor
+    check_shapes(_shapes(state, config, tensors), tensors, path)
+    parts = _parted(tensors)
     state.network.load_state_dict(parts["network"])
-    state.kept = {name: tensor.to(device) for name, tensor in parts["kept"].items()}
+    state.kept = {name: tensor.to(state.device) for name, tensor in parts["kept"].items()}
     if config.ema:
-        state.average = {name: tensor.to(device) for name, tensor in parts["average"].items()}
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["adam"].items():
-        index, _, rest = name.partition(".")
-        moments.setdefault(int(index), {})[rest] = tensor
+        state.average = {n: tensor.to(state.device) for n, tensor in parts["average"].items()}
+    moments = {int(index): each for index, each in _parted(parts["adam"]).items()}
     groups = state.optimizer.state_dict()["param_groups"]
     state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    set_random_state(tensors, device)
+    set_random_state(tensors, state.device)
     for name in ("step", "best_step", "loss_sum", "loss_count", "seconds", "curve"):
         setattr(state, name, record[name])
     best = record["best_validation_mpjpe_mm"]
@@ -153,20 +150,29 @@ def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:
     }
 
 
-def _tensors(state: State, config: TrainConfig, device: torch.device) -> dict[str, Tensor]:
+def _parted(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Sort tensors by the first word of their names."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = tensor
+    return parts
+
+
+def _tensors(state: State, config: TrainConfig) -> dict[str, Tensor]:
     """All that a checkpoint holds but for the optimiser's moments, which a first step makes."""
     parts = {"network": state.network.state_dict(), "kept": state.kept}
     if config.ema:
         parts["average"] = state.average
     tensors = {f"{part}.{n}": t for part, weights in parts.items() for n, t in weights.items()}
-    return tensors | random_state(device)
+    return tensors | random_state(state.device)
 
 
 def _shapes(
-    state: State, config: TrainConfig, device: torch.device, tensors: Mapping[str, Tensor]
+    state: State, config: TrainConfig, tensors: Mapping[str, Tensor]
 ) -> dict[str, torch.Size]:
     """Shapes that a checkpoint must hold; Adam has moments where there was a gradient."""
-    shapes = {name: tensor.shape for name, tensor in _tensors(state, config, device).items()}
+    shapes = {name: tensor.shape for name, tensor in _tensors(state, config).items()}
     moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
     for index, parameter in enumerate(state.network.parameters()):
         if moved and str(index) not in moved:
