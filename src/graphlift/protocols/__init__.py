@@ -12,10 +12,8 @@ from graphlift.protocols.licensed import TrainingData as TrainingData
 from graphlift.protocols.licensed import is_pack as is_pack
 from graphlift.protocols.licensed import official_joints as official_joints
 from graphlift.protocols.licensed import read_data as read_data
-from graphlift.protocols.named import CROSS_14 as CROSS_14
 from graphlift.protocols.named import PROTOCOLS as PROTOCOLS
 from graphlift.protocols.named import STRIDE as STRIDE
 from graphlift.protocols.named import Protocol as Protocol
-from graphlift.protocols.named import open_16 as open_16
 from graphlift.protocols.named import protocol_named as protocol_named
 from graphlift.protocols.named import share_out as share_out

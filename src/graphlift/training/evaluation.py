@@ -1,12 +1,12 @@
-"""Predictions of a network, and their error under protocol ``open-16``."""
+"""Predictions of a network, and their error on validation subjects."""
 
 import numpy as np
 import torch
 from torch import nn
 
 from graphlift.errors import ModelError
-from graphlift.metrics import joint_errors
-from graphlift.protocols import Examples, open_16
+from graphlift.protocols import Examples
+from graphlift.scoring import mpjpe_over_activities
 from graphlift.views import Lessons
 
 
@@ -36,7 +36,7 @@ def predict(network: nn.Module, examples: Examples | Lessons) -> np.ndarray:
 
 
 def validate(network: nn.Module, examples: Examples | Lessons) -> float:
-    """Score ``open-16`` MPJPE, mm.
+    """Score frames by their MPJPE, mm, averaged over activities.
 
     Raises:
         ModelError: If a prediction is not finite: training has diverged.
@@ -47,5 +47,4 @@ def validate(network: nn.Module, examples: Examples | Lessons) -> float:
             "training diverged: the network's predictions are not finite: give this run a lower "
             "learning_rate, and another folder"
         )
-    errors = joint_errors(predicted, examples.targets)
-    return float(open_16(errors.mean(axis=1), examples.activity)) * 1000
+    return mpjpe_over_activities(predicted, examples.targets, examples.activity)
