@@ -3,10 +3,19 @@ PYTHON ?= python3
 VENV ?= .venv
 DATA ?= prior
 PLAN ?= quick
-BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet -c constraints.txt
+# Windows has other folders in a virtual environment; make needs a shell such as Git's there.
+ifeq ($(OS),Windows_NT)
+IN := Scripts
+EXE := .exe
+else
+IN := bin
+EXE :=
+endif
+BIN := $(VENV)/$(IN)
+PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 # DATA=path/ and DATA=path are one folder.
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
+ALL := train,report,formats,h36m,video,viewer
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo study test check kernels versions versions-newest versions-oldest docs clean
@@ -33,6 +42,7 @@ check:
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/repo-review .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q
 	$(MAKE) --no-print-directory kernels
 
@@ -50,35 +60,37 @@ versions-newest: RESOLUTION := highest
 versions-oldest: RESOLUTION := lowest-direct
 versions-newest versions-oldest: versions-%:
 	$(PYTHON) -m venv --clear $(VENV)-$*
-	$(VENV)-$*/bin/pip install --quiet uv
-	echo '$(TORCH)' | $(VENV)-$*/bin/uv pip compile --quiet pyproject.toml --all-extras \
+	$(VENV)-$*/$(IN)/python -m pip install --quiet --upgrade uv 'pip>=25.1'
+	echo '$(TORCH)' | $(VENV)-$*/$(IN)/uv pip compile --quiet pyproject.toml --all-extras --group dev \
 	  --resolution $(RESOLUTION) --constraint - --output-file $(VENV)-$*/constraints.txt
-	$(VENV)-$*/bin/pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[train,report,video,viewer,dev]'
-	OMP_NUM_THREADS=1 $(VENV)-$*/bin/python -m pytest -n 2 -q -W default
+	$(VENV)-$*/$(IN)/python -m pip install --quiet -c $(VENV)-$*/constraints.txt -e '.[$(ALL)]' --group dev
+	OMP_NUM_THREADS=1 $(VENV)-$*/$(IN)/python -m pytest -n 2 -q -W default
 
-$(BIN)/python:
+$(BIN)/python$(EXE):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "graphlift needs Python 3.11 or newer: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-$(BIN)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+$(BIN)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) -e '.[video,viewer]'
 	@touch $@
 
-$(BIN)/.installed-study: pyproject.toml constraints.txt | $(BIN)/python
+$(BIN)/.installed-study: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) -e '.[train,report]'
 	@touch $@
 
-$(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e '.[train,report,video,viewer,dev]'
+$(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
+	$(PIP) --upgrade pip  # dependency groups need 25.1
+	$(PIP) -e '.[$(ALL)]' --group dev
 	@touch $@ $(BIN)/.installed-demo $(BIN)/.installed-study
 
 # The site, in build/site; a warning is an error.
 docs: $(BIN)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-$(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e '.[docs]'
+$(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
+	$(PIP) --upgrade pip
+	$(PIP) -e . --group docs
 	@touch $@
 
 clean:

@@ -21,7 +21,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from graphlift import read_poses
+from graphlift import read_poses, write_poses
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.formats import armature
 from graphlift.formats.retarget import rigged_people
@@ -113,7 +113,7 @@ def check(name, poses, folder):
     people, _ = rigged_people(folder / "x.bvh", poses)
     fps, rows = poses.fps or 30.0, []
     steady = max(np.ptp(person_lengths(p.positions[p.there]), axis=0).max() for p in people) < 1e-5
-    poses.save(folder / "x.glb")
+    write_poses(folder / "x.glb", poses)
     armatures, meshes = import_file(folder / "x.glb", fps)
     assert len(armatures) == len(meshes) == len(people), f"{name}: not one armature a person"
     for person in people:
@@ -122,7 +122,7 @@ def check(name, poses, folder):
         assert [m.object for m in mesh.modifiers] == [armature], f"{name}: the mesh is not bound"
         off, off_body = compare(armature, mesh, person, first=0)
         rows.append((name, "GLB", person, len(armature.data.bones), off, off_body, steady))
-    poses.save(folder / "x.bvh")
+    write_poses(folder / "x.bvh", poses)
     for person in people:
         path = folder / ("x.bvh" if len(people) == 1 else f"x.{person.name}.bvh")
         (armature,), nothing = import_file(path, fps)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.cameras import camera_to_image
-from graphlift.datasets.paired import PairedSequence, write_pack
+from graphlift.datasets.licensed.pack import CameraSequence, write_sequences
 from graphlift.protocols import PROTOCOLS
 from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import open_rig
@@ -38,7 +38,7 @@ def sequences(rng):
     for subject, number, frames in [*((s, 0, 20) for s in protocol.train), *clips]:
         positions = [*rng.normal(0, 0.3, (frames, 17, 3)), 0, 0, 5]
         activity = protocol.activities[1 + number % 14]
-        yield PairedSequence(
+        yield CameraSequence(
             subject=subject,
             activity=activity,
             clip=f"{activity} {number}",
@@ -62,7 +62,7 @@ def run(*words):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_pack(folder / "h36m", sequences(np.random.default_rng(0)))
+        write_sequences(folder / "h36m", sequences(np.random.default_rng(0)))
         (folder / "run.toml").write_text(CONFIG.format(data=str(folder / "h36m")))
         run("train", folder / "run.toml", "--out", folder / "run")
         seconds = run("evaluate", folder / "run/model.safetensors")

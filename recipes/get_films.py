@@ -13,9 +13,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from graphlift.detector_weights.packages import fetch_package
 from graphlift.errors import GraphliftError
 from graphlift.files import replacing
-from graphlift.video.packages import fetch_package
 
 PACKAGE = "pose2sim==0.10.49"
 SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"

@@ -19,14 +19,31 @@ COLUMNS = ("mpjpe_mm", "p_mpjpe_mm", "pck", "auc", "mpjpe_missing_mm", "mpjpe_th
 HEAD = """# Open models
 
 Weights that anybody may use, also in products: they ship inside the package, as ONNX (half-precision
-weights, run by ONNX Runtime), as safetensors (for training on) and as a card. They were trained on the
-CMU motion-capture database alone, seen through random virtual cameras; no image, no licensed data set
-and nobody else's weights were used.
+weights, run by ONNX Runtime), each with a card. They were trained on the CMU motion-capture database
+alone, seen through random virtual cameras; no image, no licensed data set and nobody else's weights were
+used.
 
 > {acknowledgement}
 
 This page is written from the cards by `python recipes/write_model_page.py`; the cards by
-`graphlift model export`, once, at the end of training. `graphlift model info open-pre-agg` prints one.
+`graphlift model export`, once, at the end of training. To read one:
+
+```sh
+graphlift model info open-pre-agg
+```
+
+A clone of the repository also has the weights as safetensors, to train them further: before batch
+normalisation was folded into them, as a network of torch has them.
+
+```python
+from safetensors.torch import load_file
+
+from graphlift import Lifter
+from graphlift.nn.build import build_network
+
+network = build_network(**Lifter.load("open-small").card.recipe["model"])
+network.load_state_dict(load_file("recipes/weights/open-small.safetensors"))
+```
 
 ## What they score
 

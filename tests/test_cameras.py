@@ -18,6 +18,7 @@ from graphlift.cameras import (
     image_to_rays,
     image_to_screen,
     look_at,
+    reproject,
     screen_to_image,
     world_to_camera,
 )
@@ -117,6 +118,12 @@ def test_world_to_camera_and_back(position, positions, seed):
     np.testing.assert_allclose(  # lengths do not change
         np.linalg.norm(there, axis=-1), np.linalg.norm(positions - position, axis=-1), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("axes", [np.diag([1.0, 1, -1]), np.eye(3)[[1, 0, 2]], 2 * np.eye(3)])
+def test_what_mirrors_or_stretches_is_no_camera(axes):
+    with pytest.raises(ShapeError, match=r"R .* no rotation"):
+        camera(R=axes)
 
 
 # Image
@@ -253,6 +260,23 @@ def test_no_points_have_no_images():
 
 
 # Screen
+
+
+def test_keypoints_through_another_lens_are_what_that_camera_sees(rng):
+    lens, other = (
+        camera(radial=(0.0, 0.0, 0.0), tangential=(0.0, 0.0)),
+        camera(
+            focal=(1500.0, 1490.0),
+            centre=(960.0, 540.0),
+            radial=(0.0, 0.0, 0.0),
+            tangential=(0.0, 0.0),
+        ),
+    )
+    points = rng.normal(size=(6, 17, 3)) + np.array([0, 0, 5])
+
+    np.testing.assert_allclose(
+        reproject(camera_to_image(points, lens), lens, other), camera_to_image(points, other)
+    )
 
 
 def test_the_corners_of_a_human36m_image_on_the_screen():

@@ -6,9 +6,9 @@ from helpers.tiny_keypoints import dump, mmpose_video, walk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.datasets.mocap.bvh import open_lines
 from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
+from graphlift.formats.from_bvh import open_lines
 from graphlift.numerals import decimal, is_whole
 from graphlift.skeletons import COCO_17
 

@@ -147,13 +147,13 @@ def tflite(folder):
 
 
 def read_tflite(folder):
-    from graphlift.video.tflite_to_onnx import convert_tflite
+    from graphlift.detector_weights.convert.tflite import convert_tflite
 
     return convert_tflite((folder / "m.tflite").read_bytes(), {0: "out"})
 
 
 def tfjs(folder):
-    from video.test_tfjs_to_onnx import FLOAT, node, write_tfjs
+    from helpers.tiny_tfjs import FLOAT, node, write_tfjs
 
     nodes = [node("Cast", "float", "image", DstT=FLOAT), node("AddV2", "out", "float", "a")]
     story, data = write_tfjs(nodes, {"a": np.ones((1, 2, 3, 3), np.float32)}, "out", (1, 2, 3, 3))
@@ -162,7 +162,7 @@ def tfjs(folder):
 
 
 def read_tfjs(folder):
-    from graphlift.video.tfjs_to_onnx import convert_tfjs
+    from graphlift.detector_weights.convert.tfjs import convert_tfjs
 
     return convert_tfjs((folder / "m.json").read_bytes(), (folder / "m.bin").read_bytes())
 
@@ -177,7 +177,7 @@ def packages(folder):
 
 
 def read_packages(folder):
-    from graphlift.video.packages import Member, read_members
+    from graphlift.detector_weights.packages import Member, read_members
 
     member = Member(
         "a/m.tflite", 6, "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"

@@ -68,9 +68,9 @@ def bvh(family):
 
 
 def read_bvh(folder):
-    from graphlift.datasets.mocap.bvh import read_bvh
+    from graphlift.datasets.mocap.prepare import read_bvh_clip
 
-    return read_bvh(folder / "a.bvh")
+    return read_bvh_clip(folder / "a.bvh")
 
 
 def acclaim(folder):
@@ -115,10 +115,10 @@ def paired(folder):
 
 
 def read_paired(folder):
-    from graphlift.datasets.paired import open_pack, verify_pack
+    from graphlift.datasets.licensed.pack import open_sequences, verify_sequences
 
-    opened = open_pack(folder / "pack")
-    verify_pack(opened)
+    opened = open_sequences(folder / "pack")
+    verify_sequences(opened)
     return [sequence.positions.sum() for sequence in opened]
 
 

@@ -6,13 +6,18 @@ What most people need, none of it with torch; each name is imported when it is f
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the same names for type checkers; a test compares both lists
+    from graphlift import metrics as metrics
     from graphlift.cameras import Camera as Camera
     from graphlift.cameras import assumed_camera as assumed_camera
     from graphlift.formats import read_keypoints as read_keypoints
     from graphlift.formats import read_poses as read_poses
+    from graphlift.formats import write_keypoints as write_keypoints
     from graphlift.formats import write_poses as write_poses
+    from graphlift.formats.example import example_keypoints_path as example_keypoints_path
+    from graphlift.formats.to_xarray import to_xarray as to_xarray
     from graphlift.lifting import Lifter as Lifter
+    from graphlift.motion import to_world as to_world
     from graphlift.sequences import Keypoints as Keypoints
     from graphlift.sequences import Poses as Poses
     from graphlift.sequences import keypoints_from as keypoints_from
@@ -21,26 +26,32 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "Camera": "cameras",
     "assumed_camera": "cameras",
+    "example_keypoints_path": "formats.example",
     "read_keypoints": "formats",
     "read_poses": "formats",
+    "write_keypoints": "formats",
     "write_poses": "formats",
+    "to_xarray": "formats.to_xarray",
     "Lifter": "lifting",
+    "to_world": "motion",
     "Keypoints": "sequences",
     "Poses": "sequences",
     "keypoints_from": "sequences",
     "SKELETONS": "skeletons",
     "Skeleton": "skeletons",
+    "metrics": "metrics",
 }
-__all__ = [*sorted(_HOMES), "__version__"]
+__all__ = [*sorted(_MODULES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'graphlift' has no attribute {name!r}")
-    return getattr(import_module(f"graphlift.{_HOMES[name]}"), name)
+    module = import_module(f"graphlift.{_MODULES[name]}")
+    return module if name == _MODULES[name] else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ of these. Every class is also the built-in that fits, so ``except ValueError`` w
 
     GraphliftError
     ├── SkeletonError         joints, parents or sides do not form a skeleton
-    ├── ShapeError            an array's shape does not fit its meaning
+    ├── ShapeError            an array, frame rate or image size cannot mean what it stands for
     ├── FormatError           a file is not what its name or header says
     │   └── CheckpointError   a checkpoint is corrupt, or of another run or network
     ├── DatasetNotFoundError  a data set's files are not where they were looked for
@@ -23,7 +23,7 @@ class SkeletonError(GraphliftError, ValueError):
 
 
 class ShapeError(GraphliftError, ValueError):
-    """An array does not have the shape its meaning requires."""
+    """An array, a frame rate or an image size cannot mean what it stands for."""
 
 
 class FormatError(GraphliftError, ValueError):

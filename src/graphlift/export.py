@@ -13,12 +13,12 @@ from graphlift.card import ModelCard
 from graphlift.errors import ModelError
 from graphlift.files import replacing
 from graphlift.graph import DECOUPLED
+from graphlift.onnx_graph import OnnxGraph
 
 if TYPE_CHECKING:
     from graphlift.nn.gcn import PoseGCN
     from graphlift.nn.graph_conv import GraphConv
 
-OPSET, IR_VERSION = 17, 9
 PARITY = 2e-3
 """m: how far half-precision weights may move a joint before an export is refused."""
 
@@ -39,83 +39,42 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
             agree with it.
         OSError: If the file cannot be written.
     """
-    import onnx
-
-    graph = _Graph()
+    graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
     joints, before, after = _network(graph, network)
-    model = _model(graph, card, (joints, before), (joints, after))
-    onnx.checker.check_model(model, full_check=True)
-    _check_parity(network, model.SerializeToString(), (joints, before))
+    model = graph.serialise(
+        {"keypoints": (np.float32, ["frame", joints, before])},
+        {"poses": ["frame", joints, after]},
+        name=card.name,
+        metadata={"card": card.to_json()},
+    )
+    _check_parity(network, model, (joints, before))
     with replacing(path) as beside:
-        beside.write_bytes(model.SerializeToString())
+        beside.write_bytes(model)
 
 
-def _network(graph: "_Graph", network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
+def _network(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
     """Write the whole network down; joints, features in and features out."""
     if any(len(list(mixer.parameters())) for mixer in network.mixers):
         raise ModelError("non-local layers have no export: lift with a plain graph network")
     if hasattr(network.output, "modulation") or [*network.attention.parameters()]:
         raise ModelError("modulated networks have no export: lift with a plain graph network")
-    x = graph.node("Transpose", ["keypoints"], perm=[1, 0, 2])
+    x = graph.add("Transpose", "keypoints", perm=[1, 0, 2])
     x = _layer(graph, x, network.input[0])
     for block in network.blocks:
         h = _layer(graph, _layer(graph, x, block[0]), block[1])
-        x = graph.node("Add", [x, h])
+        x = graph.add("Add", x, h)
     x = _conv(graph, x, network.output, None)
-    graph.node("Transpose", [x], name="poses", perm=[1, 0, 2])
+    graph.add("Transpose", x, name="poses", perm=[1, 0, 2])
     first, last = network.input[0].conv.weight, network.output.weight
     return network.output.joints, first.shape[1], last.shape[2]
 
 
-def _model(
-    graph: "_Graph", card: ModelCard, takes: tuple[int, int], gives: tuple[int, int]
-) -> Any:  # noqa: ANN401
-    from onnx import TensorProto, helper
-
-    body = helper.make_graph(
-        graph.nodes,
-        card.name,
-        [helper.make_tensor_value_info("keypoints", TensorProto.FLOAT, ["frame", *takes])],
-        [helper.make_tensor_value_info("poses", TensorProto.FLOAT, ["frame", *gives])],
-        graph.constants,
-    )
-    opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(
-        body, opset_imports=[opset], ir_version=IR_VERSION, producer_name="graphlift"
-    )
-    helper.set_model_props(model, {"card": card.to_json()})
-    return model
-
-
-class _Graph:
-    """Nodes and constants of an ONNX graph under way."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def node(self, op: str, inputs: list[str], name: str = "", **attributes: Any) -> str:  # noqa: ANN401
-        from onnx import helper
-
-        name = name or f"{op.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, inputs, [name], **attributes))
-        return name
-
-    def constant(self, value: np.ndarray, *, half: bool = False) -> str:
-        from onnx import TensorProto, numpy_helper
-
-        name = f"constant{len(self.constants)}"
-        kept = value.astype(np.float16) if half else value
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(kept), name))
-        return self.node("Cast", [name], to=TensorProto.FLOAT) if half else name
-
-
-def _layer(graph: _Graph, x: str, layer: Any) -> str:  # noqa: ANN401  # as in _network
+def _layer(graph: OnnxGraph, x: str, layer: Any) -> str:  # noqa: ANN401  # as in _network
     """Convolution and normalisation in one, then ReLU."""
-    return graph.node("Relu", [_conv(graph, x, layer.conv, layer.norm)])
+    return graph.add("Relu", _conv(graph, x, layer.conv, layer.norm))
 
 
-def _conv(graph: _Graph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: ANN401
+def _conv(graph: OnnxGraph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: ANN401
     """Σ_j a_ij h_j W_s(i,j), scaled and shifted as the normalisation would."""
     weight, a, bias = (
         t.detach().double().numpy() for t in (conv.weight, conv.affinities(), conv.bias)
@@ -134,35 +93,39 @@ def _conv(graph: _Graph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: 
         near, own = np.split(weight, 2)
         a_self = np.diagonal(a)
         between = _reduced(graph, x, conv, a - np.diag(a_self), near)
-        itself = graph.node("MatMul", [x, graph.constant(a_self[:, None, None] * own, half=True)])
-        total = graph.node("Add", [between, itself])
+        itself = graph.add("MatMul", x, graph.weight(a_self[:, None, None] * own))
+        total = graph.add("Add", between, itself)
     else:
         total = _reduced(graph, x, conv, a, weight)
-    return graph.node("Add", [total, shift])
+    return graph.add("Add", total, shift)
 
 
-def _reduced(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray) -> str:
-    matrices = graph.constant(weight, half=True)
+def _reduced(
+    graph: OnnxGraph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray
+) -> str:
+    matrices = graph.weight(weight)
     if conv.sharing == "post-aggregation":
-        return graph.node("MatMul", [_aggregate(graph, a, x, weight.shape[1]), matrices])
-    return _aggregate(graph, a, graph.node("MatMul", [x, matrices]), weight.shape[2])
+        return graph.add("MatMul", _aggregate(graph, a, x, weight.shape[1]), matrices)
+    return _aggregate(graph, a, graph.add("MatMul", x, matrices), weight.shape[2])
 
 
-def _unified(graph: _Graph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray) -> str:
+def _unified(
+    graph: OnnxGraph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray
+) -> str:
     """One matrix an edge: edges that share one hold copies of it."""
     target, sender, slot = (t.numpy() for t in (conv.target, conv.source, conv.slot))
-    senders = graph.node("Gather", [x, graph.constant(sender)], axis=0)
-    messages = graph.node("MatMul", [senders, graph.constant(weight[slot], half=True)])
+    senders = graph.add("Gather", x, graph.constant(sender), axis=0)
+    messages = graph.add("MatMul", senders, graph.weight(weight[slot]))
     incidence = np.zeros((conv.joints, len(slot)))
     incidence[target, np.arange(len(slot))] = a[target, sender]
     return _aggregate(graph, incidence, messages, weight.shape[2])
 
 
-def _aggregate(graph: _Graph, a: np.ndarray, messages: str, channels: int) -> str:
-    flat = graph.node("Flatten", [messages], axis=1)
-    summed = graph.node("MatMul", [graph.constant(a.astype(np.float32)), flat])
+def _aggregate(graph: OnnxGraph, a: np.ndarray, messages: str, channels: int) -> str:
+    flat = graph.add("Flatten", messages, axis=1)
+    summed = graph.add("MatMul", graph.constant(a.astype(np.float32)), flat)
     shape = graph.constant(np.array([len(a), -1, channels], dtype=np.int64))
-    return graph.node("Reshape", [summed, shape])
+    return graph.add("Reshape", summed, shape)
 
 
 def _check_parity(network: "PoseGCN", model: bytes, features: tuple[int, int]) -> None:

@@ -1,13 +1,13 @@
-"""Sequences: people's 2D keypoints and 3D poses over frames, each saying what its numbers mean.
+"""Sequences: people's 2D keypoints and 3D poses over frames, with what their numbers mean.
 
-Every array has a frame axis and a person axis. A missing joint is NaN, never (0, 0); a frame with
-nobody is a row of NaN, never dropped.
+Every array has a frame axis and a person axis. A missing joint is NaN, never (0, 0); a frame
+without people is a row of NaN and is never left out. Both classes check shapes, frame rate, image
+size and that positions are finite or NaN, so that nothing else needs to.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,24 +15,48 @@ from jaxtyping import Bool, Float
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
 from graphlift.skeletons import Skeleton, joint_map
-
-if TYPE_CHECKING:
-    import xarray
+from graphlift.words import shown
 
 Axes = Literal["camera", "world"]
 
 FRAME_RATES = (0.001, 10_000.0)
 """Frames per second, the least and the most: a picture every quarter of an hour, and ten times
-what motion capture takes. What lies outside counts time in another unit."""
+what motion capture takes. A number outside counts time in another unit."""
+
+LARGEST_SIDE = 1_000_000
+"""px; no image is wider or higher."""
+
+ASSUMED_FPS = 30.0
+"""Frames per second where they are not known: what most cameras and webcams deliver."""
 
 
 def is_frame_rate(fps: float) -> bool:
-    """Whether so many frames per second can be (:data:`FRAME_RATES`); NaN cannot."""
+    """Whether a number of frames per second is possible (:data:`FRAME_RATES`); NaN is not."""
     return FRAME_RATES[0] <= fps <= FRAME_RATES[1]
 
 
-ASSUMED_FPS = 30.0
-"""Frames per second where nobody says: what most cameras and webcams deliver."""
+def is_image_size(size: object) -> bool:
+    """Whether these are a width and a height: two whole numbers of px, at least 1."""
+    try:
+        width, height = (float(number) for number in size)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return all(1 <= side <= LARGEST_SIDE and side.is_integer() for side in (width, height))
+
+
+def check_frame_rate(fps: object) -> float:
+    """Return frames per second that are possible.
+
+    Raises:
+        ShapeError: If they are outside :data:`FRAME_RATES`.
+    """
+    if not (isinstance(fps, (int, float, np.number)) and is_frame_rate(float(fps))):
+        least, most = FRAME_RATES
+        raise ShapeError(
+            f"fps is {shown(fps)}: frames per second are a number from {least:g} to {most:,.0f}, "
+            f"such as 25; give None if they are unknown ({ASSUMED_FPS:g} are assumed then)"
+        )
+    return float(fps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +72,10 @@ class Keypoints:
         people: A name for each person, kept over time.
         source: What it was read from, in a few words.
         notes: What was decided about who is who, one sentence each.
+
+    Raises:
+        ShapeError: If shapes do not fit each other, a position is infinite, or the image size or
+            frame rate is impossible.
     """
 
     positions: Float[np.ndarray, "frame person joint 2"]
@@ -60,7 +88,12 @@ class Keypoints:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check(self.positions, 2, self.skeleton, self.people)
+        _check(self, 2)
+        if self.image_size is not None and not is_image_size(self.image_size):
+            raise ShapeError(
+                f"image_size is {self.image_size}: width and height are two whole numbers of px, "
+                "such as (1920, 1080)"
+            )
         if self.confidence.shape != self.positions.shape[:-1]:
             raise ShapeError(
                 f"confidence {self.confidence.shape} should be one number a joint, "
@@ -72,11 +105,11 @@ class Keypoints:
 
     @property
     def seen(self) -> Bool[np.ndarray, "frame person joint"]:
-        """Whether there is a position at all."""
+        """Whether a joint has a position."""
         return np.asarray(np.isfinite(self.positions).all(axis=-1))
 
     def of_people(self, kept: Sequence[int]) -> "Keypoints":
-        """Copy with only the people at these places of the axis."""
+        """Copy with only the people at these places of the person axis."""
         places = list(kept)
         return replace(
             self,
@@ -95,20 +128,24 @@ class Poses:
     space.
 
     Args:
-        positions: m; NaN where there is nobody.
+        positions: m; NaN where a person is absent.
         skeleton: Joint order.
         axes: Frame of reference.
         rooted: Whether positions are relative to each person's root.
-        seen: Whether the joint was seen; where not, its position is inferred from the others (or
-            from other frames) and should be trusted less.
+        seen: Whether the joint was seen; where not, its position is inferred from other joints
+            or frames and is less certain.
         sigma: Standard deviation of each coordinate of a joint, m; NaN where unknown.
         fps: Frames per second, if known.
         people: A name for each person, kept over time.
         keypoints: What the poses were lifted from, in its own skeleton.
-        camera: Which looked on: with ``world`` axes where it stood, if that is known.
-        model: Which model lifted them.
+        camera: The camera that took the images; with ``world`` axes also its place, if known.
+        model: Name of the model that lifted them.
         notes: What was assumed and done, one sentence each.
-        contacts: Whether the joint stands on the floor; None where nobody looked.
+        contacts: Whether the joint stands on the floor; None where this was not computed.
+
+    Raises:
+        ShapeError: If shapes do not fit each other, a position is infinite, or the frame rate is
+            impossible.
     """
 
     positions: Float[np.ndarray, "frame person joint 3"]
@@ -128,7 +165,7 @@ class Poses:
     units = "m"
 
     def __post_init__(self) -> None:
-        _check(self.positions, 3, self.skeleton, self.people)
+        _check(self, 3)
         joints = self.positions.shape[:-1]
         if self.seen is None:
             known = np.isfinite(self.positions).all(axis=-1)  # type: ignore[unreachable]
@@ -151,11 +188,11 @@ class Poses:
 
     @property
     def valid(self) -> Bool[np.ndarray, "frame person"]:
-        """Whether the person is there in the frame."""
+        """Whether the person has a whole pose in the frame."""
         return np.asarray(np.isfinite(self.positions).all(axis=(-2, -1)))
 
     def of_people(self, kept: Sequence[int]) -> "Poses":
-        """Copy with only the people at these places of the axis."""
+        """Copy with only the people at these places of the person axis."""
         places = list(kept)
         return replace(
             self,
@@ -181,37 +218,9 @@ class Poses:
         """Copy with some fields changed, and notes that say what was done, each of them once."""
         return replace(self, notes=tuple(dict.fromkeys((*self.notes, *notes))), **changes)
 
-    def to_world(self, **options: Any) -> "Poses":  # noqa: ANN401
-        """Put people upright on a floor, moving through space.
-
-        Options, errors and what is done in which order: :func:`graphlift.motion.to_world`.
-        """
-        from graphlift.motion import to_world
-
-        return to_world(self, **options)
-
-    def save(self, path: str | Path) -> tuple[str, ...]:
-        """Write a file; its suffix says which kind (:func:`graphlift.formats.write_poses`).
-
-        Returns:
-            What was done to the poses so that the format could hold them, one sentence each.
-        """
-        from graphlift.formats import write_poses
-
-        return write_poses(path, self)
-
-    def to_xarray(self) -> "xarray.Dataset":
-        """Make a data set with the dimensions of the movement project (extra ``formats``).
-
-        See :func:`graphlift.formats.to_xarray.poses_to_xarray` for its variables.
-        """
-        from graphlift.formats.to_xarray import poses_to_xarray
-
-        return poses_to_xarray(self)
-
 
 def frame_rate(sequence: Keypoints | Poses) -> tuple[float, tuple[str, ...]]:
-    """Find the frames per second, and a note if nobody says them and they are assumed."""
+    """Find the frames per second, and a note if they are unknown and so assumed."""
     if sequence.fps is not None:
         return float(sequence.fps), ()
     return ASSUMED_FPS, (f"The frame rate is unknown: {ASSUMED_FPS:g} fps is assumed.",)
@@ -228,7 +237,7 @@ def keypoints_from(
     source: str = "",
     notes: Sequence[str] = (),
 ) -> Keypoints:
-    """Make keypoints of plain arrays, as detectors leave them.
+    """Make keypoints of plain arrays, as detectors return them.
 
     A joint is missing if a coordinate is not finite, if both are exactly 0, or if its confidence
     is 0, negative or not finite. Confidences above 1 count as 1.
@@ -245,7 +254,8 @@ def keypoints_from(
         notes: What was decided about who is who.
 
     Raises:
-        ShapeError: If an array is none of these, or the joints are not the skeleton's.
+        ShapeError: If an array has none of these shapes, the joints are not the skeleton's, or
+            the image size or frame rate is impossible.
     """
     with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
         array = np.asarray(positions, dtype=np.float64)
@@ -263,10 +273,10 @@ def keypoints_from(
         array, given = array[None], given[None]
     if array.ndim == 3:
         array, given = array[:, None], given[:, None]
-    there = joints_seen(array, given)
+    seen = joints_seen(array, given)
     return Keypoints(
-        positions=np.where(there[..., None], array, np.nan),
-        confidence=np.where(there, np.minimum(np.nan_to_num(given), 1), 0.0),
+        positions=np.where(seen[..., None], array, np.nan),
+        confidence=np.where(seen, np.minimum(np.nan_to_num(given), 1), 0.0),
         skeleton=skeleton,
         image_size=image_size,
         fps=fps,
@@ -279,17 +289,17 @@ def keypoints_from(
 def joints_seen(
     positions: Float[np.ndarray, "*batch joint 2"], confidence: Float[np.ndarray, "*batch joint"]
 ) -> Bool[np.ndarray, "*batch joint"]:
-    """Say which joints a detector saw: see :func:`keypoints_from` for what counts as missing."""
-    there = np.isfinite(positions).all(axis=-1) & (positions != 0).any(axis=-1)
-    return np.asarray(there & np.isfinite(confidence) & (confidence > 0))
+    """Mark the joints that a detector saw; :func:`keypoints_from` says which count as missing."""
+    present = np.isfinite(positions).all(axis=-1) & (positions != 0).any(axis=-1)
+    return np.asarray(present & np.isfinite(confidence) & (confidence > 0))
 
 
 def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
     """Give keypoints another skeleton's joints, by :func:`graphlift.skeletons.joint_map`.
 
     A joint that is derived from others has the least of their confidences; one that cannot be
-    derived, or of which a source joint was not seen, is missing. Which is which:
-    :func:`graphlift.skeletons.conversion_table`.
+    derived, or of which a source joint was not seen, is missing.
+    :func:`graphlift.skeletons.conversion_table` lists how each joint is derived.
     """
     conversion = joint_map(keypoints.skeleton, target)
     return replace(
@@ -300,14 +310,14 @@ def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
     )
 
 
-def _check(
-    positions: np.ndarray, numbers: int, skeleton: Skeleton, people: tuple[str, ...]
-) -> None:
-    wanted = (len(people), len(skeleton), numbers)
-    if positions.ndim != 4 or positions.shape[1:] != wanted:
+def _check(sequence: Keypoints | Poses, dimensions: int) -> None:
+    """Refuse positions of another shape than joints of people over frames, or infinite ones."""
+    positions, skeleton, people = sequence.positions, sequence.skeleton, sequence.people
+    expected = (len(people), len(skeleton), dimensions)
+    if positions.ndim != 4 or positions.shape[1:] != expected:
         raise ShapeError(
-            f"positions {positions.shape} should be (frame, {wanted[0]} people, "
-            f"{wanted[1]} joints of {skeleton.name}, {numbers})"
+            f"positions {positions.shape} should be (frame, {expected[0]} people, "
+            f"{expected[1]} joints of {skeleton.name}, {dimensions})"
         )
     if np.isinf(positions).any():
         frame, person, joint, _ = np.argwhere(np.isinf(positions))[0].tolist()
@@ -315,3 +325,5 @@ def _check(
             f"positions are infinite in frame {frame}, person {people[person]}, "
             f"{skeleton.joints[joint]}: a joint that is missing is NaN"
         )
+    if sequence.fps is not None:
+        check_frame_rate(sequence.fps)

@@ -10,11 +10,11 @@ from helpers.readback import moving
 from helpers.tiny_video import write_video
 from test_no_torch import COMMAND, bare
 
-from graphlift.cli.folders import holds_one_clip, keypoint_clips
+from graphlift.cli.folders import holds_one_clip, keypoint_clips, through_folder
 from graphlift.cli.sources import kind_of
-from graphlift.errors import FormatError
+from graphlift.errors import ConfigError, FormatError
 from graphlift.formats import read_poses, write_keypoints, write_poses
-from graphlift.video.frames import open_video
+from graphlift.video.frames import open_video, videos_in
 
 
 def write_openpose(folder, frames=12):
@@ -145,3 +145,62 @@ def test_a_damaged_video_is_still_said_to_be_one(tmp_path):
     assert kind_of(str(tmp_path / "a.mp4")) == "video"
     with pytest.raises(FormatError, match="no video that can be decoded"):
         open_video(tmp_path / "a.mp4")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.mp4", "b.mov", "c.avi", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def copy(video, output):
+    if video.name == "b.mov":
+        raise FormatError(f"{video}: broken")
+    output.write_text(video.read_text().upper())
+
+
+def test_a_folder_goes_on_after_a_failure_and_skips_what_is_there(folder, capsys):
+    out = folder / "out"
+    out.mkdir()
+    (out / "a.bvh").write_text("kept")
+
+    passed = through_folder(videos_in(folder), out, ".bvh", copy)
+
+    assert (passed.done, passed.skipped) == (("c.avi",), ("a.mp4",))
+    assert passed.failed == (("b.mov", f"{folder / 'b.mov'}: broken"),)
+    assert str(passed) == "1 done, 1 skipped (already there), 1 failed: b.mov"
+    assert (out / "a.bvh").read_text() == "kept"
+    assert (out / "c.bvh").read_text() == "C.AVI"
+    assert f"b.mov left out: {folder / 'b.mov'}: broken" in capsys.readouterr().err
+
+
+def test_files_of_several_people_count_as_there(folder):
+    """``x.bvh`` of several people is ``x.NAME.bvh``; another video's file is not one of them."""
+    for name in ("c.2.avi", "c.0.bvh", "a.b.mp4", "a.b.bvh"):
+        (folder / name).write_text(name)
+    (folder / "b.mov").unlink()
+
+    passed = through_folder(videos_in(folder), folder, ".bvh", copy)
+
+    assert passed.skipped == ("a.b.mp4", "c.avi")
+    assert passed.done == ("a.mp4", "c.2.avi")
+
+
+def test_everything_is_made_again_if_asked_for(folder):
+    (folder / "b.mov").unlink()
+    through_folder(videos_in(folder), folder, ".bvh", copy)
+    (folder / "a.bvh").write_text("old")
+
+    passed = through_folder(videos_in(folder), folder, ".bvh", copy, again=True)
+
+    assert passed.done == ("a.mp4", "c.avi")
+    assert (folder / "a.bvh").read_text() == "A.MP4"
+
+
+def test_two_videos_of_one_name_are_refused_before_any_is_worked_on(folder):
+    (folder / "a.mov").touch()
+
+    with pytest.raises(ConfigError, match=r"a\.mov and .*a\.mp4 would both become .*a\.bvh"):
+        through_folder(videos_in(folder), folder / "out", ".bvh", copy)
+    assert not (folder / "out").exists()

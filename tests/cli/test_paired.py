@@ -9,7 +9,7 @@ from helpers.command import assert_refused, here
 from helpers.tiny_h36m import people, views, write_2d, write_martinez, write_raw, write_videopose3d
 
 from graphlift.datasets.human36m.calibration import published_cameras
-from graphlift.datasets.paired import open_pack
+from graphlift.datasets.licensed.pack import open_sequences
 
 CLIPS = people(("S1", "S9"), ["Photo"])
 
@@ -48,7 +48,7 @@ def test_a_copy_becomes_a_pack_and_the_pack_is_told(folder, tmp_path):
     assert "subjects  S1 24, S9 24" in told.out.splitlines()
     facts = json.loads(here("data", "info", out, "--json").out)
     assert facts["options"] == {"layout": "videopose3d", "joints": 17, "partial": True}
-    assert facts["digest"] == open_pack(out).digest
+    assert facts["digest"] == open_sequences(out).digest
     assert f"graphlift: {facts['notes'][0]}" == lines[0]
 
 
@@ -60,7 +60,7 @@ def test_sixteen_joints_and_a_layout_can_be_asked_for(folder, tmp_path):
 
     assert_refused(here(*ask), folder, "2 layouts", "--layout")
     assert here(*ask, "--layout", "martinez", "--joints", "16").status == 0
-    assert open_pack(out).skeleton.name == "h36m-16"
+    assert open_sequences(out).skeleton.name == "h36m-16"
 
 
 def test_a_copy_that_is_not_whole_is_one_line_and_no_pack(folder, tmp_path):

@@ -24,7 +24,9 @@ main()
 
 @pytest.fixture
 def motion(tmp_path):
-    poses_of(standing(6, people=2), fps=30.0).save(tmp_path / "motion.npz")
+    from graphlift.formats import write_poses
+
+    write_poses(tmp_path / "motion.npz", poses_of(standing(6, people=2), fps=30.0))
     return tmp_path / "motion.npz"
 
 

@@ -126,8 +126,8 @@ SKELETON = {"name": "s", "joints": ["a"] * 17, "parents": [-1] * 17, "centre": "
         ({"format": "other"}, "its format is 'other', not 'graphlift-poses-1'"),
         ({"axes": "sideways"}, "axes 'sideways'"),
         ({"units": "feet"}, "units 'feet'"),
-        ({"fps": -3}, "fps -3 is no frame rate"),
-        ({"fps": "fast"}, "TypeError"),
+        ({"fps": -3}, "fps is -3"),
+        ({"fps": "fast"}, "fps is 'fast'"),
         ({"people": "ab"}, "str where a list"),
         ({"people": ["one"]}, "should be"),
         ({"skeleton": SKELETON}, "joint names repeat"),
@@ -202,7 +202,7 @@ def test_an_infinite_joint_is_refused_by_name_and_place(tmp_path, rng, value):
     with pytest.raises(ShapeError, match=r"frame 1, person Bö, LHip"):
         replace(poses, positions=positions)
 
-    poses.save(tmp_path / "poses.npz")
+    write_poses(tmp_path / "poses.npz", poses)
     changed(tmp_path / "poses.npz", poses=positions)
     with pytest.raises(FormatError, match=r"poses\.npz.*frame 1, person Bö, LHip"):
         read_poses(tmp_path / "poses.npz")

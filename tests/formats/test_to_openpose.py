@@ -87,7 +87,7 @@ def test_a_frame_with_nobody_is_an_empty_list(tmp_path):
 
 def test_a_path_that_ends_in_a_slash_is_a_folder(tmp_path):
     write_poses(f"{tmp_path}/new.folder/", standing())
-    standing().save(f"{tmp_path}/other/")
+    write_poses(f"{tmp_path}/other/", standing())
 
     assert len(read(tmp_path / "new.folder")) == len(read(tmp_path / "other")) == 2
 

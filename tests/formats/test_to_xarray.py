@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers.readback import moving
 
+from graphlift.formats.to_xarray import to_xarray
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17, H36M_17
 
@@ -11,7 +12,7 @@ from graphlift.skeletons import COCO_17, H36M_17
 def test_dimensions_are_those_of_movement():
     poses = moving(frames=5, people=("Ada", "Bo"))
 
-    data = poses.to_xarray()
+    data = to_xarray(poses)
 
     assert data["position"].dims == ("time", "space", "keypoints", "individuals")
     for name in ("confidence", "sigma", "seen"):
@@ -28,7 +29,7 @@ def test_dimensions_are_those_of_movement():
 
 
 def test_attributes_are_those_of_movement_and_say_what_it_is():
-    data = moving(frames=2).noting("Done.").to_xarray()
+    data = to_xarray(moving(frames=2).noting("Done."))
 
     assert data.attrs["fps"] == 30.0
     assert data.attrs["time_unit"] == "seconds"
@@ -39,7 +40,7 @@ def test_attributes_are_those_of_movement_and_say_what_it_is():
 
 
 def test_without_a_frame_rate_time_is_in_frames():
-    data = replace(moving(frames=3), fps=None).to_xarray()
+    data = to_xarray(replace(moving(frames=3), fps=None))
 
     assert data.attrs["time_unit"] == "frames"
     assert "fps" not in data.attrs
@@ -52,8 +53,8 @@ def test_confidence_is_the_keypoints_or_else_whether_a_joint_was_seen(rng):
     confidence = rng.uniform(0.1, 1, (3, 1, 17))
     keypoints = keypoints_from(np.ones((3, 1, 17, 2)), COCO_17, confidence=confidence)
 
-    plain = replace(poses, seen=seen).to_xarray()["confidence"]
-    lifted = replace(poses, keypoints=keypoints).to_xarray()["confidence"]
+    plain = to_xarray(replace(poses, seen=seen))["confidence"]
+    lifted = to_xarray(replace(poses, keypoints=keypoints))["confidence"]
 
     np.testing.assert_array_equal(plain.values[:, :, 0], seen[:, 0])
     knee, left, right = COCO_17.index("LKnee", "LHip", "RHip")
@@ -70,7 +71,7 @@ def test_confidence_is_the_keypoints_or_else_whether_a_joint_was_seen(rng):
 def test_it_can_go_into_netcdf(rooted, tmp_path):
     import xarray
 
-    data = replace(moving(frames=2), rooted=rooted).to_xarray()
+    data = to_xarray(replace(moving(frames=2), rooted=rooted))
 
     data.to_netcdf(tmp_path / "x.nc", engine="scipy")
 

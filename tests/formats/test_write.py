@@ -195,15 +195,6 @@ def test_an_unknown_frame_rate_is_written_as_30_and_said(kind, tmp_path):
     assert not any("frame rate" in remark for remark in known)
 
 
-@pytest.mark.parametrize("fps", [0.0, -25.0, 999_999.0, np.nan, np.inf])
-@pytest.mark.parametrize("kind", READERS)
-def test_a_frame_rate_that_is_none_is_refused(kind, fps, tmp_path):
-    with pytest.raises(FormatError, match=rf"x\.{kind}: .* fps is no frame rate: .* or None"):
-        write_poses(tmp_path / f"x.{kind}", replace(standing(), fps=fps))
-
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("kind", MOTION)
 def test_what_the_axes_rest_on_is_said(kind, tmp_path):
     world = " ".join(write_poses(tmp_path / f"x.{kind}", standing()))
@@ -280,15 +271,6 @@ def test_a_full_disk_leaves_nothing_behind(kind, people, tmp_path, monkeypatch):
     assert str(tmp_path) in refusal.value.filename
     left = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert left in ({}, {f"x.{kind}": "before"})
-
-
-def test_poses_save_themselves_and_return_the_remarks(tmp_path):
-    poses = replace(standing(), fps=None)
-
-    remarks = poses.save(tmp_path / "x.trc")
-
-    assert remarks == write_poses(tmp_path / "y.trc", poses)
-    assert (tmp_path / "x.trc").is_file()
 
 
 def test_the_camera_of_these_tests_is_level():

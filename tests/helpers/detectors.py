@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphlift.video.weights import MODELS, cache_folder
+from graphlift.detector_weights.get import MODELS, cache_folder
 
 
 def needs(name):

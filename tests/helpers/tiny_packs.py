@@ -4,7 +4,7 @@ import numpy as np
 from helpers.walker import walk
 
 from graphlift.cameras import Camera, camera_to_image, world_to_camera
-from graphlift.datasets.paired import PairedSequence, write_pack
+from graphlift.datasets.licensed.pack import CameraSequence, write_sequences
 from graphlift.skeletons import H36M_17, MPI_INF_3DHP_17
 from graphlift.virtual_cameras import open_rig
 
@@ -22,7 +22,7 @@ def sequence(subject, clip, camera, lens, *, frames, seed, skeleton=H36M_17, noi
     keypoints = {"gt": truth}
     for kind, size in (noise or {}).items():
         keypoints[kind] = truth + size * rng.standard_normal(truth.shape)
-    return PairedSequence(
+    return CameraSequence(
         subject=subject,
         activity=clip.partition(" ")[0],
         clip=clip,
@@ -38,7 +38,7 @@ def sequence(subject, clip, camera, lens, *, frames, seed, skeleton=H36M_17, noi
 
 def write_h36m(folder, *, frames=20, clips=("Directions", "Walking 1"), noise=None):
     people = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
-    return write_pack(
+    return write_sequences(
         folder,
         (
             sequence(subject, clip, f"camera{c}", lens, frames=frames, seed=[s, k, c], noise=noise)
@@ -53,7 +53,7 @@ def write_h36m(folder, *, frames=20, clips=("Directions", "Walking 1"), noise=No
 def write_3dhp(folder, *, frames=4):
     first = open_rig()[0]
     wide = Camera((1499.0, 1499.0), (1024.0, 1024.0), (2048, 2048), first.R, first.position)
-    return write_pack(
+    return write_sequences(
         folder,
         (
             sequence(

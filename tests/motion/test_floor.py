@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from graphlift.motion import locate, stand
+from graphlift.motion import locate, stand, to_world
 from graphlift.motion.bones import SIZES
 from graphlift.motion.sizes import find_sizes, share_floor
 from graphlift.motion.supports import SUNK, Level, find_levels, lowest_parts, raise_sunk
@@ -46,7 +46,7 @@ def test_people_lifted_too_large_and_too_small_stand_on_one_floor(lifted_as):
     poses = two(lifted_as=lifted_as)
 
     sized, _ = share_floor(poses, locate(poses, lens(HIGH)))
-    upright = poses.to_world(camera=lens(HIGH), feet=False)
+    upright = to_world(poses, camera=lens(HIGH), feet=False)
 
     scale = sized.positions[0, :, 16] / poses.positions[0, :, 16]
     assert scale[1, 0] / scale[0, 0] == pytest.approx(lifted_as[0] / lifted_as[1], rel=0.04)
@@ -62,7 +62,7 @@ def test_a_stated_height_keeps_its_person_and_the_other_one_follows():
     poses = two(lifted_as=(1.1, 0.9))
     truth = float(statures(two())[0])
 
-    upright = poses.to_world(camera=lens(HIGH), height={"0": truth}, feet=False)
+    upright = to_world(poses, camera=lens(HIGH), height={"0": truth}, feet=False)
 
     np.testing.assert_allclose(statures(upright), truth, rtol=0.05)
     assert statures(upright)[0] == pytest.approx(truth, rel=1e-6)
@@ -76,7 +76,7 @@ def test_a_child_beside_an_adult_is_a_child():
     poses = replace(poses, positions=poses.positions * np.array([1, 1 / 0.62])[:, None, None])
 
     sized, _ = share_floor(poses, locate(poses, lens(HIGH)))
-    upright = poses.to_world(camera=lens(HIGH), feet=False)
+    upright = to_world(poses, camera=lens(HIGH), feet=False)
 
     adult, child = (sized.positions[0, :, 16] / poses.positions[0, :, 16])[:, 0]
     assert child / adult == pytest.approx(0.62, abs=0.06)
@@ -86,7 +86,7 @@ def test_a_child_beside_an_adult_is_a_child():
 
 
 def test_who_stands_on_a_stage_keeps_their_size_and_is_named():
-    upright = two(height=1.2).to_world(camera=lens(HIGH), feet=False)
+    upright = to_world(two(height=1.2), camera=lens(HIGH), feet=False)
 
     assert not any("one floor" in note for note in upright.notes)
     lower = np.median(upright.positions[..., ANKLES, 2].min(axis=-1), axis=0)
@@ -180,7 +180,7 @@ def test_the_floor_is_under_whatever_is_lowest(name, trajectory):
     level_camera = film(position=(0.5, -5.0, 1.0), target=(0.5, 0.0, 1.0))
     poses = lifted(world, level_camera)
 
-    upright = poses.to_world(camera=lens(level_camera), trajectory=trajectory, feet=False)
+    upright = to_world(poses, camera=lens(level_camera), trajectory=trajectory, feet=False)
 
     np.testing.assert_allclose(upright.positions[:, 0, :, 2], world[..., 2], atol=0.03)
 
@@ -189,7 +189,7 @@ def test_hands_carry_a_handstand_and_no_foot_is_in_contact():
     world = posed("handstand")
     camera = film(position=(0.5, -5.0, 1.0), target=(0.5, 0.0, 1.0))
 
-    upright = lifted(world, camera).to_world(camera=lens(camera))
+    upright = to_world(lifted(world, camera), camera=lens(camera))
 
     assert not upright.contacts.any()
     low = lowest_parts(upright, UP)

@@ -183,8 +183,6 @@ def test_what_cannot_be_filled_is_said():
         fill_keypoints(moving(), frames=-1)
     with pytest.raises(ModelError, match="longest gap to fill is nan"):
         fill_poses(lifted(walk(5), film()), seconds=float("nan"))
-    with pytest.raises(ModelError, match=r"fps is 0, .* give the video's, or None"):
-        fill_keypoints(moving(fps=0.0))
 
 
 def test_an_unknown_frame_rate_is_assumed_and_said():

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
 from graphlift.motion.placing import PIXELS, Placed
 from graphlift.motion.trajectory import MEMORY, RESTLESS, SPEED, smooth_path
@@ -152,12 +151,6 @@ def test_where_no_frame_tells_there_is_no_path():
     nobody = Placed(np.full((4, 3), np.nan), np.zeros((4, 3, 3)), np.zeros(4, dtype=bool))
 
     assert np.isnan(smooth_path(nobody, 30.0)).all()
-
-
-@pytest.mark.parametrize("fps", [0.0, 1e-4, 10_001.0, 999_999.0, np.nan])
-def test_a_frame_rate_that_cannot_be_is_refused(rng, fps):
-    with pytest.raises(ModelError, match=r"fps is .* from 0\.001 to 10,000: give the video's"):
-        smooth_path(some_places(rng)[1], fps)
 
 
 # The solver, which knows no people

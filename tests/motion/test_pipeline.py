@@ -38,7 +38,7 @@ def gone(poses, frames):
 def test_a_walk_filmed_by_a_known_camera_is_the_walk():
     world = walk(90, heading=0.4)
 
-    upright = lifted(world, TWO).to_world(camera=TWO, **PLAIN)
+    upright = to_world(lifted(world, TWO), camera=TWO, **PLAIN)
 
     np.testing.assert_allclose(upright.positions[:, 0], world, atol=1e-3)
     assert (upright.axes, upright.rooted, upright.camera) == ("world", False, TWO)
@@ -48,7 +48,7 @@ def test_all_steps_leave_an_exact_walk_nearly_as_it_is():
     # Smoothing rounds the swing of feet a little, and slow frames at a step's ends are held.
     world = walk(90, heading=0.4)
 
-    upright = lifted(world, TWO).to_world(camera=TWO)
+    upright = to_world(lifted(world, TWO), camera=TWO)
 
     error = np.linalg.norm(upright.positions[:, 0] - world, axis=-1)
     assert error.mean() < 0.01
@@ -60,7 +60,7 @@ def test_all_steps_leave_an_exact_walk_nearly_as_it_is():
 def test_a_walk_filmed_through_a_known_lens_is_the_walk_but_for_where_the_camera_stood():
     world = walk(150, heading=0.3, start=(-2.0, 0.0))
 
-    upright = lifted(world, TWO).to_world(camera=lens(TWO))
+    upright = to_world(lifted(world, TWO), camera=lens(TWO))
 
     np.testing.assert_allclose(upright.positions[..., 2], world[:, None, :, 2], atol=0.1)
     for there, here in ((world[:, 0], upright.positions[:, 0, 0]),):
@@ -76,7 +76,7 @@ def test_a_walk_filmed_through_a_known_lens_is_the_walk_but_for_where_the_camera
 def test_the_method_is_the_function():
     poses = lifted(walk(30), TWO)
 
-    one, other = poses.to_world(height=1.8), to_world(poses, height=1.8)
+    one, other = to_world(poses, height=1.8), to_world(poses, height=1.8)
 
     np.testing.assert_array_equal(one.positions, other.positions)
     assert one.notes == other.notes
@@ -85,7 +85,7 @@ def test_the_method_is_the_function():
 def test_every_step_says_what_it_did_and_assumed():
     poses = gone(lifted(walk(60), TWO), slice(20, 24))
 
-    notes = replace(poses, fps=None).to_world(height=1.75).notes
+    notes = to_world(replace(poses, fps=None), height=1.75).notes
     notes = [note for note in notes if not note.startswith("Raised out")]  # by a centimetre
 
     starts = ["The frame rate is unknown: 30 fps", "Gaps of up to 0.5 s",
@@ -100,9 +100,9 @@ def test_every_step_says_what_it_did_and_assumed():
 def test_every_step_can_be_left_out():
     poses = lifted(walk(40), TWO)
 
-    assert len(poses.to_world(camera=TWO, **PLAIN).notes) == 2  # path, gravity
-    assert poses.to_world(camera=TWO, **PLAIN).contacts is None
-    in_place = poses.to_world(trajectory=False)
+    assert len(to_world(poses, camera=TWO, **PLAIN).notes) == 2  # path, gravity
+    assert to_world(poses, camera=TWO, **PLAIN).contacts is None
+    in_place = to_world(poses, trajectory=False)
     np.testing.assert_allclose(in_place.positions[:, 0, 0, :2], 0, atol=1e-12)
     assert in_place.axes == "world"
 
@@ -110,7 +110,7 @@ def test_every_step_can_be_left_out():
 def test_a_stated_height_sets_how_far_away_people_are():
     poses = lifted(walk(60), TWO)
 
-    small, tall = (poses.to_world(camera=lens(TWO), height=h) for h in (1.5, 1.8))
+    small, tall = (to_world(poses, camera=lens(TWO), height=h) for h in (1.5, 1.8))
 
     ways = [np.linalg.norm(np.ptp(p.positions[:, 0, 0, :2], axis=0)) for p in (small, tall)]
     assert ways[1] / ways[0] == pytest.approx(1.2, rel=1e-3)
@@ -121,7 +121,7 @@ def test_bones_keep_their_lengths_to_the_end():
     poses = lifted(walk(60), TWO)
     noisy = replace(poses, positions=poses.positions + 0.02 * rng.normal(size=(60, 1, 17, 3)))
 
-    upright = noisy.to_world()
+    upright = to_world(noisy)
 
     lengths = np.linalg.norm(bone_vectors(upright.positions, H36M_17.parents), axis=-1)
     np.testing.assert_allclose(lengths, np.broadcast_to(lengths[:1], lengths.shape), atol=1e-9)
@@ -137,7 +137,7 @@ def test_nobody_is_mirrored_and_no_frame_is_lost(seed, smooth):
     start = int(rng.integers(0, 40))
     noisy = gone(replace(poses, positions=poses.positions + noise), slice(start, start + 8))
 
-    upright = noisy.to_world(smooth=smooth)
+    upright = to_world(noisy, smooth=smooth)
 
     assert len(upright) == 50
     there = upright.valid[:, 0]
@@ -155,7 +155,7 @@ def test_nobody_in_the_first_frames_and_everybody_gone_for_ten_seconds():
     )
     poses = gone(poses, slice(60, 360))
 
-    upright = poses.to_world()
+    upright = to_world(poses)
 
     assert len(upright) == 420
     np.testing.assert_array_equal(upright.valid, poses.valid)
@@ -166,7 +166,7 @@ def test_nobody_in_the_first_frames_and_everybody_gone_for_ten_seconds():
 def test_a_clip_with_nobody_at_all_is_a_clip_with_nobody():
     poses = gone(lifted(walk(40), TWO), slice(None))
 
-    upright = poses.to_world()
+    upright = to_world(poses)
 
     assert upright.axes == "world"
     assert not upright.valid.any()
@@ -175,13 +175,13 @@ def test_a_clip_with_nobody_at_all_is_a_clip_with_nobody():
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 3])
 def test_the_shortest_clips(frames):
-    upright = lifted(walk(frames), TWO).to_world()
+    upright = to_world(lifted(walk(frames), TWO))
 
     assert len(upright) == frames
     assert upright.valid.all()
     if frames:
         assert abs(upright.positions[..., [3, 6], 2].min() - 0.08) < 0.03
-    assert len(lifted(walk(frames), TWO).to_world(trajectory=False)) == frames
+    assert len(to_world(lifted(walk(frames), TWO), trajectory=False)) == frames
 
 
 def test_a_person_half_outside_stands_on_inferred_feet():
@@ -192,7 +192,7 @@ def test_a_person_half_outside_stands_on_inferred_feet():
     half = Poses(poses.positions, H36M_17, seen=poses.keypoints.seen, fps=30.0,
                  keypoints=poses.keypoints)  # fmt: skip
 
-    upright = half.to_world(camera=lens(TWO))
+    upright = to_world(half, camera=lens(TWO))
 
     assert upright.valid.all()
     assert not upright.seen[..., below].any()
@@ -207,7 +207,7 @@ def test_several_people_share_the_floor_and_one_leaves():
     poses.positions[50:, 1] = np.nan
     poses.keypoints.positions[50:, 1] = np.nan
 
-    upright = poses.to_world(camera=lens(TWO), height={"0": 1.7})
+    upright = to_world(poses, camera=lens(TWO), height={"0": 1.7})
 
     np.testing.assert_array_equal(upright.valid, poses.valid)
     z = upright.positions[..., [3, 6], 2]
@@ -220,18 +220,16 @@ def test_what_cannot_be_done_is_said():
     poses = lifted(walk(10), TWO)
 
     with pytest.raises(ModelError, match=r"to_world\(\) needs poses in camera axes"):
-        poses.to_world().to_world()
+        to_world(to_world(poses))
     with pytest.raises(ModelError, match=r"or trajectory=False"):
-        replace(poses, keypoints=None).to_world()
-    assert replace(poses, keypoints=None).to_world(trajectory=False).valid.all()
+        to_world(replace(poses, keypoints=None))
+    assert to_world(replace(poses, keypoints=None), trajectory=False).valid.all()
     sizeless = replace(poses, keypoints=replace(poses.keypoints, image_size=None))
     with pytest.raises(ModelError, match="give camera= or the keypoints' image_size="):
-        sizeless.to_world()
-    assert sizeless.to_world(camera=TWO).valid.all()
-    with pytest.raises(ModelError, match="fps is -30, but motion in seconds"):
-        replace(poses, fps=-30.0).to_world()
+        to_world(sizeless)
+    assert to_world(sizeless, camera=TWO).valid.all()
     with pytest.raises(ModelError, match="longest gap to fill is -1"):
-        poses.to_world(gaps=-1)
+        to_world(poses, gaps=-1)
     with pytest.raises(ShapeError, match=r"contacts \(10, 17\) should be one value a joint"):
         replace(poses, contacts=np.zeros((10, 17), dtype=bool))
 

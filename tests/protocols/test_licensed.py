@@ -11,8 +11,8 @@ from helpers.tiny_packs import OFFICIAL_OF_17, write_3dhp, write_h36m
 from typer.testing import CliRunner
 
 from graphlift.cli import app
+from graphlift.datasets.licensed.pack import open_sequences
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
-from graphlift.datasets.paired import open_pack
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.protocols import PROTOCOLS, PairedData, official_joints, read_data
 from graphlift.protocols.licensed import H36M_LENS, skeleton_of
@@ -219,7 +219,7 @@ def test_a_pack_with_a_hole_is_named_by_clip_and_frame(tmp_path):
     array = np.load(path)
     array[1], array[-2] = np.nan, np.nan
     np.save(path, array)
-    data = PairedData(open_pack(pack.folder))
+    data = PairedData(open_sequences(pack.folder))
 
     with pytest.raises(FormatError, match=r"row 1 of keypoints-cpn\.npy"):
         data.training("cpn", 16, ()).gather(np.arange(4))
@@ -296,7 +296,7 @@ def test_what_nobody_trains_on_may_lack_joints(tmp_path):
     )
     array[left_out.first] = np.nan
     np.save(path, array)
-    data = PairedData(open_pack(pack.folder))
+    data = PairedData(open_sequences(pack.folder))
 
     data.check("hg", 16, ())
     with pytest.raises(FormatError, match=r"hg lacks Neck/Nose in frame 0.*model\.joints"):

@@ -8,7 +8,7 @@ import pytest
 from helpers.command import assert_refused, here
 
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
-from graphlift.formats import pose_arrays
+from graphlift.formats import pose_arrays, write_poses
 from graphlift.formats.pose_arrays import read_pose_arrays
 from graphlift.protocols import PROTOCOLS
 from graphlift.scoring import score_files, score_poses
@@ -193,7 +193,7 @@ def test_missing_predictions_are_refused_unless_allowed(pair):
 def test_poses_of_our_own_are_scored(tmp_path, pair):
     predicted, target = poses()
     own = tmp_path / "own.npz"
-    Poses(predicted[:, None], H36M_17).save(own)
+    write_poses(own, Poses(predicted[:, None], H36M_17))
     _, truth = pair()
 
     assert score_files(own, truth, H36M) == score_poses(predicted, target, H36M)
@@ -202,7 +202,7 @@ def test_poses_of_our_own_are_scored(tmp_path, pair):
 
 def test_several_people_are_refused(tmp_path, pair):
     own = tmp_path / "own.npz"
-    Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17, people=("0", "1")).save(own)
+    write_poses(own, Poses(np.zeros((FRAMES, 2, 17, 3)), H36M_17, people=("0", "1")))
     _, truth = pair()
 
     refused((own, truth), own, "(12, 2, 17, 3)", "2 people", "keep one")
@@ -213,8 +213,8 @@ def test_several_people_are_refused(tmp_path, pair):
 def test_world_axes_are_not_scored_against_the_cameras(tmp_path):
     predicted, target = poses()
     paths = tmp_path / "a.npz", tmp_path / "b.npz"
-    Poses(predicted[:, None], H36M_17, axes="world", rooted=False).save(paths[0])
-    Poses(target[:, None], H36M_17).save(paths[1])
+    write_poses(paths[0], Poses(predicted[:, None], H36M_17, axes="world", rooted=False))
+    write_poses(paths[1], Poses(target[:, None], H36M_17))
 
     refused(paths, *paths, "world axes", "camera axes", "give both in the same")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from graphlift.cli.paired import is_data_set, prepare_paired, tell
+from graphlift.cli.paired import is_data_set, prepare_licensed, tell
 from graphlift.cli.progress import with_bar
 
 app = typer.Typer(
@@ -138,9 +138,9 @@ def prepare_(
     written; --partial writes what there is (docs/human36m.md). 3dhp is MPI-INF-3DHP likewise, with
     2,929 test frames (docs/mpi-inf-3dhp.md).
     """  # noqa: D301  # \b is Click's, for lines that stay lines
-    from graphlift.datasets.mocap.joint_names import read_map
-    from graphlift.datasets.mocap.kinematics import UNITS
     from graphlift.datasets.mocap.prepare import Choices, prepare, read_activities
+    from graphlift.formats.kinematics import UNITS
+    from graphlift.formats.rig_names import read_map
 
     if len(words) != 1 or is_data_set(words[0]):
         _refuse_options(ctx, _OF_MOCAP, "a folder of BVH or AMC files")
@@ -148,7 +148,7 @@ def prepare_(
             _refuse_options(ctx, {"joints"}, "h36m")
         else:
             _refuse_options(ctx, {"annotation"}, "3dhp")
-        prepare_paired(
+        prepare_licensed(
             *(words, out),
             partial=partial,
             joints=joints,

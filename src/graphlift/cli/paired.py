@@ -9,12 +9,12 @@ from graphlift.cli.progress import with_bar
 
 def is_data_set(word: Path) -> bool:
     """Say whether a word is the name of a data set, and no folder's."""
-    from graphlift.datasets.prepare_paired import READERS
+    from graphlift.datasets.licensed.prepare import READERS
 
     return str(word) in READERS and not word.exists()
 
 
-def prepare_paired(
+def prepare_licensed(
     words: list[Path],
     out: Path,
     *,
@@ -24,8 +24,8 @@ def prepare_paired(
     annotation: str | None = None,
 ) -> None:
     """Turn a data set's folder into a pack, and say what was done."""
-    from graphlift.datasets import prepare_paired as packs
-    from graphlift.datasets.reading import Choices
+    from graphlift.datasets.licensed import prepare as packs
+    from graphlift.datasets.licensed.reading import Choices
 
     if len(words) != 2 or str(words[0]) not in packs.READERS:
         raise typer.BadParameter(
@@ -33,7 +33,7 @@ def prepare_paired(
             f"of your copy, not {' '.join(map(str, words))}"
         )
     choices = Choices(partial, joints, layout, _scratch(out), annotation)
-    pack = packs.prepare_paired(str(words[0]), words[1], out, choices, watch=with_bar)
+    pack = packs.prepare_licensed(str(words[0]), words[1], out, choices, watch=with_bar)
     for note in pack.index.notes:
         typer.echo(f"graphlift: {note}", err=True)
     typer.echo(
@@ -51,10 +51,10 @@ def tell(folder: Path, as_json: bool) -> None:
     """Print what a pack of 3D and 2D holds, once its numbers are those that were written."""
     import json
 
-    from graphlift.datasets.paired import open_pack, verify_pack
+    from graphlift.datasets.licensed.pack import open_sequences, verify_sequences
 
-    pack = open_pack(folder)
-    verify_pack(pack)
+    pack = open_sequences(folder)
+    verify_sequences(pack)
     facts = {
         "name": pack.index.name,
         "sequences": len(pack),

@@ -19,7 +19,7 @@ from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import list_members, read_members
 from graphlift.plain_json import parse_json
-from graphlift.sequences import Keypoints, Poses, is_frame_rate
+from graphlift.sequences import Keypoints, Poses
 from graphlift.skeletons import Skeleton
 from graphlift.words import reason, shown
 
@@ -179,7 +179,7 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
             confidence=_numbers(arrays, "keypoints_confidence"),
             skeleton=_read_skeleton(kept["skeleton"]),
             image_size=_pair(kept["image_size"], int) if kept["image_size"] else None,
-            fps=_rate(kept["fps"]),
+            fps=kept["fps"],
             people=_texts(kept["people"]),
             source=str(kept["source"]),
         )
@@ -196,7 +196,7 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
         rooted=bool(about["rooted"]),
         seen=arrays["seen"],
         sigma=_numbers(arrays, "sigma"),
-        fps=_rate(about["fps"]),
+        fps=about["fps"],
         people=_texts(about["people"]),
         keypoints=keypoints,
         camera=_camera(arrays, about["camera"]) if "camera" in about else None,
@@ -234,14 +234,6 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
 def _pair(values: Any, kind: Any) -> Any:  # noqa: ANN401
     first, second = values
     return kind(first), kind(second)
-
-
-def _rate(fps: Any) -> float | None:  # noqa: ANN401
-    if fps is None:
-        return None
-    if not is_frame_rate(fps):
-        raise ValueError(f"fps {shown(fps)} is no frame rate")
-    return float(fps)
 
 
 def _texts(values: Any) -> tuple[str, ...]:  # noqa: ANN401

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats import armature
-from graphlift.formats.request import MAX_BYTES, check_fps
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json
@@ -70,7 +70,7 @@ def read_glb(path: Path) -> Poses:
             "graphlift's rig (docs/formats-out.md)"
         )
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
-    fps = check_fps(usual_rate(1 / step), f"{path}: frames per second") if step > 0 else None
+    fps = usual_rate(1 / step) if step > 0 else None
     return Poses(
         y_up_to_z_up(np.stack([places for _, places in people], axis=1)),
         H36M_17,

@@ -12,6 +12,7 @@ import numpy as np
 
 from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.formats.archive import FORMAT, read_npz
+from graphlift.formats.from_bvh import read_joints
 from graphlift.formats.from_c3d import read_c3d
 from graphlift.formats.from_glb import read_glb
 from graphlift.formats.from_json import read_json_poses
@@ -42,6 +43,9 @@ def read_poses(path: str | Path) -> Poses:
     people whom :func:`graphlift.formats.write_poses` wrote to one file each (``x.NAME.bvh``) are
     read together by the name it was given, ``x.bvh``. Where people have no name in the file, one
     is called by the middle of the file's name, ``NAME`` in ``x.NAME.bvh``, else ``0``.
+
+    Args:
+        path: Ends in one of the suffixes.
 
     Raises:
         DatasetNotFoundError: If there is no such file.
@@ -85,9 +89,6 @@ def _read(path: Path) -> Poses:
 
 
 def _read_bvh(path: Path) -> Poses:
-    # Reading motion capture is a data set's business, which knows files of keypoints itself.
-    from graphlift.datasets.mocap.bvh import read_joints
-
     positions, fps, family, metres = read_joints(path)
     return Poses(
         positions[:, None],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray
 
 
-def poses_to_xarray(poses: Poses) -> "xarray.Dataset":
+def to_xarray(poses: Poses) -> "xarray.Dataset":
     """Make a movement data set of poses.
 
     Returns:

@@ -16,7 +16,7 @@ from graphlift.formats.to_json import write_json
 from graphlift.formats.to_openpose import write_openpose
 from graphlift.formats.to_tables import write_csv, write_parquet
 from graphlift.formats.to_trc import write_trc
-from graphlift.sequences import Poses, is_frame_rate
+from graphlift.sequences import Poses
 from graphlift.words import shown
 
 WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
@@ -58,10 +58,6 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         raise FormatError(
             f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses can be "
             f"written to: give one of {', '.join(WRITERS)}, or a folder/ for OpenPose JSON"
-        )
-    if poses.fps is not None and not is_frame_rate(poses.fps):
-        raise FormatError(
-            f"{path}: {poses.fps} fps is no frame rate: give the real one, or None if unknown"
         )
     if person is not None:
         poses = only_person(path, poses, person)

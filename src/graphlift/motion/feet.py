@@ -7,8 +7,8 @@ when the heel lifts.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, runs
-from graphlift.sequences import Poses
+from graphlift.motion.requirements import blocks, check_axes, legs, runs
+from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 SLOW, STILL = 0.5, 0.4
@@ -36,7 +36,7 @@ def find_contacts(
         True where a joint is in contact; only ankles ever are.
 
     Raises:
-        ModelError: If poses are in camera axes, or the frame rate is not positive.
+        ModelError: If poses are in camera axes.
         SkeletonError: If the skeleton has no ankles.
     """
     if ground is None:
@@ -99,7 +99,7 @@ def plant_feet(
         Poses whose ``contacts`` say when each foot stands.
 
     Raises:
-        ModelError: If poses are in camera axes, or the frame rate is not positive.
+        ModelError: If poses are in camera axes.
         SkeletonError: If the skeleton has no hips, knees and ankles.
     """
     check_axes(poses, "world", "holding feet")

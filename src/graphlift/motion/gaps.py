@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import ModelError
-from graphlift.motion.requirements import frame_rate
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import Keypoints, Poses, frame_rate
 
 Method = Literal["linear", "pchip"]
 
@@ -73,8 +72,7 @@ def fill_keypoints(
         method: ``pchip`` or ``linear``.
 
     Raises:
-        ModelError: If the longest gap is negative, the method unknown or the frame rate not
-            positive.
+        ModelError: If the longest gap is negative, or the method unknown.
     """
     longest, words, assumed = _longest(keypoints, seconds, frames, method)
     joints = len(keypoints.people) * len(keypoints.skeleton)

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.motion.requirements import frame_rate
-from graphlift.sequences import Keypoints
+from graphlift.sequences import Keypoints, frame_rate
 
 LONGEST = 1.0
 """s; a body whose sides stay changed for longer is taken to have turned round: so soon if it is
@@ -38,9 +37,6 @@ def mend_sides(keypoints: Keypoints) -> tuple[Keypoints, Bool[np.ndarray, "frame
 
     Returns:
         The keypoints, and which frames were mended.
-
-    Raises:
-        ModelError: If the frame rate is stated but makes no sense.
 
     Source: the course is Viterbi's, "Error bounds for convolutional codes", IEEE Trans. Inf.
     Theory 1967; the costs are ours.

@@ -1,44 +1,16 @@
-"""What every step asks of a clip: a frame rate, a frame of reference, legs and a trunk."""
+"""What every step needs of a clip: a frame of reference, legs and a trunk."""
 
 from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from graphlift import sequences
 from graphlift.errors import ModelError
-from graphlift.sequences import ASSUMED_FPS, FRAME_RATES, Axes, Keypoints, Poses, is_frame_rate
+from graphlift.sequences import Axes, Poses
 from graphlift.skeletons import Skeleton
 
 _BLOCK = 512
 """Frames at a time: what is computed of them, in float64, stays in the cache."""
-
-
-def frame_rate(sequence: Poses | Keypoints) -> tuple[float, tuple[str, ...]]:
-    """Find the frames per second, and a note if they had to be assumed.
-
-    Raises:
-        ModelError: If the frame rate is outside
-            :data:`graphlift.sequences.FRAME_RATES`.
-    """
-    fps, assumed = sequences.frame_rate(sequence)
-    return check_rate(fps), assumed
-
-
-def check_rate(fps: float) -> float:
-    """Refuse a frame rate outside :data:`graphlift.sequences.FRAME_RATES`.
-
-    Raises:
-        ModelError: With the way out.
-    """
-    if not is_frame_rate(fps):
-        least, most = FRAME_RATES
-        raise ModelError(
-            f"fps is {fps:g}, but motion in seconds needs a positive number of frames per second, "
-            f"from {least:g} to {most:,.0f}: give the video's, or None to have {ASSUMED_FPS:g} "
-            "assumed"
-        )
-    return float(fps)
 
 
 def check_axes(poses: Poses, axes: Axes, step: str) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError, ShapeError
-from graphlift.motion.requirements import blocks, check_rate, frame_rate
-from graphlift.sequences import Poses
+from graphlift.motion.requirements import blocks
+from graphlift.sequences import Poses, check_frame_rate, frame_rate
 
 Smoother = Literal["savgol", "one-euro"]
 
@@ -44,6 +44,7 @@ class OneEuro:
 
     Raises:
         ModelError: If a number is not positive (beta: negative).
+        ShapeError: If the frame rate is impossible.
 
     Source: Casiez, Roussel and Vogel, "1€ filter: a simple speed-based low-pass filter for noisy
     input in interactive systems", CHI 2012.
@@ -62,7 +63,7 @@ class OneEuro:
                 f"One-Euro with min_cutoff {min_cutoff:g}, beta {beta:g} and speed_cutoff "
                 f"{speed_cutoff:g}: cut-offs must be above 0 Hz and beta not negative"
             )
-        self._step = 1 / check_rate(fps)
+        self._step = 1 / check_frame_rate(fps)
         self._min_cutoff, self._beta, self._speed_cutoff = min_cutoff, beta, speed_cutoff
         self._value: np.ndarray | None = None
         self._velocity = self._missed = np.zeros(0)
@@ -141,7 +142,8 @@ def savgol(
         In the precision of ``values``.
 
     Raises:
-        ModelError: If window or frame rate is not positive, or the degree negative.
+        ModelError: If the window is not positive, or the degree negative.
+        ShapeError: If the frame rate is impossible.
 
     Source: Savitzky and Golay, "Smoothing and differentiation of data by simplified least squares
     procedures", Anal. Chem. 1964.
@@ -151,7 +153,7 @@ def savgol(
             f"Savitzky-Golay with a window of {window:g} s and degree {degree}: give a window "
             "above 0 s and a degree of 0 or more"
         )
-    half = min(max(round(window * check_rate(fps) / 2), 1), (len(values) - 1) // 2)
+    half = min(max(round(window * check_frame_rate(fps) / 2), 1), (len(values) - 1) // 2)
     smoothed = np.array(values, dtype=np.result_type(values, np.float32))
     if 2 * half < degree + 1:
         return smoothed
@@ -181,7 +183,7 @@ def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses: 
             speed_cutoff).
 
     Raises:
-        ModelError: If the method is unknown, or an option or the frame rate not positive.
+        ModelError: If the method is unknown, or an option not positive.
     """
     if method not in ("savgol", "one-euro"):
         raise ModelError(f"no smoothing {method!r}: take 'savgol', 'one-euro' or none")

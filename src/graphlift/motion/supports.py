@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.motion.feet import standing_feet
-from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, runs
-from graphlift.sequences import Poses
+from graphlift.motion.requirements import blocks, check_axes, legs, runs
+from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 CLEARANCE: Mapping[str, float] = {
@@ -213,7 +213,7 @@ def raise_sunk(poses: Poses) -> Poses:
         poses: World axes.
 
     Raises:
-        ModelError: If poses are in camera axes, or the frame rate is not positive.
+        ModelError: If poses are in camera axes.
     """
     from scipy.ndimage import convolve1d, maximum_filter1d
 

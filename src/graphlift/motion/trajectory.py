@@ -13,8 +13,8 @@ from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, image_to_ra
 from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
 from graphlift.motion.placing import FEWEST, PIXELS, Placed, place
-from graphlift.motion.requirements import blocks, check_axes, check_rate, frame_rate, runs
-from graphlift.sequences import Keypoints, Poses
+from graphlift.motion.requirements import blocks, check_axes, runs
+from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
 
 DERIVED = 0.3
@@ -64,14 +64,10 @@ def smooth_path(
     Returns:
         m, in the axes of ``placed``; NaN where no frame tells anything.
 
-    Raises:
-        ModelError: If the frame rate is outside :data:`graphlift.sequences.FRAME_RATES`.
-
     Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems",
     AIAA J. 1965, which gives the same path frame by frame; the model as of Bar-Shalom, Li and
     Kirubarajan, "Estimation with applications to tracking and navigation", 2001, section 6.2.2.
     """
-    fps = check_rate(fps)
     if len(placed.told) < 2 or not placed.told.any():
         return placed.translation.copy()
     # Seen from the mean of the known places: what all frames agree on is kept exactly.

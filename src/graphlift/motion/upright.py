@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.motion.bones import SIZES
-from graphlift.motion.requirements import blocks, check_axes, frame_rate, legs, middle
+from graphlift.motion.requirements import blocks, check_axes, legs, middle
 from graphlift.motion.supports import (
     UNEVEN,
     Footholds,
@@ -23,7 +23,7 @@ from graphlift.motion.supports import (
     footholds,
     lowest_parts,
 )
-from graphlift.sequences import Poses
+from graphlift.sequences import Poses, frame_rate
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a camera that is held level."""
@@ -78,7 +78,7 @@ def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = 
         gravity: What :func:`find_up` found earlier; it is asked when left out.
 
     Raises:
-        ModelError: If poses are in world axes already, or the frame rate is not positive.
+        ModelError: If poses are in world axes already.
         SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
     """
     check_axes(poses, "camera", "standing people upright")

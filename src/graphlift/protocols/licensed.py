@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.cameras import Camera
+from graphlift.cameras import Camera, reproject
+from graphlift.datasets.licensed.index import INDEX
+from graphlift.datasets.licensed.pack import CameraSequence, SequencePack, open_sequences
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
-from graphlift.datasets.mpi_inf_3dhp.seen_by import through_lens
-from graphlift.datasets.paired import Pack, PairedSequence, open_pack
-from graphlift.datasets.paired_index import INDEX
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.protocols.examples import Examples, StudyData, read_study_data
@@ -56,8 +55,8 @@ class PairedData:
         other: MPI-INF-3DHP's test set, or None.
     """
 
-    pack: Pack
-    other: Pack | None = None
+    pack: SequencePack
+    other: SequencePack | None = None
 
     @property
     def name(self) -> str:
@@ -231,9 +230,11 @@ def read_data(source: str) -> TrainingData:
         return read_study_data(source)
     folder = Path(source)
     if (folder / INDEX).is_file():
-        return PairedData(open_pack(folder))
+        return PairedData(open_sequences(folder))
     other = folder / "3dhp"
-    return PairedData(open_pack(folder / "h36m"), open_pack(other) if other.is_dir() else None)
+    return PairedData(
+        open_sequences(folder / "h36m"), open_sequences(other) if other.is_dir() else None
+    )
 
 
 def is_pack(source: str) -> bool:
@@ -242,10 +243,10 @@ def is_pack(source: str) -> bool:
     return source != "prior" and any((at / INDEX).is_file() for at in (folder, folder / "h36m"))
 
 
-def seen_as_h36m(sequence: PairedSequence) -> PairedSequence:
+def seen_as_h36m(sequence: CameraSequence) -> CameraSequence:
     """Move keypoints to where :data:`H36M_LENS` would have seen them."""
     moved = {
-        kind: through_lens(keypoints.astype(np.float64), sequence.lens, H36M_LENS)
+        kind: reproject(keypoints.astype(np.float64), sequence.lens, H36M_LENS)
         for kind, keypoints in sequence.keypoints.items()
     }
     return replace(sequence, keypoints=moved, lens=H36M_LENS)

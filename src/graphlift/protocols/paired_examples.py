@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from graphlift.cameras import image_to_screen
-from graphlift.datasets.paired import Pack, PairedSequence
+from graphlift.datasets.licensed.pack import CameraSequence, SequencePack
 from graphlift.errors import ConfigError, FormatError
 from graphlift.protocols.examples import Examples
 from graphlift.simulated_detector import occluded
@@ -26,7 +26,7 @@ class Rows:
         sequences: Which sequences of the pack.
     """
 
-    pack: Pack
+    pack: SequencePack
     kind: str
     skeleton: Skeleton
     sequences: Sequence[int]
@@ -71,11 +71,11 @@ class Rows:
 
 
 def observe_pairs(
-    sequences: Iterable[PairedSequence],
+    sequences: Iterable[CameraSequence],
     kind: str,
     skeleton: Skeleton,
     *,
-    activity: Callable[[PairedSequence], str],
+    activity: Callable[[CameraSequence], str],
     stride: int = 1,
 ) -> Examples:
     """Collect the frames that count of some sequences, as a network sees them.
@@ -125,7 +125,7 @@ def observe_pairs(
 
 
 def check_detections(
-    pack: Pack,
+    pack: SequencePack,
     sequences: Sequence[int],
     kind: str,
     skeleton: Skeleton,
@@ -171,7 +171,7 @@ def check_detections(
 
 
 def _look(
-    sequence: PairedSequence, frame: np.ndarray, kind: str, skeleton: Skeleton
+    sequence: CameraSequence, frame: np.ndarray, kind: str, skeleton: Skeleton
 ) -> tuple[np.ndarray, ...]:
     joints = joints_of(sequence.skeleton, skeleton)
     positions = sequence.positions[frame[:, None], joints].astype(np.float64)

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.detector_weights.get import get_weights
 from graphlift.video.frames import Image
 from graphlift.video.regions import Person, Region, crop, turn_back, uncrop
 from graphlift.video.sessions import open_session
-from graphlift.video.weights import get_weights
 
 Variant = Literal["lite", "full", "heavy"]
 
@@ -50,7 +50,8 @@ def load_blazepose(variant: Variant = "full", *, threads: int = 0) -> BlazePose:
         threads: How many to compute with; 0 leaves it to ONNX Runtime.
 
     Raises:
-        ModelError: If the weights cannot be had (:func:`graphlift.video.weights.get_weights`).
+        ModelError: If the weights cannot be fetched
+            (:func:`graphlift.detector_weights.get.get_weights`).
     """
     name = "blazepose" if variant == "full" else f"blazepose-{variant}"
     return BlazePose(*(open_session(path, threads=threads) for path in get_weights(name)))

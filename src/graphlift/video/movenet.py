@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.detector_weights.get import get_weights
 from graphlift.skeletons import COCO_17
 from graphlift.video.blazepose import region_around
 from graphlift.video.frames import Image
 from graphlift.video.regions import Person, Region, crop, uncrop
 from graphlift.video.sessions import open_session
-from graphlift.video.weights import get_weights
 
 MOST = 6
 """People it can see."""
@@ -39,7 +39,8 @@ def load_movenet(*, threads: int = 0) -> Any:  # noqa: ANN401  # untyped library
     """Load MoveNet multipose, fetching its weights if they are not in the cache.
 
     Raises:
-        ModelError: If the weights cannot be had (:func:`graphlift.video.weights.get_weights`).
+        ModelError: If the weights cannot be fetched
+            (:func:`graphlift.detector_weights.get.get_weights`).
     """
     (path,) = get_weights("movenet")
     return open_session(path, threads=threads)

@@ -3,14 +3,14 @@
 Plain geometry, without a viewer: metres, z up, floor at z = 0.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.sequences import Keypoints, Poses, frame_rate, is_frame_rate
+from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.skeletons import Skeleton
 
 APART = 1.2
@@ -102,8 +102,7 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
     board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
-    stated = poses.fps is not None and is_frame_rate(poses.fps)
-    fps, assumed = frame_rate(poses if stated else replace(poses, fps=None))
+    fps, assumed = frame_rate(poses)
     return Stage(
         joints=joints,
         skeleton=poses.skeleton,

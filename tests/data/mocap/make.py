@@ -23,6 +23,12 @@ BODY = {
     **{f"{s}Wrist": (x * 0.7, 1.38, 0) for s, x in (("L", 1), ("R", -1))},
 }
 
+
+def t_pose(joints):
+    """Give the T-pose as the world sees it: z up; the person, who faced +z, faces -y."""
+    return [[x, -z, y] for x, y, z in (BODY[joint] for joint in joints)]
+
+
 CMU = 0.0254 / 0.45
 
 

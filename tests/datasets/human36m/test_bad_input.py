@@ -23,8 +23,8 @@ from helpers.tiny_h36m import (
 from graphlift.datasets.human36m.calibration import published_cameras
 from graphlift.datasets.human36m.facts import clip_name
 from graphlift.datasets.human36m.read import read_h36m
-from graphlift.datasets.prepare_paired import prepare_paired
-from graphlift.datasets.reading import Choices
+from graphlift.datasets.licensed.prepare import prepare_licensed
+from graphlift.datasets.licensed.reading import Choices
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 
 TABLE = published_cameras()
@@ -53,9 +53,9 @@ def refused(folder, *words, error=FormatError, **options):
 
 def test_an_unknown_data_set_or_folder_is_named(tmp_path):
     with pytest.raises(ConfigError, match="no data set 'h36': give one of h36m"):
-        prepare_paired("h36", tmp_path, tmp_path / "out", Choices())
+        prepare_licensed("h36", tmp_path, tmp_path / "out", Choices())
     with pytest.raises(DatasetNotFoundError, match=r"nowhere: there is no such folder"):
-        prepare_paired("h36m", tmp_path / "nowhere", tmp_path / "out", Choices())
+        prepare_licensed("h36m", tmp_path / "nowhere", tmp_path / "out", Choices())
 
 
 def test_a_folder_without_3d_says_what_was_looked_for(tmp_path):

@@ -9,7 +9,7 @@ from helpers.tiny_h36m import CAMERAS, MOVING, filmed, people, rows, write_mmpos
 
 from graphlift.datasets.human36m.calibration import published_cameras
 from graphlift.datasets.human36m.read import read_h36m
-from graphlift.datasets.reading import Choices
+from graphlift.datasets.licensed.reading import Choices
 from graphlift.errors import FormatError
 
 TABLE = published_cameras()

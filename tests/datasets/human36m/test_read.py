@@ -37,9 +37,9 @@ from graphlift.datasets.human36m.facts import (
     wrong_counts,
 )
 from graphlift.datasets.human36m.read import read_h36m
-from graphlift.datasets.paired import open_pack, verify_pack
-from graphlift.datasets.prepare_paired import prepare_paired
-from graphlift.datasets.reading import Choices
+from graphlift.datasets.licensed.pack import open_sequences, verify_sequences
+from graphlift.datasets.licensed.prepare import prepare_licensed
+from graphlift.datasets.licensed.reading import Choices
 from graphlift.errors import FormatError
 from graphlift.skeletons import H36M_16, H36M_17
 
@@ -296,12 +296,12 @@ def test_a_part_is_refused_at_the_end_unless_asked_for(tmp_path):
     write_videopose3d(tmp_path / "in", people(("S1", "S5", "S11"), SOME))
 
     with pytest.raises(FormatError) as told:
-        prepare_paired("h36m", tmp_path / "in", tmp_path / "out", Choices())
+        prepare_licensed("h36m", tmp_path / "in", tmp_path / "out", Choices())
 
     for words in ("not complete", "S1: all of Discussion", "S6: everything", "--partial"):
         assert words in str(told.value)
     assert not (tmp_path / "out").exists()
-    pack = prepare_paired("h36m", tmp_path / "in", tmp_path / "out", Choices(partial=True))
+    pack = prepare_licensed("h36m", tmp_path / "in", tmp_path / "out", Choices(partial=True))
     assert "missing: S6: everything" in pack.index.notes
 
 
@@ -326,9 +326,9 @@ def test_all_clips_with_too_few_frames_are_told_by_the_counts(tmp_path):
 def test_a_folder_becomes_a_pack(tmp_path, layout):
     WRITERS[layout](tmp_path / "in", KEPT)
 
-    pack = prepare_paired("h36m", tmp_path / "in", tmp_path / "packs" / "h36m", Choices(True))
+    pack = prepare_licensed("h36m", tmp_path / "in", tmp_path / "packs" / "h36m", Choices(True))
 
-    verify_pack(open_pack(tmp_path / "packs" / "h36m"))
+    verify_sequences(open_sequences(tmp_path / "packs" / "h36m"))
     assert pack.index.name == "h36m-17"
     assert pack.index.counts == {s: 3 * 4 * len(of) for s, of in KEPT.items()}
     assert pack.index.options["layout"] == layout
@@ -345,7 +345,7 @@ def test_a_pack_is_the_same_from_every_layout_of_world_axes(tmp_path):
     for layout in ("videopose3d", "martinez", "cdf"):
         WRITERS[layout](tmp_path / layout, KEPT)
         out = tmp_path / f"{layout}-pack"
-        packs.append(prepare_paired("h36m", tmp_path / layout, out, Choices(True)))
+        packs.append(prepare_licensed("h36m", tmp_path / layout, out, Choices(True)))
 
     for other in packs[1:]:
         assert [e.clip for e in other.index.sequences] == [
@@ -362,10 +362,10 @@ def test_preparing_holds_the_raw_file_and_one_clip_at_a_time(tmp_path):
     stored = sum(x.nbytes for x in clips["S1"].values())
     del clips
     write_videopose3d(tmp_path / "warm", people(("S1",), ["Photo"]))
-    prepare_paired("h36m", tmp_path / "warm", tmp_path / "out", Choices(True))  # imports
+    prepare_licensed("h36m", tmp_path / "warm", tmp_path / "out", Choices(True))  # imports
 
     tracemalloc.start()
-    pack = prepare_paired("h36m", tmp_path / "in", tmp_path / "out", Choices(True))
+    pack = prepare_licensed("h36m", tmp_path / "in", tmp_path / "out", Choices(True))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

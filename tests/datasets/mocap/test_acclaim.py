@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.datasets.mocap.acclaim import read_amc, read_asf
-from graphlift.datasets.mocap.bvh import MOST_JOINTS
 from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.from_bvh import MOST_JOINTS
 from graphlift.skeletons import H36M_17
 
 ASF, AMC = make.HERE / "01" / "01.asf", make.HERE / "01" / "01_01.amc"

@@ -30,8 +30,8 @@ from graphlift.datasets.human36m.facts import (
     clip_name,
 )
 from graphlift.datasets.human36m.projection import check_projection, project
-from graphlift.datasets.paired import PairedSequence, digest_file
-from graphlift.datasets.reading import Choices, Reading
+from graphlift.datasets.licensed.pack import CameraSequence, digest_file
+from graphlift.datasets.licensed.reading import Choices, Reading
 from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.npz_members import Member, check_text, list_members, map_npy, read_header
@@ -51,7 +51,7 @@ Key = tuple[str, str, str]
 
 def read_sequences(
     folder: Path, paths: list[Path], choices: Choices, reading: Reading
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Read the rows as sequences, in their order, training set first.
 
     Raises:
@@ -94,7 +94,7 @@ def _cameras(inside: Path, folder: Path, reading: Reading) -> Cameras:
 
 def _sequence(
     key: Key, rows: Rows, cameras: Cameras, choices: Choices, path: Path
-) -> PairedSequence:
+) -> CameraSequence:
     subject, clip, camera = key
     where = f"{path}: {'/'.join(key)}"
     lens = cameras[subject, camera]
@@ -107,7 +107,7 @@ def _sequence(
             raise FormatError(f"{where}: {name} has numbers that are no m or px: make it again")
     check_projection(keypoints["gt"], project(positions, lens, where), where)
     keep = slice(None) if choices.joints == 17 else np.delete(np.arange(17), NECK)
-    return PairedSequence(
+    return CameraSequence(
         subject=subject,
         activity=clip.split(" ")[0],
         clip=clip,

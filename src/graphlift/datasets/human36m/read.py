@@ -27,10 +27,10 @@ from graphlift.datasets.human36m.facts import (
 )
 from graphlift.datasets.human36m.projection import check_projection, project
 from graphlift.datasets.human36m.recordings import Recording
-from graphlift.datasets.mocap.kinematics import leg_length
-from graphlift.datasets.paired import PairedSequence, digest_file
-from graphlift.datasets.reading import Choices, Reading
+from graphlift.datasets.licensed.pack import CameraSequence, digest_file
+from graphlift.datasets.licensed.reading import Choices, Reading
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.formats.kinematics import leg_length
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.words import shown
 
@@ -56,7 +56,7 @@ def read_h36m(folder: Path, choices: Choices) -> Reading:
     Returns:
         Clips in the order of subjects, activities, takes, cameras; camera axes, m, and px by
         ``gt`` (projected with distortion where no file gives it), ``cpn`` and ``hg`` where there
-        are files. The sequences raise as :func:`graphlift.datasets.prepare_paired` says.
+        are files. The sequences raise as :func:`graphlift.datasets.licensed.prepare` says.
 
     Raises:
         ConfigError: If there is no such layout.
@@ -107,8 +107,8 @@ def find(folder: Path, patterns: Iterable[str]) -> list[Path]:
 
 
 def _completed(
-    sequences: Iterator[PairedSequence], choices: Choices, reading: Reading
-) -> Iterator[PairedSequence]:
+    sequences: Iterator[CameraSequence], choices: Choices, reading: Reading
+) -> Iterator[CameraSequence]:
     """Leave out what the protocols leave out; at the end say what is missing."""
     clips: set[tuple[str, str]] = set()
     poses: dict[str, int] = {}
@@ -149,7 +149,7 @@ class _Context:
 
 def _read_world(
     folder: Path, layout: str, paths: list[Path], choices: Choices, reading: Reading
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     with ExitStack() as stack:
         spill = cast("BinaryIO", stack.enter_context(tempfile.TemporaryFile(dir=choices.scratch)))
         clips = _list_clips(layout, paths, spill)
@@ -237,7 +237,7 @@ def _check_unit(world: np.ndarray, where: str) -> None:
         )
 
 
-def _through(clip: Recording, world: np.ndarray, camera: str, context: _Context) -> PairedSequence:
+def _through(clip: Recording, world: np.ndarray, camera: str, context: _Context) -> CameraSequence:
     """See a clip by one camera."""
     where = f"{clip.subject}/{clip.clip}/{camera}"
     lens = context.cameras[clip.subject, camera]
@@ -254,7 +254,7 @@ def _through(clip: Recording, world: np.ndarray, camera: str, context: _Context)
         keypoints[each.kind] = _fit(view(), len(world), each, where, context)
     check_projection(keypoints["gt"], projected, where)
     keep = slice(None) if context.joints == 17 else np.delete(np.arange(17), NECK)
-    return PairedSequence(
+    return CameraSequence(
         subject=clip.subject,
         activity=clip.activity,
         clip=clip.clip,

@@ -20,18 +20,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.datasets import Clip
-from graphlift.datasets.mocap.bvh import CHUNK, MOST_FRAMES, MOST_JOINTS, Lines, open_lines
-from graphlift.datasets.mocap.kinematics import (
+from graphlift.datasets.mocap.clips import Clip
+from graphlift.datasets.mocap.person import check_person, put_on_floor
+from graphlift.errors import FormatError
+from graphlift.formats.from_bvh import CHUNK, MOST_FRAMES, MOST_JOINTS, Lines, open_lines
+from graphlift.formats.kinematics import (
     Recipe,
-    check_person,
     euler_to_matrix,
     forward_kinematics,
     missing_joints,
-    put_on_floor,
     recipe_weights,
 )
-from graphlift.errors import FormatError
 from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import is_whole
 from graphlift.words import shown

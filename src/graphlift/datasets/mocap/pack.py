@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from graphlift.datasets import Clip, MotionCapture
-from graphlift.datasets.mocap.kinematics import check_not_mirrored, check_person, leg_length
+from graphlift.datasets.mocap.clips import Clip, MotionCapture
+from graphlift.datasets.mocap.person import check_not_mirrored, check_person
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
+from graphlift.formats.kinematics import leg_length
 from graphlift.formats.npz_members import read_arrays
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
@@ -37,6 +38,9 @@ MAX_BYTES = 1 << 32
 
 def read_pack(path: Path) -> MotionCapture:
     """Read a pack.
+
+    Args:
+        path: An ``.npz`` that :func:`write_pack` wrote.
 
     Returns:
         The clips, positions in metres, Human3.6M's 17 joints.
@@ -83,6 +87,10 @@ def read_pack(path: Path) -> MotionCapture:
 
 def write_pack(path: Path, capture: MotionCapture) -> None:
     """Write a pack, whole or not at all; positions are rounded to millimetres.
+
+    Args:
+        path: Ends in ``.npz``.
+        capture: What to write.
 
     Raises:
         FormatError: If ``path`` does not end in .npz, there is no clip, or a position is not

@@ -15,12 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.acclaim import FPS, Acclaim, read_amc, read_asf
-from graphlift.datasets.mocap.bvh import read_bvh
-from graphlift.datasets.mocap.kinematics import Recipe, check_not_mirrored
+from graphlift.datasets.mocap.clips import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
+from graphlift.datasets.mocap.person import check_not_mirrored, check_person, put_on_floor
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError
+from graphlift.formats.from_bvh import read_joints
+from graphlift.formats.kinematics import Recipe
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
 from graphlift.words import listed, reason, shown
@@ -55,7 +56,7 @@ class Choices:
         up: Axis that points up in BVH files.
         activities: Activity of each clip by name; None calls all ``unlabelled``.
         names: Which of a BVH's joints are the 17
-            (:func:`graphlift.datasets.mocap.joint_names.read_map`); None knows the usual names.
+            (:func:`graphlift.formats.rig_names.read_map`); None knows the usual names.
 
     Raises:
         ConfigError: If a rate or the scale is not positive and finite, or ``skip`` is negative.
@@ -178,7 +179,7 @@ def read_recording(
         asf = skeleton(_find_asf(recording.path))
         clip = read_amc(asf, recording.path, fps=choices.fps, scale=choices.scale)
     else:
-        clip = read_bvh(
+        clip = read_bvh_clip(
             recording.path,
             scale="auto" if choices.scale is None else choices.scale,
             up=choices.up,
@@ -198,6 +199,36 @@ def read_recording(
             "m: cut the clip, or check the unit of the root's positions"
         )
     return replace(clip, activity=_activity(recording, choices.activities), positions=positions)
+
+
+def read_bvh_clip(
+    path: Path,
+    *,
+    scale: float | Literal["auto"] = "auto",
+    up: Literal["y", "z"] = "y",
+    names: tuple[str, Recipe] | None = None,
+) -> Clip:
+    """Read a BVH as a clip of a person, whose subject is the name of the file's folder.
+
+    Arguments are those of :func:`graphlift.formats.from_bvh.read_joints`.
+
+    Returns:
+        A clip, floor at z = 0, x and y from the file's own origin.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: As ``read_joints``, or if what the file holds is no person.
+    """
+    positions, fps, family, metres = read_joints(path, scale=scale, up=up, names=names)
+    check_person(positions, fps, scale=metres, where=str(path))
+    return Clip(
+        name=path.stem,
+        subject=path.absolute().parent.name,
+        activity="unlabelled",
+        fps=fps,
+        positions=put_on_floor(positions),
+        provenance=f"{family}-bvh, {metres:.4g} m a unit",
+    )
 
 
 def resample(clip: Clip, fps: float, *, nearest: bool = False) -> Clip:

@@ -14,6 +14,7 @@ from typing import get_args
 
 import numpy as np
 
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.assembly import Choice
 from graphlift.datasets.mpi_inf_3dhp.counts import expected_frames as expected_frames
 from graphlift.datasets.mpi_inf_3dhp.counts import shortfall as shortfall
@@ -35,7 +36,6 @@ from graphlift.datasets.mpi_inf_3dhp.pstmo import read_pstmo
 from graphlift.datasets.mpi_inf_3dhp.test_set import read_activities as read_activities
 from graphlift.datasets.mpi_inf_3dhp.test_set import read_test_set
 from graphlift.datasets.mpi_inf_3dhp.train_set import read_train_set
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import ConfigError, DatasetNotFoundError, ShapeError
 from graphlift.skeletons import H36M_17
 from graphlift.words import shown
@@ -55,7 +55,7 @@ def read_3dhp(
     layout: Kind | None = None,
     partial: bool = False,
     max_bytes: int = MAX_BYTES,
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Read a part of MPI-INF-3DHP from a folder, whichever known layout it has.
 
     What can be checked before reading is checked at the call; the rest when its turn comes.
@@ -109,7 +109,7 @@ def read_3dhp(
     return read_train_set(chosen, kind, choice)
 
 
-def to_h36m(sequence: PairedSequence) -> PairedSequence:
+def to_h36m(sequence: CameraSequence) -> CameraSequence:
     """Give a sequence Human3.6M's 17 joints, by the selection that the literature uses.
 
     Neck/Nose is 3DHP's head and Head its top of the head; see

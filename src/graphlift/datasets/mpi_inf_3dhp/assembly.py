@@ -1,4 +1,4 @@
-"""From a file's arrays to a :class:`PairedSequence`, with the checks that all layouts need."""
+"""From a file's arrays to a :class:`CameraSequence`, with the checks that all layouts need."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from graphlift.cameras import Camera
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.facts import (
     SCENES,
     SKELETON,
@@ -13,7 +14,6 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     TRAIN,
     Intrinsics,
 )
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import FormatError
 
 _FARTHEST = 1e7
@@ -66,7 +66,7 @@ def paired(
     positions: np.ndarray,
     valid: Bool[np.ndarray, " frame"],
     lens: Camera,
-) -> PairedSequence:
+) -> CameraSequence:
     """Check a sequence and name it.
 
     Args:
@@ -100,7 +100,7 @@ def paired(
                 "expected: the file is in another unit, or its joints are in another order"
             )
     subject, _, clip = source.name.partition(" ")
-    return PairedSequence(
+    return CameraSequence(
         subject=subject,
         activity=SCENES.get(source.name, clip),
         clip=clip or subject,

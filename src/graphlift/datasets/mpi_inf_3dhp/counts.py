@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, VNECT_CAMERAS, Part
 
 Key = tuple[str, str, str]
-"""Subject, clip and camera, as in :class:`graphlift.datasets.paired.PairedSequence`."""
+"""Subject, clip and camera, as in :class:`graphlift.datasets.licensed.pack.CameraSequence`."""
 
 
 def expected_frames(part: Part, *, cameras: Iterable[int] = VNECT_CAMERAS) -> dict[Key, int]:
@@ -27,7 +27,7 @@ def shortfall(
 
     Args:
         part: Which part was read.
-        counts: Frames that count (:attr:`PairedSequence.valid`) of each sequence.
+        counts: Frames that count (:attr:`CameraSequence.valid`) of each sequence.
         cameras: Which cameras of the training set were asked for.
 
     Returns:

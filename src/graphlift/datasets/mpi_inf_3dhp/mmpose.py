@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from graphlift.cameras import Camera
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.assembly import (
     Choice,
     Source,
@@ -29,10 +30,9 @@ from graphlift.datasets.mpi_inf_3dhp.assembly import (
 )
 from graphlift.datasets.mpi_inf_3dhp.calibration import placed
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST_SIZES, TRAIN_SIZE, Part
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.words import shown
 
 _IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)
@@ -45,7 +45,7 @@ def read_mmpose(
     cameras_path: Path,
     part: Part,
     choice: Choice,
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Yield the sequences of a file; arrays that are not compressed stay in it until needed.
 
     Args:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp import MAX_BYTES, read_3dhp
 from graphlift.datasets.mpi_inf_3dhp.counts import Key, shortfall
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST_FPS, VNECT_CAMERAS, Annotation, Part
 from graphlift.datasets.mpi_inf_3dhp.layouts import Kind, Layout, find_layout
 from graphlift.datasets.mpi_inf_3dhp.mmpose import note_sizes
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
 
 _PARTS: tuple[Part, ...] = ("train", "test")
@@ -31,7 +31,7 @@ class Parts:
         notes: What was done and left out, one sentence each; whole after the last sequence.
     """
 
-    sequences: Iterator[PairedSequence]
+    sequences: Iterator[CameraSequence]
     options: Mapping[str, str | int | float | bool]
     sources: tuple[Path, ...]
     notes: list[str]
@@ -134,11 +134,11 @@ def _sizes(layouts: Mapping[Part, Layout]) -> Iterator[str]:
 
 def _checked(
     folder: Path,
-    reads: Mapping[Part, Iterator[PairedSequence]],
+    reads: Mapping[Part, Iterator[CameraSequence]],
     cameras: Collection[int],
     partial: bool,
     notes: list[str],
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Count while reading, and compare each part with what is published."""
     for part, read in reads.items():
         counts: dict[Key, int] = {}

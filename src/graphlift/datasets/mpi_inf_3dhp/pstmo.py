@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.assembly import (
     Choice,
     Source,
@@ -32,12 +33,11 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     TRAIN_SIZE,
     Part,
 )
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.foreign_npz import read_object_arrays
+from graphlift.formats.plain_pickle import read_object_arrays
 
 
-def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[PairedSequence]:
+def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[CameraSequence]:
     """Read a file whole (a pickle cannot be read in parts), and yield its sequences.
 
     Args:
@@ -70,7 +70,7 @@ def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[PairedSequenc
             yield from _train(data[name], name, path, choice.cameras)
 
 
-def _test(entry: Any, source: Source) -> PairedSequence:  # noqa: ANN401
+def _test(entry: Any, source: Source) -> CameraSequence:  # noqa: ANN401
     keypoints, positions = _pair(entry, source.where)
     valid = check_valid(entry.get("valid"), f"{source.where}: valid")
     check_lengths(source.where, data_2d=keypoints, data_3d=positions, valid=valid)
@@ -83,7 +83,7 @@ def _train(
     name: str,
     path: Path,
     cameras: Collection[int],
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     of_camera = entry[0] if isinstance(entry, (list, tuple)) and entry else entry
     if not isinstance(of_camera, dict):
         raise FormatError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphlift.datasets.licensed.pack import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.assembly import (
     Choice,
     Source,
@@ -22,14 +23,13 @@ from graphlift.datasets.mpi_inf_3dhp.assembly import (
 )
 from graphlift.datasets.mpi_inf_3dhp.calibration import read_calibration
 from graphlift.datasets.mpi_inf_3dhp.facts import JOINTS_28, RELEVANT_17, TRAIN, Annotation
-from graphlift.datasets.paired import PairedSequence
 from graphlift.errors import FormatError
 from graphlift.formats.mat5 import Variable, read_mat5
 
 
 def read_train_set(
     files: Mapping[str, Path], annotation: Annotation, choice: Choice
-) -> Iterator[PairedSequence]:
+) -> Iterator[CameraSequence]:
     """Read sequences one after the other, and of each the cameras in turn.
 
     Args:

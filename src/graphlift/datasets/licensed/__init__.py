@@ -1,0 +1,1 @@
+"""What readers of licensed data sets share: keypoints and poses by camera, packs, completeness."""

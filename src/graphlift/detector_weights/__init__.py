@@ -1,0 +1,1 @@
+"""Weights of others' detectors: fetched from package registries, converted to ONNX, cached."""
