@@ -6,19 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from graphlift.cameras import camera_to_image, image_to_screen, world_to_camera
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.protocols import CROSS_14, open_16
+from graphlift.protocols import PROTOCOLS
 from graphlift.samples import OpenData, Selection, read_open_data
 from graphlift.samples.open_data import observe
 from graphlift.samples.samples import activity_weights
-from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import cross_rig, open_rig
 
 SHARED = Path(__file__).parents[3] / "shared" / "mocap"
@@ -165,11 +163,11 @@ def test_cross_14_leaves_out_root_and_head_and_has_no_neck():
     # Of the 17 joints: 1 to 8 and 11 to 16, as docs/protocol.md says.
     of_17 = [H36M_17.joints[joint] for joint in (*range(1, 9), *range(11, 17))]
 
-    assert [H36M_16.joints[joint] for joint in CROSS_14] == of_17
-    assert len(CROSS_14) == 14
+    assert [*PROTOCOLS["cross-14"].scored] == of_17
+    assert len(of_17) == 14
 
 
-# Weights and means
+# Weights
 
 
 def test_an_activity_is_drawn_in_proportion_to_the_root_of_its_frames():
@@ -188,30 +186,6 @@ def test_an_activity_is_drawn_in_proportion_to_the_root_of_its_frames():
     assert chance == pytest.approx({"salsa": 3 / 6, "walk": 2 / 6, "jump": 1 / 6})
     assert weights.sum() == pytest.approx(1)
     assert len(set(np.round(weights[activity == "salsa"], 12))) == 1
-
-
-def test_open_16_by_hand():
-    # walk: (10 + 20 + 60) / 3 = 30; jump: 100. Their plain mean is 65, not the frames' 47.5.
-    activity = np.array(["walk", "jump", "walk", "walk"])
-
-    assert open_16(np.array([10.0, 100, 20, 60]), activity) == pytest.approx(65)
-    np.testing.assert_allclose(  # each joint by itself
-        open_16(np.array([[10.0, 1], [100, 2], [20, 1], [60, 4]]), activity), [65, 2]
-    )
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), min_size=1), st.integers(1, 4))
-def test_open_16_does_not_care_how_often_an_activity_was_recorded(frames, times):
-    activity, values = (np.array(column) for column in zip(*frames, strict=True))
-    more = activity == activity[0]
-
-    again = open_16(
-        np.concatenate([values, *[values[more]] * times]),
-        np.concatenate([activity, *[activity[more]] * times]),
-    )
-
-    assert again == pytest.approx(open_16(values, activity))
 
 
 # A study's data

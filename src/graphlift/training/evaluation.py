@@ -1,13 +1,12 @@
-"""Predictions of a network, and their error under protocol ``open-16``."""
+"""Predictions of a network, and their error on validation subjects."""
 
 import numpy as np
 import torch
 from torch import nn
 
 from graphlift.errors import ModelError
-from graphlift.metrics import joint_errors
-from graphlift.protocols import open_16
 from graphlift.samples import Samples
+from graphlift.scoring import mpjpe_over_activities
 
 
 def lift(network: nn.Module, samples: Samples, *, batch: int = 512) -> np.ndarray:
@@ -36,7 +35,7 @@ def predict(network: nn.Module, samples: Samples) -> np.ndarray:
 
 
 def validate(network: nn.Module, samples: Samples) -> float:
-    """Score ``open-16`` MPJPE, mm.
+    """Score frames by their MPJPE, mm, averaged over activities.
 
     Raises:
         ModelError: If a prediction is not finite: training has diverged.
@@ -47,5 +46,4 @@ def validate(network: nn.Module, samples: Samples) -> float:
             "training diverged: the network's predictions are not finite: give this run a lower "
             "learning_rate, and another folder"
         )
-    errors = joint_errors(predicted, samples.targets)
-    return float(open_16(errors.mean(axis=1), samples.activity)) * 1000
+    return mpjpe_over_activities(predicted, samples.targets, samples.activity)
