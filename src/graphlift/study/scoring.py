@@ -178,8 +178,6 @@ def _cross_scores(
         groups = {"": scores.overall, **scores.per_group}
         parts = {name: (each.frames, each.pck, each.auc) for name, each in groups.items()}
     rounded = {name: CrossScore(n, _round(p), _round(a)) for name, (n, p, a) in parts.items()}
-        name: CrossScore(n, _round(pck), _round(auc)) for name, (n, pck, auc) in parts.items()
-    }
     whole = rounded.pop("")
     return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": rounded}
 
