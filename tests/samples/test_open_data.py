@@ -6,16 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from graphlift.cameras import camera_to_image, image_to_screen, world_to_camera
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.protocols import CROSS_14, StudyData, observe, open_16, read_study_data
-from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.protocols import PROTOCOLS
+from graphlift.samples import OpenData, Selection, read_open_data
+from graphlift.samples.open_data import observe
+from graphlift.samples.samples import activity_weights
+from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import cross_rig, open_rig
 
 SHARED = Path(__file__).parents[3] / "shared" / "mocap"
@@ -41,7 +42,7 @@ def jumping(name, subject, at):
 
 @pytest.fixture
 def study():
-    return StudyData(
+    return OpenData(
         "made-up",
         train=capture(jumping("a", "S1", at=3), clip("b", "S2", frames=5)),
         validation=capture(jumping("c", "S3", at=3)),
@@ -162,11 +163,11 @@ def test_cross_14_leaves_out_root_and_head_and_has_no_neck():
     # Of the 17 joints: 1 to 8 and 11 to 16, as docs/protocol.md says.
     of_17 = [H36M_17.joints[joint] for joint in (*range(1, 9), *range(11, 17))]
 
-    assert [H36M_16.joints[joint] for joint in CROSS_14] == of_17
-    assert len(CROSS_14) == 14
+    assert [*PROTOCOLS["cross-14"].scored] == of_17
+    assert len(of_17) == 14
 
 
-# Weights and means
+# Weights
 
 
 def test_an_activity_is_drawn_in_proportion_to_the_root_of_its_frames():
@@ -178,38 +179,13 @@ def test_an_activity_is_drawn_in_proportion_to_the_root_of_its_frames():
         clip("d", activity="jump", frames=1),
     )
 
-    seen = observe(people, open_rig(), detections="gt", seed=0, stride=1)
+    activity = observe(people, open_rig(), detections="gt", seed=0, stride=1).activity
+    weights = activity_weights(activity)
 
-    chance = {
-        name: seen.weights[seen.activity == name].sum() for name in ("salsa", "walk", "jump")
-    }
+    chance = {name: weights[activity == name].sum() for name in ("salsa", "walk", "jump")}
     assert chance == pytest.approx({"salsa": 3 / 6, "walk": 2 / 6, "jump": 1 / 6})
-    assert seen.weights.sum() == pytest.approx(1)
-    assert len(set(np.round(seen.weights[seen.activity == "salsa"], 12))) == 1
-
-
-def test_open_16_by_hand():
-    # walk: (10 + 20 + 60) / 3 = 30; jump: 100. Their plain mean is 65, not the frames' 47.5.
-    activity = np.array(["walk", "jump", "walk", "walk"])
-
-    assert open_16(np.array([10.0, 100, 20, 60]), activity) == pytest.approx(65)
-    np.testing.assert_allclose(  # each joint by itself
-        open_16(np.array([[10.0, 1], [100, 2], [20, 1], [60, 4]]), activity), [65, 2]
-    )
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 1)), min_size=1), st.integers(1, 4))
-def test_open_16_does_not_care_how_often_an_activity_was_recorded(frames, times):
-    activity, values = (np.array(column) for column in zip(*frames, strict=True))
-    more = activity == activity[0]
-
-    again = open_16(
-        np.concatenate([values, *[values[more]] * times]),
-        np.concatenate([activity, *[activity[more]] * times]),
-    )
-
-    assert again == pytest.approx(open_16(values, activity))
+    assert weights.sum() == pytest.approx(1)
+    assert len(set(np.round(weights[activity == "salsa"], 12))) == 1
 
 
 # A study's data
@@ -217,7 +193,7 @@ def test_open_16_does_not_care_how_often_an_activity_was_recorded(frames, times)
 
 def test_frames_of_a_capture_error_are_left_out_of_training_only(study):
     # The wrist is off in frame 3 alone, so the steps 2-3 and 3-4 are too fast; stride 3 has 3.
-    train, validation = (study.examples(split, "gt") for split in ("train", "validation"))
+    train, validation = (study.samples(split, Selection()) for split in ("train", "validation"))
 
     assert train.frame[train.clip == 0].tolist() == [0, 6] * 4
     assert train.frame[train.clip == 1].tolist() == [0, 3] * 4
@@ -227,7 +203,7 @@ def test_frames_of_a_capture_error_are_left_out_of_training_only(study):
 def test_splits_are_seen_through_the_open_rig_and_the_cross_split_through_another(study):
     crossed = replace(study, cross=study.test)
 
-    own, other = (crossed.examples(split, "gt") for split in ("test", "cross"))
+    own, other = (crossed.samples(split, Selection()) for split in ("test", "cross"))
 
     for seen, rig in ((own, open_rig()), (other, cross_rig())):
         direct = observe(study.test, rig, detections="gt", seed=0)
@@ -235,20 +211,21 @@ def test_splits_are_seen_through_the_open_rig_and_the_cross_split_through_anothe
 
 
 def test_another_split_in_the_same_place_is_looked_at_anew(study):
-    before = study.examples("test", "gt")
+    before = study.samples("test", Selection())
 
     other = replace(study, test=capture(clip("e", "S9")))
 
-    assert study.examples("test", "gt") is before
-    assert other.examples("test", "gt").clips == ("e",)
+    assert study.samples("test", Selection()) is before
+    assert other.samples("test", Selection()).clips == ("e",)
 
 
 def test_splits_have_noise_of_their_own():
     # The same positions everywhere, so that only chance can differ.
     train, validation, test = (capture(clip("a", subject)) for subject in ("S1", "S2", "S3"))
-    data = StudyData("made-up", train, validation, test, None, stride=3)
+    data = OpenData("made-up", train, validation, test, None, stride=3)
 
-    noise = [data.examples(split, "cpn-sim").noise for split in ("train", "validation", "test")]
+    noisy = Selection(detections="cpn-sim")
+    noise = [data.samples(split, noisy).noise for split in ("train", "validation", "test")]
 
     assert (noise[0] != noise[1]).all()
     assert (noise[0] != noise[2]).all()
@@ -257,7 +234,7 @@ def test_splits_have_noise_of_their_own():
 
 def test_a_study_without_a_second_data_set_says_so(study):
     with pytest.raises(DatasetNotFoundError, match=r"made-up comes without .*hdm05\.npz"):
-        study.examples("cross", "gt")
+        study.samples("cross", Selection())
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
@@ -301,16 +278,16 @@ GOOD = {"train": ["S1"], "validation": ["S2"], "test": ["S3"]}
 
 
 def test_a_folder_is_read_into_its_splits(folder, tmp_path):
-    alone = read_study_data(folder({"cmu": GOOD}))
+    alone = read_open_data(folder({"cmu": GOOD}))
     write_pack(tmp_path / "hdm05.npz", capture(clip("h", "bd")))
 
-    both = read_study_data(str(tmp_path))
+    both = read_open_data(str(tmp_path))
 
     assert alone.cross is None
     assert (both.train.subjects, both.validation.subjects) == (("S1",), ("S2",))
     assert (both.test.subjects, both.cross.subjects) == (("S3",), ("bd",))
     assert (both.name, both.stride, both.digest) == ("cmu", 3, alone.digest)
-    assert len(both.examples("cross", "gt")) == 2 * 4
+    assert len(both.samples("cross", Selection())) == 2 * 4
 
 
 @pytest.mark.parametrize(
@@ -330,29 +307,29 @@ def test_a_folder_is_read_into_its_splits(folder, tmp_path):
 )
 def test_splits_that_cannot_be_used_are_refused(folder, splits, message):
     with pytest.raises(FormatError, match=message):
-        read_study_data(folder(splits))
+        read_open_data(folder(splits))
 
 
 def test_a_missing_folder_or_pack_is_named_with_the_way_out(folder, tmp_path):
     with pytest.raises(
         DatasetNotFoundError, match=r"no splits at .*absent.*: --data takes `prior`"
     ):
-        read_study_data(str(tmp_path / "absent"))
+        read_open_data(str(tmp_path / "absent"))
 
     path = folder({"cmu": GOOD})
     (tmp_path / "cmu.npz").unlink()
     with pytest.raises(DatasetNotFoundError, match=r"no motion-capture pack at .*cmu\.npz: give"):
-        read_study_data(path)
+        read_open_data(path)
 
 
 def test_the_prior_needs_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    data = read_study_data("prior")
+    data = read_open_data("prior")
 
     subjects = [set(part.subjects) for part in (data.train, data.validation, data.test)]
     assert len(set.union(*subjects)) == sum(map(len, subjects)) > 3
-    crossed = data.examples("cross", "gt")
+    crossed = data.samples("cross", Selection())
     assert len(crossed) == 4 * len(data.cross)  # unrelated poses: every one of them counts
     assert np.isfinite(crossed.inputs).all()
     assert data.cross.digest != data.test.digest
@@ -360,10 +337,10 @@ def test_the_prior_needs_no_folder(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no real motion capture beside this clone")
 def test_the_real_pack_is_as_large_as_its_page_says():
-    data = read_study_data(str(SHARED))
+    data = read_open_data(str(SHARED))
 
     sizes = [len(part) for part in (data.train, data.validation, data.test, data.cross)]
     assert sizes == [68_082, 10_091, 26_868, 17_951]  # poses of the splits
-    assert len(data.examples("validation", "gt")) == 4 * sum(
+    assert len(data.samples("validation", Selection())) == 4 * sum(
         -(-len(clip.positions) // 3) for clip in data.validation.clips
     )

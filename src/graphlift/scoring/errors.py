@@ -1,4 +1,4 @@
-"""Some frames of predictions against their truth: how far off each joint is, and which count."""
+"""Errors of some frames of predictions, and which of their joints count."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from graphlift.protocols.adaptations import (
 from graphlift.protocols.named import Protocol
 from graphlift.skeletons import Skeleton
 
-FEWEST = 3
+MIN_JOINTS = 3
 """Joints of a frame; on two, P-MPJPE is zero whatever is predicted."""
-_FARTHEST = 1e100
-"""m; what is beyond is as good as infinite, and its square would be."""
+_LARGEST = 1e100
+"""m; a larger coordinate counts as infinite, because its square would be."""
 ALIGNMENTS: Mapping[str, Alignment] = {
     "mpjpe": "none",
     "p_mpjpe": "similarity",
@@ -34,42 +34,42 @@ ALIGNMENTS: Mapping[str, Alignment] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """Some frames, the protocol's joints.
+class Errors:
+    """Errors of some frames, for the joints that the protocol scores.
 
     Args:
-        placed: Frames with truth enough to be scored.
-        counts: Joints whose truth is known, in frames that are placed.
+        scored: Frames with enough truth to be scored.
+        counted: Joints whose truth is known, in frames that are scored.
         predicted: Those of them that are also predicted.
         values: By name of metric: distances, m, 0 where not predicted; ``pck`` and ``auc``:
             shares of thresholds kept, 0 where not predicted.
         offset: From the truth to the prediction, both rooted, m; NaN where not predicted.
     """
 
-    placed: Bool[np.ndarray, " frame"]
-    counts: Bool[np.ndarray, "frame joint"]
+    scored: Bool[np.ndarray, " frame"]
+    counted: Bool[np.ndarray, "frame joint"]
     predicted: Bool[np.ndarray, "frame joint"]
     values: Mapping[str, Float[np.ndarray, "frame joint"]]
     offset: Float[np.ndarray, "frame joint 3"]
 
 
-def judge(
+def pose_errors(
     predicted: Float[np.ndarray, "frame joint 3"],
     target: Float[np.ndarray, "frame joint 3"],
     valid: Bool[np.ndarray, "frame joint"],
     protocol: Protocol,
     skeleton: Skeleton,
     adaptations: Sequence[str],
-) -> Judged:
+) -> Errors:
     """Compare some frames.
 
     Args:
         predicted: m, all joints of the skeleton.
         target: The same joints, m.
         valid: Joints whose truth may count.
-        protocol: Which joints, rooted where.
+        protocol: Which joints are scored.
         skeleton: Of the arrays.
-        adaptations: Names of deviations that were asked for.
+        adaptations: Names of the deviations from the protocol to apply.
     """
     p, t = _positions(predicted), _positions(target)
     if "hip-shift" in adaptations:
@@ -84,34 +84,34 @@ def judge(
     joints = skeleton.index(*protocol.scored)
     known = np.isfinite(t[..., 0]) & valid & valid[:, [skeleton.root]]
     p, t, known = p[:, joints], t[:, joints], known[:, joints]
-    placed = known.sum(axis=1) >= FEWEST
-    counts = known & placed[:, None]
-    there = counts & np.isfinite(p[..., 0])
-    there &= there.sum(axis=1, keepdims=True) >= FEWEST
-    offset = np.where(there[..., None], p - t, np.nan)
-    return Judged(placed, counts, there, _values(p, t, there), offset)
+    scored = known.sum(axis=1) >= MIN_JOINTS
+    counted = known & scored[:, None]
+    present = counted & np.isfinite(p[..., 0])
+    present &= present.sum(axis=1, keepdims=True) >= MIN_JOINTS
+    offset = np.where(present[..., None], p - t, np.nan)
+    return Errors(scored, counted, present, _values(p, t, present), offset)
 
 
 def _positions(array: np.ndarray) -> np.ndarray:
     """Copy positions, in double precision; a joint that lacks a coordinate lacks all."""
     positions = np.array(array, dtype=np.float64, order="C")  # or sums would differ by order
-    sound = np.abs(positions) < _FARTHEST
+    sound = np.abs(positions) < _LARGEST
     if not sound.all():
         positions[~sound.all(axis=-1)] = np.nan
     return positions
 
 
-def _values(p: np.ndarray, t: np.ndarray, there: np.ndarray) -> dict[str, np.ndarray]:
-    rows = there.any(axis=1)
-    everywhere = bool(there.all())
-    values = {name: np.zeros(there.shape) for name in (*ALIGNMENTS, "pck", "auc")}
+def _values(p: np.ndarray, t: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
+    rows = present.any(axis=1)
+    complete = bool(present.all())
+    values = {name: np.zeros(present.shape) for name in (*ALIGNMENTS, "pck", "auc")}
     if not rows.any():
         return values
-    if not everywhere:
+    if not complete:
         p, t = p[rows], t[rows]
-    present = None if everywhere else there[rows]
+    some = None if complete else present[rows]
     for name, alignment in ALIGNMENTS.items():
-        errors = joint_errors(p, t, alignment=alignment, present=present)
+        errors = joint_errors(p, t, alignment=alignment, present=some)
         values[name][rows] = np.nan_to_num(errors)
         if alignment == "none":
             values["pck"][rows] = errors < PCK_THRESHOLD

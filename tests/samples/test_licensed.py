@@ -14,14 +14,16 @@ from graphlift.cli import app
 from graphlift.datasets.licensed.pack import open_sequences
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
-from graphlift.protocols import PROTOCOLS, PairedData, official_joints, read_data
-from graphlift.protocols.licensed import H36M_LENS, skeleton_of
+from graphlift.protocols import PROTOCOLS
+from graphlift.samples import LicensedData, Selection, official_joints, read_data
+from graphlift.samples.licensed import H36M_LENS
 from graphlift.scoring import score_poses
 from graphlift.simulated_detector import detect
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.evaluation import evaluate_model
 from graphlift.training.config import ModelConfig, TrainConfig
-from graphlift.training.loop import MODEL, train
+from graphlift.training.loop import train
+from graphlift.training.state import MODEL
 
 SMALL = ModelConfig(channels=4, blocks=1)
 SHORT = TrainConfig(
@@ -33,6 +35,10 @@ SHORT = TrainConfig(
     cameras="own",
     keep="last",
 )
+
+
+def chosen(detections="gt", joints=16, **others):
+    return Selection(cameras="own", detections=detections, joints=joints, **others)
 
 
 @pytest.fixture(scope="module")
@@ -59,42 +65,46 @@ def trained(packs, data, tmp_path_factory):
 def test_a_folder_of_packs_and_a_single_pack_are_told_apart(packs, data):
     alone = read_data(str(packs / "h36m"))
 
-    assert isinstance(alone, PairedData)
+    assert isinstance(alone, LicensedData)
     assert alone.digest == data.digest
     assert (alone.cross_name, data.cross_name) == (None, "MPI-INF-3DHP")
-    assert "3dhp-14" not in alone.describe(16)
+    assert "3dhp-14" not in alone.describe(chosen())
     with pytest.raises(DatasetNotFoundError, match="data prepare 3dhp"):
-        alone.cross(16)
+        alone.samples("cross", chosen())
 
 
 def test_rows_are_gathered_as_the_published_code_normalises_them(data):
     """X / w · 2 - (1, h / w), and positions minus the hip."""
-    rows = data.training("cpn", 16, ())
-    chosen = np.array([5, 0, 399])
-    screen, targets = rows.gather(chosen)
+    batches = data.batches(chosen("cpn", size=100), np.asarray)
+    rows = np.array([5, 0, 399])
+    screen, targets = batches.gather(rows)
 
     train = [s for s in data.pack if s.subject in ("S1", "S5", "S6", "S7", "S8")]
     keep = [joint for joint in range(17) if joint != 9]
-    pixels = np.concatenate([s.keypoints["cpn"] for s in train])[chosen][:, keep]
-    positions = np.concatenate([s.positions for s in train])[chosen][:, keep]
-    assert len(rows) == 5 * 2 * 2 * 20
+    pixels = np.concatenate([s.keypoints["cpn"] for s in train])[rows][:, keep]
+    positions = np.concatenate([s.positions for s in train])[rows][:, keep]
+    assert batches.per_epoch == 5 * 2 * 2 * 20 // 100
     np.testing.assert_allclose(screen, pixels / 1000 * 2 - 1, atol=1e-6)
     np.testing.assert_allclose(targets, positions - positions[:, :1], atol=1e-6)
     assert screen.dtype == targets.dtype == np.float32
 
 
 def test_who_is_held_out_is_validated_on_and_not_trained_on(data):
-    whole, fewer = (data.training("gt", 16, held) for held in ((), ("S8",)))
-    validation = data.validation("gt", 16, ("S8",))
+    held = chosen(held_out=("S8",), size=1)
+    whole, fewer = (data.batches(each, np.asarray) for each in (chosen(size=1), held))
+    validation = data.samples("validation", held)
 
-    assert len(whole) - len(fewer) == 2 * 2 * 20
+    assert whole.per_epoch - fewer.per_epoch == 2 * 2 * 20
     assert {name.split(" ")[0] for name in validation.clips} == {"S8"}
-    assert {name.split(" ")[0] for name in data.validation("gt", 16, ()).clips} == {"S9", "S11"}
+    assert {name.split(" ")[0] for name in data.samples("validation", chosen()).clips} == {
+        "S9",
+        "S11",
+    }
     assert set(validation.frame) == {0}  # every 64th of twenty
 
 
 def test_the_damaged_clip_is_not_tested_on(data):
-    test = data.test("gt", 17)
+    test = data.samples("test", chosen("gt", 17))
 
     assert set(test.clips) == {"S9 Directions", "S9 Walking 1", "S11 Walking 1"}
     assert len(test) == 3 * 2 * 20
@@ -102,8 +112,8 @@ def test_the_damaged_clip_is_not_tested_on(data):
 
 
 def test_noise_is_how_far_detections_are_from_the_projection(data):
-    test = data.test("cpn", 16)
-    exact = data.test("gt", 16)
+    test = data.samples("test", chosen("cpn", 16))
+    exact = data.samples("test", chosen("gt", 16))
 
     np.testing.assert_allclose(
         test.noise, np.linalg.norm(test.keypoints - exact.keypoints, axis=-1), atol=1e-3
@@ -112,7 +122,9 @@ def test_noise_is_how_far_detections_are_from_the_projection(data):
 
 
 def test_3dhp_is_seen_through_human36ms_lens_unless_asked_otherwise(data):
-    ours, theirs = data.cross(16), data.cross(16, ["own-width"])
+    ours, theirs = (
+        data.samples("cross", chosen(adaptations=names)) for names in ((), ("own-width",))
+    )
 
     # 2f/w of 2.29 and 1.46: the same rays, larger on the screen
     np.testing.assert_allclose(ours.inputs / theirs.inputs, 2.29 / (2 * 1499 / 2048), rtol=2e-4)
@@ -128,7 +140,7 @@ def test_official_joints_is_the_way_back(data):
     np.testing.assert_array_equal(
         official_joints(there.positions, H36M_17), sequence.positions.astype(np.float64)
     )
-    without = official_joints(there.positions[:, H36M_17.index(*H36M_16.joints)], skeleton_of(16))
+    without = official_joints(there.positions[:, H36M_17.index(*H36M_16.joints)], H36M_16)
     assert np.isnan(without).all(axis=2)[0].nonzero()[0].tolist() == [16]
     assert sorted(OFFICIAL_OF_17) == list(range(17))
 
@@ -146,7 +158,7 @@ def test_a_run_is_scored_as_its_predictions_are(trained, data):
     load_weights(network, read_checkpoint(trained)[0], trained)
     torch.set_num_threads(1)
 
-    test = data.test("gt", 16)
+    test = data.samples("test", chosen("gt", 16))
     sequence = [f"{test.clips[c]} camera{k}" for c, k in zip(test.clip, test.camera, strict=True)]
     scores = score_poses(
         predict(network, test),
@@ -160,7 +172,7 @@ def test_a_run_is_scored_as_its_predictions_are(trained, data):
     assert result.n_mpjpe_mm == pytest.approx(scores.overall.n_mpjpe_mm, abs=1e-3)
     assert list(result.protocols) == ["h36m-16", "3dhp-14"]
 
-    cross = data.cross(16)
+    cross = data.samples("cross", chosen())
     truth = np.concatenate([s.positions for s in data.other]).astype(np.float64)
     mine = official_joints(predict(network, cross), H36M_16)
     errors = np.linalg.norm(mine - (truth - truth[:, [14]]), axis=-1)[:, :14]
@@ -200,14 +212,14 @@ def test_choosing_on_test_subjects_is_not_offered(keys, told):
 def test_bad_wishes_are_named(packs, data, study_data, tmp_path):
     last = dataclasses.replace(SHORT, data=str(packs))
     with pytest.raises(ConfigError, match="no detections 'hg', only gt, cpn"):
-        data.test("hg", 16)
+        data.samples("test", chosen("hg", 16))
     with pytest.raises(ConfigError, match="S9 is no training subject"):
-        data.training("gt", 16, ("S9",))
+        data.check(chosen(held_out=("S9",)))
     with pytest.raises(ConfigError, match="hold fewer subjects out"):
-        len(data.training("gt", 16, ("S1", "S5", "S6", "S7", "S8")))
-    with pytest.raises(ConfigError, match='"own" cameras'):
+        data.check(chosen(held_out=("S1", "S5", "S6", "S7", "S8")))
+    with pytest.raises(ConfigError, match='cameras = "own"'):
         next(train(last, study_data, tmp_path / "a"))
-    with pytest.raises(ConfigError, match='"own" cameras'):
+    with pytest.raises(ConfigError, match=r"cameras = 'open'.*packs"):
         next(train(dataclasses.replace(last, cameras="open"), data, tmp_path / "b"))
     with pytest.raises(ConfigError, match=r"docs/human36m.md"):
         detect(np.zeros((1, 16, 2)), np.zeros((1, 16), bool), H36M_16, detections="hg", seed=0)
@@ -219,14 +231,14 @@ def test_a_pack_with_a_hole_is_named_by_clip_and_frame(tmp_path):
     array = np.load(path)
     array[1], array[-2] = np.nan, np.nan
     np.save(path, array)
-    data = PairedData(open_sequences(pack.folder))
+    data = LicensedData(open_sequences(pack.folder))
 
     with pytest.raises(FormatError, match=r"row 1 of keypoints-cpn\.npy"):
-        data.training("cpn", 16, ()).gather(np.arange(4))
+        data.batches(chosen("cpn"), np.asarray).gather(np.arange(4))
     with pytest.raises(
         FormatError, match="S11 Walking 1 by camera camera1: cpn lacks a joint in "
     ):
-        data.test("cpn", 16)
+        data.samples("test", chosen("cpn", 16))
 
 
 PLAN = """
@@ -296,11 +308,11 @@ def test_what_nobody_trains_on_may_lack_joints(tmp_path):
     )
     array[left_out.first] = np.nan
     np.save(path, array)
-    data = PairedData(open_sequences(pack.folder))
+    data = LicensedData(open_sequences(pack.folder))
 
-    data.check("hg", 16, ())
+    data.check(chosen("hg", 16))
     with pytest.raises(FormatError, match=r"hg lacks Neck/Nose in frame 0.*model\.joints"):
-        data.check("hg", 17, ())
+        data.check(chosen("hg", 17))
 
 
 def test_a_pack_that_lacks_activities_is_told_to_whoever_starts(packs, tmp_path):
