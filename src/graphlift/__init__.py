@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares both list
     from graphlift.formats import read_poses as read_poses
     from graphlift.formats import write_keypoints as write_keypoints
     from graphlift.formats import write_poses as write_poses
+    from graphlift.formats.example import example_keypoints_path as example_keypoints_path
     from graphlift.formats.to_xarray import to_xarray as to_xarray
     from graphlift.lifting import Lifter as Lifter
     from graphlift.motion import to_world as to_world
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "Camera": "cameras",
     "assumed_camera": "cameras",
+    "example_keypoints_path": "formats.example",
     "read_keypoints": "formats",
     "read_poses": "formats",
     "write_keypoints": "formats",

@@ -280,7 +280,7 @@ def test_videopose3ds_clips_are_named(tmp_path):
     metadata = {"layout_name": "h36m", "num_joints": 17}
     np.savez_compressed(tmp_path / "h.npz", positions_2d=positions, metadata=metadata)
 
-    with pytest.raises(FormatError, match=r"holds 4 clips: say which, clip='S9/Walking 1/0' or"):
+    with pytest.raises(FormatError, match=r"holds 4 clips: .*clip='S9/Walking 1/0' or"):
         read_keypoints(tmp_path / "h.npz")
     with pytest.raises(FormatError, match=r"has no clip 'S9/Dancing': it holds 'S9/Walking 1/0'"):
         read_keypoints(tmp_path / "h.npz", clip="S9/Dancing")

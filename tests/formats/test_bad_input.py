@@ -202,9 +202,9 @@ def test_an_npz_that_says_two_skeletons_is_refused(tmp_path):
     np.savez(tmp_path / "b.npz", keypoints=TRIPLES, joints=NAMES[:3])
     np.savez(tmp_path / "c.npz", keypoints=TRIPLES, skeleton="x")
 
-    refused(tmp_path / "a.npz", r"two skeletons in one: it says h36m-17, but its joints are coco")
+    refused(tmp_path / "a.npz", r"two skeletons in one: .* h36m-17, but its joints are coco")
     refused(tmp_path / "b.npz", r"names 3 joints, but keypoints are of 17")
-    refused(tmp_path / "c.npz", r"c\.npz: says that its skeleton is 'x': known are h36m-16")
+    refused(tmp_path / "c.npz", r"c\.npz: .*skeleton is 'x': known are h36m-16")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_an_npz_that_says_two_skeletons_is_refused(tmp_path):
         ({"keypoints": np.full((4, 1, 17, 2), "x")}, r".* of <U1, but should be numbers"),
         ({"confidence": np.ones((4, 17))}, r"confidence is \(4, 17\).*one a joint"),
         ({"people": ["a", "b"]}, r"names 2 people, but keypoints are of 1"),
-        ({"image_size": [3]}, r"image_size is \[3\]: width and height"),
+        ({"image_size": [3]}, r"image size is \[3\]: width and height"),
         ({"joints": [f"tail{n}" for n in range(17)]}, r"only 0 of 17 body parts are joints"),
     ],
 )

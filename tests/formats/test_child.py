@@ -15,8 +15,8 @@ def slow(path: Path) -> np.ndarray:
         path.exists()
 
 
-def greedy(path: Path) -> np.ndarray:
-    return np.ones(int(path.name))
+def greedy(path: Path) -> dict[str, np.ndarray]:
+    return {"x": np.ones(int(path.name))}
 
 
 def dying(path: Path) -> np.ndarray:
@@ -29,9 +29,9 @@ def refusing(path: Path) -> np.ndarray:
 
 
 def test_what_a_child_reads_comes_back(tmp_path):
-    array = read_in_child(greedy, tmp_path / "7", max_bytes=1 << 20, seconds=60)
+    arrays = read_in_child(greedy, tmp_path / "7", max_bytes=1 << 20, seconds=60)
 
-    np.testing.assert_array_equal(array, np.ones(7))
+    np.testing.assert_array_equal(arrays["x"], np.ones(7))
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_a_child_that_hangs_dies_or_fills_memory_is_an_error(
         read_in_child(function, tmp_path / name, max_bytes=1 << 20, seconds=seconds)
 
     again = read_in_child(greedy, tmp_path / "3", max_bytes=1 << 20, seconds=60)
-    np.testing.assert_array_equal(again, np.ones(3))
+    np.testing.assert_array_equal(again["x"], np.ones(3))

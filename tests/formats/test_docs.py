@@ -7,7 +7,7 @@ import pytest
 
 from graphlift.formats import headers, in_image
 from graphlift.formats.joint_names import FEWEST
-from graphlift.formats.request import MAX_BYTES
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.skeletons import H36M_17, SKELETONS, conversion_table
 from graphlift.tracking.clip import GAPS
 
@@ -43,7 +43,7 @@ def test_the_limits_are_the_codes():
 def test_every_reader_is_on_the_page():
     package = Path(__file__).parents[2] / "src" / "graphlift" / "formats"
     kinds = {"openpose", "coco", "alphapose", "mmpose", "mediapipe", "deeplabcut", "sleap",
-             "videopose3d", "ultralytics", "detectron"}  # fmt: skip
+             "videopose3d", "ultralytics"}  # fmt: skip
     modules = {path.stem for path in package.glob("*.py")}
 
     assert kinds <= modules

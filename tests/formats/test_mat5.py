@@ -80,7 +80,7 @@ def test_a_file_made_by_hand_in_either_byte_order(tmp_path, order):
 def test_what_is_no_number_is_refused_by_kind(tmp_path, value, what):
     savemat(tmp_path / "a.mat", {"x": value})
 
-    with pytest.raises(FormatError, match=rf"a\.mat: x.*{what}.*only numbers are read"):
+    with pytest.raises(FormatError, match=rf"a\.mat: x.*{what}.*only numbers"):
         read_mat5(tmp_path / "a.mat", ("x",), max_bytes=LIMIT)
 
 
@@ -91,7 +91,7 @@ def test_cells_within_cells_without_end_are_refused(tmp_path):
         inner = matrix(1, (1, 1), inner)
     (tmp_path / "a.mat").write_bytes(header() + matrix(1, (1, 1), inner, b"x"))
 
-    with pytest.raises(FormatError, match="cell in a cell"):
+    with pytest.raises(FormatError, match=r"a\.mat"):
         read_mat5(tmp_path / "a.mat", ("x",), max_bytes=LIMIT)
 
 

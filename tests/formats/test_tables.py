@@ -9,7 +9,7 @@ from helpers.tiny_keypoints import assert_same, walk
 from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
 from graphlift.formats.joint_names import recognise
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.skeletons import COCO_17, H36M_17, MEDIAPIPE_33, OPENPOSE_BODY_25, SKELETONS
 
 SNAKES = [
@@ -32,7 +32,7 @@ def write_csv(path, rows, delimiter=","):
 def test_a_skeletons_own_names_are_recognised_in_any_order(skeleton):
     names = list(reversed(skeleton.joints))
 
-    found, joints, unknown = recognise(names, "x", Request(skeleton=skeleton))
+    found, joints, unknown = recognise(names, KeypointSource("x", skeleton))
 
     assert found is skeleton
     assert {skeleton.joints[joint]: names[place] for joint, place in joints.items()} == {
@@ -56,7 +56,7 @@ def test_sides_are_written_in_many_ways_and_never_swapped(write):
     parts = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "eye", "ear")
     names = ["Nose", *(write(side, part) for side in ("left", "right") for part in parts)]
 
-    skeleton, joints, unknown = recognise(names, "x", Request())
+    skeleton, joints, unknown = recognise(names, KeypointSource("x"))
 
     assert skeleton is COCO_17
     assert not unknown
@@ -69,15 +69,15 @@ def test_sides_are_written_in_many_ways_and_never_swapped(write):
 def test_the_skeleton_is_the_one_that_gives_the_lifter_most():
     with_feet = [*SNAKES, "left_big_toe", "right_big_toe", "left_heel", "right_heel", "mid_hip"]
 
-    assert recognise(SNAKES, "x", Request())[0] is COCO_17
-    assert recognise(with_feet, "x", Request())[0] is OPENPOSE_BODY_25
-    assert recognise(H36M_17.joints, "x", Request())[0] is H36M_17
-    assert recognise([*SNAKES, "left_thumb", "mouth_left"], "x", Request())[0] is MEDIAPIPE_33
+    assert recognise(SNAKES, KeypointSource("x"))[0] is COCO_17
+    assert recognise(with_feet, KeypointSource("x"))[0] is OPENPOSE_BODY_25
+    assert recognise(H36M_17.joints, KeypointSource("x"))[0] is H36M_17
+    assert recognise([*SNAKES, "left_thumb", "mouth_left"], KeypointSource("x"))[0] is MEDIAPIPE_33
 
 
 def test_names_of_no_person_are_listed_with_the_names_to_give():
     with pytest.raises(FormatError) as told:
-        recognise(["snout", "left_ear", "right_ear", "tailbase"], "mouse.h5", Request())
+        recognise(["snout", "left_ear", "right_ear", "tailbase"], KeypointSource("mouse.h5"))
 
     message = str(told.value)
     assert message.startswith("mouse.h5: only 2 of 4 body parts are joints of a person")

@@ -120,7 +120,7 @@ def test_numbers_that_are_none_or_far_too_large_are_named_with_the_file(tmp_path
 
 def test_an_opcode_that_torch_does_not_read_is_named_and_not_called_damage(tmp_path):
     parts = [python2.dump(part) for part in (python2.MAGIC, python2.VERSION, {})]
-    body = b"\x80\x02}U\x01aG?\xf0\x00\x00\x00\x00\x00\x002s."  # DUP
+    body = b"\x80\x02}U\x01aG?\xf0\x00\x00\x00\x00\x00\x0020s."  # DUP, POP
     (tmp_path / "x.pth").write_bytes(b"".join([*parts, body, python2.dump([])]))
 
     with pytest.raises(CheckpointError, match=r"x\.pth: its pickle has the opcode DUP.*NEW"):

@@ -13,16 +13,16 @@ Source: AlphaPose's ``alphapose/utils/pPose_nms.py`` (``write_json``, 0.3 to 0.6
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats import coco, openpose
-from graphlift.formats.assembly import Detection, Origin, assemble, identity, number_in
+from graphlift.formats.assembly import Detection, assemble, identity
+from graphlift.formats.frame_numbers import number_in
 from graphlift.formats.json_files import entries, triples
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, OPENPOSE_COCO_18
 
@@ -51,48 +51,47 @@ def _holds_somebody(frame: Any) -> bool:  # noqa: ANN401
     return any(isinstance(each, dict) and "keypoints" in each for each in frame)
 
 
-def from_images(data: dict[str, Any], path: Path, request: Request) -> Keypoints:
+def from_images(data: dict[str, Any], source: KeypointSource) -> Keypoints:
     """Make keypoints of frames by the names of their images.
 
     Raises:
         FormatError: If it is not as above, or a name has no frame number.
     """
-    frames, span = coco.frames_of_names(data, path, request)
+    poseflow = isinstance(next(iter(data.values())), list)
+    source = source.of("PoseFlow JSON" if poseflow else "AlphaPose JSON", usual=USUAL)
+    frames, span = coco.frames_of_names(data, source)
     seen = [
         person
         for name, frame in data.items()
-        for person in _people(frame, Path(f"{path}: {name}"), frames[name])
+        for person in _people(frame, f"{source.where}: {name}", frames[name])
     ]
-    kind = "PoseFlow JSON" if isinstance(next(iter(data.values())), list) else "AlphaPose JSON"
-    origin = Origin(kind, str(path), usual=USUAL)
-    return assemble(
-        seen, origin.noting(f"frames {span.start} to {span.stop - 1}"), request, frames=span
-    )
+    source = source.noting(f"frames {span.start} to {span.stop - 1}")
+    return assemble(seen, source, frames=span)
 
 
-def _people(frame: Any, where: Path, number: int) -> Iterator[Detection]:  # noqa: ANN401
+def _people(frame: Any, where: str, number: int) -> Iterator[Detection]:  # noqa: ANN401
     if is_frame(frame):
         yield from people_in(frame, where, number)
     elif openpose.is_frame(frame):
         for person in openpose.people_in(frame, where, number):
             yield _with_neck(person)
     else:
-        for at, entry in enumerate(entries(frame, str(where))):
+        for at, entry in enumerate(entries(frame, where)):
             joints = triples(entry.get("keypoints"), f"{where}: keypoints of person {at}")
             yield Detection(number, joints, identity(entry.get("idx", entry.get("track_id"))))
 
 
-def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401
+def people_in(data: Any, where: str, frame: int) -> Iterator[Detection]:  # noqa: ANN401
     """Go through the people of one frame of the format ``cmu``.
 
     Raises:
         FormatError: If it is not as above.
     """
-    for at, person in enumerate(entries(data["bodies"], f"{path}: bodies")):
-        joints = triples(person.get("joints"), f"{path}: joints of person {at}")
+    for at, person in enumerate(entries(data["bodies"], f"{where}: bodies")):
+        joints = triples(person.get("joints"), f"{where}: joints of person {at}")
         if len(joints) != len(OPENPOSE_COCO_18):
             raise FormatError(
-                f"{path}: joints of person {at} are {len(joints)}, but AlphaPose's cmu has "
+                f"{where}: joints of person {at} are {len(joints)}, but AlphaPose's cmu has "
                 f"{len(OPENPOSE_COCO_18)}: the file is damaged"
             )
         yield _with_neck(Detection(frame, joints))

@@ -18,15 +18,10 @@ import numpy as np
 
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.files import replacing
-from graphlift.formats.assembly import Origin, finish, select_people, sourced
+from graphlift.formats.assembly import finish, select_people, sourced
 from graphlift.formats.joint_names import recognise, unused
+from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.formats.npz_members import list_members, map_member, read_members
-from graphlift.formats.request import (
-    Request,
-    check_fps,
-    check_image_size,
-    skeleton_of,
-)
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
 from graphlift.words import listed, plain, reason, shown
@@ -67,7 +62,7 @@ def write_keypoints(path: Path, keypoints: Keypoints) -> None:
         np.savez(beside, **arrays)
 
 
-def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
+def read_npz(path: Path, source: KeypointSource) -> Keypoints:
     """Open keypoints in an ``.npz``; numbers that are stored plainly stay in the file.
 
     They stay if they are not compressed and obey the rules of :class:`Keypoints` already (NaN and
@@ -75,12 +70,14 @@ def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
     ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
     memory. Otherwise they are read whole.
 
+    Args:
+        path: An ``.npz`` with an array ``keypoints``.
+        source: The file, and what the caller states, which stands above what the file states.
+
     Raises:
         FormatError: If the file is not as this module says, is damaged, or too large to be read
             whole.
     """
-    request = request or Request()
-    where = str(path)
     members = list_members(path)
     if "keypoints" not in members:
         raise FormatError(
@@ -88,26 +85,24 @@ def open_keypoints_npz(path: Path, request: Request | None = None) -> Keypoints:
             "name it so, with px in the shape (frame, person, joint, 2)"
         )
     small = set(members) - {"keypoints", "confidence"}
-    said = read_members(path, members, small, 1 << 24)
+    stated = read_members(path, members, small, 1 << 24)
     arrays: dict[str, np.ndarray] = {}
     for name in {"keypoints", "confidence"} & set(members):
         mapped = map_member(path, members[name])
-        whole = (
-            {} if mapped is not None else read_members(path, members, [name], request.max_bytes)
-        )
+        whole = {} if mapped is not None else read_members(path, members, [name], source.max_bytes)
         arrays[name] = whole[name] if mapped is None else mapped
-    array, confidence = _shaped(arrays["keypoints"], arrays.get("confidence"), where)
-    return _keypoints(array, confidence, said, Origin("npz", where), request)
+    array, confidence = _shaped(arrays["keypoints"], arrays.get("confidence"), source.where)
+    return _keypoints(array, confidence, stated, "npz", source)
 
 
-def from_array(array: np.ndarray, where: str, request: Request) -> Keypoints:
+def from_array(array: np.ndarray, source: KeypointSource) -> Keypoints:
     """Make keypoints of a bare array: see :func:`graphlift.sequences.keypoints_from`.
 
     Raises:
         FormatError: If it is no such array, or its number of joints is not that of one skeleton.
     """
-    positions, confidence = _shaped(array, None, where)
-    return _keypoints(positions, confidence, {}, Origin("array", where), request)
+    positions, confidence = _shaped(array, None, source.where)
+    return _keypoints(positions, confidence, {}, "array", source)
 
 
 def _shaped(
@@ -139,89 +134,78 @@ def _shaped(
 def _keypoints(
     array: np.ndarray,
     confidence: np.ndarray | None,
-    said: dict[str, np.ndarray],
-    origin: Origin,
-    request: Request,
+    stated: dict[str, np.ndarray],
+    kind: str,
+    source: KeypointSource,
 ) -> Keypoints:
-    where = origin.where
-    skeleton, places, unknown = _skeleton(said, array.shape[2], where, request)
+    where = source.where
+    size, fps = (
+        stated[name].tolist() if name in stated else None for name in ("image_size", "fps")
+    )
+    source = source.of(kind, image_size=size, fps=fps)
+    skeleton, places, unknown = _skeleton(stated, array.shape[2], source)
     if places is None:
         array = array[:, :, : len(skeleton)]
         confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
     else:
         array, confidence = _ordered(array, confidence, len(skeleton), places)
-    people = [plain(name) for name in said.get("people", np.arange(array.shape[1])).ravel()]
+    people = [plain(name) for name in stated.get("people", np.arange(array.shape[1])).ravel()]
     if len(people) != array.shape[1]:
         raise FormatError(
             f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
         )
-    origin = _of_itself(said, origin).noting(unused(unknown))
+    line = plain(stated.get("source", ""), _LONGEST_SOURCE)
+    source = replace(source.noting(unused(unknown)), stated=line)
     if confidence is None or not _is_tidy(array, confidence):
-        keypoints = finish(array, confidence, skeleton, origin, request, people=people)
+        keypoints = finish(array, confidence, skeleton, source, people=people)
     else:
-        keypoints = Keypoints(
-            array,
-            confidence,
-            skeleton,
-            request.image_size or origin.image_size,
-            request.fps or origin.fps,
-            tuple(people),
+        keypoints = sourced(
+            Keypoints(array, confidence, skeleton, source.image_size, source.fps, tuple(people)),
+            source,
         )
-        keypoints = sourced(keypoints, origin)
-    if "notes" in said:
-        keypoints = replace(keypoints, notes=tuple(map(str, said["notes"].ravel())))
-    return select_people(keypoints, request)
-
-
-def _of_itself(said: dict[str, np.ndarray], origin: Origin) -> Origin:
-    """Add what a file says: the image's size, the frames per second, where it is from."""
-    if "image_size" in said:
-        size = check_image_size(said["image_size"].tolist(), f"{origin.where}: image_size")
-        origin = replace(origin, image_size=size)
-    if "fps" in said:
-        fps = check_fps(said["fps"].tolist(), f"{origin.where}: fps")
-        origin = replace(origin, fps=fps)
-    return replace(origin, own=plain(said.get("source", ""), _LONGEST_SOURCE))
+    if "notes" in stated:
+        keypoints = replace(keypoints, notes=tuple(map(str, stated["notes"].ravel())))
+    return select_people(keypoints, source)
 
 
 def _skeleton(
-    said: dict[str, np.ndarray], count: int, where: str, request: Request
+    stated: dict[str, np.ndarray], count: int, source: KeypointSource
 ) -> tuple[Skeleton, dict[int, int] | None, list[str]]:
     """Find the skeleton; where its joints are, if not in its order; and names that are none."""
-    name = str(said["skeleton"]) if "skeleton" in said else None
-    if "joints" not in said:
-        if name is not None and request.skeleton is None:
+    where, expected = source.where, source.skeleton
+    name = str(stated["skeleton"]) if "skeleton" in stated else None
+    if "joints" not in stated:
+        if name is not None and expected is None:
             if name not in SKELETONS:
                 raise FormatError(
-                    f"{where}: says that its skeleton is {shown(name)}: known are "
+                    f"{where}: states that its skeleton is {shown(name)}: known are "
                     f"{', '.join(SKELETONS)}; give the skeleton (--skeleton)"
                 )
-            request = replace(request, skeleton=SKELETONS[name])
-        return skeleton_of(count, where, request), None, []
-    joints = tuple(str(joint) for joint in said["joints"].ravel())
+            source = replace(source, skeleton=SKELETONS[name])
+        return skeleton_of(count, source), None, []
+    joints = tuple(str(joint) for joint in stated["joints"].ravel())
     if len(joints) != count:
         raise FormatError(f"{where}: names {len(joints)} joints, but keypoints are of {count}")
     known = next((each for each in SKELETONS.values() if each.joints == joints), None)
     if name in SKELETONS and SKELETONS[str(name)] is not known:
         raise FormatError(
-            f"{where}: two skeletons in one: it says {plain(name)}, but its joints are "
+            f"{where}: two skeletons in one: it states {plain(name)}, but its joints are "
             f"{known.name if known else 'named otherwise'}: correct one of them"
         )
-    wanted = request.skeleton
-    if known and wanted and known is not wanted:
+    if known and expected and known is not expected:
         raise FormatError(
-            f"{where}: its joints are those of {known.name}, not of {wanted.name}: leave the "
+            f"{where}: its joints are those of {known.name}, not of {expected.name}: leave the "
             "skeleton out"
         )
     if known is not None:
         return known, None, []
-    if {"parents", "centre"} <= set(said):
-        parents = tuple(said["parents"].ravel().tolist())
+    if {"parents", "centre"} <= set(stated):
+        parents = tuple(stated["parents"].ravel().tolist())
         try:
-            return Skeleton(name or "custom", joints, parents, str(said["centre"])), None, []
+            return Skeleton(name or "custom", joints, parents, str(stated["centre"])), None, []
         except (SkeletonError, TypeError) as error:
             raise FormatError(f"{where}: its skeleton is none: {reason(error)}") from error
-    return recognise(joints, where, request)
+    return recognise(joints, source)
 
 
 def _ordered(

@@ -1,15 +1,15 @@
 """From what a file holds to keypoints: people over frames, checked once for all formats."""
 
-import re
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
+from graphlift.formats.frame_numbers import LARGEST_FRAME, span_of
 from graphlift.formats.in_image import FARTHEST, check_image, nobody, too_far
-from graphlift.formats.request import Request, skeleton_of
+from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
 from graphlift.tracking import (
@@ -22,22 +22,11 @@ from graphlift.tracking import (
     left_out,
     track,
 )
-from graphlift.words import one_line, plain, shown
+from graphlift.words import plain
 
 MOST_TOLD_APART = 300
 """People in one frame whom nothing but likeness tells apart: it takes time by their square."""
 
-_NUMBER = 8
-"""Bytes of a number in the arrays."""
-
-_PLENTY = 1 << 26
-"""Bytes of arrays that may be made of any file."""
-
-_SPARSE = 200
-"""Beyond that: times more numbers than the file holds. Frames without anybody, and people who are
-away, take room; more than this and the file counts something else than frames or people."""
-
-_LARGEST_FRAME = 1 << 53
 _LONGEST_NAME = 100
 
 
@@ -56,45 +45,8 @@ class Detection:
     id: Hashable = None
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What a file says of itself, for every reader to fill in as far as it does.
-
-    Args:
-        kind: Of file, in a few words.
-        where: Path, or the kind of object.
-        usual: Skeletons that files of this kind hold if nothing else is said.
-        image_size: Width and height, px.
-        fps: Frames per second.
-        notes: What was assumed, in a few words each.
-        own: The line that stands in the file already, in place of one that is made.
-    """
-
-    kind: str
-    where: str
-    usual: tuple[Skeleton, ...] = ()
-    image_size: tuple[int, int] | None = None
-    fps: float | None = None
-    notes: tuple[str, ...] = ()
-    own: str = ""
-
-    def noting(self, *notes: str) -> "Origin":
-        """Copy with more notes; empty ones are left out."""
-        return replace(self, notes=(*self.notes, *(note for note in notes if note)))
-
-    def line(self, skeleton: Skeleton) -> str:
-        """Say in a line what was read and what was assumed."""
-        if self.own:
-            return self.own
-        return one_line(f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})")
-
-
 def assemble(
-    detections: Iterable[Detection],
-    origin: Origin,
-    request: Request,
-    *,
-    frames: range | None = None,
+    detections: Iterable[Detection], source: KeypointSource, *, frames: range | None = None
 ) -> Keypoints:
     """Sort detections into people over frames.
 
@@ -103,8 +55,7 @@ def assemble(
 
     Args:
         detections: In any order.
-        origin: Where they are from.
-        request: What the caller says.
+        source: Where they are from.
         frames: First to last; when left out, from the first that shows anybody to the last.
 
     Raises:
@@ -112,12 +63,10 @@ def assemble(
     """
     found = list(detections)
     if not found:
-        raise nobody(origin.where, len(frames or ()))
-    skeleton = skeleton_of(_count(found, origin), origin.where, request, usual=origin.usual)
-    span = frames
-    if span is None:
-        span = span_of([each.frame for each in found], origin.where, request)
-    check_room(len(span), 1, len(skeleton), origin.where, request, given=len(found))
+        raise nobody(source.where, len(frames or ()))
+    skeleton = skeleton_of(_count(found, source.where), source)
+    span = span_of([each.frame for each in found], source) if frames is None else frames
+    source.check_room(len(span), 1, len(skeleton), given=len(found))
     by_frame: list[list[Detection]] = [[] for _ in span]
     for each in found:
         by_frame[each.frame - span.start].append(each)
@@ -130,68 +79,36 @@ def assemble(
     for joints in cleaned:
         farthest = float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0))
         if farthest > FARTHEST:
-            raise too_far(origin.where, farthest)
-    ids, how, notes = _identify(by_frame, cleaned, request.fps or origin.fps, origin.where)
+            raise too_far(source.where, farthest)
+    ids, how, notes = _identify(by_frame, cleaned, source)
     seen = appearances(cleaned, ids)
     if not seen:
-        raise nobody(origin.where, len(span))
-    names = _chosen(seen, origin, request)
-    check_room(len(span), len(names), len(skeleton), origin.where, request, given=len(found))
+        raise nobody(source.where, len(span))
+    names = _chosen(seen, source)
+    source.check_room(len(span), len(names), len(skeleton), given=len(found))
     together = gather(people, ids, names)
     keypoints = finish(
         together[..., :2],
         together[..., 2],
         skeleton,
-        origin.noting(how),
-        request,
+        source.noting(how),
         people=[str(name) for name in names],
     )
     others = left_out(seen, names, len(span))
     return replace(keypoints, notes=(*notes, *([others] if others else [])))
 
 
-def _chosen(seen: Sequence[Appearance], origin: Origin, request: Request) -> tuple[Hashable, ...]:
-    size = request.image_size or origin.image_size
-    return choose(seen, people=request.people, person=request.person, image_size=size)
+def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashable, ...]:
+    return choose(seen, people=source.people, person=source.person, image_size=source.image_size)
 
 
-def span_of(frames: Collection[int], where: str, request: Request) -> range:
-    """Give all frames from the first to the last, if they are not absurdly many.
-
-    Raises:
-        FormatError: If there is no room for one joint in each.
-    """
-    first, last = min(frames, default=0), max(frames, default=-1)
-    if max(abs(first), abs(last)) > _LARGEST_FRAME:
-        raise FormatError(
-            f"{where}: a frame has the number {shown(max(last, -first))}: check that its numbers "
-            "count frames"
-        )
-    check_room(last - first + 1, 1, 1, where, request, given=len(frames))
-    return range(first, last + 1)
-
-
-def first_frame(frames: range) -> str:
-    """Say how a file counts its frames, for a note, where they do not begin at 0 or 1.
-
-    What came before may have been frames with nobody, which such files leave out.
-    """
-    return f"frames {frames.start} to {frames.stop - 1}" if frames.start > 1 else ""
-
-
-def number_in(name: str) -> int | None:
-    """Read the number that a file's name ends in; None if there is none or it is absurd."""
-    match = re.search(r"([0-9]+)(?:\.\w+)?$", name.strip())
-    return int(match[1]) if match and len(match[1]) < 16 else None
-
-
-def _count(found: Sequence[Detection], origin: Origin) -> int:
+def _count(found: Sequence[Detection], where: str) -> int:
     """Count the joints that everybody has."""
     count = len(found[0].joints)
     for each in found:
         if len(each.joints) != count:
             raise FormatError(
-                f"{origin.where}: two skeletons in one: {count} joints in frame "
+                f"{where}: two skeletons in one: {count} joints in frame "
                 f"{found[0].frame}, {len(each.joints)} in frame {each.frame}: split it by skeleton"
             )
     return count
@@ -210,14 +127,13 @@ def identity(value: object) -> int | str | None:
     if isinstance(value, str):
         return plain(value, _LONGEST_NAME)
     whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and -1 < value < _LARGEST_FRAME else None  # type: ignore[operator, return-value]
+    return value if whole and -1 < value < LARGEST_FRAME else None  # type: ignore[operator, return-value]
 
 
 def _identify(
     by_frame: Sequence[Sequence[Detection]],
     people: Sequence[np.ndarray],
-    fps: float | None,
-    where: str,
+    source: KeypointSource,
 ) -> tuple[list[tuple[Hashable, ...]], str, tuple[str, ...]]:
     """Give everybody an id; say how, and what was decided."""
     ids = [tuple(each.id for each in one) for one in by_frame]
@@ -227,11 +143,11 @@ def _identify(
     most = max(map(len, people))
     if most > MOST_TOLD_APART:
         raise FormatError(
-            f"{where}: {most:,} people in one frame, and the file does not say who is who: no "
-            f"more than {MOST_TOLD_APART} can be told apart by likeness; raise the detector's "
-            "threshold"
+            f"{source.where}: {most:,} people in one frame, and the file does not state who is "
+            f"who: no more than {MOST_TOLD_APART} can be told apart by likeness; raise the "
+            "detector's threshold"
         )
-    found = track(people, fps=fps)
+    found = track(people, fps=source.fps)
     return list(found.ids), "" if most == 1 else "people told apart by likeness", found.notes
 
 
@@ -239,8 +155,7 @@ def finish(
     positions: Float[np.ndarray, "frame person joint 2"],
     confidence: Float[np.ndarray, "frame person joint"] | None,
     skeleton: Skeleton,
-    origin: Origin,
-    request: Request,
+    source: KeypointSource,
     *,
     people: Sequence[str],
 ) -> Keypoints:
@@ -253,29 +168,29 @@ def finish(
         positions,
         skeleton,
         confidence=confidence,
-        image_size=request.image_size or origin.image_size,
-        fps=request.fps or origin.fps,
+        image_size=source.image_size,
+        fps=source.fps,
         people=tuple(plain(name, _LONGEST_NAME) for name in people) or ("0",),
     )
-    return sourced(keypoints, origin)
+    return sourced(keypoints, source)
 
 
-def sourced(keypoints: Keypoints, origin: Origin) -> Keypoints:
-    """Check keypoints against their image, and let their source say what was found.
+def sourced(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
+    """Check keypoints against their image, and state in their source what was found.
 
     Raises:
         FormatError: As :func:`graphlift.formats.in_image.check_image`.
     """
-    keypoints, notes = check_image(keypoints, origin.where)
-    source = origin.noting(*notes).line(keypoints.skeleton)
-    new = [note for note in notes if note not in source]
-    return replace(keypoints, source=", ".join((source, *new)))
+    keypoints, notes = check_image(keypoints, source.where)
+    line = source.noting(*notes).line(keypoints.skeleton)
+    new = [note for note in notes if note not in line]
+    return replace(keypoints, source=", ".join((line, *new)))
 
 
-def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
+def select_people(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
     """Keep whom the caller wants, of people that the file tells apart; never one never seen."""
     count = len(keypoints.people)
-    if count == 1 and request.person is None:
+    if count == 1 and source.person is None:
         return keypoints  # a mapped file must not come in whole
     numbers = range(len(keypoints))
     everybody = [
@@ -283,52 +198,15 @@ def select_people(keypoints: Keypoints, request: Request) -> Keypoints:
         for place, name in enumerate(keypoints.people)
     ]
     seen = [each for each in everybody if each is not None]
-    wanted = _chosen(seen, Origin("", "", image_size=keypoints.image_size), request)
+    chosen = _chosen(seen, source)
     kept = [
-        place for place, each in enumerate(everybody) if each is not None and each.name in wanted
+        place for place, each in enumerate(everybody) if each is not None and each.name in chosen
     ]
     if len(kept) == count:
         return keypoints
     notes = list(keypoints.notes)
     if count > len(seen):
         notes.append(f"{count - len(seen)} of {count} people are seen in no frame: left out.")
-    if others := left_out(seen, wanted, len(keypoints)):
+    if others := left_out(seen, chosen, len(keypoints)):
         notes.append(others)
     return replace(keypoints.of_people(kept), notes=tuple(notes))
-
-
-def check_room(
-    frames: int,
-    people: int,
-    joints: int,
-    where: str,
-    request: Request,
-    *,
-    given: int | None = None,
-) -> None:
-    """Refuse arrays larger than the caller allows, or mostly empty, before they are made.
-
-    Args:
-        frames: From the first to the last.
-        people: In all of them together.
-        joints: Of each.
-        where: The file, for the message.
-        request: What the caller allows.
-        given: How many poses the file holds, if it leaves out those of people who are away.
-
-    Raises:
-        FormatError: Saying how many frames and people there would be.
-    """
-    size = frames * people * joints * 3 * _NUMBER
-    if size > request.max_bytes:
-        raise FormatError(
-            f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, more "
-            f"than the {request.max_bytes / 1e9:.1f} GB allowed: check that its numbers count "
-            "frames, keep fewer people (people=1), split it, or raise max_bytes"
-        )
-    if given is not None and size > max(_PLENTY, _SPARSE * given * joints * 3 * _NUMBER):
-        raise FormatError(
-            f"{where}: {frames} frames of {people} people would take {size / 1e9:.1f} GB, and the "
-            f"file holds {given:,} poses, fewer than one in {_SPARSE}: check that its numbers "
-            "count frames, and who is who"
-        )

@@ -1,7 +1,7 @@
 """Reading in a child process, for libraries that a hostile file can make hang or crash.
 
 The child has a limit of time for each file and, where the system knows it (POSIX), a limit of
-memory. What it read comes back as the bytes of one array. It starts in a third of a second, and
+memory. What it read comes back as the bytes of an ``.npz``. It starts in a third of a second, and
 serves one file after another until something goes wrong, or this process ends.
 """
 
@@ -13,10 +13,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+
+from graphlift.errors import FormatError
 
 SECONDS = 10.0
 """That a file may take."""
@@ -25,6 +27,8 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from graphlift.formats.child import serve; serve(int(sys.argv[2]))"
 )
+_REFUSED = "refused: "
+"""Before the message of a :class:`FormatError` of the child."""
 _ITS_OWN = 1 << 29
 """Bytes of memory for Python and the libraries themselves."""
 
@@ -33,24 +37,28 @@ _one_at_a_time = threading.Lock()
 
 
 def read_in_child(
-    function: Callable[[Path], np.ndarray],
+    function: Callable[..., dict[str, np.ndarray]],
     path: Path,
     *,
     max_bytes: int,
     seconds: float = SECONDS,
-) -> np.ndarray:
-    """Call a function that reads an array of numbers from a file, in a process of its own.
+    **arguments: object,
+) -> dict[str, np.ndarray]:
+    """Call a function that reads arrays of numbers from a file, in a process of its own.
 
     Args:
         function: At the top of a module, so that the child finds it by its name.
         path: The file.
         max_bytes: The most that the child may take beside its libraries.
         seconds: The most that this file may take.
+        arguments: Of the function, beside the path; they travel as JSON.
 
     Raises:
-        ValueError: If it takes longer, needs more, breaks down, or raises; with the reason.
+        ValueError: If it takes longer, needs more, breaks down, or raises; with the reason. If it
+            raises a :class:`FormatError`, that error.
     """
-    request = {"module": function.__module__, "name": function.__qualname__, "path": str(path)}
+    names = {"module": function.__module__, "name": function.__qualname__}
+    request = {**names, "path": str(path), "arguments": arguments}
     with _one_at_a_time:
         child = _child(max_bytes)
         ended = threading.Timer(seconds, child.kill)
@@ -63,13 +71,16 @@ def read_in_child(
             _end(max_bytes)
     if not said:
         raise ValueError(f"no end after {seconds:g} seconds, or its reader broke down")
+    if said.startswith(_REFUSED):
+        raise FormatError(said.removeprefix(_REFUSED))
     if said != "read":
         raise ValueError(said)
-    return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)
 
 
-def _ask(child: "subprocess.Popen[bytes]", request: dict[str, str]) -> tuple[str, bytes]:
-    """Get what the child says and the array; nothing if it ended meanwhile."""
+def _ask(child: "subprocess.Popen[bytes]", request: Mapping[str, object]) -> tuple[str, bytes]:
+    """Get what the child answers and the arrays; nothing if it ended meanwhile."""
     assert child.stdin is not None
     assert child.stdout is not None
     try:
@@ -88,7 +99,11 @@ def _child(max_bytes: int) -> "subprocess.Popen[bytes]":
     if key not in _children:
         command = [sys.executable, "-c", _START, json.dumps(sys.path), str(max_bytes)]
         _children[key] = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},  # each thread takes of its memory
         )
         atexit.register(_end, max_bytes)
     return _children[key]
@@ -111,11 +126,14 @@ def serve(max_bytes: int) -> None:
         data = io.BytesIO()
         try:
             read = getattr(importlib.import_module(request["module"]), request["name"])
-            array = np.asarray(read(Path(request["path"])))
-            np.lib.format.write_array(data, array, allow_pickle=False)
+            arrays = read(Path(request["path"]), **request["arguments"])
+            np.savez(data, **arrays)
             said = "read"
-        except Exception as error:  # whatever it is, the parent says it of the file
+        except FormatError as error:
+            said = f"{_REFUSED}{error}"
+        except Exception as error:  # whatever it is, the parent raises it about the file
             said = f"{type(error).__name__}: {str(error)[:300]}"
+        if said != "read":
             data = io.BytesIO()
         answers.write(json.dumps([said, len(data.getvalue())]).encode() + b"\n")
         answers.write(data.getvalue())

@@ -10,33 +10,34 @@ files that pandas 1 to 3 writes.
 """
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Origin, number_in
-from graphlift.formats.columns import NUMBERS, Column, from_columns
-from graphlift.formats.foreign_npz import unpickle_plain
-from graphlift.formats.hdf5 import read_dataset
-from graphlift.formats.request import Request
-from graphlift.formats.tables import cell, rows_of
+from graphlift.formats.frame_numbers import number_in
+from graphlift.formats.hdf5 import read_dataset, texts
+from graphlift.formats.headers import NUMBERS
+from graphlift.formats.keypoint_source import KeypointSource
+from graphlift.formats.plain_pickle import unpickle_plain
+from graphlift.formats.tables import Column, cell, check_length, from_columns, rows_of
 from graphlift.sequences import Keypoints
 from graphlift.words import shown
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
 
-def read_csv(path: Path, request: Request) -> Keypoints:
+def read_csv(path: Path, source: KeypointSource) -> Keypoints:
     """Read a csv.
 
     Raises:
         FormatError: If the header is not as above, or a cell is no number; the line is named.
     """
+    source = source.of("DeepLabCut csv")
     levels: dict[str, list[str]] = {}
-    lines = rows_of(path, request, ",")
+    lines = rows_of(path, source.max_bytes, ",")
     for _, row in lines:
         level = row[0].strip().lower()
         if level not in _LEVELS:
@@ -55,29 +56,27 @@ def read_csv(path: Path, request: Request) -> Keypoints:
         levels.get("individuals", ["0"] * len(levels["coords"]))[first:],
         levels["bodyparts"][first:],
         levels["coords"][first:],
-        path,
+        source.where,
     )
     frames, values = [], []
     for line, row in lines:
-        if len(row) != first + len(columns):
-            raise FormatError(
-                f"{path}, line {line}: {len(row)} cells, but the header has "
-                f"{first + len(columns)}: the file is cut short or damaged"
-            )
+        check_length(row, first + len(columns), path, line)
         frames.append(_frame(row[first - 1], f"{path}, line {line}"))
         values.append(array("d", (cell(text, path, line) for text in row[first:])))
     table = np.array(values).reshape(len(values), len(columns))
-    return from_columns(columns, table, frames, Origin("DeepLabCut csv", str(path)), request)
+    return from_columns(columns, table, frames, source)
 
 
-def from_hdf5(group: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
+def from_hdf5(group: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of the group of an h5 in which pandas keeps a table.
 
     Raises:
         FormatError: If it is not as above.
     """
-    where = f"{path}: {group.name.strip('/')}"
-    frames, blocks = (_table if "table" in set(group) else _fixed)(group, where, request)
+    source = source.of("DeepLabCut h5")
+    where = f"{source.where}: {group.name.strip('/')}"
+    read = _table if "table" in set(group) else _fixed
+    frames, blocks = read(group, where, source.max_bytes)
     names = [name for block, _ in blocks for name in block]
     if not names or len({*map(len, names)}) > 1 or not 2 <= len(names[0]) <= 4:
         raise FormatError(
@@ -89,19 +88,19 @@ def from_hdf5(group: Any, path: Path, request: Request) -> Keypoints:  # noqa: A
         [name[1] if several else "0" for name in names],
         [name[-2] for name in names],
         [name[-1] for name in names],
-        path,
+        source.where,
     )
     values = np.concatenate([block for _, block in blocks], axis=1)
-    return from_columns(columns, values, frames, Origin("DeepLabCut h5", str(path)), request)
+    return from_columns(columns, values, frames, source)
 
 
 def _columns(
-    people: Sequence[str], joints: Sequence[str], numbers: Sequence[str], path: Path
+    people: Sequence[str], joints: Sequence[str], numbers: Sequence[str], where: str
 ) -> list[Column]:
     for number in numbers:
         if number.lower() not in NUMBERS:
             raise FormatError(
-                f"{path}: coords are x, y and likelihood, but one is {shown(number)}"
+                f"{where}: coords are x, y and likelihood, but one is {shown(number)}"
             )
     return [
         Column(person, joint, NUMBERS[number.lower()])
@@ -120,9 +119,9 @@ def _frame(index: str, where: str) -> int:
 Blocks = list[tuple[list[tuple[str, ...]], np.ndarray]]
 
 
-def _table(group: Any, where: str, request: Request) -> tuple[list[int], Blocks]:  # noqa: ANN401
+def _table(group: Any, where: str, max_bytes: int) -> tuple[list[int], Blocks]:  # noqa: ANN401
     """Read pandas' ``table`` layout: records of an index and blocks of columns."""
-    records = read_dataset(group, "table", where, request)
+    records = read_dataset(group, "table", where, max_bytes)
     attributes = group["table"].attrs
     fields = [name for name in records.dtype.names or () if name.startswith("values_block_")]
     blocks: Blocks = []
@@ -139,31 +138,31 @@ def _table(group: Any, where: str, request: Request) -> tuple[list[int], Blocks]
     return _index(records["index"], where), blocks
 
 
-def _fixed(group: Any, where: str, request: Request) -> tuple[list[int], Blocks]:  # noqa: ANN401
+def _fixed(group: Any, where: str, max_bytes: int) -> tuple[list[int], Blocks]:  # noqa: ANN401
     """Read pandas' ``fixed`` layout: levels of names, and for each column which of them."""
     blocks: Blocks = []
     number = 0
     while f"block{number}_values" in set(group):
         levels = int(group.attrs.get(f"block{number}_items_nlevels", 0))
         words = [
-            _level(group, f"block{number}_items", level, where, request)
+            _level(group, f"block{number}_items", level, where, max_bytes)
             for level in range(min(levels, 4))
         ]
-        values = read_dataset(group, f"block{number}_values", where, request)
+        values = read_dataset(group, f"block{number}_values", where, max_bytes)
         names = [tuple(name) for name in zip(*words, strict=True)] if words else []
         _check_block(names, values, where)
         blocks.append((names, values))
         number += 1
     rows = "axis1" if "axis1" in set(group) else "axis1_level2"
     if rows == "axis1":
-        return _index(read_dataset(group, rows, where, request), where), blocks
-    return _index(np.array(_level(group, "axis1", 2, where, request)), where), blocks
+        return _index(read_dataset(group, rows, where, max_bytes), where), blocks
+    return _index(np.array(_level(group, "axis1", 2, where, max_bytes)), where), blocks
 
 
-def _level(group: Any, axis: str, level: int, where: str, request: Request) -> list[str]:  # noqa: ANN401
+def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> list[str]:  # noqa: ANN401
     """Read one level of an index: its words, and which of them stands where."""
-    words = _texts(read_dataset(group, f"{axis}_level{level}", where, request))
-    places = read_dataset(group, f"{axis}_label{level}", where, request)
+    words = texts(read_dataset(group, f"{axis}_level{level}", where, max_bytes))
+    places = read_dataset(group, f"{axis}_label{level}", where, max_bytes)
     if (
         not np.issubdtype(places.dtype, np.integer)
         or not ((places >= 0) & (places < len(words))).all()
@@ -186,14 +185,7 @@ def _names(value: object) -> list[tuple[str, ...]]:
     return [tuple(map(str, each)) for each in value if isinstance(each, tuple)]
 
 
-def _texts(values: Iterable[Any]) -> list[str]:
-    return [
-        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
-        for each in values
-    ]
-
-
 def _index(values: np.ndarray, where: str) -> list[int]:
     if np.issubdtype(values.dtype, np.integer):
         return [int(value) for value in values]
-    return [_frame(text, where) for text in _texts(values)]
+    return [_frame(text, where) for text in texts(values)]

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats import alphapose, mmpose, openpose, ultralytics
-from graphlift.formats.assembly import Detection, Origin, assemble, span_of
-from graphlift.formats.frame_names import frames_noted, numbered
+from graphlift.formats.assembly import Detection, assemble
+from graphlift.formats.frame_numbers import frames_noted, numbered, span_of
 from graphlift.formats.json_files import read_json
-from graphlift.formats.request import MAX_BYTES, Request
+from graphlift.formats.keypoint_source import MAX_BYTES, KeypointSource
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import Skeleton
 
@@ -38,7 +38,7 @@ class _Kind(NamedTuple):
     what: str
     """What is missing from a file that is of another kind."""
     holds: Callable[[Any], bool]
-    people: Callable[[Any, Path, int], Iterator[Detection]]
+    people: Callable[[Any, str, int], Iterator[Detection]]
     usual: tuple[Skeleton, ...]
 
 
@@ -65,7 +65,7 @@ def holds_one_clip(folder: Path, max_bytes: int = MAX_BYTES) -> bool:
     return bool(ultralytics.label_files(folder))
 
 
-def read_folder(folder: Path, request: Request) -> Keypoints:
+def read_folder(folder: Path, source: KeypointSource) -> Keypoints:
     """Read a folder of one file a frame.
 
     Raises:
@@ -75,26 +75,25 @@ def read_folder(folder: Path, request: Request) -> Keypoints:
     """
     paths = _listed(folder)
     if not paths and ultralytics.label_files(folder):
-        return ultralytics.read_labels(folder, request)
+        return ultralytics.read_labels(folder, source)
     if not paths:
         raise DatasetNotFoundError(
             f"no keypoints in {folder}: a folder should hold OpenPose's files, one a frame, such "
             "as walk_000000000000_keypoints.json, or those of MMPose, AlphaPose or ultralytics"
         )
     files = numbered(paths, folder)
-    kind = _kind_of([files[frame] for frame in sorted(files)], request.max_bytes) or _KINDS[0]
-    frames = span_of(files, str(folder), request)
-    origin = Origin(f"{kind.name} JSON", str(folder), usual=kind.usual).noting(
-        *frames_noted(frames, len(files))
-    )
+    kind = _kind_of([files[frame] for frame in sorted(files)], source.max_bytes) or _KINDS[0]
+    source = source.of(f"{kind.name} JSON", usual=kind.usual)
+    frames = span_of(files, source)
+    source = source.noting(*frames_noted(frames, len(files)))
     seen = [
         person
         for frame, path in sorted(files.items())
-        for person in _people(kind, read_json(path, request.max_bytes), path, frame)
+        for person in _people(kind, read_json(path, source.max_bytes), str(path), frame)
     ]
     if kind.name == "OpenPose":
-        origin = openpose.assuming(origin, seen, request)
-    return assemble(seen, origin, request, frames=frames)
+        source = openpose.assuming(source, seen)
+    return assemble(seen, source, frames=frames)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -111,12 +110,12 @@ def _kind_of(files: Sequence[Path], max_bytes: int) -> _Kind | None:
     return None
 
 
-def _people(kind: _Kind, data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401
+def _people(kind: _Kind, data: Any, where: str, frame: int) -> Iterator[Detection]:  # noqa: ANN401
     if data == []:
         return
     if not kind.holds(data):
         raise FormatError(
-            f"{path}: is not as {kind.name} writes it: {kind.what}; take other files out of the "
+            f"{where}: is not as {kind.name} writes it: {kind.what}; take other files out of the "
             "folder"
         )
-    yield from kind.people(data, path, frame)
+    yield from kind.people(data, where, frame)

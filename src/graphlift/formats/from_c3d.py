@@ -15,8 +15,8 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats.from_trc import UNITS
+from graphlift.formats.keypoint_source import MAX_BYTES, check_fps
 from graphlift.formats.labels import labelled_poses
-from graphlift.formats.request import MAX_BYTES, check_fps
 from graphlift.formats.to_c3d import BLOCK, INTEL, LAST_FRAME
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up

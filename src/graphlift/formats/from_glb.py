@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats import armature
-from graphlift.formats.request import MAX_BYTES
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json

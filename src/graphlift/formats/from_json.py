@@ -8,7 +8,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.formats.archive import FORMAT, compose_alone, naming_faults
 from graphlift.formats.json_files import read_json
-from graphlift.formats.request import MAX_BYTES
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.sequences import Poses
 
 

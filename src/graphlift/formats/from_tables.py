@@ -11,8 +11,8 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.formats.archive import compose_alone, naming_faults
 from graphlift.formats.json_files import check_file_size
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.labels import is_rooted, order_by_label
-from graphlift.formats.request import MAX_BYTES
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.formats.writing import usual_rate
 from graphlift.numerals import decimal, is_whole

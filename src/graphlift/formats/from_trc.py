@@ -10,8 +10,8 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats.json_files import check_file_size
+from graphlift.formats.keypoint_source import MAX_BYTES, check_fps
 from graphlift.formats.labels import labelled_poses
-from graphlift.formats.request import MAX_BYTES, check_fps
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses

@@ -11,8 +11,8 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import container
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.npz_members import check_packing
-from graphlift.formats.request import Request
 from graphlift.words import shown
 
 
@@ -30,7 +30,12 @@ def open_hdf5(path: Path) -> Iterator[Any]:
         yield file
 
 
-def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndarray:  # noqa: ANN401
+def read_dataset(
+    group: Any,  # noqa: ANN401
+    name: str,
+    where: str,
+    max_bytes: int = MAX_BYTES,
+) -> np.ndarray:
     """Read an array of numbers, strings or records.
 
     Raises:
@@ -53,14 +58,22 @@ def read_dataset(group: Any, name: str, where: str, request: Request) -> np.ndar
     if dataset.dtype.hasobject and not text:
         raise FormatError(f"{where}: {name} holds objects ({dataset.dtype}), which are not read")
     size = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
-    if size > request.max_bytes:
+    if size > max_bytes:
         raise FormatError(
             f"{where}: {name} {dataset.shape} takes {size / 1e9:.1f} GB, more than the "
-            f"{request.max_bytes / 1e9:.1f} GB that are read at once: split it into clips, or "
+            f"{max_bytes / 1e9:.1f} GB that are read at once: split it into clips, or "
             "raise max_bytes"
         )
     check_packing(size, dataset.id.get_storage_size(), f"{where}: {shown(name)}")
     return np.asarray(dataset[()])
+
+
+def texts(values: np.ndarray) -> list[str]:
+    """Make text of an array of names, whichever way they are kept."""
+    return [
+        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
+        for each in values.ravel()
+    ]
 
 
 def is_inside(group: Any, name: str) -> bool:  # noqa: ANN401

@@ -6,13 +6,24 @@ whole person such as a score or a box; of others only those that never change ar
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from graphlift.errors import FormatError
-from graphlift.formats.columns import NUMBERS, Number
 from graphlift.words import listed, plain, shown
+
+Number = Literal["x", "y", "c"]
+
+NUMBERS: Mapping[str, Number] = {
+    "x": "x",
+    "y": "y",
+    **dict.fromkeys(
+        ("c", "conf", "confidence", "score", "likelihood", "visibility", "v", "p"), "c"
+    ),
+}
+"""How tables call a joint's position and its confidence."""
 
 _FRAME = (
     *("frame", "frameid", "frameidx", "frameindex", "framenumber", "frameno", "framenum", "fnum"),

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin
-from graphlift.formats.request import Request, skeleton_of
+from graphlift.formats.assembly import Detection
+from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.skeletons import COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
 from graphlift.words import listed, plain
 
@@ -38,7 +38,7 @@ _COUNTED = re.compile(r"((?:key|land)?(?:joint|point|kpt?|mark|lm|node|pt)?[_ .-
 
 
 def recognise(
-    names: Sequence[str], where: str, request: Request
+    names: Sequence[str], source: KeypointSource
 ) -> tuple[Skeleton, dict[int, int], list[str]]:
     """Find out which skeleton the named joints are of.
 
@@ -48,8 +48,7 @@ def recognise(
 
     Args:
         names: As they stand in the file, in any order.
-        where: The file, for the message.
-        request: The caller's skeleton is taken if there is one.
+        source: The file; the caller's skeleton is taken if there is one.
 
     Returns:
         The skeleton; for each of its joints that is named, by index, which of ``names`` it is;
@@ -59,48 +58,47 @@ def recognise(
         FormatError: If too few names are joints of one skeleton; the message lists the others.
     """
     if places := _numbered(names):
-        skeleton = skeleton_of(len(names), where, request)
+        skeleton = skeleton_of(len(names), replace(source, usual=()))
         joints = {joint: places[joint] for joint in range(len(skeleton))}
         return skeleton, joints, [names[places[n]] for n in range(len(skeleton), len(names))]
-    choices = [request.skeleton] if request.skeleton else list(SKELETONS.values())
+    choices = [source.skeleton] if source.skeleton else list(SKELETONS.values())
     found = {skeleton.name: _matches(names, skeleton) for skeleton in choices}
     skeleton = max(choices, key=lambda each: _worth(each, found[each.name]))
     joints = found[skeleton.name]
     unknown = [name for place, name in enumerate(names) if place not in joints.values()]
     if len(joints) < FEWEST:
-        example = request.skeleton or COCO_17
+        example = source.skeleton or COCO_17
         raise FormatError(
-            f"{where}: only {len(joints)} of {len(names)} body parts are joints of a person "
-            f"(at least {FEWEST} are needed); not known: {listed(unknown, 40)}; "
+            f"{source.where}: only {len(joints)} of {len(names)} body parts are joints of a "
+            f"person (at least {FEWEST} are needed); not known: {listed(unknown, 40)}; "
             f"rename them as in {example.name}: {', '.join(example.joints)}"
         )
     return skeleton, joints, unknown
 
 
 def order_by_name(
-    detections: Iterable[Detection], names: Sequence[str], origin: Origin, request: Request
-) -> tuple[list[Detection], Origin, Request]:
+    detections: Iterable[Detection], names: Sequence[str], source: KeypointSource
+) -> tuple[list[Detection], KeypointSource]:
     """Put detections whose joints are named into the order of the skeleton they are of.
 
     Returns:
-        The detections, an origin that notes which names were not used, and a request for that
-        skeleton.
+        The detections, and the source with that skeleton and a note of the names not used.
 
     Raises:
         FormatError: As :func:`recognise`, or if somebody has another number of joints.
     """
-    skeleton, joints, unknown = recognise(names, origin.where, request)
+    skeleton, joints, unknown = recognise(names, source)
     ordered = []
     for each in detections:
         if len(each.joints) != len(names):
             raise FormatError(
-                f"{origin.where}: two skeletons in one: {len(names)} joints are named, but "
+                f"{source.where}: two skeletons in one: {len(names)} joints are named, but "
                 f"{len(each.joints)} are in frame {each.frame}: split it by skeleton"
             )
         triples = np.zeros((len(skeleton), 3))
         triples[list(joints)] = each.joints[list(joints.values())]
         ordered.append(replace(each, joints=triples))
-    return ordered, origin.noting(unused(unknown)), replace(request, skeleton=skeleton)
+    return ordered, replace(source.noting(unused(unknown)), skeleton=skeleton)
 
 
 def unused(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.formats.joint_names import recognise, unused
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Axes, Poses
 from graphlift.skeletons import SKELETONS, Skeleton
 
@@ -40,7 +40,7 @@ def order_by_label(
         joints = [plain_label(joint) for joint in skeleton.joints]
         if sorted(joints) == sorted(plain):
             return skeleton, positions[:, :, [plain.index(joint) for joint in joints]], ()
-    skeleton, places, unknown = recognise(labels, where, Request())
+    skeleton, places, unknown = recognise(labels, KeypointSource(where))
     ordered = np.full((*positions.shape[:2], len(skeleton), 3), np.nan)
     ordered[:, :, list(places)] = positions[:, :, list(places.values())]
     said = unused([name[:40] for name in unknown])

@@ -21,34 +21,41 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble
+from graphlift.formats.assembly import Detection, assemble
 from graphlift.formats.json_files import numbers
-from graphlift.formats.request import Request, check_fps, check_image_size
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
 
+USUAL = (MEDIAPIPE_33,)
 _FARTHEST = 20
 """Images away, for a landmark; outside the image they are guesses, but not so wild."""
 
 _UNDER = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 
 
-def from_landmarks(frames: Any, where: str, request: Request) -> Keypoints:  # noqa: ANN401
+def from_landmarks(frames: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of landmarks of all frames.
 
     Raises:
         FormatError: If they are not as above, or the image's size is unknown.
     """
-    origin = Origin("MediaPipe landmarks", where, usual=(MEDIAPIPE_33,))
+    kind, where = "MediaPipe landmarks", source.where
     if isinstance(frames, dict) and "frames" in frames:
-        origin, frames = _header(frames, origin), frames["frames"]
+        size = frames.get("image_size")
+        if size is None and {"width", "height"} <= set(frames):
+            size = (frames["width"], frames["height"])
+        source = source.of(kind, usual=USUAL, image_size=size, fps=frames.get("fps"))
+        frames = frames["frames"]
+    else:
+        source = source.of(kind, usual=USUAL)
     if not isinstance(frames, Iterable) or isinstance(frames, (dict, str)):
         frames = [frames]
-    size = request.image_size or origin.image_size
+    size = source.image_size
     if size is None:
         raise FormatError(
             f"{where}: MediaPipe gives positions as fractions of the image, and its size is not "
-            "said: give image_size=(width, height) in px (--image-size WIDTHxHEIGHT)"
+            "stated: give image_size=(width, height) in px (--image-size WIDTHxHEIGHT)"
         )
     seen: list[Detection] = []
     count = 0
@@ -56,8 +63,8 @@ def from_landmarks(frames: Any, where: str, request: Request) -> Keypoints:  # n
         count += 1
         triples = (_triples(person, size, f"{where}: frame {frame}") for person in _people(entry))
         seen.extend(Detection(frame, person) for person in triples)
-    origin = origin.noting(f"px of an image of {size[0]}x{size[1]}")
-    return assemble(seen, origin, request, frames=range(count))
+    source = source.noting(f"px of an image of {size[0]}x{size[1]}")
+    return assemble(seen, source, frames=range(count))
 
 
 def is_landmarks(entry: Any) -> bool:  # noqa: ANN401
@@ -67,19 +74,6 @@ def is_landmarks(entry: Any) -> bool:  # noqa: ANN401
         return _field(people[0][0], "x") is not None
     wrapped = entry if isinstance(entry, dict) else getattr(entry, "__dict__", {})
     return any(name in wrapped or hasattr(type(entry), name) for name in _UNDER)
-
-
-def _header(data: dict[str, Any], origin: Origin) -> Origin:
-    size = data.get("image_size")
-    if size is None and {"width", "height"} <= set(data):
-        size = (data["width"], data["height"])
-    return Origin(
-        origin.kind,
-        origin.where,
-        origin.usual,
-        None if size is None else check_image_size(size, f"{origin.where}: image size"),
-        None if data.get("fps") is None else check_fps(data["fps"], f"{origin.where}: fps"),
-    )
 
 
 def _people(entry: Any) -> list[Sequence[Any]]:  # noqa: ANN401

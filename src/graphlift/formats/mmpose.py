@@ -11,16 +11,16 @@ Source: MMPose's ``base_mmpose_inferencer.py``, ``structures/utils.py`` and
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, first_frame, identity, span_of
+from graphlift.formats.assembly import Detection, assemble, identity
+from graphlift.formats.frame_numbers import first_frame, span_of
 from graphlift.formats.joint_names import order_by_name
 from graphlift.formats.json_files import entries, numbers
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import is_whole
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, MPII_16
@@ -34,38 +34,39 @@ def is_image(data: Any) -> bool:  # noqa: ANN401
     return isinstance(first, dict) and {"keypoints", "keypoint_scores"} <= set(first)
 
 
-def from_predictions(data: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
+def from_predictions(data: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of a file's content.
 
     Raises:
         FormatError: If it is not as above.
     """
+    source = source.of("MMPose JSON", usual=USUAL)
+    where = source.where
     meta = data.get("meta_info", {}) if isinstance(data, dict) else {}
-    frames = entries(data["instance_info"] if isinstance(data, dict) else data, f"{path}: frames")
+    frames = entries(data["instance_info"] if isinstance(data, dict) else data, f"{where}: frames")
     if frames and "keypoints" in frames[0]:
         frames = [{"frame_id": 0, "instances": frames}]  # an image, or a demo's single one
     counted = [each.get("frame_id", place) for place, each in enumerate(frames)]
     if not all(isinstance(each, int) for each in counted) or len(set(counted)) < len(counted):
-        raise FormatError(f"{path}: frame_id should be a number, each once: split it by clip")
+        raise FormatError(f"{where}: frame_id should be a number, each once: split it by clip")
     seen = [
         person
         for frame, each in zip(counted, frames, strict=True)
-        for person in people_in_image(each.get("instances"), path, frame)
+        for person in people_in_image(each.get("instances"), where, frame)
     ]
-    origin = Origin("MMPose JSON", str(path), usual=USUAL)
     if names := _names(meta):
-        seen, origin, request = order_by_name(seen, names, origin, request)
-    span = span_of(counted, str(path), request)
-    return assemble(seen, origin.noting(first_frame(span)), request, frames=span)
+        seen, source = order_by_name(seen, names, source)
+    span = span_of(counted, source)
+    return assemble(seen, source.noting(first_frame(span)), frames=span)
 
 
-def people_in_image(instances: object, path: Path, frame: int) -> Iterator[Detection]:
+def people_in_image(instances: object, where: str, frame: int) -> Iterator[Detection]:
     """Go through the instances of one image.
 
     Raises:
         FormatError: If they are not as above.
     """
-    where = f"{path}: instances of frame {frame}"
+    where = f"{where}: instances of frame {frame}"
     for number, person in enumerate(entries(instances, where)):
         xy = numbers(person.get("keypoints"), f"{where}: keypoints of person {number}")
         if xy.ndim == 3 and len(xy) == 1:

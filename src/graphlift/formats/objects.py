@@ -12,42 +12,43 @@ One is a frame; a list or any other iterable of them is a video. Seventeen joint
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble
+from graphlift.formats.assembly import Detection, assemble
+from graphlift.formats.keypoint_source import KeypointSource, check_image_size
 from graphlift.formats.mediapipe import from_landmarks
-from graphlift.formats.request import Request, check_image_size
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26
 from graphlift.words import reason
 
 
-def from_objects(source: Any, request: Request) -> Keypoints:  # noqa: ANN401
+def from_objects(given: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of a detector's result, or of an iterable of them, one a frame.
 
     Raises:
         FormatError: If it is of no kind that is known, or frames are of several kinds or sizes.
     """
-    kind = _kind(source)
+    kind = _kind(given)
     if kind:
-        frames: Iterator[Any] = iter([source])
-    elif isinstance(source, Iterable) and not isinstance(source, (str, bytes, dict)):
-        frames = iter(source)
+        frames: Iterator[Any] = iter([given])
+    elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, dict)):
+        frames = iter(given)
         first = next(frames, None)
         kind = _kind(first)
         frames = chain([first], frames)
     if not kind:
         raise FormatError(
-            f"a {type(source).__name__} is no keypoints that are known: give a path, an array, "
+            f"a {type(given).__name__} is no keypoints that are known: give a path, an array, "
             "results of ultralytics, supervision or MediaPipe, or a list of these, one a frame"
         )
     if kind == "MediaPipe":
-        return from_landmarks(frames, "MediaPipe results", request)
-    return _of_people(frames, kind, request)
+        return from_landmarks(frames, replace(source, where="MediaPipe results"))
+    return _of_people(frames, kind, source)
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401
@@ -60,7 +61,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401
     return ""
 
 
-def _of_people(frames: Iterable[Any], kind: str, request: Request) -> Keypoints:
+def _of_people(frames: Iterable[Any], kind: str, source: KeypointSource) -> Keypoints:
     """Read the people of every frame, and let go of the frame: it may hold the image."""
     seen: list[Detection] = []
     sizes: set[tuple[int, int]] = set()
@@ -81,9 +82,10 @@ def _of_people(frames: Iterable[Any], kind: str, request: Request) -> Keypoints:
             f"{kind} results: frames are of {len(sizes)} sizes, and keypoints are of one camera: "
             "give the frames of one video"
         )
-    where = f"results, {count} frames"
-    origin = Origin(kind, where, usual=(COCO_17, HALPE_26), image_size=next(iter(sizes), None))
-    return assemble(seen, origin, request, frames=range(count))
+    source = replace(source, where=f"results, {count} frames").of(
+        kind, usual=(COCO_17, HALPE_26), image_size=next(iter(sizes), None)
+    )
+    return assemble(seen, source, frames=range(count))
 
 
 def _ultralytics(result: Any, frame: int) -> Iterator[Detection]:  # noqa: ANN401

@@ -11,12 +11,11 @@ Source: OpenPose's documentation of its output (``doc/02_output.md``); Pose2Sim'
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from graphlift.formats.assembly import Detection, Origin, assemble, identity
+from graphlift.formats.assembly import Detection, assemble, identity
 from graphlift.formats.json_files import entries, triples
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, OPENPOSE_BODY_25, OPENPOSE_COCO_18
 
@@ -28,28 +27,28 @@ def is_frame(data: Any) -> bool:  # noqa: ANN401
     return isinstance(data, dict) and "people" in data and "frames" not in data
 
 
-def from_frame(data: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
+def from_frame(data: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of one file's content: a single frame."""
-    seen = list(people_in(data, path, 0))
-    origin = assuming(Origin("OpenPose JSON", str(path), usual=USUAL), seen, request)
-    return assemble(seen, origin, request, frames=range(1))
+    seen = list(people_in(data, source.where, 0))
+    source = assuming(source.of("OpenPose JSON", usual=USUAL), seen)
+    return assemble(seen, source, frames=range(1))
 
 
-def assuming(origin: Origin, seen: Sequence[Detection], request: Request) -> Origin:
+def assuming(source: KeypointSource, seen: Sequence[Detection]) -> KeypointSource:
     """Note which skeleton is assumed where OpenPose itself has none of so many joints."""
-    if request.skeleton is None and seen and len(seen[0].joints) == len(COCO_17):
-        return origin.noting(f"{len(COCO_17)} joints taken as COCO's")
-    return origin
+    if source.skeleton is None and seen and len(seen[0].joints) == len(COCO_17):
+        return source.noting(f"{len(COCO_17)} joints taken as COCO's")
+    return source
 
 
-def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401
+def people_in(data: Any, where: str, frame: int) -> Iterator[Detection]:  # noqa: ANN401
     """Go through the people of one frame.
 
     Raises:
         FormatError: If it is not as above.
     """
-    for number, person in enumerate(entries(data["people"], f"{path}: people")):
+    for number, person in enumerate(entries(data["people"], f"{where}: people")):
         flat = person.get("pose_keypoints_2d", person.get("pose_keypoints"))
         if flat:  # a face or a hand alone has no body
-            where = f"{path}: pose_keypoints_2d of person {number}"
-            yield Detection(frame, triples(flat, where), identity(person.get("person_id")))
+            joints = triples(flat, f"{where}: pose_keypoints_2d of person {number}")
+            yield Detection(frame, joints, identity(person.get("person_id")))

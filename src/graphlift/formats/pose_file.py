@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, check_room
+from graphlift.formats.assembly import Detection, assemble
 from graphlift.formats.joint_names import order_by_name, recognise
 from graphlift.formats.json_files import check_file_size
-from graphlift.formats.request import Request, check_fps
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
 
 
@@ -58,13 +58,13 @@ class _Cursor:
         return self.bytes(int(size)).decode("utf-8", "replace")
 
 
-def read_pose(path: Path, request: Request) -> Keypoints:
+def read_pose(path: Path, source: KeypointSource) -> Keypoints:
     """Read a ``.pose`` file.
 
     Raises:
         FormatError: If it is not as above, is cut short, or has no component of a person's joints.
     """
-    check_file_size(path, request.max_bytes, "split it into clips")
+    check_file_size(path, source.max_bytes, "split it into clips")
     cursor = _Cursor(path.read_bytes(), path)
     (version,) = cursor.take("<f")
     if round(version, 3) not in (0.1, 0.2):
@@ -74,14 +74,10 @@ def read_pose(path: Path, request: Request) -> Keypoints:
         )
     width, height, _ = cursor.take("<3H")
     components = _components(cursor)
-    fps, positions, confidence = _arrays(cursor, components, round(version, 3) == 0.1, request)
-    origin = Origin(
-        "pose file",
-        str(path),
-        image_size=(int(width), int(height)) if width and height else None,
-        fps=check_fps(fps, f"{path}: fps") if fps else None,
-    )
-    start, names = _body(components, path, request)
+    fps, positions, confidence = _arrays(cursor, components, round(version, 3) == 0.1, source)
+    size = (int(width), int(height)) if width and height else None
+    source = source.of("pose file", image_size=size, fps=fps or None)
+    start, names = _body(components, source)
     here = slice(start, start + len(names))
     triples = np.concatenate([positions[:, :, here, :2], confidence[:, :, here, None]], axis=-1)
     with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
@@ -90,8 +86,8 @@ def read_pose(path: Path, request: Request) -> Keypoints:
         Detection(frame, triples[frame, person])
         for frame, person in np.argwhere((confidence[:, :, here] > 0).any(axis=-1)).tolist()
     ]
-    ordered, origin, request = order_by_name(seen, names, origin, request)
-    return assemble(ordered, origin, request, frames=range(len(positions)))
+    ordered, source = order_by_name(seen, names, source)
+    return assemble(ordered, source, frames=range(len(positions)))
 
 
 def _components(cursor: _Cursor) -> list[tuple[str, str, list[str]]]:
@@ -110,7 +106,10 @@ def _components(cursor: _Cursor) -> list[tuple[str, str, list[str]]]:
 
 
 def _arrays(
-    cursor: _Cursor, components: list[tuple[str, str, list[str]]], first: bool, request: Request
+    cursor: _Cursor,
+    components: list[tuple[str, str, list[str]]],
+    first: bool,
+    source: KeypointSource,
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Read frames per second, positions and confidence; ``first`` for version 0.1."""
     dims = max(len(form) for _, form, _ in components) - 1
@@ -122,7 +121,7 @@ def _arrays(
     shape = (int(frames), int(people), points)
     given = (len(cursor.data) - cursor.at) // max(1, 4 * points * (dims + 1))
     room = (shape[0], max(1, shape[1]), max(1, points))
-    check_room(*room, str(cursor.path), request, given=given)
+    source.check_room(*room, given=given)
     return fps, _floats(cursor, (*shape, dims)), _floats(cursor, shape)
 
 
@@ -132,14 +131,14 @@ def _floats(cursor: _Cursor, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _body(
-    components: list[tuple[str, str, list[str]]], path: Path, request: Request
+    components: list[tuple[str, str, list[str]]], source: KeypointSource
 ) -> tuple[int, list[str]]:
     """Find the component that is a person's body: its first point and its points' names."""
     best, start = (0, 0, [name for _, _, names in components for name in names]), 0
     for name, _, names in components:
         if "WORLD" not in name.upper():
             try:
-                found = len(recognise(names, str(path), request)[1])
+                found = len(recognise(names, source)[1])
             except FormatError:
                 found = 0
             if found > best[0]:

@@ -1,6 +1,7 @@
 """Keypoints in: what kind of file or object it is, and which module reads it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from graphlift.formats import (
     arrays,
     coco,
     deeplabcut,
-    detectron,
     frame_files,
     mediapipe,
     mmpose,
@@ -26,8 +26,8 @@ from graphlift.formats import (
 )
 from graphlift.formats.hdf5 import is_inside, open_hdf5
 from graphlift.formats.json_files import check_file_size, read_json
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.formats.npz_members import list_members, read_npy
-from graphlift.formats.request import MAX_BYTES, Request, skeleton_named
 from graphlift.sequences import Keypoints
 from graphlift.words import listed, shown
 
@@ -38,68 +38,34 @@ KINDS = (
 )
 
 
-def read_keypoints(
-    source: Path | str | object,
-    *,
-    skeleton: str | None = None,
-    image_size: tuple[int, int] | None = None,
-    fps: float | None = None,
-    people: int | None = None,
-    clip: str | None = None,
-    max_bytes: int = MAX_BYTES,
-    person: str | None = None,
-) -> Keypoints:
-    """Read keypoints of any kind that is known; the kind is recognised by what is in it.
-
-    What the file says of itself (names, image size, fps, ids) is used, what the caller says stands
-    above it. ``source`` of the result says in a line what was read and what was assumed.
+def recognise_and_read(given: object, source: KeypointSource) -> Keypoints:
+    """Read keypoints of the kind that a path or an object turns out to be.
 
     Args:
-        source: Path of a file or folder, an array, or results of a detector, alone or in an
-            iterable with one a frame; see ``docs/formats.md``.
-        skeleton: Joint order by name, where the file does not say it.
-        image_size: Width and height, px.
-        fps: Frames per second.
-        people: Keep the so many people who are seen longest and largest (frames times size);
-            everybody when left out.
-        clip: Which clip, of a file that holds several.
-        max_bytes: The most that is read whole.
-        person: Keep one person: ``largest`` in the image, ``first`` seen, seen for the
-            ``longest`` time, nearest to the ``centre`` of the image, or an id.
+        given: Path, array, or results of a detector.
+        source: What the caller states of it.
 
     Raises:
-        DatasetNotFoundError: If there is no such file, or a folder has no keypoints.
-        FormatError: If it is of no kind that is known, damaged, too large, shows nobody, or does
-            not say something that must be known; the message says how to give it.
-        ConfigError: If what the caller says cannot be.
-        ModuleNotFoundError: If h5py is not installed, for .h5 (extra ``formats``).
+        DatasetNotFoundError, FormatError, ModuleNotFoundError: As
+            :func:`graphlift.formats.read_keypoints`.
     """
-    request = Request(
-        None if skeleton is None else skeleton_named(skeleton),
-        image_size,
-        fps,
-        people,
-        clip,
-        max_bytes,
-        person,
-    )
-    if isinstance(source, (str, Path)):
-        return _read_path(Path(source), request)
-    if isinstance(source, np.ndarray):
-        return arrays.from_array(source, "array", request)
-    return objects.from_objects(source, request)
+    if isinstance(given, (str, Path)):
+        return _read_path(Path(given), replace(source, where=str(given)))
+    if isinstance(given, np.ndarray):
+        return arrays.from_array(given, replace(source, where="array"))
+    return objects.from_objects(given, source)
 
 
-def _read_path(path: Path, request: Request) -> Keypoints:
+def _read_path(path: Path, source: KeypointSource) -> Keypoints:
     if path.is_dir():
-        _check_clip(path, "", request)
-        return frame_files.read_folder(path, request)
+        _check_clip(path, "", source)
+        return frame_files.read_folder(path, source)
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
     if suffix in _READERS:
-        _check_clip(path, suffix, request)
-        return _READERS[suffix](path, request)
+        _check_clip(path, suffix, source)
+        return _READERS[suffix](path, source)
     way_out = (
         "a pickle can run code: save plain arrays (numpy.savez)"
         if suffix in PICKLES
@@ -108,39 +74,39 @@ def _read_path(path: Path, request: Request) -> Keypoints:
     raise FormatError(f"{path}: {path.suffix or 'a file without ending'} is not read: {way_out}")
 
 
-def _check_clip(path: Path, suffix: str, request: Request) -> None:
+def _check_clip(path: Path, suffix: str, source: KeypointSource) -> None:
     """Refuse to look for a clip where there is only one."""
-    if request.clip is None or (suffix == ".npz" and "positions_2d" in list_members(path)):
+    if source.clip is None or (suffix == ".npz" and "positions_2d" in list_members(path)):
         return
     raise FormatError(
-        f"{path}: has no clip {shown(request.clip)}: only VideoPose3D's npz holds several, by "
+        f"{path}: has no clip {shown(source.clip)}: only VideoPose3D's npz holds several, by "
         "name; leave clip (--clip) out"
     )
 
 
-def _read_json(path: Path, request: Request) -> Keypoints:
-    data = read_json(path, request.max_bytes)
+def _read_json(path: Path, source: KeypointSource) -> Keypoints:
+    data = read_json(path, source.max_bytes)
     first = data[0] if isinstance(data, list) and data else data
     keys = set(first) if isinstance(first, dict) else set()
     if isinstance(data, dict):
         if "people" in keys:
-            return openpose.from_frame(data, path, request)
+            return openpose.from_frame(data, source)
         if "annotations" in keys:
-            return coco.from_annotations(data, path, request)
+            return coco.from_annotations(data, source)
         if "instance_info" in keys:
-            return mmpose.from_predictions(data, path, request)
+            return mmpose.from_predictions(data, source)
         if alphapose.is_frame(data):
-            return alphapose.from_images({"0": data}, path, request)
+            return alphapose.from_images({"0": data}, source)
         if alphapose.is_by_image(data):
-            return alphapose.from_images(data, path, request)
+            return alphapose.from_images(data, source)
     elif ultralytics.is_frame(data) or ultralytics.is_video(data):
-        return ultralytics.from_frames(data, path, request)
+        return ultralytics.from_frames(data, source)
     elif "instances" in keys or {"keypoints", "keypoint_scores"} <= keys:
-        return mmpose.from_predictions(data, path, request)
+        return mmpose.from_predictions(data, source)
     elif {"image_id", "keypoints"} <= keys:
-        return coco.from_results(data, path, request)
+        return coco.from_results(data, source)
     if _holds_landmarks(data):
-        return mediapipe.from_landmarks(data, str(path), request)
+        return mediapipe.from_landmarks(data, source)
     raise FormatError(
         f"{path}: is JSON of no kind that is known: its first object has "
         f"{listed(sorted(map(str, keys)))}; known are OpenPose (people), COCO "
@@ -157,38 +123,38 @@ def _holds_landmarks(data: Any) -> bool:  # noqa: ANN401
     return any(mediapipe.is_landmarks(frame) for frame in frames)
 
 
-def _read_csv(path: Path, request: Request) -> Keypoints:
+def _read_csv(path: Path, source: KeypointSource) -> Keypoints:
     with path.open("rb") as file:
         start = file.read(20).removeprefix(b"\xef\xbb\xbf").lower()
     reader = deeplabcut.read_csv if start.startswith(b"scorer") else tables.read_csv
-    return reader(path, request)
+    return reader(path, source)
 
 
-def _read_npz(path: Path, request: Request) -> Keypoints:
+def _read_npz(path: Path, source: KeypointSource) -> Keypoints:
     members = list_members(path)
     if "positions_2d" in members:
-        return videopose3d.read_npz(path, request)
+        return videopose3d.read_clip(path, source)
     if "boxes" in members and "keypoints" in members and members["keypoints"].dtype.hasobject:
-        return detectron.read_npz(path, request)
+        return videopose3d.read_detectron(path, source)
     if {"poses", "about"} <= set(members):
         raise FormatError(
             f"{path}: holds poses, which are lifted already: look at them with graphlift view, or "
             "give the keypoints that they were lifted from"
         )
-    return arrays.open_keypoints_npz(path, request)
+    return arrays.read_npz(path, source)
 
 
-def _read_npy(path: Path, request: Request) -> Keypoints:
-    check_file_size(path, request.max_bytes, "save it as .npz without compression")
-    return arrays.from_array(read_npy(path, request.max_bytes), str(path), request)
+def _read_npy(path: Path, source: KeypointSource) -> Keypoints:
+    check_file_size(path, source.max_bytes, "save it as .npz without compression")
+    return arrays.from_array(read_npy(path, source.max_bytes), source)
 
 
-def _read_hdf5(path: Path, request: Request) -> Keypoints:
+def _read_hdf5(path: Path, source: KeypointSource) -> Keypoints:
     with open_hdf5(path) as file:
         if {"tracks", "node_names"} <= set(file):
-            return sleap.from_hdf5(file, path, request)
+            return sleap.from_hdf5(file, source)
         if sleap.is_project(set(file)):
-            sleap.refuse_project(path, request)
+            sleap.refuse_project(path, source)
         groups = [file[name] for name in file if is_inside(file, name)]
         tables = [g for g in groups if hasattr(g, "keys") and {"table", "block0_values"} & set(g)]
         if len(tables) > 1:
@@ -198,14 +164,14 @@ def _read_hdf5(path: Path, request: Request) -> Keypoints:
                 "clip by itself"
             )
         if tables:
-            return deeplabcut.from_hdf5(tables[0], path, request)
+            return deeplabcut.from_hdf5(tables[0], source)
         raise FormatError(
             f"{path}: is HDF5 of no kind that is known (it has {listed(file)}): "
             "known are DeepLabCut's tables and SLEAP's analysis files"
         )
 
 
-_READERS: Mapping[str, Callable[[Path, Request], Keypoints]] = {
+_READERS: Mapping[str, Callable[[Path, KeypointSource], Keypoints]] = {
     ".json": _read_json,
     ".csv": _read_csv,
     ".tsv": _read_csv,

@@ -13,41 +13,41 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Origin, check_room, finish, select_people
-from graphlift.formats.hdf5 import read_dataset
+from graphlift.formats.assembly import finish, select_people
+from graphlift.formats.hdf5 import read_dataset, texts
 from graphlift.formats.joint_names import recognise, unused
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Keypoints
 from graphlift.words import shown
 
 _DIMS = ("track", "xy", "node", "frame")
-_WANTED = ("frame", "track", "node", "xy")
+_OURS = ("frame", "track", "node", "xy")
 
 
-def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: ANN401
+def from_hdf5(file: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of an open analysis file.
 
     Raises:
         FormatError: If it is not as above.
     """
-    where = str(path)
-    there = set(file)
-    tracks = _read(file, "tracks", _WANTED, where, request)
-    nodes = _texts(read_dataset(file, "node_names", where, request))
+    source = source.of("SLEAP analysis")
+    where, present = source.where, set(file)
+    tracks = _read(file, "tracks", _OURS, source)
+    nodes = texts(read_dataset(file, "node_names", where, source.max_bytes))
     if tracks.shape[2:] != (len(nodes), 2):
         raise _unlike(where, "tracks", tracks)
     scores = None
-    if "point_scores" in there:
-        scores = _read(file, "point_scores", _WANTED[:3], where, request)
+    if "point_scores" in present:
+        scores = _read(file, "point_scores", _OURS[:3], source)
         if scores.shape != tracks.shape[:3]:
             raise _unlike(where, "point_scores", scores)
     names: list[str] = []
-    if "track_names" in there:
-        names = _texts(read_dataset(file, "track_names", where, request))
-    skeleton, joints, unknown = recognise(nodes, where, request)
+    if "track_names" in present:
+        names = texts(read_dataset(file, "track_names", where, source.max_bytes))
+    skeleton, joints, unknown = recognise(nodes, source)
     frames, people = tracks.shape[:2]
-    check_room(frames, people, len(skeleton), where, request)
+    source.check_room(frames, people, len(skeleton))
     shape = (frames, people, len(skeleton))
     positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
     for joint, node in joints.items():
@@ -59,14 +59,13 @@ def from_hdf5(file: Any, path: Path, request: Request) -> Keypoints:  # noqa: AN
         positions,
         confidence,
         skeleton,
-        Origin("SLEAP analysis", where).noting(unused(unknown)),
-        request,
+        source.noting(unused(unknown)),
         people=names if len(names) == people else [str(number) for number in range(people)],
     )
-    return select_people(keypoints, request)
+    return select_people(keypoints, source)
 
 
-def refuse_project(path: Path, request: Request) -> NoReturn:  # noqa: ARG001
+def refuse_project(path: Path, source: KeypointSource) -> NoReturn:  # noqa: ARG001
     """Say how to export what a project file (.slp) holds; it is a store of labels, not of tracks.
 
     Raises:
@@ -79,28 +78,22 @@ def refuse_project(path: Path, request: Request) -> NoReturn:  # noqa: ARG001
     )
 
 
-def is_project(there: set[str]) -> bool:
+def is_project(names: set[str]) -> bool:
     """Say whether an HDF5 file is a project of SLEAP's, by the names in it."""
-    return {"metadata", "frames", "instances", "points"} <= there
+    return {"metadata", "frames", "instances", "points"} <= names
 
 
-def _read(
-    file: Any,  # noqa: ANN401
-    name: str,
-    axes: tuple[str, ...],
-    where: str,
-    request: Request,
-) -> np.ndarray:
-    """Read an array of numbers, its axes put into the order that is wanted."""
-    array = read_dataset(file, name, where, request)
-    stored = [axis for axis in _dims(file["tracks"], where) if axis in axes]
+def _read(file: Any, name: str, axes: tuple[str, ...], source: KeypointSource) -> np.ndarray:  # noqa: ANN401
+    """Read an array of numbers, and put its axes into our order."""
+    array = read_dataset(file, name, source.where, source.max_bytes)
+    stored = [axis for axis in _dims(file["tracks"], source.where) if axis in axes]
     if array.ndim != len(axes) or array.dtype.kind not in "iuf":
-        raise _unlike(where, name, array)
+        raise _unlike(source.where, name, array)
     return array.transpose([stored.index(axis) for axis in axes])
 
 
 def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
-    """Read the order of the axes of ``tracks``; SLEAP's own files do not say it."""
+    """Read the order of the axes of ``tracks``; SLEAP's own files do not state it."""
     stated = tracks.attrs.get("dims")
     if stated is None:
         return _DIMS
@@ -114,13 +107,6 @@ def _dims(tracks: Any, where: str) -> tuple[str, ...]:  # noqa: ANN401
             "in some order"
         )
     return dims
-
-
-def _texts(values: np.ndarray) -> list[str]:
-    return [
-        each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each)
-        for each in values.ravel()
-    ]
 
 
 def _unlike(where: str, name: str, array: np.ndarray) -> FormatError:

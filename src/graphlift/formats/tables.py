@@ -15,18 +15,21 @@ Source: SLEAP's ``sleap/info/write_tracking_h5.py`` and ``sleap/io/format/csv.py
 import csv
 import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, check_room, number_in, span_of
-from graphlift.formats.columns import Column, from_columns
-from graphlift.formats.headers import Header, Watch, person_in, read_header
-from graphlift.formats.joint_names import order_by_name, unused
+from graphlift.formats.assembly import Detection, assemble, finish, select_people
+from graphlift.formats.frame_numbers import first_frame, number_in, span_of
+from graphlift.formats.headers import Header, Number, Watch, person_in, read_header
+from graphlift.formats.joint_names import order_by_name, recognise, unused
 from graphlift.formats.json_files import check_file_size
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
@@ -41,7 +44,15 @@ _FEW = 4
 """Rows from which it is remarkable that each is of another person."""
 
 
-def read_csv(path: Path, request: Request) -> Keypoints:
+class Column(NamedTuple):
+    """What a column holds."""
+
+    person: str
+    joint: str
+    number: Number
+
+
+def read_csv(path: Path, source: KeypointSource) -> Keypoints:
     """Read a plain table.
 
     Raises:
@@ -51,13 +62,13 @@ def read_csv(path: Path, request: Request) -> Keypoints:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline(1 << 20)
     separator = max(",;\t", key=first.count)
-    rows = rows_of(path, request, separator)
+    rows = rows_of(path, source.max_bytes, separator)
     names = [name.strip() for name in next(rows, (1, [""]))[1]]
     header = read_header(names, path)
     watch = Watch(header, path)
-    origin = Origin("csv", str(path)).noting(unused(header.unused))
+    source = source.of("csv").noting(unused(header.unused))
     read = _wide if header.joint is None else _long
-    keypoints = read(path, header, _watched(rows, watch), origin, request)
+    keypoints = read(path, header, _watched(rows, watch), source)
     if watch.depth and not _is_mediapipe(keypoints, header):
         raise FormatError(
             f"{path}: has z beside x and y, as 3D positions have: 2D keypoints are lifted; if x "
@@ -66,13 +77,13 @@ def read_csv(path: Path, request: Request) -> Keypoints:
     return keypoints
 
 
-def rows_of(path: Path, request: Request, separator: str) -> Rows:
+def rows_of(path: Path, max_bytes: int, separator: str) -> Rows:
     """Read a table's rows, with their line numbers; empty lines are passed over.
 
     Raises:
         FormatError: If the file is empty, too large or no text.
     """
-    check_file_size(path, request.max_bytes, "split it into clips, or save it as .npz")
+    check_file_size(path, max_bytes, "split it into clips, or save it as .npz")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, delimiter=separator)
@@ -84,6 +95,19 @@ def rows_of(path: Path, request: Request, separator: str) -> Rows:
             f"{path}: cannot be read as a table: {reason(error)}: it is damaged, or no text in "
             "UTF-8"
         ) from error
+
+
+def check_length(row: Sequence[str], cells: int, path: Path, line: int) -> None:
+    """Refuse a row that has not as many cells as the header.
+
+    Raises:
+        FormatError: If it has more or fewer; the line is named.
+    """
+    if len(row) != cells:
+        raise FormatError(
+            f"{path}, line {line}: {len(row)} cells, but the header has {cells}: the file is cut "
+            "short or damaged"
+        )
 
 
 def cell(text: str, path: Path, line: int) -> float:
@@ -104,11 +128,7 @@ def cell(text: str, path: Path, line: int) -> float:
 def _watched(rows: Rows, watch: Watch) -> Rows:
     """Pass rows on that have as many cells as the header, and look at those not used."""
     for line, row in rows:
-        if len(row) != len(watch.header.names):
-            raise FormatError(
-                f"{watch.path}, line {line}: {len(row)} cells, but the header has "
-                f"{len(watch.header.names)}: the file is cut short or damaged"
-            )
+        check_length(row, len(watch.header.names), watch.path, line)
         watch.see(row, line)
         yield line, row
 
@@ -120,7 +140,7 @@ def _is_mediapipe(keypoints: Keypoints, header: Header) -> bool:
     return keypoints.skeleton is MEDIAPIPE_33 or (scored and "fractions" in keypoints.source)
 
 
-def _long(path: Path, header: Header, rows: Rows, origin: Origin, request: Request) -> Keypoints:
+def _long(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Keypoints:
     frame_at, joint_at = header.frame, header.joint or 0
     if frame_at is None:
         raise FormatError(
@@ -147,13 +167,13 @@ def _long(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
     if not cells:
         raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
     people = len({column.person for column in columns})
-    _check_table(path, (len(frames), people, len(columns)), len(cells), request)
+    _check_table((len(frames), people, len(columns)), len(cells), source)
     values = np.full((len(frames), len(columns)), np.nan)
     values[tuple(np.array(list(cells)).T)] = list(cells.values())
-    return from_columns(list(columns), values, list(frames), origin, request)
+    return from_columns(list(columns), values, list(frames), source)
 
 
-def _wide(path: Path, header: Header, rows: Rows, origin: Origin, request: Request) -> Keypoints:
+def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Keypoints:
     frame_at, person_at = header.frame, header.person
     if person_at is not None and frame_at is None:
         raise FormatError(
@@ -168,11 +188,11 @@ def _wide(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
     tables, nameless = _by_person(path, header, rows)
     _check_people(tables, header, path)
     if nameless:
-        return _tracked(tables, nameless, header, origin, request)
+        return _tracked(tables, nameless, header, source)
     frames = sorted({frame for table in tables.values() for frame in table})
     given = len(header.points) * sum(len(table) for table in tables.values())
     size = (len(frames), len(tables), len(header.points) * len(tables))
-    _check_table(path, size, given, request)
+    _check_table(size, given, source)
     empty = array("d", [np.nan] * len(header.points))
     columns = [Column(person, *split) for person in tables for split in header.points.values()]
     blocks = [
@@ -180,7 +200,7 @@ def _wide(path: Path, header: Header, rows: Rows, origin: Origin, request: Reque
         for table in tables.values()
     ]
     values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
-    return from_columns(columns, values, frames, origin, request)
+    return from_columns(columns, values, frames, source)
 
 
 def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tuple[int, Numbers]]]:
@@ -204,19 +224,18 @@ def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tup
     return tables, nameless
 
 
-def _check_table(path: Path, size: tuple[int, int, int], cells: int, request: Request) -> None:
+def _check_table(size: tuple[int, int, int], cells: int, source: KeypointSource) -> None:
     """Refuse a table that is mostly empty once everybody has columns in every frame.
 
     Args:
-        path: The file.
         size: Frames, people, and columns of them all.
         cells: How many the file has.
-        request: What the caller allows.
+        source: The file.
     """
     frames, people, columns = size
     joints = -(-columns // (3 * max(1, people)))
     given = -(-cells // max(1, 3 * joints))
-    check_room(frames, people, joints, str(path), request, given=given)
+    source.check_room(frames, people, joints, given=given)
 
 
 def _check_people(tables: People, header: Header, path: Path) -> None:
@@ -234,8 +253,7 @@ def _tracked(
     tables: People,
     nameless: Sequence[tuple[int, Numbers]],
     header: Header,
-    origin: Origin,
-    request: Request,
+    source: KeypointSource,
 ) -> Keypoints:
     """Make keypoints of rows of which some do not say who they are of."""
     points = list(header.points.values())
@@ -250,9 +268,9 @@ def _tracked(
         if np.isfinite(triples[:, :2]).all(axis=1).any():
             seen.append(Detection(frame, triples, who))
     frames = {frame for frame, *_ in named} | {frame for frame, _ in nameless}
-    span = span_of(frames, origin.where, request)
-    ordered, origin, request = order_by_name(seen, names, origin, request)
-    return assemble(ordered, origin, request, frames=span)
+    span = span_of(frames, source)
+    ordered, source = order_by_name(seen, names, source)
+    return assemble(ordered, source, frames=span)
 
 
 def _scored(values: np.ndarray, header: Header) -> np.ndarray:
@@ -271,3 +289,55 @@ def _frame(text: str, path: Path, line: int) -> int:
     if not 0 <= number < 1e15 or number != int(number):
         raise FormatError(f"{path}, line {line}: frame {text[:40]!r} is no whole number from 0")
     return int(number)
+
+
+def from_columns(
+    columns: Sequence[Column],
+    values: Float[np.ndarray, "row column"],
+    frames: Sequence[int],
+    source: KeypointSource,
+) -> Keypoints:
+    """Make keypoints of a table. Frames between the first and the last without a row are empty.
+
+    Raises:
+        FormatError: If names are not recognised, a column comes twice, or a frame does.
+    """
+    twice, times = Counter(columns).most_common(1)[0] if columns else (None, 1)
+    if twice is not None and times > 1:
+        raise FormatError(
+            f"{source.where}: two columns are {twice.number} of {plain(twice.joint)} of "
+            f"{plain(twice.person)}: keep one of them"
+        )
+    names = list(dict.fromkeys(each.joint for each in columns))
+    skeleton, joints, unknown = recognise(names, source)
+    target = {names[place]: joint for joint, place in joints.items()}
+    people = list(dict.fromkeys(each.person for each in columns if each.joint in target))
+    rows, span = _rows(frames, source)
+    count = len(span)
+    given = len(frames) * len(people)
+    source.check_room(count, len(people), len(skeleton), given=given)
+    places = {person: place for place, person in enumerate(people)}
+    shape = (count, len(people), len(skeleton))
+    positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
+    for column, (person, joint, number) in enumerate(columns):
+        if joint in target:
+            place = (rows, places[person], target[joint])
+            if number == "c":
+                confidence[place] = values[:, column]
+            else:
+                positions[(*place, "xy".index(number))] = values[:, column]
+    source = source.noting(first_frame(span), unused(unknown))
+    keypoints = finish(positions, confidence, skeleton, source, people=people)
+    return select_people(keypoints, source)
+
+
+def _rows(frames: Sequence[int], source: KeypointSource) -> tuple[np.ndarray, range]:
+    """Say in which frame of the result each row goes, and which frames there are."""
+    numbers = np.asarray(frames, dtype=np.int64)
+    if not len(numbers):
+        raise FormatError(f"{source.where}: has a header but no row: there is nothing to lift")
+    if len(np.unique(numbers)) < len(numbers):
+        sorted_numbers = np.sort(numbers)
+        twice = sorted_numbers[:-1][np.diff(sorted_numbers) == 0][0]
+        raise FormatError(f"{source.where}: two rows are frame {twice}: keep one of them")
+    return numbers - numbers.min(), span_of(numbers.tolist(), source)

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, Origin, assemble, identity, span_of
-from graphlift.formats.frame_names import frames_noted, numbered
+from graphlift.formats.assembly import Detection, assemble, identity
+from graphlift.formats.frame_numbers import frames_noted, numbered, span_of
 from graphlift.formats.json_files import check_file_size, entries, numbers
-from graphlift.formats.request import Request
+from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
-from graphlift.skeletons import COCO_17, HALPE_26, SKELETONS
+from graphlift.skeletons import COCO_17, HALPE_26, SKELETONS, Skeleton
 
 USUAL = (COCO_17, HALPE_26)
 _BOX = 5
@@ -47,27 +47,29 @@ def is_video(data: Any) -> bool:  # noqa: ANN401
     return isinstance(data, list) and any(is_frame(frame) for frame in data)
 
 
-def from_frames(data: list[Any], path: Path, request: Request) -> Keypoints:
+def from_frames(data: list[Any], source: KeypointSource) -> Keypoints:
     """Make keypoints of one frame, or of a list of frames.
 
     Raises:
         FormatError: If it is not as above.
     """
+    source = source.of("ultralytics JSON", usual=USUAL)
     frames = [data] if is_frame(data) else data
     seen = [
-        person for number, frame in enumerate(frames) for person in people_in(frame, path, number)
+        person
+        for number, frame in enumerate(frames)
+        for person in people_in(frame, source.where, number)
     ]
-    origin = Origin("ultralytics JSON", str(path), usual=USUAL)
-    return assemble(seen, origin, request, frames=range(len(frames)))
+    return assemble(seen, source, frames=range(len(frames)))
 
 
-def people_in(data: Any, path: Path, frame: int) -> Iterator[Detection]:  # noqa: ANN401
+def people_in(data: Any, where: str, frame: int) -> Iterator[Detection]:  # noqa: ANN401
     """Go through the people of one frame.
 
     Raises:
         FormatError: If it is not as above.
     """
-    where = f"{path}: frame {frame}"
+    where = f"{where}: frame {frame}"
     for number, person in enumerate(entries(data, where)):
         keypoints = person.get("keypoints")
         if not isinstance(keypoints, dict):
@@ -95,41 +97,40 @@ def label_files(folder: Path) -> list[Path]:
     return []
 
 
-def read_labels(folder: Path, request: Request) -> Keypoints:
+def read_labels(folder: Path, source: KeypointSource) -> Keypoints:
     """Read the folder of ``save_txt``.
 
     Raises:
         FormatError: If the image's size is unknown, a line is not as above, or a name has no
             frame number.
     """
-    if request.image_size is None:
+    source = source.of("ultralytics txt", usual=USUAL)
+    if source.image_size is None:
         raise FormatError(
             f"{folder}: ultralytics' txt has positions as fractions of the image, and not its "
             "size: give image_size=(width, height) in px (--image-size WIDTHxHEIGHT)"
         )
     files = numbered(label_files(folder), folder)
     video = all(re.fullmatch(r".*_[1-9][0-9]*", path.stem) for path in files.values())
-    frames = span_of([*files, *([1] if video else [])], str(folder), request)
+    frames = span_of([*files, *([1] if video else [])], source)
     lines = [(frame, at, words) for frame in sorted(files) for at, words in
-             _lines(files[frame], request)]  # fmt: skip
+             _lines(files[frame], source.max_bytes)]  # fmt: skip
     if len({words[0] for _, _, words in lines}) > 1:
         raise FormatError(
             f"{folder}: its lines are of several classes, "
             f"{', '.join(f'{name:g}' for name in sorted({words[0] for *_, words in lines})[:6])}: "
             "keep the lines of one, people"
         )
-    origin = Origin("ultralytics txt", str(folder), usual=USUAL).noting(
-        *frames_noted(frames, len(files))
-    )
-    seen = [Detection(frame, *_person(words, at, request)) for frame, at, words in lines]
-    return assemble(seen, origin, request, frames=frames)
+    source = source.noting(*frames_noted(frames, len(files)))
+    seen = [Detection(frame, *_person(words, at, source)) for frame, at, words in lines]
+    return assemble(seen, source, frames=frames)
 
 
-def _lines(path: Path, request: Request) -> Iterator[tuple[str, tuple[float, ...]]]:
+def _lines(path: Path, max_bytes: int) -> Iterator[tuple[str, tuple[float, ...]]]:
     """Read the lines of a file as numbers, each with its place for messages."""
     if path.stat().st_size == 0:
         return  # a frame with nobody
-    check_file_size(path, request.max_bytes, "split it into clips")
+    check_file_size(path, max_bytes, "split it into clips")
     known: set[str] = set()
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         at = f"{path}, line {number}"
@@ -151,24 +152,24 @@ def _lines(path: Path, request: Request) -> Iterator[tuple[str, tuple[float, ...
 
 
 def _person(
-    words: tuple[float, ...], at: str, request: Request
+    words: tuple[float, ...], at: str, source: KeypointSource
 ) -> tuple[np.ndarray, int | str | None]:
     """Make px of a line's joints, and find who it is."""
-    joints, dims = _layout(len(words) - _BOX, at, request)
+    joints, dims = _layout(len(words) - _BOX, at, source.skeleton)
     flat = np.array(words[_BOX : _BOX + joints * dims]).reshape(joints, dims)
     rest = words[_BOX + joints * dims :]
     # Of one number more, a whole one from 1 on is an id; a confidence of 1 is as good as none.
     known = identity(rest[-1]) if rest and rest[-1] >= 1 else None
     c = flat[:, 2] if dims == 3 else np.ones(joints)
     with np.errstate(over="ignore"):  # what is absurd is refused with all others
-        xy = flat[:, :2] * np.asarray(request.image_size)
+        xy = flat[:, :2] * np.asarray(source.image_size)
     return np.column_stack([xy, c]), known
 
 
-def _layout(count: int, at: str, request: Request) -> tuple[int, int]:
+def _layout(count: int, at: str, skeleton: Skeleton | None) -> tuple[int, int]:
     """Say how many joints of how many numbers a line has."""
-    known = [request.skeleton] if request.skeleton else [*USUAL, *SKELETONS.values()]
-    sizes = [len(skeleton) for skeleton in known if skeleton]
+    known = [skeleton] if skeleton else [*USUAL, *SKELETONS.values()]
+    sizes = [len(each) for each in known]
     for joints in dict.fromkeys(sizes):
         for dims in (3, 2):
             if 0 <= count - joints * dims <= 2:

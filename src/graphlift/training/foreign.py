@@ -22,7 +22,7 @@ from torch import Tensor
 
 import graphlift
 from graphlift.errors import CheckpointError
-from graphlift.formats.pickle_opcodes import checked_opcodes
+from graphlift.formats.pickle_machine import PickleMachine
 from graphlift.nn.build import build_network
 from graphlift.nn.foreign import Family, listed, map_state_dict
 from graphlift.training.checkpoints import load_weights, write_checkpoint
@@ -36,14 +36,13 @@ MAX_BYTES = 1 << 30
 _MOST_OPCODES = 200_000
 """Steps of a pickle; a tensor takes about forty, and these networks have at most a few hundred."""
 
-_ADMITTED = {
+_ADMITTED = (
     "collections OrderedDict",
     "torch._utils _rebuild_tensor_v2",
     "torch._utils _rebuild_parameter",
     *(f"torch {kind}Storage" for kind in ("Float", "Double", "Half", "BFloat16", "Long", "Int")),
-}
+)
 _ARCHIVE = b"PK\x03\x04"
-_ASKING = {"GLOBAL", "INST", "STACK_GLOBAL", "EXT1", "EXT2", "EXT4"}
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _UNKNOWN = re.compile(r"Unsupported operand (\d+)")
 """What torch's loader says of an opcode that it does not know."""
@@ -225,15 +224,27 @@ def _pickles(file: IO[bytes], path: Path, size: int) -> Iterator[IO[bytes]]:
             yield member
 
 
+class _StandIn(dict[Any, Any]):
+    """What stands for a dictionary, a tensor or a storage while a pickle is looked through."""
+
+    def __init__(self, *_: object) -> None:
+        """Take no notice of what it would be made of."""
+
+    def build(self, *_: object) -> None:
+        """Take no notice of its attributes."""
+
+
 def _check_names(pickle: IO[bytes], path: Path) -> None:
     """Refuse a pickle that asks for anything but tensors."""
-    for step, argument in checked_opcodes(pickle, most=_MOST_OPCODES):
-        if step in _ASKING and argument not in _ADMITTED:
-            name = plain(argument).replace(" ", ".") if argument else f"something by {step}"
-            raise CheckpointError(
-                f"{path}: holds pickled code: it asks for {name}, and only tensors, numbers, "
-                f"strings and containers are read: {_RESAVE}"
-            )
+
+    def refuse(name: str) -> CheckpointError:
+        return CheckpointError(
+            f"{path}: holds pickled code: it asks for {plain(name)}, and only tensors, numbers, "
+            f"strings and containers are read: {_RESAVE}"
+        )
+
+    admitted = dict.fromkeys(_ADMITTED, _StandIn)
+    PickleMachine(admitted, refuse, outside=_StandIn, most=_MOST_OPCODES).run(pickle)
 
 
 def _state_dict(loaded: Any, path: Path) -> Mapping[str, Any]:  # noqa: ANN401

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from graphlift.errors import FormatError
-from graphlift.formats.request import check_fps
+from graphlift.formats.keypoint_source import check_fps
 from graphlift.numerals import is_whole
 from graphlift.sequences import is_frame_rate
 

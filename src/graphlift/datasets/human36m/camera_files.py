@@ -19,7 +19,7 @@ from graphlift.cameras import Camera
 from graphlift.datasets.human36m.calibration import make_camera
 from graphlift.datasets.human36m.facts import CAMERAS, SUBJECTS
 from graphlift.errors import FormatError
-from graphlift.formats.foreign_npz import unpickle_plain
+from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.numerals import decimal
 from graphlift.words import reason
 

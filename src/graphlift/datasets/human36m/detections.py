@@ -21,9 +21,8 @@ from jaxtyping import Float
 from graphlift.datasets.human36m.facts import CAMERAS, NECK, SUBJECTS, clip_name
 from graphlift.datasets.human36m.recordings import MAX_BYTES
 from graphlift.errors import FormatError
-from graphlift.formats.foreign_npz import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
-from graphlift.formats.request import Request
+from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 
 KINDS: Mapping[str, str] = {"gt": "gt", "cpn_ft_h36m_dbb": "cpn", "sh_ft_h36m": "hg"}
 """Of the name of VideoPose3D's file; in the order of the pack."""
@@ -150,7 +149,7 @@ def _load(array: StoredArray, where: str) -> np.ndarray:
 
 def _read_hourglass(path: Path) -> np.ndarray:
     with open_hdf5(path) as file:
-        poses = read_dataset(file, "poses", str(path), Request(max_bytes=1 << 28))
+        poses = read_dataset(file, "poses", str(path), 1 << 28)
     if poses.ndim != 3 or poses.shape[1:] != (16, 2) or poses.dtype.kind not in "fiu":
         raise FormatError(
             f"{path}: poses is {poses.dtype} {poses.shape}, but should be (frame, 16, 2) px"

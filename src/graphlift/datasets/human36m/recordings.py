@@ -24,9 +24,8 @@ from graphlift.datasets.human36m.facts import SUBJECTS, clip_name
 from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.child import read_in_child
-from graphlift.formats.foreign_npz import StoredArray, read_object_arrays
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
-from graphlift.formats.request import Request
+from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
 from graphlift.words import shown
 
 MAX_BYTES = 1 << 32
@@ -122,7 +121,7 @@ def _checked(read: Callable[[], np.ndarray], where: str) -> np.ndarray:
 
 def _read_h5(path: Path) -> np.ndarray:
     with open_hdf5(path) as file:
-        values = read_dataset(file, "3D_positions", str(path), Request(max_bytes=1 << 28))
+        values = read_dataset(file, "3D_positions", str(path), 1 << 28)
     if values.ndim != 2 or values.shape[0] != 96 or values.dtype.kind != "f":
         raise FormatError(
             f"{path}: 3D_positions is {values.dtype} {values.shape}, but should be (96, frame), "
@@ -137,7 +136,7 @@ def _read_cdf(path: Path) -> np.ndarray:
 
     _check_cdf(path)
     with container(path, "a CDF file with a variable Pose"):
-        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)
+        values = read_in_child(pose_variable, path, max_bytes=4 * _LARGEST_CDF)["Pose"]
     if values.dtype.kind != "f" or values.ndim < 1 or values.shape[-1] != 96:
         raise FormatError(
             f"{path}: Pose is {values.dtype} {values.shape}, but should be (1, frame, 96), 32 "
@@ -147,11 +146,11 @@ def _read_cdf(path: Path) -> np.ndarray:
         return np.asarray(values.reshape(-1, 32, 3) / 1000)
 
 
-def pose_variable(path: Path) -> np.ndarray:
+def pose_variable(path: Path) -> dict[str, np.ndarray]:
     """Read the variable with cdflib, which trusts the file's own offsets: in a child process."""
     import cdflib
 
-    return np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))
+    return {"Pose": np.asarray(cdflib.CDF(path.absolute()).varget("Pose"))}
 
 
 def _check_cdf(path: Path) -> None:

@@ -31,8 +31,8 @@ from graphlift.datasets.mpi_inf_3dhp.assembly import (
 from graphlift.datasets.mpi_inf_3dhp.calibration import placed
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST_SIZES, TRAIN_SIZE, Part
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.foreign_npz import unpickle_plain
 from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.words import shown
 
 _IMAGE = re.compile(r"(?:.*/)?(?:(TS\d+)|(S\d+)_(Seq\d+)_Cam(\d+))_(\d+)\.\w+", re.ASCII)

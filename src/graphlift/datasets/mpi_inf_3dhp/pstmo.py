@@ -34,7 +34,7 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     Part,
 )
 from graphlift.errors import DatasetNotFoundError, FormatError
-from graphlift.formats.foreign_npz import read_object_arrays
+from graphlift.formats.plain_pickle import read_object_arrays
 
 
 def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[CameraSequence]:

@@ -33,7 +33,6 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
 from graphlift.datasets.mpi_inf_3dhp.lens import fit_lens
 from graphlift.errors import FormatError
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
-from graphlift.formats.request import Request
 
 
 def read_test_set(
@@ -51,7 +50,7 @@ def read_test_set(
         ModuleNotFoundError: If h5py is not installed (extra ``formats``).
     """
     for name, path in files.items():
-        yield _read(name, path, annotation, Request(max_bytes=max_bytes))
+        yield _read(name, path, annotation, max_bytes)
 
 
 def read_activities(path: Path) -> Int[np.ndarray, " frame"]:
@@ -67,7 +66,7 @@ def read_activities(path: Path) -> Int[np.ndarray, " frame"]:
         FormatError: If there is no such array, or a frame has none of the seven.
     """
     with open_hdf5(path) as file:
-        numbers = read_dataset(file, "activity_annotation", str(path), Request())
+        numbers = read_dataset(file, "activity_annotation", str(path))
     flat = numbers.reshape(-1)
     if flat.dtype.kind not in "iuf" or not np.isin(flat, range(1, len(ACTIVITIES) + 1)).all():
         raise FormatError(
@@ -77,16 +76,16 @@ def read_activities(path: Path) -> Int[np.ndarray, " frame"]:
     return flat.astype(np.int64) - 1
 
 
-def _read(name: str, path: Path, annotation: Annotation, request: Request) -> CameraSequence:
+def _read(name: str, path: Path, annotation: Annotation, max_bytes: int) -> CameraSequence:
     where = f"{path} ({name})"
     with open_hdf5(path) as file:
-        keypoints = _joints(file, "annot2", 2, where, request)
-        true = _joints(file, "annot3", 3, where, request) / 1000
+        keypoints = _joints(file, "annot2", 2, where, max_bytes)
+        true = _joints(file, "annot3", 3, where, max_bytes) / 1000
         positions = true
         if annotation == "univ_annot3":
-            positions = _joints(file, "univ_annot3", 3, where, request) / 1000
+            positions = _joints(file, "univ_annot3", 3, where, max_bytes) / 1000
         valid = check_valid(
-            read_dataset(file, "valid_frame", where, request), f"{where}: valid_frame"
+            read_dataset(file, "valid_frame", where, max_bytes), f"{where}: valid_frame"
         )
     check_lengths(where, annot2=keypoints, annot3=true, valid_frame=valid)
     size = TEST_SIZES[name]
@@ -102,8 +101,8 @@ def _read(name: str, path: Path, annotation: Annotation, request: Request) -> Ca
     )
 
 
-def _joints(file: Any, name: str, numbers: int, where: str, request: Request) -> np.ndarray:  # noqa: ANN401
-    array = read_dataset(file, name, where, request)
+def _joints(file: Any, name: str, numbers: int, where: str, max_bytes: int) -> np.ndarray:  # noqa: ANN401
+    array = read_dataset(file, name, where, max_bytes)
     if array.ndim == 4 and array.shape[1] == 1:  # the axis of people
         array = array[:, 0]
     return check_shape(array, 17, numbers, f"{where}: {name}")

@@ -1,13 +1,45 @@
-"""Frames by the numbers in the names of their files."""
+"""Which frame: by the numbers in names of files and images, and from the first to the last."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from graphlift.errors import FormatError
-from graphlift.words import listed
+from graphlift.formats.keypoint_source import KeypointSource
+from graphlift.words import listed, shown
 
+LARGEST_FRAME = 1 << 53
 _NUMBERED = re.compile(r"(?P<clip>.*?)(?P<frame>[0-9]{1,15})(?:_keypoints)?")
+
+
+def span_of(frames: Collection[int], source: KeypointSource) -> range:
+    """Give all frames from the first to the last, if they are not absurdly many.
+
+    Raises:
+        FormatError: If there is no room for one joint in each.
+    """
+    first, last = min(frames, default=0), max(frames, default=-1)
+    if max(abs(first), abs(last)) > LARGEST_FRAME:
+        raise FormatError(
+            f"{source.where}: a frame has the number {shown(max(last, -first))}: check that its "
+            "numbers count frames"
+        )
+    source.check_room(last - first + 1, 1, 1, given=len(frames))
+    return range(first, last + 1)
+
+
+def first_frame(frames: range) -> str:
+    """Say how a file counts its frames, for a note, where they do not begin at 0 or 1.
+
+    What came before may have been frames with nobody, which such files leave out.
+    """
+    return f"frames {frames.start} to {frames.stop - 1}" if frames.start > 1 else ""
+
+
+def number_in(name: str) -> int | None:
+    """Read the number that a file's name ends in; None if there is none or it is absurd."""
+    match = re.search(r"([0-9]+)(?:\.\w+)?$", name.strip())
+    return int(match[1]) if match and len(match[1]) < 16 else None
 
 
 def numbered(paths: Sequence[Path], folder: Path) -> dict[int, Path]:

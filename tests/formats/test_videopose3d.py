@@ -68,4 +68,6 @@ def test_a_spoilt_file_names_person_and_frame(tmp_path, frame, pattern):
 def test_an_image_size_that_cannot_be_is_refused(tmp_path):
     frames = [of_frame(walk(COCO_17)[0])]
 
-    refused(detectron(tmp_path / "a.npz", frames, w="x", h=480), r"w and h is .*two whole numbers")
+    path = detectron(tmp_path / "a.npz", frames, w="x", h=480)
+
+    refused(path, r"image size is .*two whole numbers")
