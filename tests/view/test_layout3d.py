@@ -15,7 +15,8 @@ from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS
 from graphlift.view.layout3d import BOARD, FOV, ROOTED_DISTANCE, lay_out, viewpoint
 from graphlift.view.palette import LEFT, PEOPLE, RIGHT, bone_colours
-from graphlift.view.shapes import BONE, ball_mesh, balls, mesh_batches, tube_mesh, tubes
+from graphlift.view.scene import unit_ball, unit_tube
+from graphlift.view.shapes import BONE, balls, mesh_batches, tubes
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -254,16 +255,13 @@ def test_what_is_missing_has_no_size():
     assert (balls(gap, 0.1).scales[1] > 0).all()
 
 
-def test_meshes_are_seen_from_outside():
-    for vertices, faces in (ball_mesh(), tube_mesh()):
-        a, b, c = vertices[faces].swapaxes(0, 1)
-        normal, middle = np.cross(b - a, c - a), (a + b + c) / 3
-        if np.ptp(vertices[:, 2]) == 1:  # the tube: away from its axis
-            middle = middle * [1, 1, 0]
-        assert ((normal * middle).sum(axis=-1) >= -1e-12).all()
-    # Six times the ball's volume, by the divergence theorem.
-    a, b, c = ball_mesh()[0][ball_mesh()[1]].swapaxes(0, 1)
-    assert (a * np.cross(b, c)).sum() == pytest.approx(6 * 4 / 3 * np.pi, rel=0.1)
+def test_meshes_are_of_unit_size_and_seen_from_outside():
+    for mesh, axes in ((unit_ball(), [1, 1, 1]), (unit_tube(), [1, 1, 0])):
+        a, b, c = mesh.vertices[mesh.faces].swapaxes(0, 1)
+        normals, middles = np.cross(b - a, c - a), (a + b + c) / 3
+        assert ((normals * middles * axes).sum(axis=-1) > 0).all()
+        np.testing.assert_allclose(np.linalg.norm(mesh.vertices * axes, axis=-1), 1)
+    assert unit_tube().vertices[:, 2].min() == -unit_tube().vertices[:, 2].max() == -0.5
 
 
 def test_bones_and_joints_are_where_the_person_is():

@@ -321,11 +321,11 @@ def _opened(source: str, request: _Request) -> "Video":
 
 
 def _detected(video: "Video", request: _Request) -> "Keypoints":
-    from graphlift.cli.progress import detecting_bar
+    from graphlift.cli.progress import frames_bar
     from graphlift.video import detect_people
 
     people = request.reading["people"]
-    with detecting_bar(Path(video.name).name) as show:
+    with frames_bar(Path(video.name).name) as show:
         return detect_people(
             video,
             detector=request.detector,

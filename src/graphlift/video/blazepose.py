@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.detector_weights.get import get_weights
+from graphlift.onnx_session import open_session
 from graphlift.video.frames import Image
 from graphlift.video.regions import DetectedPerson, Region, crop, turn_back, uncrop
-from graphlift.video.sessions import open_session
 
 Variant = Literal["lite", "full", "heavy"]
 
@@ -54,7 +54,9 @@ def load_blazepose(variant: Variant = "full", *, threads: int = 0) -> BlazePose:
             (:func:`graphlift.detector_weights.get.get_weights`).
     """
     name = "blazepose" if variant == "full" else f"blazepose-{variant}"
-    return BlazePose(*(open_session(path, threads=threads) for path in get_weights(name)))
+    return BlazePose(
+        *(open_session(path.read_bytes(), path, threads=threads) for path in get_weights(name))
+    )
 
 
 def find_regions(model: BlazePose, image: Image) -> list[Region]:

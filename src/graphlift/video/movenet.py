@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.detector_weights.get import get_weights
+from graphlift.onnx_session import open_session
 from graphlift.skeletons import COCO_17
 from graphlift.video.blazepose import region_around
 from graphlift.video.frames import Image
 from graphlift.video.regions import DetectedPerson, Region, crop, uncrop
-from graphlift.video.sessions import open_session
 
 MOST_PEOPLE = 6
 """People that it finds in one image."""
@@ -43,7 +43,7 @@ def load_movenet(*, threads: int = 0) -> Any:  # noqa: ANN401  # untyped library
             (:func:`graphlift.detector_weights.get.get_weights`).
     """
     (path,) = get_weights("movenet")
-    return open_session(path, threads=threads)
+    return open_session(path.read_bytes(), path, threads=threads)
 
 
 def find_people(model: Any, image: Image, *, long_side: int = LONG_SIDE) -> list[DetectedPerson]:  # noqa: ANN401

@@ -73,14 +73,18 @@ Read = Callable[[Image, Sequence[Region]], Sequence[DetectedPerson]]
 """Reads the joints of the people in regions; a region without a person is left out."""
 
 
+def _axes(region: Region) -> Float[np.ndarray, "2 2"]:
+    """Return the unit vectors of a region's x and y axes, as rows."""
+    cos, sin = np.cos(region.angle), np.sin(region.angle)
+    return np.array([[cos, sin], [-sin, cos]])
+
+
 def crop_matrix(region: Region, size: tuple[int, int]) -> Float[np.ndarray, "2 3"]:
     """Map image px to px of a picture of the region, ``size`` wide and high.
 
     Points are columns (x, y, 1). The region's centre becomes the picture's centre.
     """
-    cos, sin = np.cos(region.angle), np.sin(region.angle)
-    turn = np.array([[cos, sin], [-sin, cos]])
-    linear = turn * (np.array(size) / region.size)[:, None]
+    linear = _axes(region) * (np.array(size) / region.size)[:, None]
     shift = np.array(size) / 2 - linear @ region.centre
     return np.column_stack([linear, shift])
 
@@ -96,19 +100,15 @@ def uncrop(
     points: Float[np.ndarray, "*batch 2"], region: Region, size: tuple[int, int]
 ) -> Float[np.ndarray, "*batch 2"]:
     """Map px of a region's picture back to px of the image."""
-    cos, sin = np.cos(region.angle), np.sin(region.angle)
-    turn = np.array([[cos, sin], [-sin, cos]])
     away = (points - np.array(size) / 2) * (np.array(region.size) / size)
-    return np.asarray(away @ turn + region.centre)
+    return np.asarray(away @ _axes(region) + region.centre)
 
 
 def turn_back(
     positions: Float[np.ndarray, "*batch 3"], region: Region
 ) -> Float[np.ndarray, "*batch 3"]:
     """Turn 3D positions given in a region's x and y axes into the image's; z is the same."""
-    cos, sin = np.cos(region.angle), np.sin(region.angle)
-    x, y, z = np.moveaxis(positions, -1, 0)
-    return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
+    return np.concatenate([positions[..., :2] @ _axes(region), positions[..., 2:]], axis=-1)
 
 
 def follow(

@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError
+from graphlift.onnx_session import open_session
 from graphlift.skeletons import COCO_17, HALPE_26, Skeleton
 from graphlift.video.frames import Image
 from graphlift.video.regions import DetectedPerson, Region, crop, uncrop
-from graphlift.video.sessions import open_session
 from graphlift.words import reason
 
 SKELETONS = {len(skeleton): skeleton for skeleton in (COCO_17, HALPE_26)}
@@ -61,7 +61,7 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
         ModelError: If its inputs, outputs or number of joints are others.
         FormatError: If it is no ONNX model.
     """
-    session = open_session(path, threads=threads)
+    session = open_session(path.read_bytes(), path, threads=threads)
     shapes = [each.shape for each in session.get_inputs()]
     shape = shapes[0] if len(shapes) == 1 else []
     fixed = len(shape) == 4 and all(isinstance(side, int) and side > 0 for side in shape[1:])

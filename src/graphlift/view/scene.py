@@ -15,7 +15,7 @@ from graphlift.sequences import Poses
 from graphlift.view.layout3d import FOV, Layout3D, box, lay_out, viewpoint
 from graphlift.view.local_server import local_server
 from graphlift.view.palette import LEFT, NEUTRAL, RGB, RIGHT, own_colour
-from graphlift.view.shapes import MeshBatch, ball_mesh, mesh_batches, tube_mesh
+from graphlift.view.shapes import MeshBatch, mesh_batches
 
 if TYPE_CHECKING:
     import viser
@@ -141,11 +141,11 @@ def _add_floor(scene: "viser.SceneApi", layout: Layout3D) -> None:
 
 def _add(scene: "viser.SceneApi", batch: MeshBatch) -> Any:  # noqa: ANN401
     transforms = batch.transforms(0)
-    vertices, faces = ball_mesh() if batch.ball else tube_mesh()
+    mesh = unit_ball() if batch.ball else unit_tube()
     return scene.add_batched_meshes_simple(
         batch.name,
-        vertices,
-        faces,
+        mesh.vertices,
+        mesh.faces,
         transforms.turns,
         transforms.centres,
         batched_scales=transforms.scales,
@@ -155,6 +155,20 @@ def _add(scene: "viser.SceneApi", batch: MeshBatch) -> Any:  # noqa: ANN401
         cast_shadow=batch.shadow,
         receive_shadow=False,
     )
+
+
+def unit_ball() -> Any:  # noqa: ANN401
+    """Make the mesh of a ball of radius 1."""
+    import trimesh
+
+    return trimesh.creation.icosphere(subdivisions=2)
+
+
+def unit_tube() -> Any:  # noqa: ANN401
+    """Make the mesh of a tube of radius 1 from z = -0.5 to 0.5, open at both ends."""
+    import trimesh
+
+    return trimesh.creation.revolve([[1.0, -0.5], [1.0, 0.5]], sections=12)
 
 
 def _linear(colours: np.ndarray) -> np.ndarray:

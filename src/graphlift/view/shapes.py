@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, UInt8
 
 from graphlift.skeletons import Skeleton
 from graphlift.view.layout3d import Layout3D
@@ -114,35 +114,6 @@ def balls(
     centres = np.where(np.isfinite(radii), centres.reshape(-1, 3), np.nan)
     turns = np.broadcast_to([1.0, 0, 0, 0], (len(radii), 4))
     return _transforms(centres, turns, np.repeat(radii, 3, axis=1))
-
-
-def tube_mesh(around: int = 12) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
-    """Vertices and faces of the unit tube, open at both ends."""
-    angle = np.arange(around) * 2 * np.pi / around
-    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    vertices = np.concatenate([np.insert(ring, 2, z, axis=1) for z in (-0.5, 0.5)])
-    return vertices, _strip(around, 1)
-
-
-def ball_mesh(
-    around: int = 14, rings: int = 9
-) -> tuple[Float[np.ndarray, "v 3"], Int[np.ndarray, "f 3"]]:
-    """Vertices and faces of the unit ball, by longitude and latitude from the south pole up."""
-    polar, angle = np.meshgrid(
-        np.linspace(np.pi, 0, rings + 1), np.arange(around) * 2 * np.pi / around, indexing="ij"
-    )
-    level = np.sin(polar)
-    vertices = np.stack([level * np.cos(angle), level * np.sin(angle), np.cos(polar)], axis=-1)
-    return vertices.reshape(-1, 3), _strip(around, rings)
-
-
-def _strip(around: int, rings: int) -> np.ndarray:
-    """Triangles between rings of vertices, from the lowest up, seen from outside."""
-    ring, here = np.meshgrid(np.arange(rings), np.arange(around), indexing="ij")
-    a, b = ring * around + here, ring * around + (here + 1) % around
-    low = np.stack([a, b, b + around], axis=-1).reshape(-1, 3)
-    high = np.stack([a, b + around, a + around], axis=-1).reshape(-1, 3)
-    return np.concatenate([low, high])
 
 
 def _figure(
