@@ -162,7 +162,7 @@ def test_nobody_can_fetch_them(tiny):
         ModelError,
         "tiny could not be fetched",
         "pip could not fetch tinypose==1.0: ERROR: No matching distribution",
-        "npm could not fetch @tiny/pose@1.0: there is no npm on the PATH",
+        "npm could not fetch @tiny/pose@1.0: no npm is on the PATH",
         "graphlift model get tiny --from FILE",
     )
     assert not kept(tiny)

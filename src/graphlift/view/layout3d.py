@@ -44,7 +44,7 @@ class Board:
 
     Args:
         joints: m; NaN where a keypoint is missing or lies off the board.
-        skeleton: Theirs.
+        skeleton: Of the keypoints.
         corners: m; top left, top right, bottom right, bottom left, as the viewer sees it.
     """
 
@@ -59,7 +59,7 @@ class Layout3D:
 
     Args:
         joints: NaN where a joint is missing.
-        skeleton: Theirs.
+        skeleton: Of the joints.
         sigma: Standard deviation of each coordinate, m; None if no joint has one.
         people: A name for each person.
         fps: Frames per second, assumed if the motion does not say.
