@@ -287,11 +287,11 @@ def screenshot(page, png, size, budget):
 
 def where(layout, points, aspect, box):
     """Pixels of points in a window (x, y, width, height), through a pinhole of our own."""
-    eye, target = viewpoint(layout, aspect)
-    forward = (target - eye) / np.linalg.norm(target - eye)
+    position, target = viewpoint(layout, aspect)
+    forward = (target - position) / np.linalg.norm(target - position)
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
-    offset = points - eye
+    offset = points - position
     half = (offset @ forward) * np.tan(FOV / 2) / (box[3] / 2)
     x = box[0] + box[2] / 2 + offset @ right / half
     return np.stack([x, box[1] + box[3] / 2 + offset @ np.cross(forward, right) / half], axis=-1)
