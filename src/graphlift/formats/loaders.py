@@ -16,6 +16,8 @@ from graphlift.sequences import Keypoints
 
 Size = tuple[int, int] | None
 """Width and height of the image, px, if known."""
+Rate = float | None
+"""Frames per second, if known."""
 
 
 class Options(TypedDict, total=False):
@@ -81,11 +83,7 @@ def read_keypoints(
 
 
 def read_openpose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read OpenPose's JSON: a folder of one file a frame, or a single frame.
 
@@ -95,11 +93,7 @@ def read_openpose(
 
 
 def read_alphapose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read AlphaPose's JSON: its list of results, ``cmu`` or ``open``, or PoseFlow's.
 
@@ -111,11 +105,7 @@ def read_alphapose(
 
 
 def read_coco(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read COCO's keypoint JSON: annotations, or results.
 
@@ -125,11 +115,7 @@ def read_coco(
 
 
 def read_mmpose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read MMPose's JSON: of its inferencer, for a video or a folder of images, or of its demos.
 
@@ -141,7 +127,7 @@ def read_mmpose(
 def read_mediapipe(
     source: Path | str | object,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     **options: Unpack[Options],
 ) -> Keypoints:
@@ -156,7 +142,7 @@ def read_mediapipe(
 def read_ultralytics(
     source: Path | str | object,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     **options: Unpack[Options],
 ) -> Keypoints:
@@ -169,11 +155,7 @@ def read_ultralytics(
 
 
 def read_deeplabcut(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read DeepLabCut's csv or h5 (extra ``formats``), of one individual or of several.
 
@@ -184,11 +166,7 @@ def read_deeplabcut(
 
 
 def read_sleap(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read SLEAP's analysis file: h5 (extra ``formats``) or csv.
 
@@ -201,7 +179,7 @@ def read_sleap(
 def read_videopose3d(
     path: Path | str,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     clip: str | None = None,
     **options: Unpack[Options],
@@ -215,11 +193,7 @@ def read_videopose3d(
 
 
 def read_detectron2(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read the npz of a video that VideoPose3D's inference makes with Detectron or Detectron2.
 
@@ -229,11 +203,7 @@ def read_detectron2(
 
 
 def read_pose_format(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read a ``.pose`` file of pose-format, version 0.1 or 0.2.
 
@@ -243,11 +213,7 @@ def read_pose_format(
 
 
 def read_table(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read a csv table, long (one row a joint) or wide (one row a frame or person).
 
@@ -257,11 +223,7 @@ def read_table(
 
 
 def open_keypoints_npz(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Open graphlift's own ``.npz``; numbers that are stored plainly stay in the file.
 
