@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from helpers.command import assert_refused, here
+from hypothesis import given
+from hypothesis import strategies as st
 
 from graphlift.cameras import camera_to_image, image_to_rays, look_at, world_to_camera
 from graphlift.errors import DatasetNotFoundError, FormatError
