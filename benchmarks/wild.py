@@ -216,24 +216,15 @@ def print_standing(lifters, cameras, keypoints):
             print(f"  camera {k}: {low[0]:.2f} {low[1]:.2f} {low[2]:.2f}; {said}")
 
 
-def draw(path, made, reference, films, *, view, frames):
-    """A row a frame: the image with keypoints, the poses as the camera sees them, from aside."""
+def draw(path, made, reference, camera, *, view, frames):
+    """A row a frame: the poses as the camera sees them, and from its side. No image is shown."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    camera, video, keypoints = (each[view] for each in films)
-    at = MEDIAPIPE_33.index(*JOINTS)
-    images = {n: image for n, image in enumerate(open_video(video).frames()) if n in frames}
-    figure, rows = plt.subplots(len(frames), 3, figsize=(11, 4.2 * len(frames)), squeeze=False)
-    for (shown, front, side), frame in zip(rows, frames, strict=True):
-        seen = keypoints.positions[frame, 0, at]
-        shown.imshow(images[frame])
-        draw_bones(shown, seen, "tab:orange")
-        centre, reach = seen.mean(axis=0), 0.7 * np.ptp(seen, axis=0).max()
-        shown.set(xlim=centre[0] + [-reach, reach], ylim=centre[1] + [reach, -reach])
-        shown.set_title(f"camera {view + 1}, frame {frame}")
+    figure, rows = plt.subplots(len(frames), 2, figsize=(7.5, 4.2 * len(frames)), squeeze=False)
+    for (front, side), frame in zip(rows, frames, strict=True):
         goal = (reference[frame] - reference[frame].mean(axis=0)) @ camera.R.T
         poses = {"reference": goal}
         poses |= {n: align_similarity(views[view][frame], goal) for n, views in made.items()}
@@ -309,7 +300,7 @@ def run(out, *, wheel=None, detector="blazepose", source=None, lifters=None, vie
     print_upright(lifters or {}, cameras, keypoints)
     print_standing(lifters or {}, cameras, keypoints)
     figure = out / "wild.png"
-    draw(figure, made, reference, (cameras, videos, keypoints), view=view, frames=(25, 75))
+    draw(figure, made, reference, cameras[view], view=view, frames=(25, 75))
     print(f"\nfigure: {figure}")
     return made, reference
 

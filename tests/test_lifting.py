@@ -222,11 +222,11 @@ def test_a_camera_of_another_image_is_refused_whatever_comes_after(lifter, peopl
     ("said", "pattern"),
     [
         ({"image_size": (19, 10)}, r"image_size is \(19, 10\), but .* \(1280, 720\): leave"),
-        ({"fps": 25}, r"fps is 25\.0, but the keypoints say 30\.0: leave it out"),
-        ({"fps": -5}, r"fps is -5: frames per second are a number above 0"),
-        ({"fps": np.nan}, r"fps is nan: frames per second are a number above 0"),
-        ({"image_size": (0, 720)}, r"image_size is \(0, 720\): width and height are two whole"),
-        ({"image_size": ("a", 2)}, r"image_size is \('a', 2\): width and height"),
+        ({"fps": 25}, r"fps is 25, but the keypoints have 30"),
+        ({"fps": -5}, r"fps is -5"),
+        ({"fps": np.nan}, r"fps is nan"),
+        ({"image_size": (0, 720)}, r"image_size is \(0, 720\)"),
+        ({"image_size": ("a", 2)}, r"image_size is \('a', 2\)"),
     ],
 )  # fmt: skip
 def test_what_contradicts_the_keypoints_or_cannot_be_is_refused(lifter, people, said, pattern):

@@ -20,11 +20,12 @@ from graphlift.cameras import (
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
-from graphlift.formats.keypoint_source import check_fps, check_image_size
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
 from graphlift.words import plain, reason, shown
+
+__all__ = ["Lifter", "Stream"]
 
 SHIPPED = ("open-pre-agg", "open-small")
 BATCH = 256
@@ -99,7 +100,7 @@ class Lifter:
                 keypoints say.
         """
         given = _given(keypoints, skeleton, image_size, fps)
-        eye, note = _eye(given, camera, field_of_view)
+        lens, note = _camera_or_assumed(given, camera, field_of_view)
         frames, people = given.positions.shape[:2]
         shape = (frames, people, len(H36M_17))
         positions = np.empty((*shape, 3), dtype=np.float32)
@@ -108,7 +109,7 @@ class Lifter:
             wanted = convert_keypoints(_frames(given, part), H36M_17)
             seen[part] = wanted.seen
             px = np.where(wanted.seen[..., None], wanted.positions, 0)
-            rays = image_to_rays(px, eye).reshape(-1, shape[2], 2)
+            rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
             confidence = np.where(wanted.seen, wanted.confidence, 0).reshape(-1, shape[2])
             poses, sure = self.lift_rays(rays, confidence, flip=flip)
             positions[part] = poses.reshape(positions[part].shape)
@@ -121,7 +122,7 @@ class Lifter:
             fps=given.fps,
             people=given.people,
             keypoints=given,
-            camera=eye,
+            camera=lens,
             model=self.card.name,
             notes=(*given.notes, *([note] if note else [])),
         )
@@ -153,10 +154,10 @@ class Lifter:
         body = _skeleton(skeleton)
         nobody = np.full((1, 1, len(body), 2), np.nan)
         known = keypoints_from(nobody, body, image_size=image_size, fps=fps)
-        eye, _ = _eye(known, camera, field_of_view)
+        lens, _ = _camera_or_assumed(known, camera, field_of_view)
         if smooth and not fps:
             raise ShapeError("smoothing needs the frame rate: give fps=")
-        return Stream(self, body, eye, fps, smooth)
+        return Stream(self, body, lens, fps, smooth)
 
     def lift_rays(
         self,
@@ -196,7 +197,15 @@ class Lifter:
 
 
 class Stream:
-    """People lifted as their frames come; make one with :meth:`Lifter.stream`."""
+    """People lifted as their frames come; made by :meth:`Lifter.stream`.
+
+    Args:
+        lifter: The model.
+        skeleton: Joint order of the frames to come.
+        camera: Intrinsics of the camera; where it stands does not matter.
+        fps: Frames per second, if known.
+        smooth: Whether to smooth each joint over time (:class:`graphlift.motion.OneEuro`).
+    """
 
     def __init__(
         self, lifter: Lifter, skeleton: Skeleton, camera: Camera, fps: float | None, smooth: bool
@@ -284,20 +293,21 @@ def _given(
     image_size: tuple[int, int] | None,
     fps: float | None,
 ) -> Keypoints:
-    size = None if image_size is None else check_image_size(image_size, "image_size")
-    rate = None if fps is None else check_fps(fps, "fps")
+    image_size = image_size and (image_size[0], image_size[1])  # a list, maybe
     if isinstance(keypoints, Keypoints):
-        for name, said, known in (
-            ("image_size", size, keypoints.image_size),
-            ("fps", rate, keypoints.fps),
+        for name, stated, known in (
+            ("image_size", image_size, keypoints.image_size),
+            ("fps", fps, keypoints.fps),
         ):
-            if None not in (said, known) and said != known:
+            if None not in (stated, known) and stated != known:
                 raise FormatError(
-                    f"{name} is {said}, but the keypoints say {known}: leave it out, or change it "
-                    "in the keypoints (dataclasses.replace)"
+                    f"{name} is {stated}, but the keypoints have {known}: leave it out, or change "
+                    "it in the keypoints (dataclasses.replace)"
                 )
         return replace(
-            keypoints, image_size=keypoints.image_size or size, fps=keypoints.fps or rate
+            keypoints,
+            image_size=image_size if keypoints.image_size is None else keypoints.image_size,
+            fps=fps if keypoints.fps is None else keypoints.fps,
         )
     if skeleton is None:
         raise ShapeError(
@@ -305,7 +315,7 @@ def _given(
             f"{', '.join(SKELETONS)}"
         )
     body = _skeleton(skeleton)
-    return keypoints_from(keypoints, body, image_size=size, fps=rate, source="array")
+    return keypoints_from(keypoints, body, image_size=image_size, fps=fps, source="array")
 
 
 def _skeleton(skeleton: Skeleton | str) -> Skeleton:
@@ -318,10 +328,10 @@ def _skeleton(skeleton: Skeleton | str) -> Skeleton:
     return SKELETONS[skeleton]
 
 
-def _eye(
+def _camera_or_assumed(
     keypoints: Keypoints, camera: Camera | None, field_of_view: float | None
 ) -> tuple[Camera, str]:
-    """The camera that looked on, and what had to be assumed of it."""
+    """Take the given camera, or assume one; return it and a note on what was assumed."""
     if camera is not None:
         check_same_image(camera, keypoints.image_size)
         return camera, ""

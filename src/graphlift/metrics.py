@@ -14,6 +14,11 @@ from jaxtyping import Bool, Float, Int
 from graphlift.errors import ShapeError
 from graphlift.geometry import align_scale, align_similarity
 
+__all__ = [
+    *("auc", "by_activity", "joint_errors", "mpjpe", "mpjve", "n_mpjpe", "p_mpjpe", "pck"),
+    "thresholds_above",
+]
+
 PoseArray = Float[np.ndarray, "frame joint 3"]
 
 PCK_THRESHOLD = 0.150
@@ -90,7 +95,8 @@ def mpjpe(predicted: PoseArray, target: PoseArray) -> float:
 def p_mpjpe(predicted: PoseArray, target: PoseArray) -> float:
     """MPJPE after the best similarity alignment of every frame (Protocol 2).
 
-    The scale, turn and origin of ``predicted`` do not matter; its mirror image does.
+    The scale, rotation and origin of ``predicted`` do not matter; its mirror image does. Arguments
+    and errors are those of :func:`joint_errors`.
 
     Source: Martinez et al., "A simple yet effective baseline for 3D human pose estimation",
     ICCV 2017.
@@ -100,6 +106,8 @@ def p_mpjpe(predicted: PoseArray, target: PoseArray) -> float:
 
 def n_mpjpe(predicted: PoseArray, target: PoseArray) -> float:
     """MPJPE after the best scaling of every root-relative frame.
+
+    Arguments and errors are those of :func:`joint_errors`.
 
     Source: Rhodin et al., "Unsupervised geometry-aware representation for 3D human pose
     estimation", ECCV 2018.
@@ -145,14 +153,22 @@ def pck(errors: Float[np.ndarray, "*batch joint"], *, threshold: float = PCK_THR
 
 
 def auc(errors: Float[np.ndarray, "*batch joint"]) -> float:
-    """Area under the PCK curve: the mean of PCK over :data:`AUC_THRESHOLDS`, per cent."""
+    """Area under the PCK curve: the mean of PCK over :data:`AUC_THRESHOLDS`, per cent.
+
+    Args:
+        errors: From :func:`joint_errors`, m.
+    """
     return 100 * float(thresholds_above(errors).mean()) / len(AUC_THRESHOLDS)
 
 
 def thresholds_above(
     errors: Float[np.ndarray, "*batch joint"],
 ) -> Int[np.ndarray, "*batch joint"]:
-    """Count the :data:`AUC_THRESHOLDS` that each error is below, strictly; none for NaN."""
+    """Count the :data:`AUC_THRESHOLDS` that each error is below, strictly; none for NaN.
+
+    Args:
+        errors: From :func:`joint_errors`, m.
+    """
     # Without a (joint, threshold) table. NaN sorts after every number.
     above = len(AUC_THRESHOLDS) - np.searchsorted(AUC_THRESHOLDS, errors, side="right")
     return np.asarray(above)

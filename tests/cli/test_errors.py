@@ -5,7 +5,7 @@ from helpers.command import assert_refused, command, here
 
 import graphlift
 from graphlift.cli import app
-from graphlift.cli.numbers import numeric_flags
+from graphlift.cli.options import numeric_options
 
 VERBS = {
     ("train",): "Train one network",
@@ -110,7 +110,7 @@ def test_plain_numbers_and_names_with_underscores_are_taken(words, tmp_path):
 
 
 def test_the_flags_that_are_numbers_are_known():
-    flags = set(numeric_flags(app))
+    flags = set(numeric_options(app))
 
     assert {"--fps", "--people", "--height", "--port", "--to-fps", "--scale", "--at-once"} <= flags
     assert not {"--person", "--clip", "--out", "-o", "--camera"} & flags

@@ -77,6 +77,33 @@ def test_an_unknown_frame_rate_is_one_everywhere_and_every_note_is_said_once(see
     assert len(told) == len(set(told))
 
 
+def test_the_sample_is_lifted_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    said = here("lift", "sample", *SMALL, "-o", "x.bvh", "-o", "x.npz")
+
+    assert said.status == 0, said.err
+    assert "simulated jumping jacks: 120 frames at 30 fps, 1 person" in said.out
+    poses = read_poses(tmp_path / "x.npz")
+    wrists, heads = poses.positions[:, 0, H36M_17.index("LWrist", "Head"), 2].T
+    # Four jumps a second apart: above the head and down again, each time.
+    assert np.count_nonzero(np.diff((wrists > heads).astype(int)) == 1) == 4
+
+
+def test_a_file_called_sample_comes_before_the_sample(keypoints, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample").mkdir()
+    keypoints.rename(tmp_path / "sample" / "walk.npz")
+
+    said = here("lift", "sample", *SMALL, "-o", "out")
+
+    assert said.status == 0, said.err
+    assert (tmp_path / "out" / "walk.bvh").exists()
+    first = said.err.splitlines()[0]
+    assert first.startswith("graphlift: sample: reads the one here, not ")
+    assert first.endswith("example_keypoints.npz")
+
+
 def test_raw_is_what_the_network_says(keypoints, tmp_path):
     said = here("lift", keypoints, *SMALL, "--raw", "-o", tmp_path / "raw.npz")
 

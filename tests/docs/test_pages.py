@@ -4,11 +4,10 @@ import hashlib
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from helpers.command import here
 
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.config import TrainConfig, read_config
@@ -19,15 +18,18 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+def exists(path):
+    """Whether a page is here, or is made of a notebook when the site is built."""
+    return path.exists() or path.with_suffix(".ipynb").exists()
+
+
 def blocks(page, language):
     return [code for kind, code in FENCE.findall(page.read_text()) if kind == language]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_to_files(page):
-    missing = [
-        link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()
-    ]
+    missing = [link for link in LINK.findall(page.read_text()) if not exists(page.parent / link)]
 
     assert not missing
 
@@ -45,10 +47,11 @@ def test_pages_of_the_site_link_to_nothing_outside_it():
     assert not outside
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_python_blocks_compile(page):
-    for code in blocks(page, "python"):
-        compile(code, str(page), "exec")
+def test_the_first_page_of_the_repository_has_no_link_that_breaks_on_a_package_index():
+    text = (ROOT / "README.md").read_text()
+
+    assert not LINK.findall(text)
+    assert not re.findall(r"<(?:img|a|picture)\b|^\[[^]]+\]:", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -70,30 +73,21 @@ def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
 
 
 def test_every_command_shown_is_a_verb_with_these_options():
-    shown = {
-        line.split("#")[0].strip()
-        for page in PAGES
-        for code in blocks(page, "sh")
-        for line in code.replace("\\\n", " ").splitlines()
-        if line.strip().startswith("graphlift ")
-    }
+    """Those that are run for themselves (test_blocks.py), too."""
     second = "run|report|list|info|prepare|get|import"
-    verbs = {tuple(re.findall(rf"^graphlift ((?:[a-z]+)(?: (?:{second}))?)", c)) for c in shown}
-    for (verb,) in verbs:
-        run = subprocess.run(
-            [sys.executable, "-m", "graphlift", *verb.split(), "--help"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, verb
+    commands = [shlex.join(words) for words in shown()]
+    verbs = {re.match(rf"graphlift ([a-z]+(?: (?:{second}))?)", c)[1] for c in commands}
+
+    for verb in verbs:
+        said = here(*verb.split(), "--help")
+        assert said.status == 0, verb
         options = {
-            o
-            for c in shown
-            if c.startswith(f"graphlift {verb}")
-            for o in re.findall(r" (--[a-z-]+)", c)
+            option
+            for command in commands
+            if command.startswith(f"graphlift {verb}")
+            for option in re.findall(r" (--[a-z-]+)", command)
         }
-        assert not {option for option in options if option not in run.stdout}, verb
+        assert not {option for option in options if option not in said.out}, verb
 
 
 def test_recipes_and_benchmarks_that_pages_name_exist():
@@ -107,17 +101,16 @@ def test_recipes_and_benchmarks_that_pages_name_exist():
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-def shown(verb):
+def shown(verb=""):
     """Each line of the pages that starts with a verb, as its words; continued lines joined."""
+    start = f"graphlift {verb} " if verb else "graphlift "
     lines = (
         line
         for page in PAGES
         for code in blocks(page, "sh")
         for line in code.replace("\\\n", " ").splitlines()
     )
-    return [
-        shlex.split(line, comments=True) for line in lines if line.startswith(f"graphlift {verb} ")
-    ]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(start)]
 
 
 def settings(words):
@@ -161,7 +154,11 @@ def test_the_page_of_provenance_has_every_fitted_file_with_its_digest():
 def test_every_page_is_in_the_site_s_contents():
     site = (ROOT / "mkdocs.yml").read_text()
     named = set(re.findall(r": ([\w/.-]+\.(?:md|html))$", site, re.MULTILINE))
-    pages = {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+    pages = {
+        path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
+        for path in ROOT.glob("docs/**/*")
+        if path.suffix in {".md", ".ipynb"}
+    }
 
     assert pages - named == {"study/open/report.md"}  # its twin, report.html, is
-    assert not [name for name in named if not (ROOT / "docs" / name).is_file()]
+    assert not [name for name in named if not exists(ROOT / "docs" / name)]

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import typer
 
 from graphlift.cli import convert, data, lift, model, score, study, train, view
-from graphlift.cli.numbers import check_numbers
+from graphlift.cli.options import SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
 
@@ -32,11 +32,10 @@ app = typer.Typer(
     name="graphlift",
     help="Lift 2D human keypoints to 3D poses, and compare the networks that do.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(lift.lift)
+app.command(cls=SectionedCommand)(lift.lift)
 app.command()(convert.convert)
 app.command()(train.train)
 app.command()(train.evaluate)
@@ -64,8 +63,8 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.
         check_numbers(sys.argv[1:], app)
+        # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.
         status = app(standalone_mode=False)
         if status == INTERRUPTED:
             _interrupted()

@@ -5,28 +5,24 @@ from typing import Annotated
 
 import typer
 
-from graphlift.cli.checks import check_outputs
-from graphlift.cli.outputs import write_outputs
+from graphlift.cli.options import PosesFile
+from graphlift.cli.outputs import check_outputs, write_outputs
 from graphlift.words import one_line
 
 
 def convert(
-    source: Annotated[
-        Path,
-        typer.Argument(help="Poses: .npz .json .csv .parquet .bvh .glb .c3d .trc."),
-    ],
+    source: PosesFile,
     out: Annotated[
         list[Path],
         typer.Option(
             "--out",
             "-o",
-            help="What to write, told by its suffix: those, .html, or .openpose for a folder. "
-            "Repeatable.",
+            metavar="PATH",
+            help="File to write; its suffix chooses the kind: the same, .html, or .openpose for a "
+            "folder. Repeatable.",
         ),
     ],
-    person: Annotated[
-        str | None, typer.Option(help="Of several people, the one of this name.")
-    ] = None,
+    person: Annotated[str | None, typer.Option(help="Keep one: the person of this name.")] = None,
 ) -> None:
     """Turn poses in 3D from one kind of file into another; they stay where they are.
 

@@ -1,4 +1,4 @@
-"""Folders of clips: find the clips in them, and make one file of each."""
+"""Folders of clips: find the clips in them, and write one file for each."""
 
 import glob
 from collections.abc import Callable, Collection, Sequence
@@ -13,12 +13,12 @@ from graphlift.words import one_line
 
 @dataclass(frozen=True)
 class Passed:
-    """How the work on a folder's clips ended, by name.
+    """Names of a folder's clips, by how the work on them ended.
 
     Args:
-        done: Made.
-        skipped: Left alone, because what would be made is there.
-        failed: Left out, each with the reason.
+        done: Their file was written.
+        skipped: Their file existed before.
+        failed: With the reason of each.
     """
 
     done: tuple[str, ...]
@@ -34,9 +34,9 @@ class Passed:
 
 
 def holds_one_clip(folder: Path) -> bool:
-    """Say whether the files of a folder are the frames of one clip; a damaged one counts.
+    """Say whether the files of a folder are the frames of one clip.
 
-    The reader of frames then says what is wrong with it.
+    A damaged folder counts as one clip; the reader of frames then says what is wrong with it.
     """
     from graphlift.formats import frame_files
 
@@ -78,17 +78,17 @@ def through_folder(
     *,
     again: bool = False,
 ) -> Passed:
-    """Make one file of every clip, going on after one that fails.
+    """Write one file for every clip, and go on after one that fails.
 
     Args:
         clips: Files or folders.
-        out: Folder for what is made of them.
-        suffix: Of what is made, such as ``.bvh``; its name is the clip's.
-        work: Makes the second path of the first.
-        again: Make files that are already there, too.
+        out: Folder for the files.
+        suffix: Of the files, such as ``.bvh``; their names are the clips'.
+        work: Reads the first path and writes the second.
+        again: Whether to write files that exist already.
 
     Raises:
-        ConfigError: If two clips would make the same file, or one would replace a clip.
+        ConfigError: If two clips would become the same file, or one would replace a clip.
     """
     outputs: dict[Path, Path] = {}
     for clip in clips:
@@ -116,6 +116,6 @@ def through_folder(
 
 
 def _made(output: Path, outputs: Collection[Path]) -> bool:
-    """Say whether a clip's file is there, or its files of several people: ``x.NAME.bvh``."""
+    """Say whether a clip's file exists, or its files of several people: ``x.NAME.bvh``."""
     named = output.parent.glob(f"{glob.escape(output.stem)}.*{output.suffix}")
     return output.exists() or any(path not in outputs for path in named)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from graphlift.cli.checks import Kind, check_flags, check_outputs, check_suffix
-from graphlift.cli.outputs import write_outputs
-from graphlift.cli.sources import kind_of
+from graphlift.cli.options import DETECTORS, MODELS, MOTION_FILES, SAMPLE, SKELETONS, complete
+from graphlift.cli.outputs import check_outputs, check_suffix, write_outputs
+from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
 from graphlift.numerals import is_whole
 from graphlift.words import listed, one_line
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from graphlift.sequences import Keypoints, Poses
     from graphlift.video import Video
 
-Smooth = Literal["savgol", "one-euro", "none"]
+_PEOPLE, _MOTION, _KEYPOINTS = "People", "Motion", "Files of keypoints"
+_VIDEOS, _FOLDERS = "Videos", "Folders of clips"
+"""Groups of options in the help."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    """What the command line says, apart from what goes in and out.
+    """What to do with every clip.
 
     Args:
         model: Of the lifter.
@@ -34,7 +36,7 @@ class _Request:
         lifting: For :meth:`graphlift.lifting.Lifter.__call__`.
         motion: For :func:`graphlift.motion.to_world`; None leaves poses as the network gave them.
         sides: Whether to put left and right back.
-        keep: Where to keep what the detector saw.
+        keep: Where to write the keypoints.
     """
 
     model: str
@@ -52,7 +54,8 @@ def lift(
         str,
         typer.Argument(
             help="Keypoints (docs/formats.md), a video, a folder of images, of videos or of "
-            "keypoint clips, or a webcam's number.",
+            f"keypoint clips, a webcam's number, or the word {SAMPLE}.",
+            autocompletion=complete(SAMPLE, empty=False),
         ),
     ],
     out: Annotated[
@@ -60,22 +63,25 @@ def lift(
         typer.Option(
             "--out",
             "-o",
-            help="What to write, told by its suffix: .bvh .glb .c3d .trc .npz .json .csv .parquet "
-            ".html. Repeatable. For a folder of clips: a folder.",
+            metavar="PATH",
+            help=f"File to write; its suffix chooses the kind: {' '.join(MOTION_FILES)} .html. "
+            "Repeatable. For a folder of clips: a folder.",
         ),
     ],
     model: Annotated[
-        str, typer.Option(help="open-pre-agg, open-small, or an .onnx of graphlift's.")
+        str,
+        typer.Option(
+            help="open-pre-agg, open-small, or an .onnx of graphlift's.",
+            autocompletion=complete(*MODELS),
+        ),
     ] = "open-pre-agg",
+    fps: Annotated[
+        float | None, typer.Option(help="Frames per second, if the file does not say.")
+    ] = None,
     image_size: Annotated[
         str | None,
-        typer.Option(help="WIDTHxHEIGHT, px, where keypoints do not say it, such as 1920x1080."),
+        typer.Option(help="WIDTHxHEIGHT, px, if the file does not say, such as 1920x1080."),
     ] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second, if not known.")] = None,
-    skeleton: Annotated[
-        str | None, typer.Option(help="Joint order, if the file does not say: coco-17, ...")
-    ] = None,
-    clip: Annotated[str | None, typer.Option(help="Which clip of a file with several.")] = None,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -85,52 +91,114 @@ def lift(
     ] = None,
     field_of_view: Annotated[
         float | None,
-        typer.Option(help="Degrees along the image's longer side, without --camera. [55]"),
+        typer.Option(
+            help="Degrees along the image's longer side, without --camera.", show_default="55"
+        ),
     ] = None,
     height: Annotated[
         float | None,
-        # The bounds of graphlift.motion.scale_to_height, said before any work.
+        # The bounds of graphlift.motion.scale_to_height, checked before any work.
         typer.Option(help="Of the person, m: sets the scale of everything.", min=0.4, max=2.8),
     ] = None,
     people: Annotated[
         int | None,
         typer.Option(
-            help="Keep so many, seen longest and largest. [video: 1; keypoints: all]", min=1
+            help="Keep so many: those seen longest and largest.",
+            min=1,
+            show_default="video: 1; keypoints: all",
+            rich_help_panel=_PEOPLE,
         ),
     ] = None,
     person: Annotated[
         str | None,
-        typer.Option(help="Keep one: largest, first, longest, centre, or an id that was printed."),
+        typer.Option(
+            help="Keep one: largest, first, longest, centre, or an id that was printed.",
+            autocompletion=complete("largest", "first", "longest", "centre"),
+            rich_help_panel=_PEOPLE,
+        ),
     ] = None,
-    detector: Annotated[
-        str, typer.Option(help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.")
-    ] = "blazepose",
+    sides: Annotated[
+        bool,
+        typer.Option(
+            help="Put left and right back where a detector confused them.",
+            rich_help_panel=_PEOPLE,
+        ),
+    ] = True,
     raw: Annotated[
         bool,
-        typer.Option("--raw", help="As the network says it: camera axes, root at the origin."),
+        typer.Option(
+            "--raw",
+            help="The network's own output: camera axes, root at the origin.",
+            rich_help_panel=_MOTION,
+        ),
     ] = False,
     flip: Annotated[
-        bool, typer.Option("--flip", help="Lift the mirror image too: a bit better, half as fast.")
+        bool,
+        typer.Option(
+            "--flip",
+            help="Lift the mirror image too: a bit better, half as fast.",
+            rich_help_panel=_MOTION,
+        ),
     ] = False,
-    sides: Annotated[
-        bool, typer.Option(help="Put left and right back where a detector confused them.")
+    gaps: Annotated[
+        float, typer.Option(help="Longest gap to fill, s.", min=0, rich_help_panel=_MOTION)
+    ] = 0.5,
+    smooth: Annotated[
+        Literal["savgol", "one-euro", "none"],
+        typer.Option(help="How to smooth over time.", rich_help_panel=_MOTION),
+    ] = "savgol",
+    bones: Annotated[
+        bool, typer.Option(help="Keep bone lengths over the clip.", rich_help_panel=_MOTION)
     ] = True,
-    gaps: Annotated[float, typer.Option(help="Longest gap to fill, s.", min=0)] = 0.5,
-    smooth: Annotated[Smooth, typer.Option(help="How to smooth over time.")] = "savgol",
-    bones: Annotated[bool, typer.Option(help="Hold bone lengths over the clip.")] = True,
-    trajectory: Annotated[bool, typer.Option(help="Move through space, or stay in place.")] = True,
-    feet: Annotated[bool, typer.Option(help="Hold standing feet still.")] = True,
-    keypoints: Annotated[
-        Path | None, typer.Option(help="Keep what the detector saw, too (.npz).")
+    trajectory: Annotated[
+        bool, typer.Option(help="Move through space, or stay in place.", rich_help_panel=_MOTION)
+    ] = True,
+    feet: Annotated[
+        bool, typer.Option(help="Hold standing feet still.", rich_help_panel=_MOTION)
+    ] = True,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(
+            help="Order of the joints, if the file does not say: coco-17, ...",
+            autocompletion=complete(*SKELETONS),
+            rich_help_panel=_KEYPOINTS,
+        ),
     ] = None,
-    suffix: Annotated[
-        str, typer.Option("--format", help="Of each file, for a folder of clips.")
+    clip: Annotated[
+        str | None,
+        typer.Option(help="Which clip of a file with several.", rich_help_panel=_KEYPOINTS),
+    ] = None,
+    detector: Annotated[
+        str,
+        typer.Option(
+            help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.",
+            autocompletion=complete(*DETECTORS),
+            rich_help_panel=_VIDEOS,
+        ),
+    ] = "blazepose",
+    keypoints: Annotated[
+        Path | None,
+        typer.Option(help="Keep the detector's keypoints, too (.npz).", rich_help_panel=_VIDEOS),
+    ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="Suffix of each file to write.",
+            autocompletion=complete(*MOTION_FILES, ".html"),
+            rich_help_panel=_FOLDERS,
+        ),
     ] = ".bvh",
     again: Annotated[
-        bool, typer.Option("--again", help="Folder of clips: do those that are there, too.")
+        bool,
+        typer.Option(
+            "--again", help="Lift clips whose file exists, too.", rich_help_panel=_FOLDERS
+        ),
     ] = False,
 ) -> None:
     """Lift keypoints or a video to 3D: metres, z up, a person on a floor.
+
+    graphlift lift sample -o sample.bvh
 
     graphlift lift clip.mp4 -o clip.bvh
 
@@ -141,8 +209,9 @@ def lift(
     Prints what was read, assumed and written. Frames out = frames in; joints that nobody saw are
     filled in by the network, frames with nobody stay empty.
     """
+    source = find_sample(source)
     kind = kind_of(source)
-    check_flags(context, kind)
+    check_options(context, kind)
     request = _Request(
         model=model,
         detector=detector,
@@ -172,11 +241,11 @@ def lift(
         check_outputs(source, out, keypoints)
         _lift_one(source, out, request)
         return
-    _lift_folder(Path(source), kind, out, suffix, request, again=again)
+    _lift_folder(Path(source), kind, out, format_, request, again=again)
 
 
 def _lift_folder(
-    folder: Path, kind: Kind, out: list[Path], suffix: str, request: _Request, *, again: bool
+    folder: Path, kind: InputKind, out: list[Path], suffix: str, request: _Request, *, again: bool
 ) -> None:
     """Lift every video, or every clip of keypoints, of a folder; exit status 1 if one failed."""
     from graphlift.cli.folders import keypoint_clips, other_files, through_folder
@@ -207,12 +276,12 @@ def _lift_folder(
 
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
-    """Read or detect, lift, put on the floor, write; say each in a word."""
+    """Read or detect keypoints, lift them, move the poses to the world, and write them."""
     from graphlift.formats import read_keypoints, write_keypoints
     from graphlift.lifting import Lifter
 
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
-    lifter = Lifter.load(request.model)  # a wrong name is told before the work, not after
+    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
     if video is None:
         keypoints = read_keypoints(source, **request.reading)
     else:
@@ -267,7 +336,7 @@ def _detected(video: "Video", request: _Request) -> "Keypoints":
 
 
 def _summary(poses: "Poses") -> str:
-    """Say how many frames of how many people there are, at what rate, and who lifted them."""
+    """Count frames and people; name the frame rate and the model."""
     from graphlift.sequences import frame_rate
 
     fps, assumed = frame_rate(poses)

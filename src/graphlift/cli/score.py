@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from graphlift.cli.options import PROTOCOLS, Adaptations, Json, complete
+
 if TYPE_CHECKING:
     from graphlift.scoring import Score, Scores
 
@@ -30,24 +32,16 @@ def score(
     truth: Annotated[Path, typer.Argument(help="The same frames and joints, with the truth.")],
     protocol: Annotated[
         str,
-        typer.Option(help="h36m-17, h36m-16, 3dhp-14, open-16, cross-14, unseen-17, h36m-like."),
+        typer.Option(help=f"{', '.join(PROTOCOLS)}.", autocompletion=complete(*PROTOCOLS)),
     ],
-    adapt: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A known deviation: hip-shift, bone-length, own-width (3dhp-14), root-in-place "
-            "(h36m). Repeatable."
-        ),
-    ] = None,
+    adapt: Adaptations = None,
     allow_missing: Annotated[
         bool,
         typer.Option(
             "--allow-missing", help="Score what is predicted if some is not; how much is printed."
         ),
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything, per joint too.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
     """Score predictions against the truth, under a named protocol.
 

@@ -2,13 +2,34 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from graphlift.cli.checks import Kind
+import typer
+
 from graphlift.cli.folders import holds_one_clip, keypoint_clips
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.cli.options import SAMPLE
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.numerals import is_whole
 
-_ELSEWHERE: Mapping[str, str] = {
+InputKind = Literal["keypoints", "video", "videos", "clips"]
+"""A clip of keypoints, a video (or folder of images), a folder of videos, one of clips."""
+
+_MOTION = ("height", "gaps", "smooth", "bones", "trajectory", "feet")
+_IDLE_BESIDE = {**dict.fromkeys(_MOTION, "raw"), "field_of_view": "camera"}
+"""Options that do nothing beside another one."""
+
+_IDLE_FOR: Mapping[str, tuple[tuple[InputKind, ...], str]] = {
+    "detector": (("keypoints", "clips"), "is for videos, and keypoints are detected already"),
+    "image_size": (("video", "videos"), "is for keypoints; a video has its own"),
+    "skeleton": (("video", "videos"), "is for keypoints; a detector has its own"),
+    "clip": (("video", "videos", "clips"), "is for one file of keypoints that holds several"),
+    "keypoints": (("videos", "clips"), "is for one video, and this is a folder"),
+    "format": (("keypoints", "video"), "is for a folder of clips"),
+    "again": (("keypoints", "video"), "is for a folder of clips"),
+}
+"""Options that do nothing for some kinds of input: which kinds, and why."""
+
+_NOT_LIFTED: Mapping[str, str] = {
     **dict.fromkeys((".html", ".htm"), "a page: open it in a browser"),
     **dict.fromkeys((".toml", ".yaml", ".yml"), "no keypoints: give a calibration to --camera"),
     **dict.fromkeys(
@@ -23,7 +44,42 @@ _ELSEWHERE: Mapping[str, str] = {
 """What files are that are neither keypoints nor videos, by suffix, and where they belong."""
 
 
-def kind_of(source: str) -> Kind:
+def check_options(context: typer.Context, kind: InputKind) -> None:
+    """Refuse options that would do nothing, beside others or for this kind of input.
+
+    Raises:
+        ConfigError: Naming the options.
+    """
+    given = {
+        parameter.name: parameter.opts[0]
+        for parameter in context.command.params
+        if getattr(context.get_parameter_source(parameter.name or ""), "name", "") == "COMMANDLINE"
+    }
+    for name, flag in given.items():
+        kinds, why = _IDLE_FOR.get(name.removesuffix("_"), ((), ""))
+        if kind in kinds:
+            raise ConfigError(f"{flag} {why}: leave it out")
+        if (other := given.get(_IDLE_BESIDE.get(name, ""))) is not None:
+            raise ConfigError(f"{flag} does nothing beside {other}: leave one of them out")
+
+
+def find_sample(source: str) -> str:
+    """Replace the word ``sample`` by the path of the example that comes with graphlift.
+
+    A file or folder of that name in the working folder comes first, and a line on stderr says so.
+    """
+    from graphlift.formats.example import example_keypoints_path
+
+    if source != SAMPLE:
+        return source
+    example = str(example_keypoints_path())
+    if not Path(source).exists():
+        return example
+    typer.echo(f"graphlift: {SAMPLE}: reads the one here, not {example}", err=True)
+    return source
+
+
+def kind_of(source: str) -> InputKind:
     """Tell what a source is by its suffix or, for a folder, by what lies in it.
 
     Raises:
@@ -40,7 +96,7 @@ def kind_of(source: str) -> Kind:
         raise DatasetNotFoundError(
             f"nothing at {source or repr(source)}: give keypoints ({', '.join(SUFFIXES)}, or a "
             "folder of one file a frame), a video, a folder of images, of videos or of keypoints, "
-            "or a webcam's number"
+            f"a webcam's number, or {SAMPLE} for the example of graphlift"
         )
     if not path.is_dir():
         return _kind_of_file(path)
@@ -52,7 +108,7 @@ def kind_of(source: str) -> Kind:
     return "clips" if not holds_one_clip(path) and keypoint_clips(path) else "keypoints"
 
 
-def _kind_of_file(path: Path) -> Kind:
+def _kind_of_file(path: Path) -> InputKind:
     from graphlift.formats.motion_files import ALWAYS_POSES, holds_poses
     from graphlift.formats.read import PICKLES, SUFFIXES
     from graphlift.video.frames import IMAGES, VIDEOS
@@ -64,8 +120,8 @@ def _kind_of_file(path: Path) -> Kind:
             f"{path}: holds motion in 3D ({kind}), which is lifted already: look at it with "
             "graphlift view, turn it into another kind of file with graphlift convert"
         )
-    if suffix in _ELSEWHERE:
-        raise FormatError(f"{path}: is {_ELSEWHERE[suffix]}")
+    if suffix in _NOT_LIFTED:
+        raise FormatError(f"{path}: is {_NOT_LIFTED[suffix]}")
     if suffix in (*SUFFIXES, *PICKLES):
         return "keypoints"
     if suffix not in (*VIDEOS, *IMAGES):

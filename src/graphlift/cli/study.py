@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from graphlift.cli.options import PLANS, Overrides, complete, data_option
+
 app = typer.Typer(
     help="Train every method under the same conditions, and report which is better.",
     no_args_is_help=True,
@@ -15,18 +17,21 @@ app = typer.Typer(
 
 @app.command()
 def run(
-    plan: Annotated[str, typer.Argument(help="quick, open, paper, or a TOML file.")],
+    plan: Annotated[
+        str,
+        typer.Argument(
+            help="quick, open, paper, or a TOML file.", autocompletion=complete(*PLANS)
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the study; default studies/PLAN.")
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the study.", show_default="studies/PLAN"),
     ] = None,
-    data: Annotated[
-        str, typer.Option(help="prior, a folder with cmu.npz, splits.json, or prepared packs.")
-    ] = "prior",
-    at_once: Annotated[int, typer.Option(help="Runs at once; 0: one a core.", min=0)] = 0,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override a key of the recipe, in TOML. Repeatable."),
-    ] = None,
+    data: Annotated[str, data_option("prior")] = "prior",
+    at_once: Annotated[
+        int, typer.Option(help="Runs at once.", min=0, show_default="0, one a core")
+    ] = 0,
+    overrides: Overrides = None,
 ) -> None:
     """Train what a plan lacks; finished runs are skipped, interrupted ones go on.
 

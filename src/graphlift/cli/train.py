@@ -2,32 +2,36 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from graphlift.cli.options import (
+    PROTOCOLS,
+    Adaptations,
+    Json,
+    Overrides,
+    complete,
+    data_option,
+)
 from graphlift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from graphlift.simulated_detector import Detections
-
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", help="Override a key, in TOML: --set 'model.channels = 64'. Repeatable."
-    ),
-]
 
 
 def train(
     config: Annotated[Path, typer.Argument(help="The run, in TOML; see recipes/.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run; default runs/CONFIG. An interrupted one goes on."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder of the run; an interrupted run goes on.",
+            show_default="runs/CONFIG",
+        ),
     ] = None,
-    overrides: Set = None,
+    overrides: Overrides = None,
 ) -> None:
     """Train one network, or go on where an interrupted run stopped.
 
@@ -53,23 +57,22 @@ def train(
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A model.safetensors that training left.")],
-    data: Annotated[
-        str, typer.Option(help="prior, a folder with cmu.npz, splits.json, or prepared packs.")
-    ] = "",
+    data: Annotated[str, data_option("of its training")] = "",
     detections: Annotated[
-        str, typer.Option(help="gt, hg-sim, cpn-sim, or hg, cpn of a pack.")
-    ] = "",
-    protocol: Annotated[
-        str, typer.Option(help="Print one protocol alone, such as h36m-16 or 3dhp-14.")
-    ] = "",
-    adapt: Annotated[
-        list[str] | None,
+        Literal["gt", "hg-sim", "cpn-sim", "hg", "cpn"] | None,
         typer.Option(
-            help="A known deviation from a protocol (docs/scoring.md), such as own-width. "
-            "Repeatable."
+            help="2D to evaluate on; hg and cpn of a pack.", show_default="of its training"
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result.")] = False,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="Print one protocol alone, such as h36m-16 or 3dhp-14.",
+            autocompletion=complete(*PROTOCOLS),
+        ),
+    ] = "",
+    adapt: Adaptations = None,
+    as_json: Json = False,
 ) -> None:
     """Score a network on the test subjects and, where there is one, on the other data set.
 
@@ -89,7 +92,7 @@ def evaluate(
             model,
             read_data(source),
             name=str(model),
-            detections=_detections(detections),
+            detections=detections,
             adaptations=tuple(adapt or ()),
         )
     )
@@ -100,15 +103,15 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(result, indent=2))
         return
-    typer.echo("\n".join(_told(result, protocol)))
+    typer.echo("\n".join(_describe(result, protocol)))
 
 
 _OWN = ("mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm")
 _CROSS = ("cross_pck", "cross_auc")
 
 
-def _told(result: "Mapping[str, Any]", protocol: str) -> "Iterator[str]":
-    """Write what a reader wants of a result: every number under the protocol that made it."""
+def _describe(result: "Mapping[str, Any]", protocol: str) -> "Iterator[str]":
+    """Write the main numbers of a result, each under the protocol that it was scored by."""
     for key in ("method", "detections", "data"):
         yield f"{key}: {result[key]}"
     for at, (name, line) in enumerate(result["protocols"].items()):
@@ -123,11 +126,3 @@ def _told(result: "Mapping[str, Any]", protocol: str) -> "Iterator[str]":
         else:
             for activity, score in result["per_activity"].items():
                 yield f"  {activity}: {score['mpjpe_mm']}, P-MPJPE {score['p_mpjpe_mm']}"
-
-
-def _detections(name: str) -> "Detections | None":
-    from graphlift.simulated_detector import DETECTIONS
-
-    if name and name not in DETECTIONS:
-        raise ConfigError(f"--detections {name!r}: use one of {', '.join(DETECTIONS)}")
-    return name or None

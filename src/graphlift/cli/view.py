@@ -5,20 +5,14 @@ from typing import Annotated
 
 import typer
 
+from graphlift.cli.options import PosesFile
 from graphlift.words import one_line
-
-Motion = Annotated[
-    Path,
-    typer.Argument(
-        help="Poses, as graphlift writes them: .npz .json .csv .parquet .bvh .glb .c3d .trc."
-    ),
-]
 
 
 def view(
-    motion: Motion,
+    motion: PosesFile,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write a page (.html) instead.")
+        Path | None, typer.Option("--out", "-o", help="Page to write (.html) instead.")
     ] = None,
     port: Annotated[int, typer.Option(help="Port to serve on.", min=1, max=65535)] = 8080,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
@@ -39,8 +33,8 @@ def view(
 
 def render(
     video: Annotated[Path, typer.Argument(help="The video that the poses were lifted from.")],
-    motion: Motion,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The video to write (.mp4).")],
+    motion: PosesFile,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.mp4).")],
     sigma: Annotated[
         bool, typer.Option("--sigma", help="Ring each joint by one standard deviation.")
     ] = False,

@@ -33,12 +33,13 @@ _LONGEST_SOURCE = 2_000
 """Characters."""
 
 
-def write_keypoints(path: Path, keypoints: Keypoints) -> None:
+def write_keypoints(path: Path | str, keypoints: Keypoints) -> None:
     """Write keypoints as an ``.npz``, whole or not at all; reading gives the same numbers.
 
     Raises:
         FormatError: If ``path`` does not end in .npz.
     """
+    path = Path(path)
     if path.suffix != ".npz":
         raise FormatError(f"{path}: keypoints are written as .npz: give it that ending")
     skeleton = keypoints.skeleton
@@ -69,6 +70,10 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
     confidence 0 where missing), as :func:`write_keypoints` leaves them: then ``positions`` and
     ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
     memory. Otherwise they are read whole.
+
+    Args:
+        path: An ``.npz`` with an array ``keypoints``.
+        source: The file, and what the caller states, which stands above what the file states.
 
     Raises:
         FormatError: If the file is not as this module says, is damaged, or too large to be read

@@ -88,6 +88,7 @@ def read_openpose(
     """Read OpenPose's JSON: a folder of one file a frame, or a single frame.
 
     The number of joints tells the skeleton. Layout and source: :mod:`graphlift.formats.openpose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("OpenPose",), fps=fps, image_size=image_size, **options)
 
@@ -98,6 +99,7 @@ def read_alphapose(
     """Read AlphaPose's JSON: its list of results, ``cmu`` or ``open``, or PoseFlow's.
 
     Layout and source: :mod:`graphlift.formats.alphapose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(
         path, ("AlphaPose", "PoseFlow", "COCO results"), fps=fps, image_size=image_size, **options
@@ -110,6 +112,7 @@ def read_coco(
     """Read COCO's keypoint JSON: annotations, or results.
 
     A hidden joint (v = 1) has confidence 0.5. Layout and source: :mod:`graphlift.formats.coco`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("COCO",), fps=fps, image_size=image_size, **options)
 
@@ -120,6 +123,7 @@ def read_mmpose(
     """Read MMPose's JSON: of its inferencer, for a video or a folder of images, or of its demos.
 
     Layout and source: :mod:`graphlift.formats.mmpose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("MMPose",), fps=fps, image_size=image_size, **options)
 
@@ -135,6 +139,7 @@ def read_mediapipe(
 
     They are fractions of the image, so ``image_size`` is needed where the file does not state it.
     Layout and source: :mod:`graphlift.formats.mediapipe`.
+    ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(source, ("MediaPipe", "csv"), fps=fps, image_size=image_size, **options)
 
@@ -150,6 +155,7 @@ def read_ultralytics(
 
     ``save_txt`` has fractions of the image, so ``image_size`` is needed. Layout and source:
     :mod:`graphlift.formats.ultralytics`.
+    ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(source, ("ultralytics",), fps=fps, image_size=image_size, **options)
 
@@ -161,6 +167,7 @@ def read_deeplabcut(
 
     Body parts are recognised by their names. Layout and source:
     :mod:`graphlift.formats.deeplabcut`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("DeepLabCut",), fps=fps, image_size=image_size, **options)
 
@@ -172,6 +179,7 @@ def read_sleap(
 
     Nodes are recognised by their names. Layout and source: :mod:`graphlift.formats.sleap` and
     :mod:`graphlift.formats.tables`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("SLEAP", "csv"), fps=fps, image_size=image_size, **options)
 
@@ -188,6 +196,7 @@ def read_videopose3d(
 
     A clip is named ``subject/action/camera``. Layout and source:
     :mod:`graphlift.formats.videopose3d`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("VideoPose3D",), fps=fps, image_size=image_size, clip=clip, **options)
 
@@ -198,6 +207,7 @@ def read_detectron2(
     """Read the npz of a video that VideoPose3D's inference makes with Detectron or Detectron2.
 
     Layout and source: :mod:`graphlift.formats.videopose3d`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("Detectron",), fps=fps, image_size=image_size, **options)
 
@@ -208,6 +218,7 @@ def read_pose_format(
     """Read a ``.pose`` file of pose-format, version 0.1 or 0.2.
 
     Layout and source: :mod:`graphlift.formats.pose_file`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("pose file",), fps=fps, image_size=image_size, **options)
 
@@ -218,6 +229,7 @@ def read_table(
     """Read a csv table, long (one row a joint) or wide (one row a frame or person).
 
     Layout: :mod:`graphlift.formats.tables`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("csv",), fps=fps, image_size=image_size, **options)
 
@@ -231,6 +243,7 @@ def open_keypoints_npz(
     :func:`write_keypoints` leaves them: then ``positions`` and ``confidence`` are read-only maps
     of the file, and going through them frame by frame takes no memory. Layout:
     :mod:`graphlift.formats.arrays`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("npz", "array"), fps=fps, image_size=image_size, **options)
 

@@ -44,6 +44,9 @@ def read_poses(path: str | Path) -> Poses:
     read together by the name it was given, ``x.bvh``. Where people have no name in the file, one
     is called by the middle of the file's name, ``NAME`` in ``x.NAME.bvh``, else ``0``.
 
+    Args:
+        path: Ends in one of the suffixes.
+
     Raises:
         DatasetNotFoundError: If there is no such file.
         FormatError: If it is none of these, damaged, of another kind than ours, or of no person.

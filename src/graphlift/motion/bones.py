@@ -97,6 +97,9 @@ def statures(poses: Poses) -> Float[np.ndarray, " person"]:
     shoulders, as a share of height. Neither head nor spine counts: every data set puts those
     joints elsewhere, and spines bend.
 
+    Args:
+        poses: In any axes, rooted or not; the median over frames counts.
+
     Raises:
         SkeletonError: If the skeleton lacks one of these joints.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graphlift.datasets import Clip, MotionCapture
+from graphlift.datasets.mocap.clips import Clip, MotionCapture
 from graphlift.datasets.mocap.person import check_not_mirrored, check_person
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import replacing
@@ -38,6 +38,9 @@ MAX_BYTES = 1 << 32
 
 def read_pack(path: Path) -> MotionCapture:
     """Read a pack.
+
+    Args:
+        path: An ``.npz`` that :func:`write_pack` wrote.
 
     Returns:
         The clips, positions in metres, Human3.6M's 17 joints.
@@ -84,6 +87,10 @@ def read_pack(path: Path) -> MotionCapture:
 
 def write_pack(path: Path, capture: MotionCapture) -> None:
     """Write a pack, whole or not at all; positions are rounded to millimetres.
+
+    Args:
+        path: Ends in ``.npz``.
+        capture: What to write.
 
     Raises:
         FormatError: If ``path`` does not end in .npz, there is no clip, or a position is not

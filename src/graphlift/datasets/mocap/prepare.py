@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.acclaim import FPS, Acclaim, read_amc, read_asf
+from graphlift.datasets.mocap.clips import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
 from graphlift.datasets.mocap.person import check_not_mirrored, check_person, put_on_floor
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, GraphliftError

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.datasets import Clip, MotionCapture
+from graphlift.datasets.mocap.clips import Clip, MotionCapture
 from graphlift.datasets.mocap.ppca import Mixture
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.files import container

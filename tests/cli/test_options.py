@@ -1,0 +1,101 @@
+"""What options offer: names that are the library's, completed by shells; help in groups."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from helpers.command import here
+
+from graphlift.cli import options
+from graphlift.cli.outputs import PAGE
+from graphlift.formats.write import WRITERS
+from graphlift.lifting import SHIPPED
+from graphlift.protocols.adaptations import ADAPTATIONS
+from graphlift.protocols.named import PROTOCOLS
+from graphlift.skeletons import SKELETONS
+from graphlift.study import plan
+from graphlift.video.detect import DETECTORS
+
+CALL = "import sys; sys.argv[0] = 'graphlift'; from graphlift.cli import main; main()"
+REPORT = (
+    f"import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); {CALL}"
+)
+
+
+def shell(*words, script=CALL, **variables):
+    """Call the command as a shell that completes does; what it prints."""
+    return subprocess.run(
+        [sys.executable, "-c", script, *words],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def completed(*words, script=CALL):
+    """What bash is given for the last word."""
+    line = {"COMP_WORDS": " ".join(("graphlift", *words)), "COMP_CWORD": str(len(words))}
+    return shell(script=script, _GRAPHLIFT_COMPLETE="complete_bash", **line)
+
+
+def test_the_names_that_are_offered_are_the_library_s():
+    assert options.MODELS == SHIPPED
+    assert options.DETECTORS == DETECTORS
+    assert tuple(SKELETONS) == options.SKELETONS
+    assert tuple(PROTOCOLS) == options.PROTOCOLS
+    assert tuple(ADAPTATIONS) == options.ADAPTATIONS
+    assert options.PLANS == plan.SHIPPED
+    assert tuple(suffix for suffix in WRITERS if suffix != ".openpose") == options.MOTION_FILES
+    assert PAGE not in options.MOTION_FILES
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("lift", "x.json", "--model", "open-"), ["open-pre-agg", "open-small"]),
+        (("lift", "x.json", "--format", ".g"), [".glb"]),
+        (("lift", "x.json", "--skeleton", "coco"), ["coco-17"]),
+        (("lift", "x.json", "--smooth", "o"), ["one-euro"]),
+        (("lift", "x.json", "--detector", "movenet"), ["movenet"]),
+        (("lift", "sam"), ["sample"]),
+        (("lift", "clips"), []),  # nothing of ours: the shell completes files
+        (("study", "run", "o"), ["open"]),
+        (("model", "get", "blazepose-"), ["blazepose-lite", "blazepose-heavy"]),
+        (("score", "a.npz", "b.npz", "--protocol", "h36m-1"), ["h36m-17", "h36m-16"]),
+        (("li",), ["lift"]),
+    ],
+    ids=lambda part: " ".join(part),
+)
+def test_shells_complete_names(words, offered):
+    assert completed(*words).stdout.split() == offered
+
+
+def test_completing_imports_nothing_heavy():
+    run = completed("lift", "x.json", "--model", "open-", script=REPORT)
+
+    assert "graphlift.cli" in run.stderr.split()
+    assert not {"numpy", "torch", "scipy", "onnxruntime"} & set(run.stderr.split())
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell_is_printed(name):
+    script = shell(_GRAPHLIFT_COMPLETE=f"source_{name}").stdout
+
+    assert "_GRAPHLIFT_COMPLETE" in script
+    assert f"complete_{name}" in script
+    assert "--install-completion" in here("--help").out
+
+
+def test_the_help_of_lift_groups_options_and_begins_with_what_is_set_first():
+    lines = here("lift", "--help").out.splitlines()
+    groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    flags = [line.split()[0].rstrip(",") for line in lines if line.startswith("  -")]
+
+    assert groups == [
+        *("Arguments:", "Options:", "People:", "Motion:", "Files of keypoints:", "Videos:"),
+        "Folders of clips:",
+    ]
+    assert flags[:4] == ["-o", "--model", "--fps", "--image-size"]
+    assert len(flags) == len(set(flags)) == 24
