@@ -16,7 +16,7 @@ from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
 from graphlift.preprocessing import canonical
 from graphlift.simulated_detector import occluded, simulate
 from graphlift.skeletons import H36M_17, Skeleton
-from graphlift.virtual_cameras import RandomRig, stand
+from graphlift.virtual_cameras import RandomRig, extrinsics
 
 _STRICT = {"extra": "forbid", "strict": True}
 
@@ -191,8 +191,8 @@ def _seen_by(
     # Nobody is nearer than half a metre: long limbs push the camera back.
     reach = np.linalg.norm(bodies[..., :2], axis=-1).max(axis=1) + rig.off_centre + 0.5
     cameras = replace(cameras, distance=np.maximum(cameras.distance, reach))
-    R, place = stand(cameras)
-    positions = (bodies - place[:, None]) @ R.swapaxes(-1, -2)
+    R, position = extrinsics(cameras)
+    positions = (bodies - position[:, None]) @ R.swapaxes(-1, -2)
     return positions, np.tan(cameras.field_of_view / 2)
 
 
