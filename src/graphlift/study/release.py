@@ -52,9 +52,9 @@ def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
     from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
     from graphlift.training.config import TrainConfig, parse_table
 
-    tensors, story = read_checkpoint(model)
-    check_story(story, ("config", "data_digest"), model)
-    config = parse_table(TrainConfig, story["config"], str(model))
+    tensors, record = read_checkpoint(model)
+    check_story(record, ("config", "data_digest"), model)
+    config = parse_table(TrainConfig, record["config"], str(model))
     network = build_network(**asdict(config.model))
     if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
         raise ModelError(
@@ -69,9 +69,9 @@ def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
         inputs="canonical",
         method=f"{decoupled}{config.model.method}",
         parameters=sum(p.numel() for p in network.parameters()),
-        recipe={k: v for k, v in story["config"].items() if k != "data"},
+        recipe={k: v for k, v in record["config"].items() if k != "data"},
         data=f"{data.name}, training subjects",
-        data_digest=story["data_digest"],
+        data_digest=record["data_digest"],
         acknowledgement=CMU,
         limits=LIMITS,
     )

@@ -58,11 +58,11 @@ class Foreign:
 
     Args:
         tensors: Its state dict, in single precision, without the prefix of a parallel run.
-        said: Numbers that were saved beside it, such as epoch and error.
+        numbers: Numbers that were saved beside it, such as epoch and error.
     """
 
     tensors: dict[str, Tensor]
-    said: dict[str, int | float]
+    numbers: dict[str, int | float]
 
 
 def read_foreign(path: Path, *, max_bytes: int = MAX_BYTES) -> Foreign:
@@ -107,7 +107,7 @@ def import_checkpoint(
 ) -> dict[str, Any]:
     """Turn a checkpoint of others into a ``model.safetensors`` of ours.
 
-    How it was trained is not known: its story has no curve, and of the configuration the network
+    How it was trained is not known: its record has no curve, and of the configuration the network
     alone; ``source`` says where it comes from, by name and SHA-256.
 
     Args:
@@ -115,10 +115,10 @@ def import_checkpoint(
         family: Whose code wrote it.
         out: Our file.
         sharing: As in :func:`graphlift.nn.foreign.map_state_dict`.
-        joints: As there.
+        joints: As in ``map_state_dict``.
 
     Returns:
-        The story that was written.
+        The record that was written.
 
     Raises:
         OSError: If a file cannot be read or written.
@@ -134,8 +134,8 @@ def import_checkpoint(
     load_weights(network, mapped.tensors, source)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.said}
-    story = {
+    origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.numbers}
+    record = {
         "version": graphlift.__version__,
         "config": {"model": asdict(config)},
         "source": origin | {"left_out": list(mapped.left_out)},
@@ -144,8 +144,8 @@ def import_checkpoint(
         "seconds": 0.0,
         "curve": [],
     }
-    write_checkpoint(out, network.state_dict(), story)
-    return story
+    write_checkpoint(out, network.state_dict(), record)
+    return record
 
 
 def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]:
