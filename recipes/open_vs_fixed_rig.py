@@ -17,14 +17,15 @@ import numpy as np
 
 from graphlift.lifting import SHIPPED, Lifter
 from graphlift.nn.build import build_network
-from graphlift.protocols import PROTOCOLS, STRIDE, read_study_data
+from graphlift.protocols import PROTOCOLS, STRIDE
+from graphlift.samples import read_open_data
+from graphlift.samples.random_views import exact_views, people_of
 from graphlift.scoring import CompleteScores
 from graphlift.skeletons import H36M_16, H36M_17, joint_map
 from graphlift.study.open_models import RIGS, SEED
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.config import TrainConfig, parse_table
 from graphlift.training.evaluation import predict
-from graphlift.views import exact_views, people_of
 
 KEPT = H36M_17.index(*H36M_16.joints)
 SCORED = replace(
@@ -70,7 +71,7 @@ def main():
     parser.add_argument("data", type=Path)
     arguments = parser.parse_args()
     network = load(arguments.model)
-    data = read_study_data(str(arguments.data))
+    data = read_open_data(str(arguments.data))
     assert joint_map(H36M_17, H36M_16).kinds == ("exact",) * len(H36M_16)
     print("| people | cameras | model | MPJPE, mm | P-MPJPE, mm | PCK, % | AUC, % |")
     print("|---|---|---|---:|---:|---:|---:|")

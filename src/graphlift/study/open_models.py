@@ -1,7 +1,8 @@
 """What the open models score: people they have not seen, through cameras they have not seen.
 
 Protocols (:data:`graphlift.protocols.PROTOCOLS` has joints and frames). ``unseen-17``: every frame
-through a camera of its own from :data:`graphlift.views.UNSEEN_RIG` (field of view 30° to 90°).
+through a camera of its own from :data:`graphlift.samples.random_views.UNSEEN_RIG` (field of view
+30° to 90°).
 ``h36m-like``: cameras like Human3.6M's. In both 2D is exact and intrinsics are known.
 """
 
@@ -11,9 +12,16 @@ import numpy as np
 
 from graphlift.datasets import MotionCapture
 from graphlift.protocols import PROTOCOLS
+from graphlift.samples.random_views import (
+    H36M_LIKE_RIG,
+    UNSEEN_RIG,
+    Views,
+    exact_views,
+    hide,
+    people_of,
+)
 from graphlift.scoring import CompleteScores
 from graphlift.skeletons import H36M_17
-from graphlift.views import H36M_LIKE_RIG, UNSEEN_RIG, Views, exact_views, hide, people_of
 
 Lift = Callable[[Views, np.ndarray], np.ndarray]
 """From views and confidences, (frame, joint), to root-relative poses, m, camera axes."""

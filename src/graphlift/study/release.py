@@ -11,10 +11,18 @@ from graphlift.card import CMU, ModelCard
 from graphlift.datasets import MotionCapture
 from graphlift.errors import ModelError
 from graphlift.files import replacing
-from graphlift.protocols import STRIDE, StudyData
+from graphlift.protocols import STRIDE
+from graphlift.samples import OpenData
+from graphlift.samples.augment import Augmentation
+from graphlift.samples.random_views import (
+    UNSEEN_RIG,
+    Views,
+    exact_views,
+    people_of,
+    training_views,
+)
 from graphlift.scoring.sigma import sigma_coverage, sigma_scale
 from graphlift.study.open_models import score
-from graphlift.views import UNSEEN_RIG, Variety, Views, exact_views, people_of, training_views
 
 if TYPE_CHECKING:
     from graphlift.lifting import Lifter
@@ -29,7 +37,7 @@ LIMITS = (
 CALIBRATION_VIEWS = 20_000
 
 
-def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
+def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """Export the kept weights of a run with random cameras, as ONNX and as safetensors.
 
     Sigma is calibrated on validation subjects, as training views vary them; test subjects and the
@@ -49,11 +57,11 @@ def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
     from graphlift.lifting import Lifter
     from graphlift.nn.build import build_network
     from graphlift.nn.gcn import PoseGCN
-    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
+    from graphlift.training.checkpoints import check_record, load_weights, read_checkpoint
     from graphlift.training.config import TrainConfig, parse_table
 
     tensors, record = read_checkpoint(model)
-    check_story(record, ("config", "data_digest"), model)
+    check_record(record, ("config", "data_digest"), model)
     config = parse_table(TrainConfig, record["config"], str(model))
     network = build_network(**asdict(config.model))
     if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
@@ -99,14 +107,15 @@ def _varied(
     lifter: "Lifter", capture: MotionCapture, *, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predictions, truth and sigmas on people as training views vary them."""
-    people, variety = people_of(capture, stride=STRIDE), Variety(size=0, bones=0, recombine=0)
-    views = training_views(people, variety, count=CALIBRATION_VIEWS, seed=(seed,))
+    people = people_of(capture, stride=STRIDE)
+    same_bodies = Augmentation(size=0, bones=0, recombine=0)
+    views = training_views(people, same_bodies, count=CALIBRATION_VIEWS, seed=(seed,))
     predicted, sigma = _lift(lifter, views, views.confidence)
     known = np.isfinite(predicted).all(axis=(1, 2))
     return predicted[known], views.targets[known], sigma[known]
 
 
-def _metrics(lifter: "Lifter", data: StudyData) -> list[dict[str, object]]:
+def _metrics(lifter: "Lifter", data: OpenData) -> list[dict[str, object]]:
     captures = {"test subjects": data.test} | ({data.cross.name: data.cross} if data.cross else {})
     rows: list[dict[str, object]] = []
     for who, capture in captures.items():

@@ -2,21 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
-from graphlift.protocols import (
-    PROTOCOLS,
-    Examples,
-    PairedData,
-    TrainingData,
-    official_joints,
-    share_out,
-)
+from graphlift.protocols import PROTOCOLS, share_out
+from graphlift.samples import Samples, Selection, TrainingData, official_joints
 from graphlift.scoring import CompleteScores, mpjpe_over_activities, score_poses
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
@@ -34,7 +28,7 @@ NOISE_EDGES = (0.0, 2.0, 4.0, 6.0, 10.0, 15.0, 25.0, 50.0, 1000.0)
 """px; a joint whose detection is off by more than the last is counted in the last bin."""
 FAILURES = 6
 
-Predict = Callable[[Examples], np.ndarray]
+Predict = Callable[[Samples], np.ndarray]
 
 
 def cost(model: ModelConfig) -> Complexity:
@@ -82,9 +76,10 @@ def score_run(
         ConfigError: If none of the protocols takes an adaptation.
     """
     size = cost(config.model)
-    test, protocols = _seen(data, config, adaptations)
+    chosen = replace(config.selection, adaptations=tuple(adaptations))
+    protocols, test = data.describe(chosen), data.samples("test", chosen)
     points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
-    kept, end = _validation(points, best_step, data, predict, config)
+    kept, end = _validation(points, best_step, data, predict, chosen)
     steps = points[-1].step if points else 0
     return Result(
         name=name,
@@ -112,19 +107,8 @@ def score_run(
         version=graphlift.__version__,
         adaptations=list(adaptations),
         **_test_scores((on_test or predict)(test), test, next(iter(protocols))),
-        **_cross_scores(predict, data, config, adaptations),
+        **_cross_scores(predict, data, chosen, protocols),
     )
-
-
-def _seen(
-    data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
-) -> tuple[Examples, Mapping[str, str]]:
-    """The frames of the test subjects, and what the protocols are."""
-    if isinstance(data, PairedData):
-        joints = config.model.joints
-        return data.test(config.detections, joints), data.describe(joints, adaptations)
-    share_out(adaptations, tuple(data.describe()))
-    return data.examples("test", config.detections), data.describe()
 
 
 def _validation(
@@ -132,21 +116,18 @@ def _validation(
     best_step: int,
     data: TrainingData,
     predict: Predict,
-    config: TrainConfig,
+    chosen: Selection,
 ) -> tuple[float, float]:
     """Validation error of the kept weights, and that at the end, mm."""
     if points:
         by_step = {point.step: point.validation_mpjpe_mm for point in points}
         return by_step[best_step], points[-1].validation_mpjpe_mm
-    if isinstance(data, PairedData):
-        unseen = data.validation(config.detections, config.model.joints, config.held_out)
-    else:
-        unseen = data.examples("validation", config.detections)
+    unseen = data.samples("validation", chosen)
     error = mpjpe_over_activities(predict(unseen), unseen.targets, unseen.activity)
     return round(error, 3), round(error, 3)
 
 
-def _test_scores(predicted: np.ndarray, test: Examples, protocol: str) -> dict[str, Any]:
+def _test_scores(predicted: np.ndarray, test: Samples, protocol: str) -> dict[str, Any]:
     """Everything that is measured on the test subjects, mm."""
     scores = _complete(predicted, test, protocol)
     # The root's error is zero by protocol.
@@ -168,52 +149,37 @@ def _test_scores(predicted: np.ndarray, test: Examples, protocol: str) -> dict[s
     }
 
 
-def _complete(predicted: np.ndarray, examples: Examples, protocol: str) -> CompleteScores:
+def _complete(predicted: np.ndarray, samples: Samples, protocol: str) -> CompleteScores:
     return CompleteScores(
-        predicted, examples.targets, examples.activity, PROTOCOLS[protocol], examples.skeleton
+        predicted, samples.targets, samples.activity, PROTOCOLS[protocol], samples.skeleton
     )
 
 
 def _cross_scores(
-    predict: Predict, data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
+    predict: Predict, data: TrainingData, chosen: Selection, protocols: Mapping[str, str]
 ) -> dict[str, Any]:
-    """PCK and AUC on the other data set, if there is one."""
-    if data.cross_digest is None:
+    """PCK and AUC on the other data set, if there is one, and on its activities or groups."""
+    names = tuple(protocols)
+    if len(names) == 1:
         return {"cross_pck": None, "cross_auc": None, "cross_per_activity": {}}
-    if isinstance(data, PairedData):
-        return _official_scores(predict, data, config, adaptations)
-    cross = data.examples("cross", config.detections)
-    correct = _complete(predict(cross), cross, "cross-14").correct()
-    parts = {
-        name: CrossScore(frames, _round(pck), _round(auc))
-        for name, (frames, pck, auc) in correct.items()
-    }
-    whole = parts.pop("")
-    return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": parts}
-
-
-def _official_scores(
-    predict: Predict, data: PairedData, config: TrainConfig, adaptations: Sequence[str]
-) -> dict[str, Any]:
-    """PCK and AUC on MPI-INF-3DHP's test set, by its groups of sequences."""
-    joints = config.model.joints
-    taken = share_out(adaptations, data.scored_by(joints))["3dhp-14"]
-    cross = data.cross(joints, taken)
-    scores = score_poses(
-        official_joints(predict(cross), cross.skeleton),
-        official_joints(cross.targets, cross.skeleton),
-        PROTOCOLS["3dhp-14"],
-        sequence=cross.activity,
-        adaptations=taken,
-    )
-    return {
-        "cross_pck": _round(scores.overall.pck),
-        "cross_auc": _round(scores.overall.auc),
-        "cross_per_activity": {
-            name: CrossScore(group.frames, _round(group.pck), _round(group.auc))
-            for name, group in scores.per_group.items()
-        },
-    }
+    protocol, cross = PROTOCOLS[names[1]], data.samples("cross", chosen)
+    predicted = predict(cross)
+    parts: Mapping[str, tuple[int, float | None, float | None]]
+    if cross.skeleton in protocol.skeletons:
+        parts = _complete(predicted, cross, protocol.name).correct()
+    else:  # some of the protocol's own joints are missing
+        scores = score_poses(
+            official_joints(predicted, cross.skeleton),
+            official_joints(cross.targets, cross.skeleton),
+            protocol,
+            sequence=cross.activity,
+            adaptations=share_out(chosen.adaptations, names)[protocol.name],
+        )
+        groups = {"": scores.overall, **scores.per_group}
+        parts = {name: (each.frames, each.pck, each.auc) for name, each in groups.items()}
+    rounded = {name: CrossScore(n, _round(p), _round(a)) for name, (n, p, a) in parts.items()}
+    whole = rounded.pop("")
+    return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": rounded}
 
 
 def _noise_bins(scores: CompleteScores, noise: np.ndarray, others: np.ndarray) -> list[Bin]:
@@ -228,7 +194,7 @@ def _noise_bins(scores: CompleteScores, noise: np.ndarray, others: np.ndarray) -
     ]
 
 
-def _blocks(scores: CompleteScores, test: Examples) -> dict[str, Blocks]:
+def _blocks(scores: CompleteScores, test: Samples) -> dict[str, Blocks]:
     """Average over the frames of each second of each clip, all cameras together."""
     second = (test.frame // max(test.fps, 1)).astype(int)
     _, first, block = np.unique(
@@ -245,7 +211,7 @@ def _blocks(scores: CompleteScores, test: Examples) -> dict[str, Blocks]:
     }
 
 
-def _failures(predicted: np.ndarray, mean: np.ndarray, test: Examples) -> list[Failure]:
+def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[Failure]:
     """Take the worst frame of each of the worst clips."""
     chosen: dict[int, int] = {}
     for at in np.argsort(-mean, kind="stable"):

@@ -5,12 +5,11 @@ import torch
 from torch import nn
 
 from graphlift.errors import ModelError
-from graphlift.protocols import Examples
+from graphlift.samples import Samples
 from graphlift.scoring import mpjpe_over_activities
-from graphlift.views import Lessons
 
 
-def lift(network: nn.Module, examples: Examples | Lessons, *, batch: int = 512) -> np.ndarray:
+def lift(network: nn.Module, samples: Samples, *, batch: int = 512) -> np.ndarray:
     """Lift every frame, with the network in evaluation mode, where its weights are.
 
     Returns:
@@ -19,32 +18,32 @@ def lift(network: nn.Module, examples: Examples | Lessons, *, batch: int = 512) 
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        inputs = torch.from_numpy(examples.inputs).to(next(network.parameters()).device)
+        inputs = torch.from_numpy(samples.inputs).to(next(network.parameters()).device)
         parts = [network(x) for x in torch.split(inputs, batch)]
     network.train(was_training)
     return np.asarray(torch.cat(parts).cpu().numpy()[..., :3])
 
 
-def predict(network: nn.Module, examples: Examples | Lessons) -> np.ndarray:
+def predict(network: nn.Module, samples: Samples) -> np.ndarray:
     """Lift every frame, and move it so that the root is at the origin, as protocols do.
 
     Returns:
         (frame, joint, 3), m, camera axes.
     """
-    poses = lift(network, examples)
-    return np.asarray(poses - poses[:, [examples.skeleton.root]])
+    poses = lift(network, samples)
+    return np.asarray(poses - poses[:, [samples.skeleton.root]])
 
 
-def validate(network: nn.Module, examples: Examples | Lessons) -> float:
+def validate(network: nn.Module, samples: Samples) -> float:
     """Score frames by their MPJPE, mm, averaged over activities.
 
     Raises:
         ModelError: If a prediction is not finite: training has diverged.
     """
-    predicted = predict(network, examples)
+    predicted = predict(network, samples)
     if not np.isfinite(predicted).all():
         raise ModelError(
             "training diverged: the network's predictions are not finite: give this run a lower "
             "learning_rate, and another folder"
         )
-    return mpjpe_over_activities(predicted, examples.targets, examples.activity)
+    return mpjpe_over_activities(predicted, samples.targets, samples.activity)
