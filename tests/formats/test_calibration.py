@@ -1,6 +1,5 @@
 """Calibration files: against OpenCV's projection with the same numbers, and hostile ones."""
 
-
 import cv2
 import numpy as np
 import pytest
