@@ -81,8 +81,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside ``folder`` to fill; rename it there once the block ends well.
 
     If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
-    A folder that was there is taken away only once the new one is whole; whether it may be is for
-    the caller to know. What a process that was killed has left beside it is removed, too.
+    A folder that existed is taken away only once the new one is whole; the caller decides whether
+    it may be. What a process that was killed has left beside it is removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names it.

@@ -1,7 +1,7 @@
 """JSON from other people's files, with a limit on depth and with finite numbers only.
 
-Every way in which a text can be refused is a ValueError, so that whoever reads a file has one kind
-of error to translate.
+Every way in which a text can be refused is a ValueError, so that readers of files have one kind of
+error to translate.
 """
 
 import json

@@ -126,7 +126,7 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
 
     Args:
         poses: Rooted.
-        height: m; one for everybody, or by person's name, others left as they are.
+        height: m; one for all, or by person's name, others left as they are.
 
     Raises:
         ModelError: If a height is no person's, a name is unknown, or poses are not rooted.

@@ -43,7 +43,7 @@ def to_world(
             exactly; another (R the identity, position 0) only its lens. ``poses.camera`` when
             left out.
         field_of_view: Of the image's longer side, degrees, without a camera; 55 when left out.
-        height: Of everybody, or by name, m; the model's own scale when left out.
+        height: Of all people, or by name, m; the model's own scale when left out.
         gaps: Longest gap to fill, s; 0 for none.
         smooth: ``savgol``, ``one-euro`` or None, which leaves the root's path rough, too.
         bones: Whether bones keep their lengths.

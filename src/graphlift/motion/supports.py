@@ -85,7 +85,7 @@ class Lowest:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Where one person, or everybody together, stands.
+    """The floor that one person, or all together, stand on.
 
     Args:
         height: Of the floor under them along up, m.

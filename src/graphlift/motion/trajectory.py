@@ -138,7 +138,7 @@ def locate(
 
     Raises:
         ModelError: If poses are in world axes, move through space already or have no keypoints,
-            no frame determines where anybody is, or as :func:`choose_camera`.
+            no frame determines where a person is, or as :func:`choose_camera`.
     """
     check_axes(poses, "camera", "finding the root's path")
     fps, assumed = frame_rate(poses)

@@ -157,7 +157,7 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
 def find_floor(poses: Poses, up: Float[np.ndarray, "3"]) -> float:
     """Find how high the floor is along ``up``, m, in camera axes: negative, as cameras look down.
 
-    It is where the lowest parts of everybody's bodies rest: 0 if there is nobody.
+    It is where the lowest parts of all bodies rest: 0 if there are no people.
     """
     level = find_level(lowest_parts(poses, up), frame_rate(poses)[0])
     return 0.0 if level is None else level.height
@@ -189,7 +189,7 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
 
     Returns:
         Unit vectors in camera axes, and which they are; none if nobody is upright in a tenth of
-        the frames in which somebody is there.
+        the frames in which a person is present.
     """
     found = [_block_axes(poses, part) for part in blocks(len(poses))]
     whole, trunk, extended = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
