@@ -18,7 +18,9 @@ from fuzzing.networks import NETWORKS, VIDEOS
 def poses(folder):
     from formats.test_archive import full
 
-    full(np.random.default_rng(0)).save(folder / "a.npz")
+    from graphlift.formats import write_poses
+
+    write_poses(folder / "a.npz", full(np.random.default_rng(0)))
 
 
 def read_poses(folder):
