@@ -22,7 +22,6 @@ from graphlift.study.statistics import (
     prior,
     rank_correlation,
     resample,
-    spread,
 )
 
 
@@ -33,14 +32,6 @@ def one_activity(errors, frames=None):
 
 def hard_seconds(blocks=200, seed=0):
     return 50 * np.random.default_rng(seed).lognormal(0, 0.4, blocks)
-
-
-def test_spread_divides_by_one_less_than_the_number_of_seeds():
-    assert spread([1.0, 2.0, 6.0]).mean == 3.0
-    assert spread([1.0, 2.0, 6.0]).sd == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
-    assert spread([5.0]).sd is None
-    with pytest.raises(ValueError, match="data"):
-        spread([])
 
 
 def test_oscillation_of_a_smooth_decay_is_nearly_nothing():

@@ -4,13 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from graphlift.study import paper, statistics
 from graphlift.study.claims import Claim, claims, errors_of
 from graphlift.study.grid import Study, Variant, mpjpe_in
 from graphlift.study.report import failures, figures, heatmaps, published, tables
-from graphlift.study.statistics import Pair, all_pairs, block_layout, resample, spread
+from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,7 +99,7 @@ class Best:
 def best_of(study: Study, kind: str, pairs: Sequence[Pair[Variant]]) -> Best:
     """Find the best method on some detections."""
     ranked = sorted(
-        (spread(values).mean, variant.label, variant)
+        (fmean(values), variant.label, variant)
         for variant in study.variants
         if (values := study.values(variant, kind, lambda run: run.mpjpe_mm))
     )
@@ -147,7 +148,7 @@ def facts(study: Study) -> dict[str, Any]:
         "lengths": sorted({(run.steps, run.batch_size) for run in runs}),
         "kept_last": all(run.config.get("keep") == "last" for run in runs),
         "joints": sorted({run.config.get("model", {}).get("joints", 16) for run in runs}),
-        "mean_parameters": spread(study.parameters).mean,
+        "mean_parameters": fmean(study.parameters),
         "data": sorted({(run.data, run.data_digest) for run in runs}),
         "cross_data": sorted(cross_data),
         "crossed": sorted({r.cross_data or "unnamed" for r in runs if r.cross_pck is not None}),
