@@ -147,8 +147,8 @@ def test_a_spread_is_lifted_to_the_others_but_never_lowered():
 
     narrow, wide = by_seeds(common, 0.5 * seeds), by_seeds(common, 20 * seeds)
 
-    leant = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
-    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * leant)
+    moderated = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
+    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * moderated)
     assert wide.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * 20 / np.sqrt(3))
 
 

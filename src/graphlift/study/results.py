@@ -115,7 +115,7 @@ class Result:
         p_mpjpe_mm: The same after similarity alignment.
         n_mpjpe_mm: The same after scaling.
         cross_pck: PCK at 150 mm on the other data set, protocol ``cross-14``; None without it.
-        cross_auc: AUC there.
+        cross_auc: AUC on the other data set.
         data: Name of the training and test data.
         data_digest: SHA-256 of it.
         cross_data: Name of the other data set, or None.

@@ -34,7 +34,7 @@ COLOURS = {
     "semgcn": "#4b4b4b",
     "martinez": "#8f8f8f",
 }
-"""Source: after Okabe and Ito, "Color universal design", 2008: told apart by the colour-blind."""
+"""Source: after Okabe and Ito, "Color universal design", 2008: also for the colour-blind."""
 NAMES = 1.4
 """Room for the names of methods beside a panel, inches."""
 WIDTH = 10.0
