@@ -11,9 +11,10 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from graphlift.metrics import joint_errors
 from graphlift.nn.build import build_network
-from graphlift.protocols import open_16, read_study_data, root_in_place
+from graphlift.protocols import root_in_place
+from graphlift.samples import read_open_data
+from graphlift.scoring import mpjpe_over_activities
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.config import TrainConfig, parse_table
 from graphlift.training.evaluation import lift
@@ -24,18 +25,18 @@ def main():
     parser.add_argument("data", help="the folder with cmu.npz and splits.json")
     parser.add_argument("models", nargs="+", type=Path, help="trained on it, screen inputs")
     arguments = parser.parse_args()
-    data = read_study_data(arguments.data)
+    data = read_open_data(arguments.data)
     print("| network | moved to its root | root in place | not moved |\n|---|---:|---:|---:|")
     for path in arguments.models:
         tensors, story = read_checkpoint(path)
         config = parse_table(TrainConfig, story["config"], str(path))
         network = build_network(**asdict(config.model))
         load_weights(network, tensors, path)
-        test = data.examples("test", config.detections)
+        test = data.samples("test", config.selection)
         poses, root = lift(network, test), test.skeleton.root
         ways = (poses - poses[:, [root]], root_in_place(poses, root), poses)
-        errors = [joint_errors(way, test.targets).mean(axis=1) * 1000 for way in ways]
-        cells = [f"{float(open_16(each, test.activity)):.2f}" for each in errors]
+        errors = [mpjpe_over_activities(way, test.targets, test.activity) for way in ways]
+        cells = [f"{each:.2f}" for each in errors]
         print(f"| {path.parent.name} | {' | '.join(cells)} |")
 
 

@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from graphlift import simulated_detector
-from graphlift.protocols import read_study_data
+from graphlift.samples import read_open_data
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.loop import LOG, train
 
@@ -38,7 +38,7 @@ def validation_error(level: float, arguments: argparse.Namespace) -> float:
     )
     out = arguments.out / f"level-{level:g}"
     with patch.object(simulated_detector, "HG_LEVEL", level):
-        for _ in train(config, read_study_data(arguments.data), out):
+        for _ in train(config, read_open_data(arguments.data), out):
             pass
     lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
     return min(line["validation_mpjpe_mm"] for line in lines)

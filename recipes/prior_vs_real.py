@@ -15,10 +15,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from graphlift.protocols import StudyData, read_study_data
+from graphlift.samples import OpenData, read_open_data
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import planned_runs, read_plan
-from graphlift.training.loop import MODEL, train
+from graphlift.training.loop import train
+from graphlift.training.state import MODEL
 
 METHODS = (
     *("full-sharing", "pre-aggregation", "no-sharing"),
@@ -42,10 +43,10 @@ def main():
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     arguments = parser.parse_args()
-    real, prior = read_study_data(arguments.data), read_study_data("prior")
+    real, prior = read_open_data(arguments.data), read_open_data("prior")
     test, cross = every(real.test, real.stride), every(real.cross, real.stride)
     sources = {
-        "prior": StudyData("prior", prior.train, prior.validation, test, cross, stride=1),
+        "prior": OpenData("prior", prior.train, prior.validation, test, cross, stride=1),
         "real": real,
     }
     plan = replace(

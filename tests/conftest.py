@@ -6,7 +6,7 @@ import pytest
 
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.protocols import StudyData
+from graphlift.samples import OpenData
 from graphlift.skeletons import H36M_17
 
 # Speed is benchmarked, never asserted: a busy machine must not fail a property.
@@ -27,7 +27,7 @@ def small(split, people=2, poses=120, seed=0):
 @pytest.fixture(scope="session")
 def study_data():
     """People to train, validate, test and cross over to, small enough for a test."""
-    return StudyData(
+    return OpenData(
         "small",
         small("train"),
         small("validation"),

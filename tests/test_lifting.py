@@ -15,9 +15,9 @@ from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.lifting import SHIPPED, Lifter
 from graphlift.metrics import mpjpe
+from graphlift.samples.random_views import UNSEEN_RIG, exact_views, people_of
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17, H36M_17
-from graphlift.views import UNSEEN_RIG, exact_views, people_of
 
 SIZE = (1280, 720)
 AWAY = np.array([0.3, 0.0, 4.0])

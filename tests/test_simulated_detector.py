@@ -11,7 +11,8 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import kurtosis
 
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.protocols import observe, read_study_data
+from graphlift.samples import read_open_data
+from graphlift.samples.open_data import observe
 from graphlift.simulated_detector import (
     CPN_LEVEL,
     HG_LEVEL,
@@ -83,7 +84,7 @@ def people(source):
         return sample_prior("train", poses=6000), 1
     if not SHARED.is_dir():
         pytest.skip("no real motion capture beside this clone")
-    return read_study_data(str(SHARED)).train, 12
+    return read_open_data(str(SHARED)).train, 12
 
 
 @pytest.mark.parametrize("source", ["prior", "real"])

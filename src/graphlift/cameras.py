@@ -252,15 +252,21 @@ def reproject(
 
 
 def image_to_screen(
-    keypoints: Float[np.ndarray, "*batch 2"], size: tuple[int, int]
+    keypoints: Float[np.ndarray, "*batch 2"],
+    size: tuple[int, int] | Float[np.ndarray, "*image 2"],
 ) -> Float[np.ndarray, "*batch 2"]:
     """Scale px so that the image's width spans [-1, 1], aspect kept.
+
+    Args:
+        keypoints: px.
+        size: Width and height of the image, px, or of the image of each frame.
 
     Source: Pavllo et al., "3D human pose estimation in video with temporal convolutions and
     semi-supervised training", CVPR 2019: X / w · 2 − (1, h / w).
     """
-    width, height = size
-    return np.asarray(keypoints / width * 2 - np.array([1, height / width]))
+    size = np.asarray(size)
+    width = size[..., :1]
+    return np.asarray(keypoints / width * 2 - size / width)
 
 
 def screen_to_image(

@@ -20,10 +20,11 @@ from graphlift.cameras import (
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
+from graphlift.onnx_session import open_session
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
-from graphlift.words import plain, reason, shown
+from graphlift.words import plain, shown
 
 __all__ = ["Lifter", "Stream"]
 
@@ -57,7 +58,7 @@ class Lifter:
             FormatError: If the file is damaged, or not one of graphlift's.
         """
         content, where = _read(model)
-        session = _session(content, threads, where)
+        session = open_session(content, where, threads=threads or (os.cpu_count() or 1))
         with container(where, "an ONNX model"):  # text that is not UTF-8
             card = session.get_modelmeta().custom_metadata_map.get("card")
         if card is None:
@@ -253,20 +254,6 @@ def _read(model: str | Path) -> tuple[bytes, str]:
             "file"
         )
     return path.read_bytes(), str(path)
-
-
-def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  # no types
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or (os.cpu_count() or 1)
-    options.log_severity_level = 4  # its errors become ours
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises bare exceptions of its own
-        raise FormatError(
-            f"{where}: is no ONNX model, or a damaged one ({reason(error)})"
-        ) from error
 
 
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401

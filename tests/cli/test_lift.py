@@ -15,9 +15,9 @@ from graphlift.cameras import assumed_camera, camera_to_image
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.formats import read_poses, write_keypoints
 from graphlift.formats.npz_members import read_arrays
+from graphlift.samples.random_views import UNSEEN_RIG, exact_views, people_of
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17, H36M_17
-from graphlift.views import UNSEEN_RIG, exact_views, people_of
 
 SIZE = (1280, 720)
 SMALL = ("--model", "open-small")

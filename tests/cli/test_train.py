@@ -12,11 +12,12 @@ from helpers.command import assert_refused, command, here
 from helpers.tiny_pack import write_folder
 
 from graphlift.files import LOCK
-from graphlift.protocols import read_study_data
+from graphlift.samples import read_open_data
 from graphlift.study.results import Result
 from graphlift.training.checkpoints import read_checkpoint, write_checkpoint
 from graphlift.training.config import read_config
-from graphlift.training.loop import CHECKPOINT, LOG, MODEL, train
+from graphlift.training.loop import LOG, train
+from graphlift.training.state import CHECKPOINT, MODEL
 
 RUN = """
 steps = 6
@@ -62,7 +63,7 @@ def test_training_leaves_a_model_and_prints_where(trained):
 def test_two_trainings_do_not_run_in_one_folder(config, tmp_path):
     """The second is refused while the first holds the folder, and leaves its log alone."""
     out = tmp_path / "run"
-    first = train(read_config(config), read_study_data(read_config(config).data), out)
+    first = train(read_config(config), read_open_data(read_config(config).data), out)
     next(first)
     before = (out / LOG).read_bytes()
 
@@ -265,7 +266,7 @@ def test_weights_that_are_not_of_the_configuration_beside_them_are_refused(train
 
 def test_the_checkpoint_of_a_run_under_way_is_told_from_a_model(config, pack, tmp_path):
     settings = read_config(config, ["model.channels = 4"])
-    run = train(settings, read_study_data(str(pack)), tmp_path)
+    run = train(settings, read_open_data(str(pack)), tmp_path)
     for _ in range(4):
         next(run)
     run.close()

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
-from graphlift.protocols import read_data, read_study_data
+from graphlift.samples import Selection, read_data, read_open_data
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.foreign import import_checkpoint, read_foreign
 
@@ -453,9 +453,9 @@ def test_an_imported_network_is_evaluated_as_ours_are(tmp_path, pack, rng):
 
     assert (said.status, said.err) == (0, "")
     result = json.loads(said.out)
-    data = read_study_data(str(pack))
+    data = read_open_data(str(pack))
     for split, key in (("test", "mpjpe_mm"), ("validation", "validation_mpjpe_mm")):
-        frames = data.examples(split, "gt")
+        frames = data.samples(split, Selection())
         poses = theirs.run(state, theirs.modulated_gcn, frames.inputs.astype(float), blocks=2)
         poses -= poses[:, :1]
         errors = np.linalg.norm(poses - frames.targets, axis=-1).mean(axis=1) * 1000
@@ -472,7 +472,7 @@ def test_17_joints_are_not_evaluated_on_16(tmp_path, pack, rng):
 
     said = here("evaluate", model, "--data", pack)
 
-    assert_refused(said, model, "takes 17 joints, and these frames have 16")
+    assert_refused(said, "model.joints", "17 joints", "16")
 
 
 @pytest.mark.parametrize("joints", [16, 17])
@@ -487,7 +487,7 @@ def test_an_imported_network_is_scored_by_the_published_protocol(tmp_path, rng, 
 
     assert (said.status, said.err) == (0, "")
     result = json.loads(said.out)
-    frames = read_data(str(tmp_path / "h36m")).test("gt", joints)
+    frames = read_data(str(tmp_path / "h36m")).samples("test", Selection(joints=joints))
     inputs = frames.inputs.astype(float)
     poses = theirs.run(state, theirs.modulated_gcn, inputs, blocks=2, **around)
     poses -= poses[:, :1]

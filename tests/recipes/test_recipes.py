@@ -16,18 +16,19 @@ from graphlift.errors import ConfigError
 from graphlift.graph import body_graph
 from graphlift.nn.build import build_network
 from graphlift.nn.graph_conv import GraphConv
-from graphlift.protocols import PROTOCOLS, read_data, root_in_place
+from graphlift.protocols import PROTOCOLS, root_in_place
+from graphlift.samples import Selection, read_data
+from graphlift.samples.batches import each_once
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, planned_runs, read_plan
 from graphlift.study.results import RESULTS, read_results
 from graphlift.study.scoring import cost
-from graphlift.training.batches import PackBatches
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
-from graphlift.training.loop import MODEL, train
-from graphlift.training.schedule import learning_rate
+from graphlift.training.loop import learning_rate, train
+from graphlift.training.state import MODEL
 
 POSES = 1_559_752  # of S1, S5, S6, S7, S8 by four cameras
 
@@ -213,30 +214,19 @@ def test_the_open_studys_schedules_are_what_they_were():
     assert learning_rate(cosine, 10, 20, 5) == pytest.approx(5e-4)
 
 
-class Numbered:
-    """Rows whose inputs are their own numbers."""
-
-    skeleton = H36M_16
-
-    def __init__(self, count):
-        self.count = count
-
-    def __len__(self):
-        return self.count
-
-    def gather(self, chosen):
-        numbers = np.broadcast_to(chosen[:, None, None].astype("f4"), (len(chosen), 16, 2))
-        return numbers.copy(), np.zeros((len(chosen), 16, 3), "f4")
+def numbered(rows):
+    """Samples whose inputs are their own numbers."""
+    return rows, np.zeros(len(rows))
 
 
 @pytest.mark.parametrize("count", [72, 70, 64, 65, 5])
 def test_an_epoch_sees_every_pose_once_when_the_last_are_not_dropped(count):
-    batches = PackBatches(Numbered(count), size=8, seed=3, drop_last=False)
+    batches = each_once(count, numbered, size=8, seed=3, drop_last=False)
 
     for epoch in range(2):
         steps = range(epoch * batches.per_epoch, (epoch + 1) * batches.per_epoch)
-        seen = [batches[step][0][:, 0, 0] for step in steps]
-        numbers = torch.cat(seen).int().tolist()
+        seen = [batches[step][0] for step in steps]
+        numbers = np.concatenate(seen).tolist()
         left_out = count % 8 == 1  # a batch of one cannot be normalised
         assert len(set(numbers)) == len(numbers) == count - left_out
         assert all(len(batch) == 8 for batch in seen[:-1])
@@ -245,7 +235,7 @@ def test_an_epoch_sees_every_pose_once_when_the_last_are_not_dropped(count):
 
 def test_an_epoch_of_human36m_has_as_many_steps_as_the_authors_decay_says():
     keeping, dropping = (
-        PackBatches(Numbered(POSES), size=64, seed=0, drop_last=drop) for drop in (False, True)
+        each_once(POSES, numbered, size=64, seed=0, drop_last=drop) for drop in (False, True)
     )
 
     assert (keeping.per_epoch, dropping.per_epoch) == (24_372, 24_371)
@@ -255,12 +245,13 @@ def test_an_epoch_of_human36m_has_as_many_steps_as_the_authors_decay_says():
 def test_batches_that_drop_the_last_are_what_they_were():
     """Every whole batch is the same either way: the order of an epoch does not depend on it."""
     keeping, dropping = (
-        PackBatches(Numbered(30), size=8, seed=5, drop_last=drop) for drop in (False, True)
+        each_once(30, numbered, size=8, seed=5, drop_last=drop) for drop in (False, True)
     )
 
     for step in range(3):
-        assert torch.equal(keeping[step][0], dropping[step][0])
-    assert torch.equal(keeping[4][0], dropping[3][0])  # the first of the second epoch
+        np.testing.assert_array_equal(keeping[step][0], dropping[step][0])
+    # the first of the second epoch
+    np.testing.assert_array_equal(keeping[4][0], dropping[3][0])
 
 
 def test_the_published_draw_is_that_of_the_whole_tensor_and_of_its_bias():
@@ -339,7 +330,7 @@ def test_a_network_is_scored_with_the_root_in_place_only_if_asked(packs, tmp_pat
 
     network = build_network(**dataclasses.asdict(config.model)).eval()
     load_weights(network, read_checkpoint(tmp_path / MODEL)[0], tmp_path)
-    test = data.test("gt", 16)
+    test = data.samples("test", Selection())
     with torch.inference_mode():
         poses = network(torch.from_numpy(test.inputs)).numpy()
     errors = np.linalg.norm(poses - test.targets, axis=-1)
@@ -366,7 +357,7 @@ def test_an_adaptation_that_no_protocol_of_the_data_takes_is_refused(packs, stud
     assert_refused(said, "open-16 and cross-14 take no adaptation 'root-in-place', only none")
     assert not (tmp_path / "study" / "runs").exists()
     with pytest.raises(ConfigError, match="h36m-16 take no adaptation 'hip-shift'"):
-        read_data(str(packs / "h36m")).describe(16, ("hip-shift",))
+        read_data(str(packs / "h36m")).describe(Selection(adaptations=("hip-shift",)))
 
 
 def test_one_study_does_not_mix_adaptations(packs, tmp_path):

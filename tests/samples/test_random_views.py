@@ -7,24 +7,22 @@ from hypothesis import strategies as st
 
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.geometry import bone_vectors
-from graphlift.skeletons import H36M_17
-from graphlift.views import (
+from graphlift.samples.augment import Augmentation, coco_proxies, pelvis_axes
+from graphlift.samples.random_views import (
     H36M_LIKE_RIG,
     TRAINING_RIG,
     UNSEEN_RIG,
-    Variety,
-    coco_proxies,
     exact_views,
     hide,
-    pelvis_axes,
     people_of,
     training_views,
 )
+from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import RandomRig, place, stand
 
 SEEDS = st.integers(0, 2**31 - 1)
 PATIENT = settings(deadline=None, max_examples=10)
-PLAIN = Variety(
+PLAIN = Augmentation(
     size=0, bones=0, recombine=0, noise=0, exact=1, proxies=0, crop=0, joints=0, limbs=0,
     confident=1, mirror=0,
 )  # fmt: skip
@@ -85,7 +83,7 @@ def test_exact_rays_are_the_projection_of_the_targets_moved_back_to_the_root(peo
 
 def test_the_same_seed_gives_the_same_views(people):
     one, same, other = (
-        training_views(people, Variety(), count=64, seed=(s, 0)).lessons() for s in (1, 1, 2)
+        training_views(people, Augmentation(), count=64, seed=(s, 0)).samples() for s in (1, 1, 2)
     )
 
     np.testing.assert_array_equal(one.inputs, same.inputs)
@@ -95,30 +93,30 @@ def test_the_same_seed_gives_the_same_views(people):
 @PATIENT
 @given(SEEDS)
 def test_no_joint_is_behind_the_camera_and_all_is_finite(people, seed):
-    views = training_views(people, Variety(), count=64, seed=(seed,))
-    lessons = views.lessons()
+    views = training_views(people, Augmentation(), count=64, seed=(seed,))
+    samples = views.samples()
 
-    assert np.isfinite(lessons.inputs).all()
-    assert np.isfinite(lessons.targets).all()
-    assert np.abs(lessons.targets).max() < 2.5
-    assert not lessons.targets[:, H36M_17.root].any()
-    assert ((lessons.inputs[..., 2] > 0).sum(axis=1) >= 0).all()
+    assert np.isfinite(samples.inputs).all()
+    assert np.isfinite(samples.targets).all()
+    assert np.abs(samples.targets).max() < 2.5
+    assert not samples.targets[:, H36M_17.root].any()
+    assert ((samples.inputs[..., 2] > 0).sum(axis=1) >= 0).all()
 
 
-def test_lessons_are_turned_into_the_virtual_camera_together(people):
+def test_samples_are_turned_into_the_virtual_camera_together(people):
     """Turning keeps lengths, and the virtual camera's rays point at the turned joints."""
     views = exact_views(people, UNSEEN_RIG, seed=0)
-    lessons = views.lessons()
+    samples = views.samples()
 
     np.testing.assert_allclose(
-        np.linalg.norm(lessons.targets, axis=-1), np.linalg.norm(views.targets, axis=-1), atol=1e-5
+        np.linalg.norm(samples.targets, axis=-1), np.linalg.norm(views.targets, axis=-1), atol=1e-5
     )
     # A joint to the right of the root in the virtual image, at the same depth, is to its right.
-    flat = np.abs(lessons.targets[..., 2]) < 0.02
-    apart = (lessons.inputs - lessons.inputs[:, [0]])[..., :2]
+    flat = np.abs(samples.targets[..., 2]) < 0.02
+    apart = (samples.inputs - samples.inputs[:, [0]])[..., :2]
     far = flat & (np.abs(apart) > 0.2).all(axis=-1)
     assert far.sum() > 20
-    np.testing.assert_array_equal(np.sign(apart[far]), np.sign(lessons.targets[..., :2][far]))
+    np.testing.assert_array_equal(np.sign(apart[far]), np.sign(samples.targets[..., :2][far]))
 
 
 def test_bodies_keep_their_bones_when_nothing_varies(people):
@@ -131,7 +129,7 @@ def test_bodies_keep_their_bones_when_nothing_varies(people):
 
 
 def test_mirrored_people_are_people_with_left_and_right_exchanged(people):
-    bodies = Variety(**{**vars(PLAIN), "mirror": 1.0})
+    bodies = Augmentation(**{**vars(PLAIN), "mirror": 1.0})
     plain, mirrored = (training_views(people, v, count=64, seed=(5,)) for v in (PLAIN, bodies))
 
     def triple(views):
@@ -175,9 +173,9 @@ def test_a_fifth_of_the_joints_is_hidden_but_never_too_many(people):
 
 
 @pytest.mark.parametrize(("key", "value"), [("noise", -1.0), ("crop", 1.5), ("size", 0.9)])
-def test_a_variety_that_makes_no_sense_is_refused_by_its_key(key, value):
+def test_an_augmentation_that_makes_no_sense_is_refused_by_its_key(key, value):
     with pytest.raises(ValueError, match=rf"{key} must be from 0 to"):
-        Variety(**{key: value})
+        Augmentation(**{key: value})
 
 
 def test_the_rig_that_is_near_pushes_the_camera_back(people):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graphlift.datasets import Clip, MotionCapture
-from graphlift.protocols import StudyData
+from graphlift.samples import OpenData, Selection
 from graphlift.skeletons import H36M_16
 from graphlift.study.results import RESULTS, append_result, read_results
 from graphlift.study.scoring import FAILURES, NOISE_EDGES, score_run
@@ -83,7 +83,7 @@ def test_one_joint_off_is_a_sixteenth_of_the_error(data):
 def test_a_wrong_scale_costs_plainly_but_not_after_alignment(data):
     result = score(data, lambda examples: 1.1 * truth(examples))
 
-    test = data.examples("test", "gt")
+    test = data.samples("test", Selection())
     sizes = np.linalg.norm(truth(test), axis=-1).mean(axis=1)
     means = [sizes[test.activity == name].mean() for name in ("jump", "walk")]
     assert result.mpjpe_mm == pytest.approx(100 * np.mean(means), rel=1e-4)
@@ -106,7 +106,7 @@ def test_activities_count_alike_however_many_frames_they_have(data):
 
     frames = {name: score.frames for name, score in result.per_activity.items()}
     assert frames["walk"] != frames["jump"]
-    assert sum(frames.values()) == len(data.examples("test", "gt"))
+    assert sum(frames.values()) == len(data.samples("test", Selection()))
     assert result.per_activity["walk"].mpjpe_mm == pytest.approx(10, abs=1e-3)
     assert result.per_activity["jump"].mpjpe_mm == pytest.approx(1, abs=1e-3)
     assert result.mpjpe_mm == pytest.approx(5.5, abs=1e-3)
@@ -180,7 +180,7 @@ def test_errors_are_told_apart_by_whether_a_limb_hides_the_joint(data):
 
     result = score(data, predict)
 
-    hidden = data.examples("test", "gt").hidden[:, 1:]
+    hidden = data.samples("test", Selection()).hidden[:, 1:]
     assert result.visible_mm == pytest.approx(100, abs=1e-3)
     assert result.occluded_mm == pytest.approx(300, abs=1e-3)
     assert result.occluded_share == pytest.approx(hidden.mean(), abs=1e-4)
@@ -190,7 +190,7 @@ def test_errors_are_told_apart_by_whether_a_limb_hides_the_joint(data):
 def test_the_roots_zero_is_no_visible_joint(data):
     result = score(data, moved(0.150, joint=1))
 
-    visible = ~data.examples("test", "gt").hidden
+    visible = ~data.samples("test", Selection()).hidden
     share = visible[:, 1].sum() / visible[:, 1:].sum()
     assert result.visible_mm == pytest.approx(150 * share, abs=2e-3)
 
@@ -199,7 +199,7 @@ def test_exact_keypoints_make_one_bin_of_all_joints_but_the_root(data):
     (whole,) = score(data, moved(0.150)).noise_bins
 
     assert (whole.from_px, whole.to_px) == (0, 0)
-    assert whole.joints == 15 * len(data.examples("test", "gt"))
+    assert whole.joints == 15 * len(data.samples("test", Selection()))
     assert whole.mpjpe_mm == pytest.approx(150 / 15, abs=1e-3)
 
 
@@ -214,7 +214,7 @@ def test_noise_bins_group_joints_by_how_far_their_keypoint_is_off(data):
 
     result = score(data, one_mm_a_px, config)
 
-    noise = data.examples("test", "hg-sim").noise[:, 1:].astype(float)
+    noise = data.samples("test", Selection(detections="hg-sim")).noise[:, 1:].astype(float)
     assert sum(each.joints for each in result.noise_bins) == noise.size
     assert [each.from_px for each in result.noise_bins] == sorted(
         each.from_px for each in result.noise_bins
@@ -230,7 +230,7 @@ def test_noise_bins_group_joints_by_how_far_their_keypoint_is_off(data):
 
 def test_a_keypoint_that_is_off_by_more_than_the_last_edge_is_in_the_last_bin(data):
     far = replace(data, name="far")
-    far.examples("test", "hg-sim").noise[0, 3] = 5000.0
+    far.samples("test", Selection(detections="hg-sim")).noise[0, 3] = 5000.0
 
     last = score(far, truth, replace(CONFIG, detections="hg-sim")).noise_bins[-1]
 
@@ -239,7 +239,7 @@ def test_a_keypoint_that_is_off_by_more_than_the_last_edge_is_in_the_last_bin(da
 
 
 def test_failures_are_the_worst_frames_of_distinct_clips_worst_first(data):
-    test = data.examples("test", "gt")
+    test = data.samples("test", Selection())
     worst = {}  # clip -> how bad its worst frame is, camera 2 being the worst by a hair
 
     def bad(examples):
@@ -258,7 +258,7 @@ def test_failures_are_the_worst_frames_of_distinct_clips_worst_first(data):
 
 
 def test_a_failure_is_drawn_from_what_the_network_saw_said_and_should_have_said(data):
-    test = data.examples("test", "cpn-sim")
+    test = data.samples("test", Selection(detections="cpn-sim"))
 
     result = score(
         data, moved(lambda e: 0.1 + e.frame / 1000), replace(CONFIG, detections="cpn-sim")
@@ -345,7 +345,7 @@ def test_clips_without_names_of_their_own_do_not_share_blocks(data):
         data.test.skeleton,
         (Clip("a", "x", "walk", FPS, one.positions[:2]), replace(two, name="a", activity="walk")),
     )
-    split = StudyData("twins", data.train, data.validation, twins, None, stride=1)
+    split = OpenData("twins", data.train, data.validation, twins, None, stride=1)
 
     blocks = score(split, truth).blocks["walk"]
 

@@ -1,7 +1,6 @@
 """Plans: what they say is what is run, and nothing else is."""
 
 import dataclasses
-import json
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from graphlift.complexity import channels_for, complexity
 from graphlift.errors import ConfigError
 from graphlift.nn.build import build_network
-from graphlift.study.plan import NAMES, SHIPPED, Plan, check_same, planned_runs, read_plan
+from graphlift.study.plan import NAMES, SHIPPED, Plan, planned_runs, read_plan
 from graphlift.study.scoring import cost
 
 VARIANTS = {
@@ -243,20 +242,3 @@ def test_a_recipe_may_be_overridden_key_by_key():
 def test_a_plan_that_is_nowhere_lists_those_there_are():
     with pytest.raises(FileNotFoundError, match="'qiuck': give one of quick, open, paper"):
         read_plan("qiuck")
-
-
-def test_finished_runs_may_have_had_their_data_elsewhere_but_nothing_else_otherwise():
-    plan = Plan(methods=("full-sharing", "semgcn"), channels=(4,), recipe={"steps": 9})
-    runs = planned_runs(plan, data="here")
-
-    def finished(**changes):
-        config = dataclasses.asdict(runs[1].config) | changes
-        return {runs[1].name: json.loads(json.dumps(config))}
-
-    check_same(runs, {})
-    check_same(runs, finished(data="/moved/to/there"))
-    check_same(runs, finished() | {"a run of another plan": {}})
-    with pytest.raises(ConfigError, match="semgcn-4_gt_seed0 is finished with another steps:"):
-        check_same(runs, finished(steps=10))
-    with pytest.raises(ConfigError, match="another loss, model"):
-        check_same(runs, finished(loss="mpjpe", model={"method": "semgcn"}))

@@ -15,11 +15,11 @@ import pytest
 from helpers.command import assert_refused, command
 from helpers.tiny_pack import write_folder
 
-from graphlift.errors import CheckpointError, ConfigError, FormatError
+from graphlift.errors import CheckpointError, FormatError
 from graphlift.study.plan import Plan, read_plan
 from graphlift.study.results import RESULTS
 from graphlift.study.runner import Finished, Moved, Started, missing_runs, run_study
-from graphlift.training.loop import CHECKPOINT, MODEL
+from graphlift.training.state import CHECKPOINT, MODEL
 
 PLAN = """
 methods = ["full-sharing", "martinez"]
@@ -236,9 +236,7 @@ def test_results_of_another_configuration_are_refused_by_run_and_key(whole, plan
     other = read_plan(str(plan))
     other = dataclasses.replace(other, recipe={**other.recipe, "steps": 500})
 
-    with pytest.raises(
-        ConfigError, match="full-sharing-4_gt_seed0 is finished with another steps"
-    ):
+    with pytest.raises(CheckpointError, match=rf"{RESULTS}: full-sharing-4_gt_seed0.* steps"):
         missing_runs(other, whole[0], data=str(pack))
 
 
@@ -250,7 +248,7 @@ def test_weights_of_another_configuration_or_other_data_are_refused_before_they_
     ours = read_plan(str(plan))
 
     faster = dataclasses.replace(ours, recipe={**ours.recipe, "learning_rate": 0.1})
-    with pytest.raises(ConfigError, match=r"full-sharing-4_gt_seed0 .*another learning_rate"):
+    with pytest.raises(CheckpointError, match=rf"full-sharing-4.*/{MODEL}: .*learning_rate"):
         go_on(faster, folder, pack)
     others = write_folder(tmp_path / "others", seed=1)
     with pytest.raises(
@@ -265,7 +263,7 @@ def test_results_on_other_data_are_not_added_to(whole, plan, tmp_path):
     others = write_folder(tmp_path / "others", seed=1)
     more = dataclasses.replace(read_plan(str(plan)), seeds=(0, 1))
 
-    with pytest.raises(ConfigError, match=r"results.jsonl: .*_seed0 was trained on other data"):
+    with pytest.raises(CheckpointError, match=rf"{RESULTS}: .*_seed0: was trained on other data"):
         go_on(more, folder, others)
     assert (folder / RESULTS).read_bytes() == (whole[0] / RESULTS).read_bytes()
 
@@ -305,10 +303,10 @@ def test_results_on_another_second_data_set_are_not_added_to(whole, plan, pack, 
     more = dataclasses.replace(read_plan(str(plan)), seeds=(0, 1))
     before = lines(folder)[0]["cross_digest"][:12]
 
-    with pytest.raises(ConfigError, match=rf"_seed0 was scored on .*{before}.* now holds one of"):
+    with pytest.raises(CheckpointError, match=rf"_seed0: was scored on .*{before}.*others"):
         go_on(more, folder, others)
     (others / "hdm05.npz").unlink()
-    with pytest.raises(ConfigError, match=rf"_seed0 was scored on .*{before}.* now holds none"):
+    with pytest.raises(CheckpointError, match=rf"_seed0: was scored on .*{before}.*none"):
         go_on(more, folder, others)
     assert lines(folder) == lines(whole[0])
 

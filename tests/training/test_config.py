@@ -4,8 +4,8 @@ import json
 import pytest
 import torch
 
-from graphlift.errors import ConfigError
-from graphlift.training.config import TrainConfig, differences, read_config
+from graphlift.errors import CheckpointError, ConfigError
+from graphlift.training.config import TrainConfig, check_own, differences, read_config
 
 
 @pytest.fixture
@@ -100,3 +100,14 @@ def test_a_configuration_from_before_a_key_has_its_default():
 
     assert differences(TrainConfig(seed=4), stored) == []
     assert differences(TrainConfig(seed=5), stored) == ["seed"]
+
+
+def test_a_run_goes_on_if_its_data_are_elsewhere_but_not_if_anything_else_differs():
+    config = TrainConfig(steps=9)
+    stored = json.loads(json.dumps(dataclasses.asdict(config)))
+
+    check_own("there", config, stored | {"data": "/moved/to/there"}, {"trained on": ("a", "a")})
+    with pytest.raises(CheckpointError, match=r"there: .*another steps, loss"):
+        check_own("there", config, stored | {"steps": 10, "loss": "mpjpe"}, {})
+    with pytest.raises(CheckpointError, match=r"there: was scored on other data .*aaa.*none"):
+        check_own("there", config, None, {"scored on": ("aaa", None)})

@@ -14,21 +14,12 @@ from safetensors.torch import save
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
 from graphlift.nn.build import build_network
-from graphlift.protocols import StudyData
-from graphlift.training.batches import Batches, ViewBatches
+from graphlift.samples import OpenData, Selection
 from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import predict, validate
-from graphlift.training.loop import (
-    CHECKPOINT,
-    LOG,
-    MODEL,
-    clip_gradients,
-    loss_of,
-    train,
-)
-from graphlift.training.schedule import learning_rate
-from graphlift.views import Variety, people_of
+from graphlift.training.loop import LOG, clip_gradients, learning_rate, loss_of, train
+from graphlift.training.state import CHECKPOINT, MODEL
 
 TINY = TrainConfig(
     steps=12,
@@ -54,16 +45,16 @@ def finish(config, data, out):
 
 
 def assert_same_end(one, other):
-    (tensors, story), (others, another) = one, other
+    (tensors, record), (others, another) = one, other
     assert tensors.keys() == others.keys()
     for name, tensor in tensors.items():
         assert torch.equal(tensor, others[name]), name
 
-    def timeless(story):
-        curve = [{k: v for k, v in line.items() if k != "seconds"} for line in story["curve"]]
-        return {**story, "curve": curve, "seconds": None}
+    def timeless(record):
+        curve = [{k: v for k, v in line.items() if k != "seconds"} for line in record["curve"]]
+        return {**record, "curve": curve, "seconds": None}
 
-    assert timeless(story) == timeless(another)
+    assert timeless(record) == timeless(another)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +80,8 @@ def test_sigint_saves_at_the_end_of_the_step_and_then_interrupts(study_data, tmp
             if progress.step == 3:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    _, story = read_checkpoint(tmp_path / CHECKPOINT)
-    assert story["step"] == 4
+    _, record = read_checkpoint(tmp_path / CHECKPOINT)
+    assert record["step"] == 4
 
 
 def test_a_killed_run_goes_on_from_its_last_save(study_data, tmp_path):
@@ -118,18 +109,18 @@ def test_the_log_holds_every_evaluation_once(study_data, tmp_path):
 def test_the_kept_weights_are_those_of_the_lowest_validation_error(study_data, tmp_path):
     from graphlift.nn.build import build_network
 
-    tensors, story = finish(TINY, study_data, tmp_path)
-    network = build_network(**story["config"]["model"])
+    tensors, record = finish(TINY, study_data, tmp_path)
+    network = build_network(**record["config"]["model"])
     load_weights(network, tensors, tmp_path)
 
-    errors = {line["step"]: line["validation_mpjpe_mm"] for line in story["curve"]}
-    assert story["best_step"] == min(errors, key=errors.get)
-    again = validate(network, study_data.examples("validation", "gt"))
+    errors = {line["step"]: line["validation_mpjpe_mm"] for line in record["curve"]}
+    assert record["best_step"] == min(errors, key=errors.get)
+    again = validate(network, study_data.samples("validation", Selection()))
     assert again == pytest.approx(min(errors.values()))
 
 
 def test_a_network_learns_a_handful_of_poses_by_heart(study_data, tmp_path):
-    frames = study_data.examples("train", "gt")
+    frames = study_data.samples("train", Selection())
     few = dataclasses.replace(
         frames,
         **{
@@ -160,7 +151,7 @@ def test_a_network_learns_a_handful_of_poses_by_heart(study_data, tmp_path):
 def test_predictions_are_recentred_on_their_own_root(study_data):
     from graphlift.nn.build import build_network
 
-    frames = study_data.examples("validation", "gt")
+    frames = study_data.samples("validation", Selection())
 
     poses = predict(build_network("full-sharing", channels=4, blocks=0), frames)
 
@@ -193,18 +184,6 @@ def test_sigma_is_learnt_without_moving_the_positions(rng):
     torch.testing.assert_close(moved.grad, alone.grad)
 
 
-def test_views_depend_on_seed_and_step_alone(study_data):
-    people = people_of(study_data.train)
-    batches, again = (ViewBatches(people, Variety(), size=8, seed=3) for _ in range(2))
-    there = batches[40]  # not the first drawing
-    batches[0]
-
-    for one, other in zip(there, again[40], strict=True):
-        assert torch.equal(one, other)
-    assert there[0].shape == there[1].shape == (8, 17, 3)
-    assert not torch.equal(there[0], again[41][0])
-
-
 def test_the_learning_rate_falls_once_an_epoch_or_along_a_cosine():
     steps, per_epoch = 100, 10
     rates = [learning_rate(TINY, step, steps, per_epoch) for step in (0, 9, 10, 25)]
@@ -212,47 +191,6 @@ def test_the_learning_rate_falls_once_an_epoch_or_along_a_cosine():
 
     rates = [learning_rate(VARIED, step, steps, per_epoch) for step in (0, 50, 100)]
     assert rates == pytest.approx([1e-3, 0.5e-3, 0])
-
-
-def test_batches_depend_on_seed_and_step_alone(study_data):
-    frames = study_data.examples("train", "gt")
-    batches = Batches(frames, size=32, seed=1, flip=True)
-    forward = [batches[step] for step in range(2 * batches.per_epoch)]
-    for step in reversed(range(len(forward))):
-        for one, other in zip(forward[step], batches[step], strict=True):
-            assert torch.equal(one, other)
-
-    assert not torch.equal(forward[0][0], Batches(frames, size=32, seed=2, flip=True)[0][0])
-
-
-def test_batches_draw_by_weight(study_data):
-    frames = study_data.examples("train", "gt")
-    batches = Batches(frames, size=32, seed=0)
-    drawn = np.concatenate([batches._draw(epoch) for epoch in range(200)])
-    share = {a: (frames.activity[drawn] == a).mean() for a in np.unique(frames.activity)}
-
-    for activity, got in share.items():
-        assert got == pytest.approx(frames.weights[frames.activity == activity].sum(), abs=0.01)
-
-
-def test_a_flipped_frame_is_what_a_mirror_would_show(study_data):
-    frames = study_data.examples("train", "gt")
-    plain, flipped = (Batches(frames, size=64, seed=0, flip=flip)[0] for flip in (False, True))
-    pairs = {1: 4, 2: 5, 3: 6, 10: 13, 11: 14, 12: 15}  # right-left and left-right, 16 joints
-    swap = list(range(16))
-    for a, b in pairs.items():
-        swap[a], swap[b] = b, a
-
-    mirrored = 0
-    for b in range(64):
-        if torch.equal(flipped[0][b], plain[0][b]):
-            assert torch.equal(flipped[1][b], plain[1][b])
-        else:
-            mirrored += 1
-            for one, other in zip(flipped, plain, strict=True):
-                sign = torch.tensor([-1.0] + [1.0] * (other.shape[-1] - 1))
-                assert torch.equal(one[b], other[b][swap] * sign)
-    assert 16 < mirrored < 48
 
 
 def test_another_configuration_in_the_folder_is_refused_by_key(study_data, tmp_path):
@@ -270,7 +208,7 @@ def test_other_data_in_the_folder_are_refused(study_data, tmp_path):
     for _ in range(6):
         next(run)
     run.close()
-    other = StudyData(
+    other = OpenData(
         "other", study_data.test, study_data.validation, study_data.train, None, stride=1
     )
 
@@ -307,11 +245,11 @@ def test_a_run_goes_on_though_its_data_have_moved(study_data, tmp_path):
     run.close()
 
     moved = dataclasses.replace(TINY, data="/moved/to/there")
-    tensors, story = finish(moved, study_data, tmp_path / "moved")
+    tensors, record = finish(moved, study_data, tmp_path / "moved")
 
-    assert story["config"].pop("data") == "/moved/to/there"
+    assert record["config"].pop("data") == "/moved/to/there"
     whole[1]["config"].pop("data")
-    assert_same_end((tensors, story), whole)
+    assert_same_end((tensors, record), whole)
     assert list(train(TINY, study_data, tmp_path / "moved")) == []
 
 
@@ -321,8 +259,8 @@ def test_checkpoints_refuse_damage_and_other_networks(tmp_path):
     path = tmp_path / "model.safetensors"
     network = build_network("full-sharing", channels=4, blocks=0)
     write_checkpoint(path, network.state_dict(), {"step": 3})
-    tensors, story = read_checkpoint(path)
-    assert story == {"step": 3}
+    tensors, record = read_checkpoint(path)
+    assert record == {"step": 3}
 
     wider = build_network("full-sharing", channels=5, blocks=0)
     with pytest.raises(CheckpointError, match=r"another network: .* is \(1, 2, 4\).*\(1, 2, 5\)"):
@@ -338,12 +276,12 @@ def test_checkpoints_refuse_damage_and_other_networks(tmp_path):
 
 
 @pytest.mark.parametrize("change", [("seed", 2), ("step", 4), ("added", None)])
-def test_a_story_that_was_changed_is_refused(tmp_path, change):
+def test_a_record_that_was_changed_is_refused(tmp_path, change):
     path = tmp_path / "model.safetensors"
-    story = {"step": 3, "config": {"seed": 1, "model": {"channels": 4}}, "curve": [0.1, 1e-9]}
-    write_checkpoint(path, {"w": torch.ones(2)}, story)
+    record = {"step": 3, "config": {"seed": 1, "model": {"channels": 4}}, "curve": [0.1, 1e-9]}
+    write_checkpoint(path, {"w": torch.ones(2)}, record)
     tensors, told = read_checkpoint(path)
-    assert told == story
+    assert told == record
     size = int.from_bytes(path.read_bytes()[:8], "little")
     header = json.loads(path.read_bytes()[8 : 8 + size])
     written = json.loads(header["__metadata__"]["graphlift"])
@@ -355,11 +293,11 @@ def test_a_story_that_was_changed_is_refused(tmp_path, change):
         read_checkpoint(path, way_out="take another")
 
 
-def test_the_order_in_which_a_story_is_told_does_not_matter(tmp_path):
+def test_the_order_of_a_record_does_not_matter(tmp_path):
     one, other = {"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"d": 3, "c": 2}, "a": 1}
     cards = []
-    for story in (one, other):
-        write_checkpoint(tmp_path / "x.safetensors", {"w": torch.ones(2)}, story)
+    for record in (one, other):
+        write_checkpoint(tmp_path / "x.safetensors", {"w": torch.ones(2)}, record)
         with safe_open(tmp_path / "x.safetensors", "pt") as file:
             cards.append(json.loads(file.metadata()["graphlift"])["sha256"])
 
@@ -375,10 +313,10 @@ def stopped(config, data, out):
 
 
 @pytest.mark.parametrize("key", ["config", "data_digest", "step", "curve", "loss_sum", "seconds"])
-def test_a_checkpoint_without_its_whole_story_is_refused(study_data, tmp_path, key):
-    tensors, story = stopped(TINY, study_data, tmp_path)
-    del story[key]
-    write_checkpoint(tmp_path / CHECKPOINT, tensors, story)
+def test_a_checkpoint_without_its_whole_record_is_refused(study_data, tmp_path, key):
+    tensors, record = stopped(TINY, study_data, tmp_path)
+    del record[key]
+    write_checkpoint(tmp_path / CHECKPOINT, tensors, record)
 
     with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: lacks {key}:"):
         finish(TINY, study_data, tmp_path)
@@ -389,15 +327,15 @@ def test_a_checkpoint_without_its_whole_story_is_refused(study_data, tmp_path, k
     + [(VARIED, "average")],
 )  # fmt: skip
 def test_a_checkpoint_without_one_of_its_parts_is_refused(study_data, tmp_path, config, part):
-    tensors, story = stopped(config, study_data, tmp_path)
+    tensors, record = stopped(config, study_data, tmp_path)
     few = {name: t for name, t in tensors.items() if name.partition(".")[0] != part}
-    write_checkpoint(tmp_path / CHECKPOINT, few, story)
+    write_checkpoint(tmp_path / CHECKPOINT, few, record)
 
     with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: .* lacks {part}"):
         finish(config, study_data, tmp_path)
     other = {name: t[..., :-1] if t.ndim and name.startswith(part) else t
              for name, t in tensors.items()}  # fmt: skip
-    write_checkpoint(tmp_path / CHECKPOINT, other, story)
+    write_checkpoint(tmp_path / CHECKPOINT, other, record)
     with pytest.raises(CheckpointError, match=rf"{CHECKPOINT}: .*{part}.* is \("):
         finish(config, study_data, tmp_path)
 
@@ -428,21 +366,13 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
 
 
 def test_a_run_made_before_there_were_devices_goes_on_on_the_processor(study_data, tmp_path):
-    tensors, story = finish(TINY, study_data, tmp_path)
-    del story["config"]["device"]
-    write_checkpoint(tmp_path / MODEL, tensors, story)
+    tensors, record = finish(TINY, study_data, tmp_path)
+    del record["config"]["device"]
+    write_checkpoint(tmp_path / MODEL, tensors, record)
 
     assert list(train(TINY, study_data, tmp_path)) == []
     with pytest.raises(CheckpointError, match="another device"):
         finish(dataclasses.replace(TINY, device="mps"), study_data, tmp_path)
-
-
-def test_frames_lie_on_the_device_they_are_asked_to(study_data):
-    frames = study_data.examples("train", "gt")
-    batches = Batches(frames, size=8, seed=0, flip=True, device=torch.device("meta"))
-
-    assert {t.device.type for t in (batches.inputs, batches.targets, batches.mirror)} == {"meta"}
-    assert {t.device.type for t in batches[0]} == {"meta"}
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4, float("nan")])

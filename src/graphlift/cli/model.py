@@ -98,12 +98,12 @@ def export(
     The run must have been made for lifting, as recipes/open.toml makes it. Leaves NAME.onnx,
     NAME.safetensors and the model card NAME.json; prints the card's scores.
     """
-    from graphlift.protocols import read_study_data
+    from graphlift.samples import read_open_data
     from graphlift.study.release import release
     from graphlift.training.checkpoints import read_checkpoint
 
     source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
-    card = release(model, read_study_data(source), name, out)
+    card = release(model, read_open_data(source), name, out)
     for row in card.metrics:
         typer.echo(json.dumps(row))
     typer.echo(out / f"{name}.onnx")

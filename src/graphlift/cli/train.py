@@ -39,10 +39,10 @@ def train(
     interrupted. Leaves model.safetensors, log.jsonl and TensorBoard events in the folder.
     """
     from graphlift.cli.progress import training_bar
-    from graphlift.protocols import read_data
+    from graphlift.samples import read_data
     from graphlift.training.config import read_config
-    from graphlift.training.loop import MODEL, is_finished
     from graphlift.training.loop import train as run
+    from graphlift.training.state import MODEL, is_finished
 
     settings = read_config(config, overrides or ())
     data = read_data(settings.data)
@@ -82,7 +82,7 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from graphlift.protocols import read_data
+    from graphlift.samples import read_data
     from graphlift.study.evaluation import evaluate_model
     from graphlift.training.checkpoints import read_checkpoint
 

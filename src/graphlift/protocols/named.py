@@ -1,21 +1,16 @@
 """Protocols as data: on whom, which frames, which joints, averaged how.
 
 A number means something only beside the protocol that made it, so :meth:`Protocol.describe` is
-printed with every number. Nothing here computes a score: :mod:`graphlift.scoring` does, and so do
-the study's result lines.
+printed with every number. Nothing here computes a score: :mod:`graphlift.scoring` does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-from jaxtyping import Float
-
 from graphlift.datasets.human36m.facts import ACTIVITIES
 from graphlift.errors import ConfigError
-from graphlift.metrics import by_activity
-from graphlift.protocols.adaptations import ADAPTATIONS, OWN_WIDTH, ROOT_IN_PLACE
+from graphlift.protocols.adaptations import OWN_WIDTH, ROOT_IN_PLACE
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
@@ -26,6 +21,9 @@ Average = Literal["activities", "frames"]
 class Protocol:
     """How a data set is scored.
 
+    Both poses are moved so that their own root is at the origin; P-MPJPE and N-MPJPE then allow
+    more. No prediction is averaged with that of the mirrored input ("no flip").
+
     Args:
         name: As on the command line and in tables.
         data: The data set that is tested on.
@@ -35,12 +33,9 @@ class Protocol:
         skeletons: Joint orders it takes; the first is its own.
         scored: Names of the joints whose errors count.
         correct: Names of the joints that PCK and AUC count, some or all of ``scored``.
-        alignment: What both poses are before they are compared: moved so that their own root is
-            at the origin. P-MPJPE and N-MPJPE then allow more.
         stride: Every so many frames of a sequence, from its first.
         excluded: Sequences that are left out.
         average: Over the frames of each activity and then over activities, or over all frames.
-        flip: Whether predictions are averaged with those of the mirrored input.
         activities: Names of all its activities, in the order of tables; empty where data differ.
         groups: Sequences that are also scored together, by name of the group.
         frames: How many the whole test set has; None where data differ.
@@ -56,11 +51,9 @@ class Protocol:
     skeletons: tuple[Skeleton, ...]
     scored: tuple[str, ...]
     correct: tuple[str, ...]
-    alignment: Literal["root"] = "root"
     stride: int = 1
     excluded: tuple[str, ...] = ()
     average: Average = "frames"
-    flip: bool = False
     activities: tuple[str, ...] = ()
     groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
     frames: int | None = None
@@ -76,12 +69,12 @@ class Protocol:
         """Find the joint order of arrays with so many joints; None if it takes none such."""
         return next((each for each in self.skeletons if len(each) == joints), None)
 
-    def describe(
-        self,
-        adaptations: Sequence[str] = (),
-        *,
-        average: Average | None = None,
-    ) -> str:
+    @property
+    def joint_orders(self) -> str:
+        """The numbers of joints that arrays may have, in words."""
+        return " or ".join(f"{len(each)} joints ({each.name})" for each in self.skeletons)
+
+    def describe(self, adaptations: Sequence[str] = (), *, average: Average | None = None) -> str:
         """Say in one line what a number under this protocol means.
 
         Args:
@@ -90,28 +83,22 @@ class Protocol:
         """
         # What a model was trained on, predictions do not say: this is what the protocol asks.
         trained = f"for training on {self.train_data} {' '.join(self.train)}"
+        zero = f"the zero of {self.root} counted"
+        rooted = zero if self.root in self.scored else f"{self.root} not among them"
+        fewer = "" if self.correct == self.scored else f", PCK and AUC over {len(self.correct)}"
         parts = (
             f"{self.data} {' '.join(self.test)}, {trained}",
             every(self.stride) + "".join(f", without {each}" for each in self.excluded),
-            self._joints(),
+            f"{len(self.scored)} joints, {rooted}{fewer}",
             f"both moved to their own {self.root}",
-            AVERAGES[average or self.average],
-            "averaged with the mirrored input" if self.flip else "no flip",
+            _AVERAGES[average or self.average],
+            "no flip",
             f"adaptations: {', '.join(adaptations) or 'none'}",
         )
         return f"{self.name}: {'; '.join(parts)}"
 
-    def _joints(self) -> str:
-        zero = (
-            f"the zero of {self.root} counted"
-            if self.root in self.scored
-            else f"{self.root} not among them"
-        )
-        fewer = "" if self.correct == self.scored else f", PCK and AUC over {len(self.correct)}"
-        return f"{len(self.scored)} joints, {zero}{fewer}"
 
-
-AVERAGES: Mapping[Average, str] = {
+_AVERAGES: Mapping[Average, str] = {
     "activities": "mean over the frames of each activity, then over activities",
     "frames": "mean over frames",
 }
@@ -207,9 +194,6 @@ PROTOCOLS: Mapping[str, Protocol] = {
 STRIDE = _OPEN_16.stride
 """Every third frame of each clip, from its first: 10 frames a second of 30."""
 
-CROSS_14: tuple[int, ...] = tuple(H36M_16.index(*_CROSS_14.scored).tolist())
-"""Of the 16 joints, all but Hip and Head; of the 17, joints 1-8 and 11-16."""
-
 
 def protocol_named(name: str) -> Protocol:
     """Find a protocol.
@@ -241,42 +225,3 @@ def share_out(adaptations: Sequence[str], names: Collection[str]) -> dict[str, t
     return {
         name: tuple(a for a in adaptations if a in PROTOCOLS[name].adaptations) for name in names
     }
-
-
-def open_16(values: Float[np.ndarray, " frame *rest"], activity: np.ndarray) -> np.ndarray:
-    """Average values over the frames of each activity, then over activities."""
-    return np.asarray(np.mean(list(by_activity(values, activity).values()), axis=0))
-
-
-def protocol_table() -> str:
-    """Write the protocols as a table in Markdown."""
-    heads = "protocol, tested on, trained on, joints in, scored, by PCK and AUC, frames, mean over"
-    columns = heads.split(", ")
-    rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
-    for each in PROTOCOLS.values():
-        of = " or ".join(f"`{skeleton.name}`" for skeleton in each.skeletons)
-        root = "with" if each.root in each.scored else "without"
-        excluded = "".join(f", without {name}" for name in each.excluded)
-        whole = f": {each.frames:,}" if each.frames else ""
-        cells = (
-            f"`{each.name}`",
-            f"{each.data} {' '.join(each.test)}",
-            f"{each.train_data} {' '.join(each.train)}",
-            of,
-            f"{len(each.scored)}, {root} {each.root}",
-            str(len(each.correct)),
-            f"{every(each.stride)}{whole}{excluded}",
-            each.average,
-        )
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def adaptation_table() -> str:
-    """Write the known deviations as a table in Markdown."""
-    takes = {
-        name: ", ".join(f"`{p.name}`" for p in PROTOCOLS.values() if name in p.adaptations)
-        for name in ADAPTATIONS
-    }
-    rows = [f"| `{name}` | {takes[name]} | {does} |" for name, does in ADAPTATIONS.items()]
-    return "\n".join(["| `--adapt` | of | what it does |", "|---|---|---|", *rows])

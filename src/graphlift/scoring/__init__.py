@@ -1,12 +1,16 @@
-"""Anybody's predictions against the truth, under a named protocol. NumPy alone, in chunks.
+"""Predictions against the truth, under a named protocol: the only place where scores are made.
 
-A joint counts where its truth is finite and marked valid. Without the truth of its root a frame
-cannot be placed, and on two joints a similarity always fits: such frames are left out and
-counted. A prediction that is missing where the truth counts is an error, because a method must
-not choose what it is judged on; if missing ones are allowed, what is there is scored, how much is
-not is said, and PCK and AUC take each missing joint for a wrong one.
+NumPy alone, in chunks. A joint counts where its truth is finite and marked valid. Frames without
+the truth of their root, which cannot be moved to the origin, and frames of two joints, which a
+similarity always fits, are left out and counted. A prediction that is missing where the truth
+counts is an error, because a method must not choose what it is scored on. If missing predictions
+are allowed, the others are scored, the missing ones are counted, and PCK and AUC take each of
+them for a wrong one.
 """
 
+from graphlift.scoring.complete import CompleteScores as CompleteScores
+from graphlift.scoring.complete import mean_over_activities as mean_over_activities
+from graphlift.scoring.complete import mpjpe_over_activities as mpjpe_over_activities
 from graphlift.scoring.files import score_files as score_files
 from graphlift.scoring.score import score_poses as score_poses
 from graphlift.scoring.scores import Counts as Counts

@@ -14,9 +14,9 @@ from graphlift.scoring.score import score_poses
 from graphlift.scoring.scores import Scores
 from graphlift.words import shown
 
-_TOO_FAR = 20.0
+_LARGEST_REACH = 20.0
 """m from the root to half of the joints: no person in metres, but any in mm or cm."""
-_LOOK_AT = 500
+_SAMPLED_FRAMES = 500
 
 
 def score_files(
@@ -35,12 +35,12 @@ def score_files(
     Args:
         predicted: See :mod:`graphlift.formats.pose_arrays` for what is in a file.
         target: The same frames and joints.
-        protocol: Which.
+        protocol: Which joints are scored, and how they are averaged.
         adaptations: As in :func:`graphlift.scoring.score_poses`.
-        allow_missing: As there.
+        allow_missing: Score the joints that are predicted if others are missing.
 
     Raises:
-        DatasetNotFoundError: If a file is not there.
+        DatasetNotFoundError: If a file does not exist.
         FormatError: If a file is damaged or not of such arrays, the two do not fit each other or
             the protocol, a prediction is missing, or no frame is left.
         ConfigError: If the protocol does not take an adaptation.
@@ -72,8 +72,20 @@ def score_files(
         )
     except ShapeError as error:
         raise FormatError(f"{predicted} against {target}: {error}") from error
-    _check_metres(truth, protocol)
-    return _doubting(scores, mine, protocol)
+    shape = truth.poses.shape
+    if (reach := _reach(truth, protocol)) > _LARGEST_REACH:
+        raise FormatError(
+            f"{truth.path}: in poses {shape} half of the joints are {reach:,.0f} m or more from "
+            f"{protocol.root}: positions should be metres; divide millimetres by 1000"
+        )
+    if (reach := _reach(mine, protocol)) <= _LARGEST_REACH:
+        return scores
+    # Hardly metres, but it may still be a true result.
+    note = (
+        f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are they "
+        "in millimetres?"
+    )
+    return replace(scores, notes=(*scores.notes, note))
 
 
 def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
@@ -84,25 +96,25 @@ def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
     """
     if mine.sequence is None or truth.sequence is None or len(mine.poses) == len(truth.poses):
         return
-    said, true = Counter(mine.sequence.tolist()), Counter(truth.sequence.tolist())
-    for name in sorted({*said, *true}):
-        if said[name] != true[name]:
+    own, true = Counter(mine.sequence.tolist()), Counter(truth.sequence.tolist())
+    for name in sorted({*own, *true}):
+        if own[name] != true[name]:
             raise FormatError(
-                f"sequence {shown(name)} has {said[name]:,} frames in {mine.path} and "
+                f"sequence {shown(name)} has {own[name]:,} frames in {mine.path} and "
                 f"{true[name]:,} in {truth.path}: give the same frames of both; none is cut to fit"
             )
 
 
 def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:
     """Take a label from the truth, or from the predictions where only they have it."""
-    said: np.ndarray | None = getattr(mine, name)
+    own: np.ndarray | None = getattr(mine, name)
     true: np.ndarray | None = getattr(truth, name)
-    if said is None or true is None or len(said) != len(true):
-        return said if true is None else true
-    if (differs := said != true).any():
+    if own is None or true is None or len(own) != len(true):
+        return own if true is None else true
+    if (differs := own != true).any():
         at = int(np.argmax(differs))
         raise FormatError(
-            f"{name} of frame {at} is {shown(str(said[at]))} in {mine.path} and "
+            f"{name} of frame {at} is {shown(str(own[at]))} in {mine.path} and "
             f"{shown(str(true[at]))} in {truth.path}: put the frames of both into the same order"
         )
     return true
@@ -111,36 +123,18 @@ def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:
 def _check_skeleton(arrays: PoseArrays, protocol: Protocol) -> None:
     skeleton = arrays.skeleton
     if skeleton and skeleton.joints not in [each.joints for each in protocol.skeletons]:
-        wanted = " or ".join(each.name for each in protocol.skeletons)
+        taken = " or ".join(each.name for each in protocol.skeletons)
         raise FormatError(
-            f"{arrays.path}: its joints are those of {skeleton.name}, and {protocol.name} takes "
-            f"{wanted}: convert them, or choose another protocol"
+            f"{arrays.path}: its joints are those of {skeleton.name}, and {protocol.name} "
+            f"takes {taken}: convert them, or choose another protocol"
         )
 
 
 def _reach(arrays: PoseArrays, protocol: Protocol) -> float:
-    """Look at some frames: how far the joints are from the root, m, half of them farther."""
-    some = np.array(arrays.poses[:: max(1, len(arrays.poses) // _LOOK_AT)], dtype=np.float64)
+    """Find the median distance of the joints from the root, m, in some of the frames."""
+    step = max(1, len(arrays.poses) // _SAMPLED_FRAMES)
+    some = np.array(arrays.poses[::step], dtype=np.float64)
     skeleton = protocol.skeleton_of(some.shape[1])
     rooted = some - some[:, [skeleton.root if skeleton else 0]]
     distance = np.linalg.norm(rooted[np.isfinite(rooted).all(axis=-1)], axis=-1)
     return float(np.median(distance)) if len(distance) else 0.0
-
-
-def _check_metres(truth: PoseArrays, protocol: Protocol) -> None:
-    if (reach := _reach(truth, protocol)) > _TOO_FAR:
-        raise FormatError(
-            f"{truth.path}: in poses {truth.poses.shape} half of the joints are {reach:,.0f} m or "
-            f"more from {protocol.root}: positions should be metres; divide millimetres by 1000"
-        )
-
-
-def _doubting(scores: Scores, mine: PoseArrays, protocol: Protocol) -> Scores:
-    """Note predictions that can hardly be metres; they may still be somebody's true result."""
-    if (reach := _reach(mine, protocol)) <= _TOO_FAR:
-        return scores
-    note = (
-        f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are they "
-        "in millimetres?"
-    )
-    return replace(scores, notes=(*scores.notes, note))

@@ -1,7 +1,7 @@
-"""What is known of each frame beside its poses: activity, sequence, and whether it counts."""
+"""Labels of frames: activity, sequence, and whether the truth counts."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,13 @@ from graphlift.errors import ShapeError
 from graphlift.protocols.named import Protocol
 from graphlift.words import shown
 
-_TAKE = re.compile(r"[ _]\d+$")
+_TAKE_NUMBER = re.compile(r"[ _]\d+$")
 _CAMERA = re.compile(r"\d{3,}|cam\w*", re.IGNORECASE)
-_BETWEEN = re.compile(r"[ ._/]+")
-_MOST = 1000
-"""Activities; every one takes a row of the table, and a column of sums a joint."""
-_LONGEST = 200
-"""Letters of a name."""
+_SEPARATORS = re.compile(r"[ ._/]+")
+_MAX_ACTIVITIES = 1000
+"""Every one takes a row of the table, and a column of sums a joint."""
+_MAX_LETTERS = 200
+"""Of a name."""
 _OFFICIAL_NAMES: Mapping[str, str] = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 """Human3.6M's own names, where the literature writes others."""
 
@@ -73,93 +73,78 @@ def label_frames(
         ShapeError: If there is not one label a frame, or validity is of another shape.
     """
     count = shape[0]
-    names, activities = _activities(_column(activity, "activity", count), protocol, count)
-    clips, clip, follows = _runs(_column(sequence, "sequence", count), "sequence", count)
+    names, activities = _activities(activity, protocol, count)
+    clips, clip, follows = _runs(sequence, "sequence", count)
     excluded = np.array([_without_camera(name) in protocol.excluded for name in clips])
     group_of = {name: g for g, (_, members) in enumerate(protocol.groups, 1) for name in members}
-    group = np.array([group_of.get(_BETWEEN.split(name)[0], 0) for name in clips])
-    given = () if sequence is None else clips
+    group = np.array([group_of.get(_SEPARATORS.split(name)[0], 0) for name in clips])
+    if valid is not None and (valid.shape not in (shape[:1], shape[:2]) or valid.dtype != bool):
+        raise ShapeError(
+            f"valid {valid.shape} of {valid.dtype} should be bool, {shape[:1]} or {shape[:2]}: "
+            "one for each frame, or each joint of it"
+        )
+    given = sequence is not None
     return Frames(
         activities=names,
         groups=tuple(name for name, _ in protocol.groups),
         cell=activities * (len(protocol.groups) + 1) + group[clip],
-        follows=follows if sequence is not None else np.zeros(count, dtype=bool),
+        follows=follows & given,
         excluded=excluded[clip],
-        valid=_validity(valid, shape),
+        valid=valid,
         ungrouped=tuple(
-            n for n, g in zip(given, group, strict=False) if protocol.groups and not g
+            n for n, g in zip(clips, group, strict=True) if given and protocol.groups and not g
         ),
     )
 
 
-def _column(labels: Sequence[str] | np.ndarray | None, name: str, count: int) -> np.ndarray | None:
-    if labels is None:
-        return None
-    array = np.asarray(labels)
-    if array.shape != (count,):
-        raise ShapeError(f"{name} {array.shape} should be {(count,)}: one for each frame")
-    return array
-
-
 def _runs(
-    labels: np.ndarray | None, what: str, count: int
+    given: Sequence[str] | np.ndarray | None, what: str, count: int
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """Find the different labels, which one each frame has, and whether it has its precursor's.
+    """Find the different labels, which one each frame has, and whether the frame before has it.
 
     Sorts one label a run, not one a frame.
     """
-    if labels is None:
+    if given is None:
         return ("",), np.zeros(count, dtype=int), np.ones(count, dtype=bool)
+    labels = np.asarray(given)
+    if labels.shape != (count,):
+        raise ShapeError(f"{what} {labels.shape} should be {(count,)}: one for each frame")
     follows = np.concatenate([[False], labels[1:] == labels[:-1]])
     starts = np.flatnonzero(~follows)
     names, index = np.unique(labels[starts].astype(str), return_inverse=True)
     for name in names:  # they are printed
-        if not str(name).isprintable() or len(name) > _LONGEST:
+        if not str(name).isprintable() or len(name) > _MAX_LETTERS:
             raise ShapeError(
-                f"{what} {shown(str(name))} is no name: give printable text of at most {_LONGEST} "
-                "letters"
+                f"{what} {shown(str(name))} is no name: give printable text of at most "
+                f"{_MAX_LETTERS} letters"
             )
     lengths = np.diff([*starts, count])
     return tuple(map(str, names)), np.repeat(index.ravel(), lengths), follows
 
 
 def _activities(
-    labels: np.ndarray | None, protocol: Protocol, count: int
+    given: Sequence[str] | np.ndarray | None, protocol: Protocol, count: int
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    found, index, _ = _runs(labels, "activity", count)
-    if len(found) > _MOST:
+    found, index, _ = _runs(given, "activity", count)
+    if len(found) > _MAX_ACTIVITIES:
         raise ShapeError(
             f"activity has {len(found):,} different names, the first {shown(found[0])}, and "
-            f"{_MOST:,} are scored at most: give what the person does, and the clip as `sequence`"
+            f"{_MAX_ACTIVITIES:,} are scored at most: give what the person does, and the clip as "
+            "`sequence`"
         )
-    folded = [_fold(name) if protocol.activities else name for name in found]
-    names = in_order(set(folded), protocol.activities)
-    place = np.array([names.index(name) for name in folded])
-    return names, place[index]
+    order = protocol.activities
+    folded = [_fold(name) if order else name for name in found]
+    names = (*(name for name in order if name in folded), *sorted({*folded} - {*order}))
+    number = np.array([names.index(name) for name in folded])
+    return names, number[index]
 
 
 def _fold(name: str) -> str:
     """Name an activity of Human3.6M as tables do, without the number of the take."""
-    name = _TAKE.sub("", name)
+    name = _TAKE_NUMBER.sub("", name)
     return _OFFICIAL_NAMES.get(name, name)
 
 
 def _without_camera(name: str) -> str:
-    words = _BETWEEN.split(name)
+    words = _SEPARATORS.split(name)
     return " ".join(word for word in words if not _CAMERA.fullmatch(word))
-
-
-def in_order(names: Collection[str], order: Sequence[str]) -> tuple[str, ...]:
-    """Sort names: those of ``order`` first, as they come there."""
-    return (*(name for name in order if name in names), *sorted(set(names) - set(order)))
-
-
-def _validity(valid: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    if valid is None:
-        return None
-    if valid.shape not in (shape[:1], shape[:2]) or valid.dtype != bool:
-        raise ShapeError(
-            f"valid {valid.shape} of {valid.dtype} should be bool, {shape[:1]} or {shape[:2]}: "
-            "one for each frame, or each joint of it"
-        )
-    return valid

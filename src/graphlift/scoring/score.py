@@ -7,10 +7,10 @@ from jaxtyping import Float
 
 from graphlift.errors import ConfigError, ShapeError
 from graphlift.protocols.named import Average, Protocol
+from graphlift.scoring.accumulate import Sums
+from graphlift.scoring.errors import MIN_JOINTS, pose_errors
 from graphlift.scoring.frames import Frames, label_frames
-from graphlift.scoring.judge import FEWEST, judge
-from graphlift.scoring.scores import Counts, Score, Scores, mean_of
-from graphlift.scoring.tally import Tally
+from graphlift.scoring.scores import Counts, Scores, mean_of
 from graphlift.skeletons import Skeleton
 from graphlift.words import shown
 
@@ -34,13 +34,13 @@ def score_poses(
     Args:
         predicted: m, camera axes, anywhere; NaN where nothing is predicted.
         target: The truth of the same frames and joints, m; NaN where it is not known.
-        protocol: Which.
+        protocol: Which joints are scored, and how they are averaged.
         activity: Name of what the person does, per frame.
         sequence: Name of the clip by one camera, per frame, in order of time: for velocities, for
             the protocol's groups, and for the sequences that it leaves out.
         valid: Whether a frame, (frame,), or a joint of it, (frame, joint), counts.
         adaptations: Names of :data:`graphlift.protocols.adaptations.ADAPTATIONS`.
-        allow_missing: Score what is there if predictions are missing.
+        allow_missing: Score the joints that are predicted if others are missing.
 
     Raises:
         ShapeError: If arrays do not fit each other or the protocol, a prediction is missing, or
@@ -51,23 +51,32 @@ def score_poses(
     frames = label_frames(
         protocol, target.shape, activity=activity, sequence=sequence, valid=valid
     )
-    tally = Tally(frames, np.isin(protocol.scored, protocol.correct))
+    sums = Sums(frames, np.isin(protocol.scored, protocol.correct))
     for start in range(0, len(target), CHUNK):
         rows = slice(start, start + CHUNK)
         counting = frames.counting(rows, len(skeleton))
         chunk = predicted[rows], target[rows], counting
-        tally.add(judge(*chunk, protocol, skeleton, adaptations), start)
-    counts = _counts(frames, tally)
+        sums.add(pose_errors(*chunk, protocol, skeleton, adaptations), start)
+    counts = _counts(frames, sums)
     if counts.joints_missing and not allow_missing:
-        raise _missing(counts.joints_missing, tally, protocol, sequence)
+        frame, joint = sums.first_missing or (0, 0)
+        clip = "" if sequence is None else f" (in {shown(str(sequence[frame]))})"
+        raise ShapeError(
+            f"predicted lacks {counts.joints_missing:,} joints whose truth counts (not finite, or "
+            f"in a frame without {protocol.root} or {MIN_JOINTS} joints), the first "
+            f"{protocol.scored[joint]} of frame {frame}{clip}: predict them, mark them not valid "
+            "in the truth, or allow them to be missing (--allow-missing), when they count as "
+            "wrong for PCK and AUC and are in no other mean"
+        )
     if not counts.frames_scored:
         raise ShapeError(
             f"none of {counts.frames:,} frames can be scored: {counts.frames_excluded:,} are of "
             f"excluded sequences, and in {counts.frames_not_valid:,} the truth of {protocol.root} "
-            f"or of {FEWEST} joints is not valid: check `sequence`, `valid`, and NaN in the truth"
+            f"or of {MIN_JOINTS} joints is not valid: check `sequence`, `valid`, and NaN in the "
+            "truth"
         )
     averaging: Average = protocol.average if activity is not None else "frames"
-    return _scores(tally, protocol, tuple(adaptations), averaging, counts)
+    return _scores(sums, protocol, tuple(adaptations), averaging, counts)
 
 
 def _check(
@@ -81,10 +90,9 @@ def _check(
         )
     skeleton = protocol.skeleton_of(target.shape[1])
     if skeleton is None or not len(target):
-        wanted = " or ".join(f"{len(each)} joints ({each.name})" for each in protocol.skeletons)
         raise ShapeError(
-            f"{shapes} should be of a frame or more and of {wanted} for protocol {protocol.name}: "
-            "choose the joints, or another protocol"
+            f"{shapes} should be of a frame or more and of {protocol.joint_orders} for protocol "
+            f"{protocol.name}: choose the joints, or another protocol"
         )
     for name in adaptations:
         if name not in protocol.adaptations:
@@ -93,72 +101,45 @@ def _check(
     return skeleton
 
 
-def _missing(
-    count: int,
-    tally: Tally,
-    protocol: Protocol,
-    sequence: Sequence[str] | np.ndarray | None,
-) -> ShapeError:
-    frame, joint = tally.first_missing or (0, 0)
-    place = f"frame {frame}" + ("" if sequence is None else f" (in {shown(str(sequence[frame]))})")
-    return ShapeError(
-        f"predicted lacks {count:,} joints whose truth counts (not finite, or in a frame without "
-        f"{protocol.root} or {FEWEST} joints), the first {protocol.scored[joint]} of "
-        f"{place}: predict them, mark them not valid in the truth, or allow them to be missing "
-        "(--allow-missing), when they count as wrong for PCK and AUC and are in no other mean"
-    )
-
-
-def _counts(frames: Frames, tally: Tally) -> Counts:
-    excluded, counted = int(frames.excluded.sum()), int(tally.counts.sum())
+def _counts(frames: Frames, sums: Sums) -> Counts:
+    excluded, counted = int(frames.excluded.sum()), int(sums.counted.sum())
     return Counts(
         frames=len(frames.cell),
-        frames_scored=tally.placed,
+        frames_scored=sums.scored,
         frames_excluded=excluded,
-        frames_not_valid=len(frames.cell) - tally.placed - excluded,
-        joints_not_valid=tally.placed * len(tally.correct) - counted,
-        joints_missing=counted - int(tally.predicted.sum()),
+        frames_not_valid=len(frames.cell) - sums.scored - excluded,
+        joints_not_valid=sums.scored * len(sums.correct) - counted,
+        joints_missing=counted - int(sums.predicted.sum()),
     )
 
 
 def _scores(
-    tally: Tally,
+    sums: Sums,
     protocol: Protocol,
     adaptations: tuple[str, ...],
     averaging: Average,
     counts: Counts,
 ) -> Scores:
-    labels = tally.labels
-    parts = [tally.cells_of(activity=a) for a in range(len(labels.activities))]
-    cells = parts if averaging == "activities" else [tally.cells_of()]
-    per_activity = {
-        name: tally.score(part)
-        for name, part in zip(labels.activities, parts, strict=True)
-        if tally.frames[part].any() and labels.activities != ("",)
-    }
-    per_group = {
-        name: tally.score(tally.cells_of(group=g))
-        for g, name in enumerate(labels.groups, 1)
-        if tally.frames[tally.cells_of(group=g)].any()
-    }
+    labels = sums.labels
+    named = labels.activities if labels.activities != ("",) else ()
+    activities = {name: sums.score(at) for at, name in enumerate(named)}
+    activities = {name: score for name, score in activities.items() if score.frames}
+    groups = {name: sums.score(np.s_[:, at]) for at, name in enumerate(labels.groups, 1)}
+    parts = range(len(labels.activities)) if averaging == "activities" else [np.s_[:]]
     return Scores(
         protocol=protocol,
         adaptations=adaptations,
         average=averaging,
-        overall=mean_of([tally.score(part) for part in cells if tally.frames[part].any()]),
-        per_activity=per_activity,
-        per_group=per_group,
+        overall=mean_of([sums.score(part) for part in parts]),
+        per_activity=activities,
+        per_group={name: score for name, score in groups.items() if score.frames},
         per_joint={
-            name: _joint(tally, cells, joint) for joint, name in enumerate(protocol.scored)
+            name: mean_of([sums.score(part, joint) for part in parts])
+            for joint, name in enumerate(protocol.scored)
         },
         counts=counts,
-        notes=_notes(labels, protocol, averaging, counts, per_activity),
+        notes=_notes(labels, protocol, averaging, counts, activities),
     )
-
-
-def _joint(tally: Tally, cells: Sequence[np.ndarray], joint: int) -> Score:
-    known = [part for part in cells if tally.counts[part, joint].any()]
-    return mean_of([tally.score(part, joint) for part in known])
 
 
 def _notes(
@@ -171,13 +152,13 @@ def _notes(
     """Say what keeps the numbers from being the protocol's, or from being all of them."""
     known = protocol.activities
     absent = [name for name in known or labels.activities if name and name not in scored]
-    strange = [name for name in scored if known and name not in known]
+    unknown = [name for name in scored if known and name not in known]
     partly = protocol.frames and counts.frames_scored != protocol.frames
     notes = {
         f"{protocol.name} averages over activities, and there is no `activity`: these are means "
         "over frames": averaging != protocol.average,
         f"activities without a frame that counts: {', '.join(absent)}": absent and scored,
-        f"activities that {protocol.data} does not have: {', '.join(strange)}": strange,
+        f"activities that {protocol.data} does not have: {', '.join(unknown)}": unknown,
         f"{counts.frames_scored:,} frames are scored; the whole test set has "
         f"{protocol.frames or 0:,}": partly,
         "no MPJVE: it needs `sequence`, the clip and camera of each frame": not (

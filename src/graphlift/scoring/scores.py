@@ -1,4 +1,4 @@
-"""What predictions scored, and under which protocol: values to be printed or written as JSON."""
+"""Scores of predictions, with their protocol: values to be printed or written as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -9,7 +9,7 @@ from graphlift.protocols.named import Average, Protocol
 
 @dataclass(frozen=True)
 class Score:
-    """Errors over some frames or joints; None where nothing can be said.
+    """Errors over some frames or joints; None where nothing is known.
 
     Args:
         frames: How many; for one joint, those in which it counts.
@@ -54,7 +54,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Scores:
-    """Everything that is known of a set of predictions, and under which protocol.
+    """All scores of a set of predictions, with their protocol.
 
     Args:
         protocol: Whose joints, root and averages.
@@ -66,7 +66,7 @@ class Scores:
         per_group: By name of the protocol's groups of sequences.
         per_joint: By name; averaged as ``overall`` is.
         counts: What was scored.
-        notes: What to know before comparing, one sentence each.
+        notes: What to know before the numbers are compared with others, one sentence each.
     """
 
     protocol: Protocol
@@ -102,7 +102,8 @@ class Scores:
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """Average scores, each weighing the same; what one of them cannot say, the mean cannot."""
+    """Average the scores that have frames, each weighing the same; None where one of them is."""
+    scores = [score for score in scores if score.frames]
 
     def mean(name: str) -> float | None:
         values = [getattr(score, name) for score in scores]

@@ -20,7 +20,7 @@ class ScoredSequence:
     Args:
         name: Of clip and camera, the subject first: ``S9 Directions 1.54138969``, or ``TS1``. By
             it a protocol finds its groups and the sequences that it leaves out.
-        activity: What the person does, such as ``Directions``; empty where nobody knows.
+        activity: What the person does, such as ``Directions``; empty where it is not known.
         predicted: m, camera axes, anywhere; NaN where nothing is predicted.
         target: The same frames and joints, m; NaN where the truth is not known.
         valid: Whether a frame, or a joint of it, counts; None for all.
@@ -47,32 +47,16 @@ def score_sequences(
 
     Args:
         sequences: In any order, each once, its frames in order of time.
-        protocol: Which.
+        protocol: Which joints are scored, and how they are averaged.
         adaptations: As in :func:`graphlift.scoring.score_poses`.
-        allow_missing: As there.
+        allow_missing: Score the joints that are predicted if others are missing.
 
     Raises:
         ShapeError: If there is none, arrays of a sequence do not fit each other or the protocol,
-            a name comes twice, only some have activities; and as there.
+            a name comes twice, only some have activities; and as :func:`score_poses`.
         ConfigError: If the protocol does not take an adaptation.
     """
     given = list(sequences)
-    _check(given, protocol)
-    lengths = [len(each.target) for each in given]
-    everywhere = all(each.activity for each in given)
-    return score_poses(
-        np.concatenate([each.predicted for each in given]),
-        np.concatenate([each.target for each in given]),
-        protocol,
-        activity=np.repeat([each.activity for each in given], lengths) if everywhere else None,
-        sequence=np.repeat([each.name for each in given], lengths),
-        valid=np.concatenate([_valid(each) for each in given]),
-        adaptations=adaptations,
-        allow_missing=allow_missing,
-    )
-
-
-def _check(given: Sequence[ScoredSequence], protocol: Protocol) -> None:
     if not given:
         raise ShapeError(f"no sequence to score under {protocol.name}: give one or more")
     seen: set[str] = set()
@@ -80,35 +64,43 @@ def _check(given: Sequence[ScoredSequence], protocol: Protocol) -> None:
         if each.name in seen:
             raise ShapeError(f"sequence {shown(each.name)} comes twice: name each clip and camera")
         seen.add(each.name)
-        if bool(each.activity) != bool(given[0].activity):
-            raise ShapeError(
-                f"one of the sequences {shown(given[0].name)} and {shown(each.name)} has no "
-                "activity: name that of each, or of none"
-            )
-        shape = each.target.shape
-        fits = len(shape) == 3 and protocol.skeleton_of(shape[1]) and shape[1:] == _joints(given)
-        if each.predicted.shape != shape or not fits:
-            wanted = " or ".join(f"{len(s)} joints ({s.name})" for s in protocol.skeletons)
-            raise ShapeError(
-                f"sequence {shown(each.name)}: predicted {each.predicted.shape} and target "
-                f"{shape} should be the same (frame, joint, 3) of {wanted}, one number of joints "
-                "in all: give the same frames of both; none is cut to fit"
-            )
-        if each.valid is not None and each.valid.shape not in (shape[:1], shape[:2]):
-            raise ShapeError(
-                f"sequence {shown(each.name)}: valid {each.valid.shape} should be {shape[:1]} or "
-                f"{shape[:2]}: one for each frame, or each joint of it"
-            )
+        _check(each, given[0], protocol)
+    lengths = [len(each.target) for each in given]
+    activities = [each.activity for each in given]
+    return score_poses(
+        np.concatenate([each.predicted for each in given]),
+        np.concatenate([each.target for each in given]),
+        protocol,
+        activity=np.repeat(activities, lengths) if all(activities) else None,
+        sequence=np.repeat([each.name for each in given], lengths),
+        valid=np.concatenate([_valid(each) for each in given]),
+        adaptations=adaptations,
+        allow_missing=allow_missing,
+    )
 
 
-def _joints(given: Sequence[ScoredSequence]) -> tuple[int, ...]:
-    return (*given[0].target.shape[1:2], 3)
+def _check(each: ScoredSequence, first: ScoredSequence, protocol: Protocol) -> None:
+    if bool(each.activity) != bool(first.activity):
+        raise ShapeError(
+            f"one of the sequences {shown(first.name)} and {shown(each.name)} has no activity: "
+            "name that of each, or of none"
+        )
+    shape = each.target.shape
+    fits = len(shape) == 3 and protocol.skeleton_of(shape[1]) is not None
+    if each.predicted.shape != shape or not fits or shape[1:] != (*first.target.shape[1:2], 3):
+        raise ShapeError(
+            f"sequence {shown(each.name)}: predicted {each.predicted.shape} and target {shape} "
+            f"should be the same (frame, joint, 3) of {protocol.joint_orders}, one number of "
+            "joints in all: give the same frames of both; none is cut to fit"
+        )
+    if each.valid is not None and each.valid.shape not in (shape[:1], shape[:2]):
+        raise ShapeError(
+            f"sequence {shown(each.name)}: valid {each.valid.shape} should be {shape[:1]} or "
+            f"{shape[:2]}: one for each frame, or each joint of it"
+        )
 
 
 def _valid(each: ScoredSequence) -> np.ndarray:
     """Spread validity over joints, so that sequences fit together."""
-    shape = each.target.shape[:2]
-    if each.valid is None:
-        return np.ones(shape, dtype=bool)
-    valid = each.valid if each.valid.ndim == 2 else each.valid[:, None]
-    return np.broadcast_to(valid, shape)
+    valid = np.ones(1, dtype=bool) if each.valid is None else each.valid
+    return np.broadcast_to(valid if valid.ndim == 2 else valid[:, None], each.target.shape[:2])

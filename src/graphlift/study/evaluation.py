@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from graphlift.errors import CheckpointError
-from graphlift.protocols import ROOT_IN_PLACE, PairedData, TrainingData, root_in_place
+from graphlift.protocols import ROOT_IN_PLACE, root_in_place
+from graphlift.samples import TrainingData
 from graphlift.simulated_detector import Detections
 from graphlift.study.results import Result
-from graphlift.training.config import TrainConfig, check_joints, parse_table
+from graphlift.training.config import TrainConfig, parse_table
 
 
 def evaluate_model(
@@ -41,33 +42,30 @@ def evaluate_model(
 
     from graphlift.nn.build import build_network
     from graphlift.study.scoring import score_run
-    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
+    from graphlift.training.checkpoints import check_record, load_weights, read_checkpoint
     from graphlift.training.devices import is_there
     from graphlift.training.evaluation import lift, predict
 
-    tensors, story = read_checkpoint(model)
-    check_story(story, ("config", "curve", "best_step", "seconds"), model)
+    tensors, record = read_checkpoint(model)
+    check_record(record, ("config", "curve", "best_step", "seconds"), model)
     if "random" in tensors:
         raise CheckpointError(
             f"{model}: is the checkpoint of a run under way: finish the run by the command that "
             "started it, and take its model.safetensors"
         )
-    config = parse_table(TrainConfig, story["config"], str(model))
-    seen = detections or config.detections
-    if not isinstance(data, PairedData):
-        check_joints(config.model, len(data.examples("test", seen).skeleton), str(model))
+    config = parse_table(TrainConfig, record["config"], str(model))
     torch.set_num_threads(config.threads)
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, model)
     network.to(config.device if is_there(config.device) else "cpu")
     return score_run(
         name,
-        replace(config, detections=seen),
+        replace(config, detections=detections or config.detections),
         data,
-        lambda examples: predict(network, examples),
-        curve=story["curve"],
-        best_step=story["best_step"],
-        seconds=story["seconds"],
+        lambda samples: predict(network, samples),
+        curve=record["curve"],
+        best_step=record["best_step"],
+        seconds=record["seconds"],
         runs_at_once=runs_at_once,
         adaptations=adaptations,
         on_test=(

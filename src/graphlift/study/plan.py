@@ -15,7 +15,6 @@ from graphlift.training.config import (
     STRICT,
     Method,
     TrainConfig,
-    differences,
     merge,
     parse_table,
     read_toml,
@@ -244,21 +243,3 @@ def _run(
     config = parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
     label = f"{name.replace(' ', '-')}-{channels}"
     return PlannedRun(f"{label}_{detections}_seed{seed}", config, plan.adaptations)
-
-
-def check_same(plan: tuple[PlannedRun, ...], finished: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse to add to results that were made under other conditions.
-
-    Args:
-        plan: What is to be run.
-        finished: Configuration of each finished run, by name; ``data`` may be another path.
-
-    Raises:
-        ConfigError: If a run of the same name was made with another configuration.
-    """
-    for run in plan:
-        if run.name in finished and (wrong := differences(run.config, finished[run.name])):
-            raise ConfigError(
-                f"{run.name} is finished with another {', '.join(wrong)}: give this plan another "
-                "folder"
-            )

@@ -11,10 +11,18 @@ from graphlift.card import CMU, ModelCard
 from graphlift.datasets import MotionCapture
 from graphlift.errors import ModelError
 from graphlift.files import replacing
-from graphlift.metrics import joint_errors
-from graphlift.protocols import STRIDE, StudyData
-from graphlift.study.open_models import calibrate, coverage, score
-from graphlift.views import UNSEEN_RIG, Variety, Views, exact_views, people_of, training_views
+from graphlift.protocols import STRIDE
+from graphlift.samples import OpenData
+from graphlift.samples.augment import Augmentation
+from graphlift.samples.random_views import (
+    UNSEEN_RIG,
+    Views,
+    exact_views,
+    people_of,
+    training_views,
+)
+from graphlift.scoring.sigma import sigma_coverage, sigma_scale
+from graphlift.study.open_models import score
 
 if TYPE_CHECKING:
     from graphlift.lifting import Lifter
@@ -29,7 +37,7 @@ LIMITS = (
 CALIBRATION_VIEWS = 20_000
 
 
-def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
+def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """Export the kept weights of a run with random cameras, as ONNX and as safetensors.
 
     Sigma is calibrated on validation subjects, as training views vary them; test subjects and the
@@ -49,12 +57,12 @@ def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
     from graphlift.lifting import Lifter
     from graphlift.nn.build import build_network
     from graphlift.nn.gcn import PoseGCN
-    from graphlift.training.checkpoints import check_story, load_weights, read_checkpoint
+    from graphlift.training.checkpoints import check_record, load_weights, read_checkpoint
     from graphlift.training.config import TrainConfig, parse_table
 
-    tensors, story = read_checkpoint(model)
-    check_story(story, ("config", "data_digest"), model)
-    config = parse_table(TrainConfig, story["config"], str(model))
+    tensors, record = read_checkpoint(model)
+    check_record(record, ("config", "data_digest"), model)
+    config = parse_table(TrainConfig, record["config"], str(model))
     network = build_network(**asdict(config.model))
     if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
         raise ModelError(
@@ -69,15 +77,17 @@ def release(model: Path, data: StudyData, name: str, out: Path) -> ModelCard:
         inputs="canonical",
         method=f"{decoupled}{config.model.method}",
         parameters=sum(p.numel() for p in network.parameters()),
-        recipe={k: v for k, v in story["config"].items() if k != "data"},
+        recipe={k: v for k, v in record["config"].items() if k != "data"},
         data=f"{data.name}, training subjects",
-        data_digest=story["data_digest"],
+        data_digest=record["data_digest"],
         acknowledgement=CMU,
         limits=LIMITS,
     )
     path = out / f"{name}.onnx"
     export_onnx(network, card, path)
-    card = replace(card, sigma_scale=_sigma_scale(Lifter.load(path), data.validation))
+    card = replace(
+        card, sigma_scale=sigma_scale(*_varied(Lifter.load(path), data.validation, seed=2))
+    )
     export_onnx(network, card, path)
     card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
     export_onnx(network, card, path)
@@ -93,35 +103,30 @@ def _lift(lifter: "Lifter", views: Views, confidence: np.ndarray) -> tuple[np.nd
     return tuple(np.concatenate(arrays).astype(np.float64) for arrays in zip(*lifted, strict=True))
 
 
-def _sigma_scale(lifter: "Lifter", people: MotionCapture) -> float:
-    errors, sigma = _varied(lifter, people, seed=2)
-    return calibrate(errors, sigma)
-
-
 def _varied(
     lifter: "Lifter", capture: MotionCapture, *, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Errors and sigmas of all joints but the root, on people as training views vary them."""
-    people, variety = people_of(capture, stride=STRIDE), Variety(size=0, bones=0, recombine=0)
-    views = training_views(people, variety, count=CALIBRATION_VIEWS, seed=(seed,))
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predictions, truth and sigmas on people as training views vary them."""
+    people = people_of(capture, stride=STRIDE)
+    same_bodies = Augmentation(size=0, bones=0, recombine=0)
+    views = training_views(people, same_bodies, count=CALIBRATION_VIEWS, seed=(seed,))
     predicted, sigma = _lift(lifter, views, views.confidence)
     known = np.isfinite(predicted).all(axis=(1, 2))
-    errors = joint_errors(predicted[known], views.targets[known])
-    return errors[:, 1:], sigma[known][:, 1:]
+    return predicted[known], views.targets[known], sigma[known]
 
 
-def _metrics(lifter: "Lifter", data: StudyData) -> list[dict[str, object]]:
+def _metrics(lifter: "Lifter", data: OpenData) -> list[dict[str, object]]:
     captures = {"test subjects": data.test} | ({data.cross.name: data.cross} if data.cross else {})
     rows: list[dict[str, object]] = []
     for who, capture in captures.items():
         for protocol in ("unseen-17", "h36m-like"):
             found = score(lambda v, c: _lift(lifter, v, c)[0], capture, protocol)
-            rows.append({"on": who, **_rounded(asdict(found))})
+            rows.append({"on": who, **_rounded(found)})
         views = exact_views(people_of(capture, stride=STRIDE), UNSEEN_RIG, seed=3)
         exact, sigma = _lift(lifter, views, views.confidence)
         covered = {
-            "exact": coverage(joint_errors(exact, views.targets)[:, 1:], sigma[:, 1:]),
-            "varied": coverage(*_varied(lifter, capture, seed=4)),
+            "exact": sigma_coverage(exact, views.targets, sigma),
+            "varied": sigma_coverage(*_varied(lifter, capture, seed=4)),
         }
         rows += [
             {
@@ -134,7 +139,7 @@ def _metrics(lifter: "Lifter", data: StudyData) -> list[dict[str, object]]:
     return rows
 
 
-def _rounded(row: dict[str, object]) -> dict[str, object]:
+def _rounded(row: Mapping[str, object]) -> dict[str, object]:
     return {k: round(v, 2) if isinstance(v, float) else v for k, v in row.items()}
 
 

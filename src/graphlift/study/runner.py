@@ -8,19 +8,19 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from graphlift.errors import CheckpointError, ConfigError, GraphliftError
+from graphlift.errors import ConfigError, GraphliftError
 from graphlift.files import alone
-from graphlift.protocols import TrainingData, read_data
+from graphlift.interrupts import deferred
+from graphlift.samples import Selection, TrainingData, read_data
 from graphlift.study.evaluation import evaluate_model
-from graphlift.study.plan import Plan, PlannedRun, check_same, planned_runs
-from graphlift.study.readiness import check_runs
+from graphlift.study.plan import Plan, PlannedRun, planned_runs
 from graphlift.study.results import (
     RESULTS,
     Result,
@@ -28,13 +28,14 @@ from graphlift.study.results import (
     read_results,
     set_aside_cut_line,
 )
+from graphlift.training.config import check_own
 from graphlift.training.progress import Progress
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from multiprocessing.sharedctypes import Synchronized
 
-TELL_SECONDS = 0.5
+REPORT_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state and end."""
 
@@ -100,22 +101,20 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
     with alone(folder, "study"):
         cut = set_aside_cut_line(results)
     finished = {r.name: r for r in read_results(results)} if results.exists() else {}
-    check_same(runs, {n: json.loads(json.dumps(result.config)) for n, result in finished.items()})
     for run in runs:
         if run.name in finished:
-            _check_adaptations(run, finished[run.name])
+            _check_finished(run, finished[run.name], f"{results}: {run.name}")
     return [run for run in runs if run.name not in finished], cut
 
 
-def _check_adaptations(run: PlannedRun, result: Result) -> None:
-    """Refuse to put scores of different adaptations into one study."""
+def _check_finished(run: PlannedRun, result: Result, where: str) -> None:
+    """Refuse to put results of other configurations or adaptations into one study."""
+    check_own(where, run.config, json.loads(json.dumps(result.config)), {})
     if set(run.adaptations) != set(result.adaptations):
-        had, asked = (
-            ", ".join(names) or "none" for names in (result.adaptations, run.adaptations)
-        )
+        before, now = (", ".join(each.adaptations) or "none" for each in (result, run))
         raise ConfigError(
-            f"{run.name} is finished and was scored with adaptations: {had}; this plan asks for "
-            f"{asked}: give it another folder"
+            f"{where} is finished and was scored with adaptations: {before}; this plan asks for "
+            f"{now}: give it another folder"
         )
 
 
@@ -132,27 +131,51 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
         at_once: Processes.
 
     Raises:
-        GraphliftError: What :func:`graphlift.study.readiness.check_runs` refuses, before anything
-            is trained; or what a worker met, and then the other runs are saved.
+        GraphliftError: If a run and the data do not fit each other, or finished runs had other
+            data, before anything is trained; or what a worker met, and then the other runs are
+            saved.
         BlockingIOError: If another study runs in the folder.
         ChildProcessError: If a worker was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder, "study"):
-        for note in check_runs(runs):
+        for note in _check_runs(runs, folder / RESULTS):
             yield Noted(note)
         yield from _run_study(runs, folder, at_once)
 
 
+def _check_runs(runs: Sequence[PlannedRun], results: Path) -> Iterator[str]:
+    """Refuse a study of which a run could not be trained or scored; say what scores will lack."""
+    finished = read_results(results) if results.exists() else []
+    sources = {run.config.data: run.config for run in runs}
+    data = {source: read_data(source) for source in sources}
+    for source, config in sources.items():
+        now = data[source]
+        for each in finished:
+            digests = {
+                "trained on": (each.data_digest, now.digest),
+                "scored on": (each.cross_digest, now.cross_digest),
+            }
+            check_own(f"{results}: {each.name}", config, None, digests)
+    notes: dict[str, None] = {}
+    for source, chosen in dict.fromkeys((run.config.data, _selection(run)) for run in runs):
+        notes |= dict.fromkeys(data[source].check(chosen))
+        data[source].describe(chosen)
+    yield from notes
+
+
+def _selection(run: PlannedRun) -> Selection:
+    """Which samples a run sees, whatever its seed."""
+    return replace(run.config.selection, adaptations=run.adaptations, seed=0)
+
+
 def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[Event]:
-    results = folder / RESULTS
-    finished = {_seen(r): r.name for r in read_results(results)} if results.exists() else {}
     context = mp.get_context("spawn")
     with _undisturbed():
         taken, events = context.Value("i", 0), context.Queue()
     count = min(at_once, len(runs))
     workers = [
-        context.Process(target=_work, args=(runs, taken, events, folder, count, finished))
+        context.Process(target=_work, args=(runs, taken, events, folder, count))
         for _ in range(count)
     ]
     try:
@@ -163,9 +186,9 @@ def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[
         while left:
             event = _next_event(events, workers)
             if isinstance(event, _Failed):
-                raise _translated(event)
+                raise event.error or RuntimeError(f"{event.name}: {event.trace}")
             if isinstance(event, Finished):
-                append_result(results, event.result)
+                append_result(folder / RESULTS, event.result)
                 left -= 1
             yield event
     finally:
@@ -174,24 +197,21 @@ def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put an interrupt off until the block ends; processes started in it never hear Ctrl-C.
+    """Put an interrupt off until the block ends; processes started in it never receive Ctrl-C.
 
-    The study hears it, and asks each worker once to end.
+    The study receives it, and asks each worker once to end.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are somebody else's
+        yield  # signals go to another thread
         return
-    noted: list[int] = []
-    heard = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) != signal.SIG_IGN]
-    before = {s: signal.signal(s, lambda number, _: noted.append(number)) for s in heard}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if noted:
+    with deferred() as interrupted:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        late = interrupted()
+    if late:
         raise KeyboardInterrupt
 
 
@@ -209,10 +229,6 @@ def _next_event(
                 f"a training process ended with status {next(filter(None, ended), 0)} (killed, or "
                 "out of memory?): run the study again to go on where it was"
             )
-
-
-def _translated(failed: _Failed) -> Exception:
-    return failed.error or RuntimeError(f"{failed.name}: {failed.trace}")
 
 
 def _stop(workers: Sequence[BaseProcess], events: "Queue[Event | _Failed]") -> None:
@@ -238,7 +254,6 @@ def _work(
     events: "Queue[Event | _Failed]",
     folder: Path,
     runs_at_once: int,
-    finished: Mapping["_Digests", str],
 ) -> None:
     """Take runs until there are no more: the life of a worker."""
     data: dict[str, TrainingData] = {}
@@ -250,7 +265,7 @@ def _work(
             run, name = runs[at], runs[at].name
             events.put(Started(name))
             if run.config.data not in data:
-                data = {run.config.data: _read_data(run.config.data, folder, finished)}
+                data = {run.config.data: read_data(run.config.data)}
             _run_one(run, data[run.config.data], folder, runs_at_once, events.put)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
     except KeyboardInterrupt:
@@ -278,54 +293,22 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-_Digests = tuple[str, str | None]
-"""Of the data that a run was trained on, and of the other data set it was scored on."""
-
-
-def _seen(result: Result) -> _Digests:
-    return result.data_digest, result.cross_digest
-
-
-def _read_data(source: str, folder: Path, finished: Mapping[_Digests, str]) -> TrainingData:
-    """Read the data of a study, and refuse other data than its finished runs had."""
-    data = read_data(source)
-    cross = data.cross_digest
-    for (own, other), name in finished.items():
-        if own != data.digest:
-            raise ConfigError(
-                f"{folder / RESULTS}: {name} was trained on other data than {source!r} now holds: "
-                "give this study another folder"
-            )
-        if other != cross:
-            raise ConfigError(
-                f"{folder / RESULTS}: {name} was scored on {_short(other)} as the other data set, "
-                f"but {source!r} now holds {_short(cross)}: give this study another folder"
-            )
-    return data
-
-
-def _short(digest: str | None) -> str:
-    return f"one of digest {digest[:12]}" if digest else "none"
-
-
 def _run_one(
     run: PlannedRun,
     data: TrainingData,
     folder: Path,
     runs_at_once: int,
-    tell: Callable[[Event], None],
+    report: Callable[[Event], None],
 ) -> None:
-    """Train, score and tell; leaves the kept weights in ``runs/NAME``."""
-    from graphlift.training.loop import MODEL, train
+    """Train, score and report; leaves the kept weights in ``runs/NAME``."""
+    from graphlift.training.loop import train
+    from graphlift.training.state import MODEL
 
-    out, told = folder / "runs" / run.name, 0.0
-    if (out / MODEL).exists():
-        _check_own(out / MODEL, run, data)
-    else:
-        for progress in train(run.config, data, out):
-            if time.monotonic() - told > TELL_SECONDS:
-                told = time.monotonic()
-                tell(Moved(run.name, progress))
+    out, reported = folder / "runs" / run.name, 0.0
+    for progress in train(run.config, data, out):  # none where the weights are left already
+        if time.monotonic() - reported > REPORT_SECONDS:
+            reported = time.monotonic()
+            report(Moved(run.name, progress))
     result = evaluate_model(
         out / MODEL,
         data,
@@ -333,18 +316,4 @@ def _run_one(
         runs_at_once=runs_at_once,
         adaptations=run.adaptations,
     )
-    tell(Finished(run.name, result))
-
-
-def _check_own(model: Path, run: PlannedRun, data: TrainingData) -> None:
-    """Refuse weights that another configuration or other data left under the same name."""
-    from graphlift.training.checkpoints import check_story, read_checkpoint
-
-    story = read_checkpoint(model, way_out="delete it, and its run is done again")[1]
-    check_story(story, ("config", "data_digest"), model)
-    check_same((run,), {run.name: story["config"]})
-    if story["data_digest"] != data.digest:
-        raise CheckpointError(
-            f"{model}: was trained on other data than {run.config.data!r} now holds: give this "
-            "study another folder"
-        )
+    report(Finished(run.name, result))

@@ -2,25 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
-from graphlift.metrics import auc, by_activity, joint_errors, pck
-from graphlift.protocols import (
-    CROSS_14,
-    PROTOCOLS,
-    Examples,
-    PairedData,
-    TrainingData,
-    official_joints,
-    open_16,
-    share_out,
-)
-from graphlift.scoring import score_poses
+from graphlift.protocols import PROTOCOLS, share_out
+from graphlift.samples import Samples, Selection, TrainingData, official_joints
+from graphlift.scoring import CompleteScores, mpjpe_over_activities, score_poses
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
     ActivityScore,
@@ -37,7 +28,7 @@ NOISE_EDGES = (0.0, 2.0, 4.0, 6.0, 10.0, 15.0, 25.0, 50.0, 1000.0)
 """px; a joint whose detection is off by more than the last is counted in the last bin."""
 FAILURES = 6
 
-Predict = Callable[[Examples], np.ndarray]
+Predict = Callable[[Samples], np.ndarray]
 
 
 def cost(model: ModelConfig) -> Complexity:
@@ -85,9 +76,10 @@ def score_run(
         ConfigError: If none of the protocols takes an adaptation.
     """
     size = cost(config.model)
-    test, protocols = _seen(data, config, adaptations)
+    chosen = replace(config.selection, adaptations=tuple(adaptations))
+    protocols, test = data.describe(chosen), data.samples("test", chosen)
     points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
-    kept, end = _validation(points, best_step, data, predict, config)
+    kept, end = _validation(points, best_step, data, predict, chosen)
     steps = points[-1].step if points else 0
     return Result(
         name=name,
@@ -114,20 +106,9 @@ def score_run(
         config=json.loads(json.dumps(asdict(config))),
         version=graphlift.__version__,
         adaptations=list(adaptations),
-        **_test_scores((on_test or predict)(test), test),
-        **_cross_scores(predict, data, config, adaptations),
+        **_test_scores((on_test or predict)(test), test, next(iter(protocols))),
+        **_cross_scores(predict, data, chosen, protocols),
     )
-
-
-def _seen(
-    data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
-) -> tuple[Examples, Mapping[str, str]]:
-    """The frames of the test subjects, and what the protocols are."""
-    if isinstance(data, PairedData):
-        joints = config.model.joints
-        return data.test(config.detections, joints), data.describe(joints, adaptations)
-    share_out(adaptations, tuple(data.describe()))
-    return data.examples("test", config.detections), data.describe()
 
 
 def _validation(
@@ -135,136 +116,102 @@ def _validation(
     best_step: int,
     data: TrainingData,
     predict: Predict,
-    config: TrainConfig,
+    chosen: Selection,
 ) -> tuple[float, float]:
     """Validation error of the kept weights, and that at the end, mm."""
     if points:
         by_step = {point.step: point.validation_mpjpe_mm for point in points}
         return by_step[best_step], points[-1].validation_mpjpe_mm
-    if isinstance(data, PairedData):
-        unseen = data.validation(config.detections, config.model.joints, config.held_out)
-    else:
-        unseen = data.examples("validation", config.detections)
-    errors = joint_errors(predict(unseen), unseen.targets).mean(axis=1) * 1000
-    error = _mm(open_16(errors, unseen.activity))
-    return error, error
+    unseen = data.samples("validation", chosen)
+    error = mpjpe_over_activities(predict(unseen), unseen.targets, unseen.activity)
+    return round(error, 3), round(error, 3)
 
 
-def _test_scores(predicted: np.ndarray, test: Examples) -> dict[str, Any]:
+def _test_scores(predicted: np.ndarray, test: Samples, protocol: str) -> dict[str, Any]:
     """Everything that is measured on the test subjects, mm."""
-    plain = joint_errors(predicted, test.targets) * 1000
-    aligned = joint_errors(predicted, test.targets, alignment="similarity") * 1000
-    scaled = joint_errors(predicted, test.targets, alignment="scale") * 1000
-    mean, aligned_mean = plain.mean(axis=1), aligned.mean(axis=1)
-    activities = by_activity(np.stack([mean, aligned_mean], axis=1), test.activity)
-    others = (
-        np.arange(plain.shape[1]) != test.skeleton.root
-    )  # the root's error is zero by protocol
-    errors, hidden = plain[:, others], test.hidden[:, others]
+    scores = _complete(predicted, test, protocol)
+    # The root's error is zero by protocol.
+    others = np.arange(len(test.skeleton)) != test.skeleton.root
+    hidden = test.hidden[:, others]
     return {
-        "mpjpe_mm": _mm(open_16(mean, test.activity)),
-        "p_mpjpe_mm": _mm(open_16(aligned_mean, test.activity)),
-        "n_mpjpe_mm": _mm(open_16(scaled.mean(axis=1), test.activity)),
+        **{f"{metric}_mm": _round(mean) for metric, mean in scores.overall().items()},
         "per_activity": {
-            activity: ActivityScore(int((test.activity == activity).sum()), _mm(p1), _mm(p2))
-            for activity, (p1, p2) in activities.items()
+            activity: ActivityScore(frames, _round(p1), _round(p2))
+            for activity, (frames, p1, p2) in scores.per_activity().items()
         },
-        "per_joint_mm": dict(
-            zip(test.skeleton.joints, map(_mm, open_16(plain, test.activity)), strict=True)
-        ),
-        "visible_mm": _mm(errors[~hidden].mean()),
-        "occluded_mm": _mm(errors[hidden].mean()) if hidden.any() else 0.0,
+        "per_joint_mm": {joint: _round(mean) for joint, mean in scores.per_joint().items()},
+        "visible_mm": _round(scores.over(~test.hidden & others)),
+        "occluded_mm": _round(scores.over(test.hidden & others)) if hidden.any() else 0.0,
         "occluded_share": round(float(hidden.mean()), 4),
-        "noise_bins": _noise_bins(errors, test.noise[:, others]),
-        "blocks": _blocks(mean, aligned_mean, test),
-        "failures": _failures(predicted, mean, test),
+        "noise_bins": _noise_bins(scores, test.noise, others),
+        "blocks": _blocks(scores, test),
+        "failures": _failures(predicted, scores.frames["mpjpe"], test),
     }
+
+
+def _complete(predicted: np.ndarray, samples: Samples, protocol: str) -> CompleteScores:
+    return CompleteScores(
+        predicted, samples.targets, samples.activity, PROTOCOLS[protocol], samples.skeleton
+    )
 
 
 def _cross_scores(
-    predict: Predict, data: TrainingData, config: TrainConfig, adaptations: Sequence[str]
+    predict: Predict, data: TrainingData, chosen: Selection, protocols: Mapping[str, str]
 ) -> dict[str, Any]:
-    """PCK and AUC on the other data set, if there is one."""
-    if data.cross_digest is None:
+    """PCK and AUC on the other data set, if there is one, and on its activities or groups."""
+    names = tuple(protocols)
+    if len(names) == 1:
         return {"cross_pck": None, "cross_auc": None, "cross_per_activity": {}}
-    if isinstance(data, PairedData):
-        return _official_scores(predict, data, config, adaptations)
-    cross = data.examples("cross", config.detections)
-    errors = joint_errors(predict(cross), cross.targets)[:, CROSS_14]
-    return {
-        "cross_pck": round(pck(errors), 3),
-        "cross_auc": round(auc(errors), 3),
-        "cross_per_activity": {
-            str(activity): CrossScore(int(rows.sum()), round(pck(e), 3), round(auc(e), 3))
-            for activity in np.unique(cross.activity)
-            for rows in (cross.activity == activity,)
-            for e in (errors[rows],)
-        },
-    }
-
-
-def _official_scores(
-    predict: Predict, data: PairedData, config: TrainConfig, adaptations: Sequence[str]
-) -> dict[str, Any]:
-    """PCK and AUC on MPI-INF-3DHP's test set, by its groups of sequences."""
-    joints = config.model.joints
-    taken = share_out(adaptations, data.scored_by(joints))["3dhp-14"]
-    cross = data.cross(joints, taken)
-    scores = score_poses(
-        official_joints(predict(cross), cross.skeleton),
-        official_joints(cross.targets, cross.skeleton),
-        PROTOCOLS["3dhp-14"],
-        sequence=cross.activity,
-        adaptations=taken,
-    )
-    return {
-        "cross_pck": _percent(scores.overall.pck),
-        "cross_auc": _percent(scores.overall.auc),
-        "cross_per_activity": {
-            name: CrossScore(group.frames, _percent(group.pck), _percent(group.auc))
-            for name, group in scores.per_group.items()
-        },
-    }
-
-
-def _percent(value: float | None) -> float:
-    return round(value or 0.0, 3)
-
-
-def _noise_bins(errors: np.ndarray, noise: np.ndarray) -> list[Bin]:
-    if not noise.any():
-        return [Bin(0.0, 0.0, errors.size, _mm(errors.mean()))]
-    place = np.clip(np.digitize(noise, NOISE_EDGES) - 1, 0, len(NOISE_EDGES) - 2)
-    return [
-        Bin(
-            NOISE_EDGES[b],
-            NOISE_EDGES[b + 1],
-            int((place == b).sum()),
-            _mm(errors[place == b].mean()),
+    protocol, cross = PROTOCOLS[names[1]], data.samples("cross", chosen)
+    predicted = predict(cross)
+    parts: Mapping[str, tuple[int, float | None, float | None]]
+    if cross.skeleton in protocol.skeletons:
+        parts = _complete(predicted, cross, protocol.name).correct()
+    else:  # some of the protocol's own joints are missing
+        scores = score_poses(
+            official_joints(predicted, cross.skeleton),
+            official_joints(cross.targets, cross.skeleton),
+            protocol,
+            sequence=cross.activity,
+            adaptations=share_out(chosen.adaptations, names)[protocol.name],
         )
-        for b in range(len(NOISE_EDGES) - 1)
-        if (place == b).any()
+        groups = {"": scores.overall, **scores.per_group}
+        parts = {name: (each.frames, each.pck, each.auc) for name, each in groups.items()}
+    rounded = {name: CrossScore(n, _round(p), _round(a)) for name, (n, p, a) in parts.items()}
+    whole = rounded.pop("")
+    return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": rounded}
+
+
+def _noise_bins(scores: CompleteScores, noise: np.ndarray, others: np.ndarray) -> list[Bin]:
+    if not noise[:, others].any():
+        return [Bin(0.0, 0.0, noise[:, others].size, _round(scores.over(others)))]
+    bins = np.clip(np.digitize(noise, NOISE_EDGES) - 1, 0, len(NOISE_EDGES) - 2)
+    within = [(bins == b) & others for b in range(len(NOISE_EDGES) - 1)]
+    return [
+        Bin(NOISE_EDGES[b], NOISE_EDGES[b + 1], int(where.sum()), _round(scores.over(where)))
+        for b, where in enumerate(within)
+        if where.any()
     ]
 
 
-def _blocks(mean: np.ndarray, aligned: np.ndarray, test: Examples) -> dict[str, Blocks]:
+def _blocks(scores: CompleteScores, test: Samples) -> dict[str, Blocks]:
     """Average over the frames of each second of each clip, all cameras together."""
     second = (test.frame // max(test.fps, 1)).astype(int)
-    _, block = np.unique(np.stack([test.clip, second]), axis=1, return_inverse=True)
-    frames = np.bincount(block)
-    means = [np.bincount(block, weights=values) / frames for values in (mean, aligned)]
-    first = np.unique(block, return_index=True)[1]
+    _, first, block = np.unique(
+        np.stack([test.clip, second]), axis=1, return_index=True, return_inverse=True
+    )
+    frames, means = scores.per_group(block)
     activity = test.activity[first]
     return {
         str(name): Blocks(
             frames[activity == name].tolist(),
-            *(np.round(values[activity == name], 1).tolist() for values in means),
+            *np.round(means[:, activity == name], 1).tolist(),
         )
         for name in np.unique(activity)
     }
 
 
-def _failures(predicted: np.ndarray, mean: np.ndarray, test: Examples) -> list[Failure]:
+def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[Failure]:
     """Take the worst frame of each of the worst clips."""
     chosen: dict[int, int] = {}
     for at in np.argsort(-mean, kind="stable"):
@@ -277,7 +224,7 @@ def _failures(predicted: np.ndarray, mean: np.ndarray, test: Examples) -> list[F
             clip=test.clips[clip],
             frame=int(test.frame[at]),
             camera=int(test.camera[at]),
-            mpjpe_mm=_mm(mean[at]),
+            mpjpe_mm=_round(mean[at]),
             keypoints=np.round(test.keypoints[at].astype(float), 1).tolist(),
             predicted=np.round(predicted[at].astype(float) * 1000, 1).tolist(),
             truth=np.round(test.targets[at].astype(float) * 1000, 1).tolist(),
@@ -287,5 +234,5 @@ def _failures(predicted: np.ndarray, mean: np.ndarray, test: Examples) -> list[F
     ]
 
 
-def _mm(value: float | np.ndarray) -> float:
-    return round(float(value), 3)
+def _round(value: float | None) -> float:
+    return round(float(value or 0.0), 3)

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and the story of a run in one safetensors file, whole or not at all."""
+"""Checkpoints: tensors and the record of a run in one safetensors file, whole or not at all."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ from graphlift.words import shown
 _KEY = "graphlift"
 
 
-def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], story: Mapping[str, Any]) -> None:
-    """Write tensors with their story (config, seed, data digest, metrics) as JSON in the header.
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
+    """Write tensors with their record (config, seed, data digest, metrics) as JSON in the header.
 
     Raises:
         OSError: If the disk is full or the folder cannot be written; what was there stays.
@@ -26,7 +26,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], story: Mapping[s
     from safetensors.torch import save
 
     contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    card = json.dumps({**story, "sha256": _digest(contiguous, story)}, allow_nan=False)
+    card = json.dumps({**record, "sha256": _digest(contiguous, record)}, allow_nan=False)
     data = save(contiguous, metadata={_KEY: card})
     with replacing(path) as beside:
         beside.write_bytes(data)
@@ -52,8 +52,8 @@ def read_checkpoint(
     try:
         tensors = load(data)
         size = int.from_bytes(data[:8], "little")
-        story = parse_json(parse_json(data[8 : 8 + size])["__metadata__"][_KEY])
-        intact = story.pop("sha256") == _digest(tensors, story)
+        record = parse_json(parse_json(data[8 : 8 + size])["__metadata__"][_KEY])
+        intact = record.pop("sha256") == _digest(tensors, record)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: not a checkpoint of graphlift, or cut short ({shown(error)}): {way_out}"
@@ -62,7 +62,7 @@ def read_checkpoint(
         raise CheckpointError(
             f"{path}: damaged: it does not hold what was written to it; {way_out}"
         )
-    return tensors, story
+    return tensors, record
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -95,13 +95,13 @@ def check_shapes(own: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], p
             )
 
 
-def check_story(story: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
+def check_record(record: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
     """Refuse a file that does not tell what was asked.
 
     Raises:
         CheckpointError: If a key is missing, or the configuration is no table.
     """
-    lacking = set(keys) - {k for k, v in story.items() if k != "config" or isinstance(v, dict)}
+    lacking = set(keys) - {k for k, v in record.items() if k != "config" or isinstance(v, dict)}
     if lacking:
         raise CheckpointError(
             f"{path}: lacks {', '.join(sorted(lacking))}: it was not left by a run of this version"
@@ -114,9 +114,9 @@ def _some(names: list[str]) -> str:
     )
 
 
-def _digest(tensors: Mapping[str, Tensor], story: Mapping[str, Any]) -> str:
-    """SHA-256 over the story, in an order that does not depend on the writer, and the tensors."""
-    state = hashlib.sha256(json.dumps(story, sort_keys=True, allow_nan=False).encode())
+def _digest(tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> str:
+    """SHA-256 over the record, in an order that does not depend on the writer, and the tensors."""
+    state = hashlib.sha256(json.dumps(record, sort_keys=True, allow_nan=False).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         state.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from graphlift.errors import ConfigError
+from graphlift.errors import CheckpointError, ConfigError
 from graphlift.graph import DECOUPLED, AffinityKind
 from graphlift.networks import Centre, NonLocalKind
+from graphlift.samples.augment import Augmentation
+from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
-from graphlift.views import Variety
 from graphlift.words import problems, reason, shown
 
 Method = Literal[
@@ -174,8 +175,8 @@ class TrainConfig:
     evaluate_every: int | None = None
     tensorboard: bool = True
     weight_decay: float = 0.0
-    cameras: Literal["open", "own", "random"] = "open"
-    views: Variety = field(default_factory=Variety)
+    cameras: Cameras = "open"
+    views: Augmentation = field(default_factory=Augmentation)
     keep: Literal["best", "last"] = "best"
     held_out: tuple[str, ...] = ()
     model: ModelConfig = ModelConfig()
@@ -228,6 +229,21 @@ class TrainConfig:
             'out (held_out = ["S8"]), or keep = "last"',
         )
 
+    @property
+    def selection(self) -> Selection:
+        """Which samples of its data the run is trained and tested on."""
+        return Selection(
+            cameras=self.cameras,
+            detections=self.detections,
+            joints=self.model.joints,
+            held_out=self.held_out,
+            augmentation=self.views,
+            size=self.batch_size,
+            seed=self.seed,
+            flip=self.flip,
+            drop_last=self.drop_last,
+        )
+
 
 def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     """Read a run from TOML, then apply ``key = value`` overrides written in TOML too.
@@ -240,25 +256,6 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
 
 
-def check_joints(model: ModelConfig, joints: int, where: str) -> None:
-    """Refuse frames with other joints than the network takes.
-
-    Args:
-        model: The network.
-        joints: How many the frames have.
-        where: What the network is, or where it is asked for; leads the message.
-
-    Raises:
-        ConfigError: If the numbers differ.
-    """
-    if model.joints != joints:
-        raise ConfigError(
-            f"{where}: the network takes {model.joints} joints, and these frames have {joints} "
-            f"(the open protocol has 16): give it data of {model.joints} joints, or set "
-            f"model.joints = {joints}"
-        )
-
-
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
     """Name the keys in which a stored configuration is not this one.
 
@@ -268,6 +265,38 @@ def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
     ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
     theirs = merge([default, other])
     return [key for key in ours if key != "data" and ours[key] != theirs[key]]
+
+
+def check_own(
+    where: str,
+    config: TrainConfig,
+    stored: Mapping[str, Any] | None,
+    digests: Mapping[str, tuple[str | None, str | None]],
+) -> None:
+    """Refuse what another run left, or what was made with other data.
+
+    Args:
+        where: What was left: a file, and perhaps which run in it; leads the message.
+        config: The run that is to go on from it.
+        stored: The configuration that was left; None where only the data count.
+        digests: By what was done with the data, such as ``"trained on"``: the SHA-256 that was
+            left, and that of the data now.
+
+    Raises:
+        CheckpointError: Naming the keys, or the data, that differ.
+    """
+    if stored is not None and (other := differences(config, stored)):
+        raise CheckpointError(
+            f"{where}: belongs to a run with another {', '.join(other)}: give this run another "
+            "folder, or delete the old one"
+        )
+    for done, (before, now) in digests.items():
+        if before != now:
+            was, is_now = (digest[:12] if digest else "none" for digest in (before, now))
+            raise CheckpointError(
+                f"{where}: was {done} other data (digest {was}) than {config.data!r} now holds "
+                f"({is_now}): give this run another folder"
+            )
 
 
 def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:

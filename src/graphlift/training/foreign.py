@@ -107,7 +107,7 @@ def import_checkpoint(
 ) -> dict[str, Any]:
     """Turn a checkpoint of others into a ``model.safetensors`` of ours.
 
-    How it was trained is not known: its story has no curve, and of the configuration the network
+    How it was trained is not known: its record has no curve, and of the configuration the network
     alone; ``source`` says where it comes from, by name and SHA-256.
 
     Args:
@@ -118,7 +118,7 @@ def import_checkpoint(
         joints: As there.
 
     Returns:
-        The story that was written.
+        The record that was written.
 
     Raises:
         OSError: If a file cannot be read or written.
@@ -135,7 +135,7 @@ def import_checkpoint(
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.said}
-    story = {
+    record = {
         "version": graphlift.__version__,
         "config": {"model": asdict(config)},
         "source": origin | {"left_out": list(mapped.left_out)},
@@ -144,8 +144,8 @@ def import_checkpoint(
         "seconds": 0.0,
         "curve": [],
     }
-    write_checkpoint(out, network.state_dict(), story)
-    return story
+    write_checkpoint(out, network.state_dict(), record)
+    return record
 
 
 def _load(file: IO[bytes], path: Path, size: int) -> tuple[Any, set[int] | None]:

@@ -1,55 +1,30 @@
 """A training run, from top to bottom: set up or resume, step, evaluate, save."""
 
-import dataclasses
 import json
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-import graphlift
-from graphlift.errors import CheckpointError, ModelError
+from graphlift.errors import ModelError
 from graphlift.files import alone, append_line, write_text
-from graphlift.nn.build import build_network
-from graphlift.protocols import Examples, PairedData, TrainingData
-from graphlift.training.batches import Batches, PackBatches, ViewBatches
-from graphlift.training.checkpoints import (
-    check_shapes,
-    check_story,
-    read_checkpoint,
-    write_checkpoint,
-)
-from graphlift.training.config import TrainConfig, check_joints, differences
-from graphlift.training.devices import open_device, random_state, set_random_state
+from graphlift.interrupts import deferred
+from graphlift.samples import TrainingData
+from graphlift.training import state
+from graphlift.training.config import TrainConfig
+from graphlift.training.devices import open_device
 from graphlift.training.evaluation import validate
-from graphlift.training.fitting import check_fit
 from graphlift.training.progress import Progress
-from graphlift.training.schedule import learning_rate
-from graphlift.views import UNSEEN_RIG, Lessons, exact_views, people_of
 
-CHECKPOINT, MODEL, LOG = "checkpoint.safetensors", "model.safetensors", "log.jsonl"
+LOG = "log.jsonl"
 SAVE_SECONDS = 60.0
 """A run that is killed loses at most this much work."""
 SIGMA_WEIGHT = 0.01
 """m: how much a unit of log-likelihood counts beside a metre of error."""
-VALIDATION_SEED = 1
-"""Of the random cameras that validation subjects are seen through."""
-
-AnyBatches = Batches | PackBatches | ViewBatches
-
-
-STORY = (
-    *("version", "config", "data_digest", "step", "best_step", "best_validation_mpjpe_mm"),
-    *("loss_sum", "loss_count", "seconds", "curve"),
-)
-"""What both files of a run tell of it."""
 
 
 def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
@@ -61,6 +36,8 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
     weights (``model.safetensors``: by default those of the lowest validation error),
     ``log.jsonl``, and TensorBoard events if asked. A run that is finished is left as it is.
 
+    One function on purpose, longer than others: it is the experiment.
+
     Args:
         config: Everything that decides the result.
         data: Whom to train and validate on.
@@ -70,97 +47,101 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         BlockingIOError: If another process trains in ``out``.
         CheckpointError: If ``out`` holds another run, finished or not, or a damaged checkpoint.
         ConfigError: If the network takes other joints than the data has, or another key does not
-            fit the data (:func:`graphlift.training.fitting.check_fit`).
-        DatasetNotFoundError: If somebody who is trained on or tested is not in the data.
-        FormatError: If a detection that is wanted is not finite.
-        ModelError: If the device is not there, or training diverges; no state that is not finite
-            is saved.
+            fit the data (:meth:`graphlift.samples.TrainingData.check`).
+        DatasetNotFoundError: If a subject who is trained on or tested is not in the data.
+        FormatError: If a detection that counts is not finite.
+        ModelError: If the device is not available, or training diverges; no state that is not
+            finite is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
-    if is_finished(config, data.digest, out):
+    if state.is_finished(config, data.digest, out):
         return
-    check_fit(config, data if isinstance(data, PairedData) else None)
+    data.check(config.selection)
     device = open_device(config.device)
     out.mkdir(parents=True, exist_ok=True)
     with alone(out, "training"):
-        yield from _train(config, data, out, device)
+        torch.set_num_threads(config.threads)
+        batches = data.batches(config.selection, lambda a: torch.from_numpy(a).to(device))
+        unseen = data.samples("validation", config.selection)
+        steps = config.steps or config.epochs * batches.per_epoch
+        every = config.evaluate_every or batches.per_epoch
+
+        run = state.begin(config, device)
+        state.resume(run, config, data.digest, out)
+        write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in run.curve))
+        with ExitStack() as open_until_the_end:
+            events = None
+            if config.tensorboard:
+                from torch.utils.tensorboard import SummaryWriter
+
+                events = open_until_the_end.enter_context(
+                    SummaryWriter(str(out), purge_step=run.step)
+                )
+            interrupted = open_until_the_end.enter_context(deferred())
+            saved = time.monotonic()
+            while run.step < steps:
+                began = time.perf_counter()
+                x, y = batches[run.step]
+                rate = learning_rate(config, run.step, steps, batches.per_epoch)
+                for group in run.optimizer.param_groups:
+                    group["lr"] = rate
+                loss = loss_of(config.loss, run.network(x), y)
+                if not np.isfinite(value := loss.item()):
+                    raise ModelError(
+                        f"training diverged at step {run.step + 1}: the loss is not finite: give "
+                        "this run a lower learning_rate, and another folder"
+                    )
+                run.optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                if config.clip:
+                    clip_gradients(run.network, config.clip)
+                run.optimizer.step()
+                if config.ema:
+                    move_average(run.average, run.network, config.ema)
+                run.step += 1
+                run.loss_sum, run.loss_count = run.loss_sum + value, run.loss_count + 1
+                run.seconds += time.perf_counter() - began
+
+                evaluated = run.step % every == 0 or run.step == steps
+                if evaluated:
+                    with weights(run.network, run.average if config.ema else None):
+                        error = validate(run.network, unseen)
+                        if error < run.best or config.keep == "last":
+                            run.best, run.best_step = error, run.step
+                            run.kept = state.weights_of(run.network)
+                    line = {
+                        "loss": run.loss_sum / run.loss_count,
+                        "validation_mpjpe_mm": error,
+                        "learning_rate": rate,
+                    }
+                    if events:
+                        for name, value in line.items():
+                            events.add_scalar(name, value, run.step)
+                    seconds = round(run.seconds, 3)
+                    run.curve.append({"step": run.step, **line, "seconds": seconds})
+                    run.loss_sum, run.loss_count = 0.0, 0
+                    append_line(out / LOG, json.dumps(run.curve[-1]))
+
+                if evaluated or interrupted() or time.monotonic() - saved > SAVE_SECONDS:
+                    state.save(run, config, data.digest, out)
+                    saved = time.monotonic()
+                if interrupted():
+                    raise KeyboardInterrupt
+                yield _progress(run, steps, config.batch_size)
+        state.finish(run, config, data, out)
 
 
-def _train(
-    config: TrainConfig, data: TrainingData, out: Path, device: torch.device
-) -> Iterator[Progress]:
-    torch.set_num_threads(config.threads)
-    batches, unseen = _teaching(config, data, device)
-    steps = config.steps or config.epochs * batches.per_epoch
-    every = config.evaluate_every or batches.per_epoch
-    run = _Run(config, data.digest, out, device)
-    events = _events(out, run.step) if config.tensorboard else None
-
-    with _deferred_interrupt() as interrupted, events or nullcontext():
-        saved = time.monotonic()
-        while run.step < steps:
-            rate = learning_rate(config, run.step, steps, batches.per_epoch)
-            run.take_step(batches, rate)
-            if run.step % every == 0 or run.step == steps:
-                run.evaluate(unseen, rate)
-                if events:
-                    _record(events, run.curve[-1])
-                run.save()
-                saved = time.monotonic()
-            elif interrupted() or time.monotonic() - saved > SAVE_SECONDS:
-                run.save()
-                saved = time.monotonic()
-            if interrupted():
-                raise KeyboardInterrupt
-            yield run.progress(steps)
-    run.finish(data)
-
-
-def _teaching(
-    config: TrainConfig, data: TrainingData, device: torch.device
-) -> tuple[AnyBatches, Examples | Lessons]:
-    """What a run learns from, and what it is validated on."""
-    size, seed = config.batch_size, config.seed
-    if isinstance(data, PairedData):
-        asked = (config.detections, config.model.joints, config.held_out)
-        rows = data.training(*asked)
-        return (
-            PackBatches(
-                rows,
-                size=size,
-                seed=seed,
-                flip=config.flip,
-                drop_last=config.drop_last,
-                device=device,
-            ),
-            data.validation(*asked),
-        )
-    if config.cameras == "random":
-        people = people_of(data.train)
-        unseen = exact_views(
-            people_of(data.validation, stride=data.stride), UNSEEN_RIG, seed=VALIDATION_SEED
-        )
-        batches = ViewBatches(people, config.views, size=size, seed=seed, device=device)
-        return batches, unseen.lessons()
-    frames = data.examples("train", config.detections)
-    check_joints(config.model, len(frames.skeleton), "model.joints")
-    return (
-        Batches(frames, size=size, seed=seed, flip=config.flip, device=device),
-        data.examples("validation", config.detections),
-    )
-
-
-def is_finished(config: TrainConfig, data_digest: str, out: Path) -> bool:
-    """Tell whether a folder holds the end of this run.
-
-    Raises:
-        CheckpointError: If it holds the end of another one, or a damaged file.
-    """
-    if not (out / MODEL).exists():
-        return False
-    story = read_checkpoint(out / MODEL)[1]
-    _check_own(out / MODEL, story, config, data_digest)
-    return True
+def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:
+    """The learning rate of a step, counted from 0: a pure function of the step."""
+    if config.schedule == "cosine":
+        return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
+    if config.schedule == "staircase":
+        stair = config.decay_steps or per_epoch
+        # Published codes set the rate at the first step, by its share of a stair, and then only
+        # where the count of steps from 1 is a multiple of the stair.
+        power = (step + 1) // stair or 1 / stair
+        return float(config.learning_rate * config.decay**power)
+    return float(config.learning_rate * config.decay ** (step // per_epoch))
 
 
 def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
@@ -191,208 +172,29 @@ def clip_gradients(network: nn.Module, longest: float) -> None:
         nn.utils.clip_grads_with_norm_(parameters, longest, norm)
 
 
-class _Run:
-    """The state of a run: what a checkpoint must hold, and how it moves on."""
-
-    def __init__(self, config: TrainConfig, digest: str, out: Path, device: torch.device) -> None:
-        self.config, self.digest, self.out, self.device = config, digest, out, device
-        torch.manual_seed(config.seed)
-        self.network = build_network(**dataclasses.asdict(config.model)).to(device)
-        adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
-        self.optimizer = adam(
-            self.network.parameters(),
-            config.learning_rate,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
-        self.average = {n: t.clone() for n, t in self.network.state_dict().items()}
-        self.kept = {n: t.clone() for n, t in self.average.items()}
-        self.step, self.best_step, self.best = 0, 0, float("inf")
-        self.loss_sum, self.loss_count, self.seconds = 0.0, 0, 0.0
-        self.curve: list[dict[str, Any]] = []
-        if (out / CHECKPOINT).exists():
-            self._resume(out / CHECKPOINT)
-        write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in self.curve))
-
-    def take_step(self, batches: AnyBatches, rate: float) -> None:
-        began = time.perf_counter()
-        x, y = batches[self.step]
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        loss = loss_of(self.config.loss, self.network(x), y)
-        if not np.isfinite(value := loss.item()):
-            raise ModelError(
-                f"training diverged at step {self.step + 1}: the loss is not finite: give this "
-                "run a lower learning_rate, and another folder"
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.clip:
-            clip_gradients(self.network, self.config.clip)
-        self.optimizer.step()
-        self.loss_sum, self.loss_count = self.loss_sum + value, self.loss_count + 1
-        self.step += 1
-        if self.config.ema:
-            self._move_average()
-        self.seconds += time.perf_counter() - began
-
-    def evaluate(self, unseen: Examples | Lessons, rate: float) -> None:
-        with self._averaged():
-            error = validate(self.network, unseen)
-            if error < self.best or self.config.keep == "last":
-                self.best, self.best_step = error, self.step
-                self.kept = {n: t.clone() for n, t in self.network.state_dict().items()}
-        line = {
-            "step": self.step,
-            "loss": self.loss_sum / self.loss_count,
-            "validation_mpjpe_mm": error,
-            "learning_rate": rate,
-            "seconds": round(self.seconds, 3),
-        }
-        self.loss_sum, self.loss_count = 0.0, 0
-        self.curve.append(line)
-        append_line(self.out / LOG, json.dumps(line))
-
-    def progress(self, steps: int) -> Progress:
-        last = self.curve[-1] if self.curve else {"loss": float("nan")}
-        loss = self.loss_sum / self.loss_count if self.loss_count else last["loss"]
-        error = last.get("validation_mpjpe_mm", float("nan"))
-        speed = self.step * self.config.batch_size / self.seconds
-        return Progress(self.step, steps, loss, error, speed)
-
-    def story(self) -> dict[str, Any]:
-        return {
-            "version": graphlift.__version__,
-            "config": dataclasses.asdict(self.config),
-            "data_digest": self.digest,
-            "step": self.step,
-            "best_step": self.best_step,
-            "best_validation_mpjpe_mm": self.best if self.curve else None,
-            "loss_sum": self.loss_sum,
-            "loss_count": self.loss_count,
-            "seconds": self.seconds,
-            "curve": self.curve,
-        }
-
-    def save(self) -> None:
-        tensors = self._tensors()
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{index}.{n}": t for n, t in state.items()}
-        write_checkpoint(self.out / CHECKPOINT, tensors, self.story())
-
-    def _tensors(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold but for the optimiser's, which a first step makes."""
-        tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
-        tensors |= {f"kept.{n}": t for n, t in self.kept.items()}
-        if self.config.ema:
-            tensors |= {f"average.{n}": t for n, t in self.average.items()}
-        return tensors | random_state(self.device)
-
-    def _shapes(self, tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-        """Shapes that a checkpoint must hold; Adam has a state where there was a gradient."""
-        shapes = {name: tensor.shape for name, tensor in self._tensors().items()}
-        moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
-        for index, parameter in enumerate(self.network.parameters()):
-            if moved and str(index) not in moved:
-                continue
-            shapes |= {f"adam.{index}.{n}": parameter.shape for n in ("exp_avg", "exp_avg_sq")}
-            shapes[f"adam.{index}.step"] = torch.Size()
-        return shapes
-
-    def finish(self, data: TrainingData) -> None:
-        """Write the kept weights; the checkpoint has served."""
-        story = self.story() | {"data": data.name, "licence": data.licence}
-        write_checkpoint(self.out / MODEL, self.kept, story)
-        (self.out / CHECKPOINT).unlink(missing_ok=True)
-
-    def _resume(self, path: Path) -> None:
-        tensors, story = read_checkpoint(path, way_out="delete it to start the run again")
-        _check_own(path, story, self.config, self.digest)
-        check_shapes(self._shapes(tensors), tensors, path)
-        parts: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
-        self.network.load_state_dict(parts["network"])
-        self.kept, self.average = (
-            {n: t.to(self.device) for n, t in part.items()}
-            for part in (parts["kept"], parts.get("average", self.average))
-        )
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["adam"].items():
-            index, _, rest = name.partition(".")
-            state.setdefault(int(index), {})[rest] = tensor
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        set_random_state(tensors, self.device)
-        self.step, self.best_step = story["step"], story["best_step"]
-        best = story["best_validation_mpjpe_mm"]
-        self.best = float("inf") if best is None else best
-        self.loss_sum, self.loss_count = story["loss_sum"], story["loss_count"]
-        self.seconds = story["seconds"]
-        self.curve = story["curve"]
-
-    def _move_average(self) -> None:
-        for name, tensor in self.network.state_dict().items():
-            if tensor.is_floating_point():
-                self.average[name].lerp_(tensor, 1 - self.config.ema)
-            else:
-                self.average[name].copy_(tensor)
-
-    @contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Evaluate the moving average in the network's place, if one is kept."""
-        if not self.config.ema:
-            yield
-            return
-        current = {n: t.clone() for n, t in self.network.state_dict().items()}
-        self.network.load_state_dict(self.average)
-        yield
-        self.network.load_state_dict(current)
-
-
-def _check_own(
-    path: Path, story: Mapping[str, Any], config: TrainConfig, data_digest: str
-) -> None:
-    """Refuse what another run left."""
-    check_story(story, STORY, path)
-    if other := differences(config, story["config"]):
-        raise CheckpointError(
-            f"{path}: belongs to a run with another {', '.join(other)}: give this run another "
-            "folder, or delete the old one"
-        )
-    if story["data_digest"] != data_digest:
-        raise CheckpointError(
-            f"{path}: was trained on other data than {config.data!r} now holds: give this run "
-            "another folder"
-        )
+def move_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """Move the exponential average of the weights by a step; counts are copied."""
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            average[name].lerp_(tensor, 1 - decay)
+        else:
+            average[name].copy_(tensor)
 
 
 @contextmanager
-def _deferred_interrupt() -> Iterator[Any]:
-    """Hold SIGINT and SIGTERM back until the step is done; gives a function that tells."""
-    received: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        received.append(number)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are somebody else's
-        before = {}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def weights(network: nn.Module, other: dict[str, Tensor] | None) -> Iterator[None]:
+    """Put other weights into a network until the block ends, if there are any."""
+    if other is None:
+        yield
+        return
+    current = state.weights_of(network)
+    network.load_state_dict(other)
+    yield
+    network.load_state_dict(current)
 
 
-def _events(out: Path, step: int) -> Any:  # noqa: ANN401  # tensorboard has no types
-    from torch.utils.tensorboard import SummaryWriter
-
-    return SummaryWriter(str(out), purge_step=step)
-
-
-def _record(events: Any, line: dict[str, Any]) -> None:  # noqa: ANN401
-    for name in ("loss", "validation_mpjpe_mm", "learning_rate"):
-        events.add_scalar(name, line[name], line["step"])
+def _progress(run: state.State, steps: int, batch_size: int) -> Progress:
+    last = run.curve[-1] if run.curve else {"loss": float("nan")}
+    loss = run.loss_sum / run.loss_count if run.loss_count else last["loss"]
+    error = last.get("validation_mpjpe_mm", float("nan"))
+    return Progress(run.step, steps, loss, error, run.step * batch_size / run.seconds)

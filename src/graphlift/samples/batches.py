@@ -1,0 +1,110 @@
+"""Batches: which samples a step sees, as a function of seed and step alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+Array = Any
+"""A NumPy array, or torch's on the device of a run."""
+Place = Callable[[np.ndarray], Array]
+"""Puts an array where the network is."""
+Rows = Int[np.ndarray, " frame"]
+Draw = Callable[[int], Rows]
+"""From an epoch to its samples, by number, in the order in which they are seen."""
+Gather = Callable[[Rows], tuple[Array, Array]]
+"""From samples, by number, to their inputs and targets; new arrays."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The inputs and targets of each step.
+
+    Args:
+        size: Samples a batch.
+        per_epoch: Steps in an epoch.
+        draw: Which samples an epoch sees.
+        gather: Inputs and targets of samples.
+        seed: Of the coin that decides which samples are mirrored.
+        mirror: The joint that each exchanges places with in a mirrored sample, where the network
+            is; None to mirror none.
+    """
+
+    size: int
+    per_epoch: int
+    draw: Draw
+    gather: Gather
+    seed: int = 0
+    mirror: Array | None = None
+
+    def __getitem__(self, step: int) -> tuple[Array, Array]:
+        """The inputs and targets of a step, counted from 0 over all epochs."""
+        epoch, place = divmod(step, self.per_epoch)
+        x, y = self.gather(self.draw(epoch)[place * self.size : (place + 1) * self.size])
+        if self.mirror is not None:
+            coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
+            for array in (x, y):
+                _flip(array, np.flatnonzero(coin), self.mirror)
+        return x, y
+
+
+def _flip(array: Array, rows: Rows, mirror: Array) -> None:
+    """Mirror some samples: x changes sign, left and right change places."""
+    array[rows] = array[rows][:, mirror]
+    array[rows, :, 0] *= -1
+
+
+def drawn_by_weight(
+    weights: Float[np.ndarray, " frame"],
+    gather: Gather,
+    *,
+    size: int,
+    seed: int,
+    mirror: Array | None = None,
+) -> Batches:
+    """Draw samples by their weights, with replacement; every batch of an epoch is whole."""
+    per_epoch = max(len(weights) // size, 1)
+
+    @lru_cache(maxsize=1)
+    def draw(epoch: int) -> Rows:
+        rng = np.random.default_rng([seed, epoch])
+        return rng.choice(len(weights), size=per_epoch * size, p=weights)
+
+    return Batches(size, per_epoch, draw, gather, seed, mirror)
+
+
+def each_once(
+    count: int,
+    gather: Gather,
+    *,
+    size: int,
+    seed: int,
+    drop_last: bool,
+    mirror: Array | None = None,
+) -> Batches:
+    """Draw each of ``count`` samples once an epoch, in an order of its own.
+
+    The samples left after the last whole batch are a smaller one unless they are dropped; a
+    single one always is, because a batch of one cannot be normalised.
+    """
+    whole, left = divmod(count, size)
+    per_epoch = max(whole + (left > 1 and not drop_last), 1)
+
+    @lru_cache(maxsize=1)
+    def draw(epoch: int) -> Rows:
+        return np.random.default_rng([seed, epoch]).permutation(count)
+
+    return Batches(size, per_epoch, draw, gather, seed, mirror)
+
+
+def always_new(count: int, gather: Gather, *, size: int) -> Batches:
+    """Draw samples that are made as training goes, about ``count`` an epoch, by their numbers."""
+    per_epoch = max(count // size, 1)
+
+    def draw(epoch: int) -> Rows:
+        return np.arange(epoch * per_epoch * size, (epoch + 1) * per_epoch * size)
+
+    return Batches(size, per_epoch, draw, gather)

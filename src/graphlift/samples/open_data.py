@@ -1,0 +1,302 @@
+"""The open protocols' people, or a random camera for each of their frames. See docs/protocol.md.
+
+``open-16``: every third frame of each clip, four fixed cameras
+(:func:`graphlift.virtual_cameras.open_rig`), 16 joints, screen-normalised 2D in, root-relative
+metres out. ``cross-14``: another data set through other cameras
+(:func:`graphlift.virtual_cameras.cross_rig`). How they are scored:
+:data:`graphlift.protocols.named.PROTOCOLS`.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import combinations
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen, world_to_camera
+from graphlift.datasets import MotionCapture
+from graphlift.datasets.mocap.pack import read_pack
+from graphlift.datasets.mocap.prior import sample_prior
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.plain_json import parse_json
+from graphlift.protocols import PROTOCOLS, STRIDE, share_out
+from graphlift.samples.batches import Array, Batches, Place, Rows, drawn_by_weight
+from graphlift.samples.random_views import (
+    UNSEEN_RIG,
+    exact_views,
+    kept_frames,
+    people_of,
+    view_batches,
+)
+from graphlift.samples.samples import Samples, Selection, Split, activity_weights
+from graphlift.simulated_detector import Detections, check_simulated, detect, occluded
+from graphlift.skeletons import H36M_16, Skeleton, joint_map
+from graphlift.virtual_cameras import cross_rig, open_rig
+from graphlift.words import shown
+
+_SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
+"""Of the simulated detector, and of the random cameras that validation subjects are seen by."""
+Part = Literal["train", "validation", "test"]
+_PARTS: tuple[Part, ...] = get_args(Part)
+
+
+@dataclass(frozen=True, eq=False)
+class OpenData:
+    """Motion capture to train, validate and test on, and another data set to cross over to.
+
+    Args:
+        name: What reports call it.
+        train: Training subjects.
+        validation: Subjects on whom everything is chosen.
+        test: Subjects scored once; disjoint from the others.
+        cross: Another data set, never trained or chosen on; None without one.
+        stride: Which frames count: every ``stride``-th.
+    """
+
+    name: str
+    train: MotionCapture
+    validation: MotionCapture
+    test: MotionCapture
+    cross: MotionCapture | None
+    stride: int
+
+    def __post_init__(self) -> None:
+        parts = {part: set(getattr(self, part).subjects) for part in _PARTS}
+        for one, other in combinations(_PARTS, 2):
+            if both := parts[one] & parts[other]:
+                raise FormatError(
+                    f"{self.name}: {', '.join(sorted(both))} in both {one} and {other} subjects: "
+                    "a person belongs to one split"
+                )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the digests of the three splits."""
+        digests = [getattr(self, part).digest for part in _PARTS]
+        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+
+    @property
+    def licence(self) -> str:
+        """What trained weights may be used for, as far as the data say."""
+        return self.train.license
+
+    @property
+    def cross_name(self) -> str | None:
+        """What reports call the other data set."""
+        return self.cross.name if self.cross else None
+
+    @property
+    def cross_digest(self) -> str | None:
+        """SHA-256 of the other data set."""
+        return self.cross.digest if self.cross else None
+
+    def check(self, chosen: Selection) -> tuple[str, ...]:
+        """Refuse cameras of a pack, detections of a real detector, and other joints than 16."""
+        if chosen.cameras == "own":
+            raise ConfigError(
+                f'cameras = "own", but the data ({self.name}) are motion capture: write '
+                'cameras = "open" or "random"; "own" cameras go with prepared packs'
+            )
+        check_simulated(chosen.detections)
+        if chosen.cameras == "open":
+            _check_joints(chosen)
+        return ()
+
+    def describe(self, chosen: Selection) -> Mapping[str, str]:
+        """Say in a line each what ``open-16`` and ``cross-14`` are on these people."""
+        _check_joints(chosen)
+        tested = {"open-16": self.name} | ({"cross-14": self.cross.name} if self.cross else {})
+        share_out(chosen.adaptations, tuple(tested))
+        return {
+            name: replace(
+                PROTOCOLS[name], data=data, train_data=self.name, stride=self.stride
+            ).describe()
+            for name, data in tested.items()
+        }
+
+    def batches(self, chosen: Selection, place: Place) -> Batches:
+        """Draw frames by weight, with replacement, or fresh views through random cameras."""
+        if chosen.cameras == "random":
+            return view_batches(people_of(self.train), chosen, place)
+        samples = self.samples("train", chosen)
+        inputs, targets = place(samples.inputs), place(samples.targets)
+
+        def gather(rows: Rows) -> tuple[Array, Array]:
+            at = place(rows)
+            return inputs[at], targets[at]
+
+        return drawn_by_weight(
+            activity_weights(samples.activity),
+            gather,
+            size=chosen.size,
+            seed=chosen.seed,
+            mirror=place(samples.skeleton.mirror) if chosen.flip else None,
+        )
+
+    def samples(self, split: Split, chosen: Selection) -> Samples:
+        """Look at one split through its protocol's cameras; the last few looks are kept.
+
+        Validation subjects are seen by random cameras where those are chosen.
+
+        Raises:
+            ConfigError: If the network does not take 16 joints, as the protocols have.
+            DatasetNotFoundError: If ``cross`` is asked for and there is none.
+        """
+        if chosen.cameras == "random" and split == "validation":
+            people = people_of(self.validation, stride=self.stride)
+            return exact_views(people, UNSEEN_RIG, seed=_SEEDS[split]).samples()
+        _check_joints(chosen)
+        return _observed(self, split, chosen.detections)
+
+
+@lru_cache(maxsize=len(_SEEDS))
+def _observed(data: OpenData, split: Split, detections: Detections) -> Samples:
+    capture: MotionCapture | None = getattr(data, split)
+    if capture is None:
+        raise DatasetNotFoundError(f"{data.name} comes without a second data set (hdm05.npz)")
+    return observe(
+        capture,
+        cross_rig() if split == "cross" else open_rig(),
+        detections=detections,
+        seed=_SEEDS[split],
+        stride=data.stride,
+        drop_fast=split == "train",
+    )
+
+
+def _check_joints(chosen: Selection) -> None:
+    if chosen.joints != len(H36M_16):
+        raise ConfigError(
+            f"model.joints: the network takes {chosen.joints} joints, and these frames have "
+            f"{len(H36M_16)} (the open protocol has 16): give it data of {chosen.joints} joints, "
+            f"or set model.joints = {len(H36M_16)}"
+        )
+
+
+def observe(
+    capture: MotionCapture,
+    rig: Sequence[Camera],
+    *,
+    detections: Detections,
+    seed: int,
+    stride: int = STRIDE,
+    drop_fast: bool = False,
+    skeleton: Skeleton = H36M_16,
+) -> Samples:
+    """Look at every ``stride``-th frame of each clip through each camera of a rig.
+
+    Args:
+        capture: Who moves, world frame.
+        rig: The cameras.
+        detections: Which detector, ``gt`` for none.
+        seed: Of the simulated detector.
+        stride: 1 takes every frame.
+        drop_fast: Leave out frames with a joint faster than 15 m/s (capture errors).
+        skeleton: Joints to keep.
+
+    Raises:
+        FormatError: If a person walks behind a camera, or no frame is left.
+    """
+    kept = kept_frames(capture, stride=stride, drop_fast=drop_fast)
+    chosen = [clip.positions[at] for at, clip in zip(kept, capture.clips, strict=True)]
+    world = joint_map(capture.skeleton, skeleton)(np.concatenate(chosen).astype(np.float64))
+    frame = np.concatenate(kept)
+    clip = np.repeat(np.arange(len(kept)), [len(at) for at in kept])
+    activity = np.array([clip.activity for clip in capture.clips])[clip]
+    if not len(world):
+        raise FormatError(
+            f"{capture.name}: no frame is left: in all of them a joint exceeds 15 m/s"
+        )
+    views = []
+    for number, camera in enumerate(rig):
+        positions = world_to_camera(world, camera)
+        if not (depth := positions[..., 2].min(axis=-1)).min() > NEAREST:
+            at = int(depth.argmin())
+            raise FormatError(
+                f"{capture.name}: in frame {frame[at]} of clip {capture.clips[clip[at]].name} a "
+                f"joint is {depth[at]:.1f} m in front of a camera, which must see every joint: "
+                "move the clip to the centre of the capture, or leave it out"
+            )
+        views.append(_view(positions, camera, skeleton, detections, [seed, number]))
+    keypoints, inputs, targets, noise, hidden = (
+        np.concatenate(arrays) for arrays in zip(*views, strict=True)
+    )
+    return Samples(
+        skeleton=skeleton,
+        keypoints=keypoints,
+        inputs=inputs,
+        targets=targets,
+        noise=noise,
+        hidden=hidden,
+        activity=np.tile(activity, len(rig)),
+        clip=np.tile(clip, len(rig)),
+        frame=np.tile(frame, len(rig)),
+        camera=np.repeat(np.arange(len(rig)), len(frame)),
+        clips=tuple(clip.name for clip in capture.clips),
+        fps=capture.clips[0].fps,
+    )
+
+
+def _view(
+    positions: np.ndarray,
+    camera: Camera,
+    skeleton: Skeleton,
+    detections: Detections,
+    seed: list[int],
+) -> tuple[np.ndarray, ...]:
+    """Give keypoints, inputs, targets, noise and hidden joints of one camera's view."""
+    hidden = occluded(positions, skeleton)
+    truth = camera_to_image(positions, camera)
+    seen = detect(truth, hidden, skeleton, detections=detections, seed=seed)
+    targets = positions - positions[:, [skeleton.root]]
+    screen = image_to_screen(seen.keypoints, camera.size)
+    floats = (seen.keypoints, screen, targets, seen.error)
+    return (*(array.astype(np.float32) for array in floats), hidden)
+
+
+def read_open_data(source: str) -> OpenData:
+    """Read motion capture to train on.
+
+    Args:
+        source: ``prior`` for people sampled from the embedded model, or a folder with
+            ``cmu.npz``, ``splits.json`` and, for ``cross-14``, ``hdm05.npz``.
+
+    Raises:
+        DatasetNotFoundError: If the folder or a file in it is missing.
+        FormatError: If a file is damaged, or splits overlap or name unknown subjects.
+    """
+    if source == "prior":
+        train, validation, test = (sample_prior(part) for part in _PARTS)
+        return OpenData("prior", train, validation, test, sample_prior("test", seed=1), stride=1)
+    folder = Path(source)
+    splits = _read_splits(folder / "splits.json")
+    capture = read_pack(folder / "cmu.npz")
+    train, validation, test = (capture.of(splits[part]) for part in _PARTS)
+    second = folder / "hdm05.npz"
+    other = read_pack(second) if second.exists() else None
+    return OpenData(capture.name, train, validation, test, other, stride=STRIDE)
+
+
+def _read_splits(path: Path) -> dict[Part, list[str]]:
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"no splits at {path}: --data takes `prior`, or a folder with cmu.npz and splits.json"
+        )
+    try:
+        splits = parse_json(path.read_bytes())["cmu"]
+        subjects = {part: splits[part] for part in _PARTS}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"{path}: should hold {{'cmu': {{'train': [...], 'validation': [...], "
+            f"'test': [...]}}}} with lists of subjects ({shown(error)})"
+        ) from error
+    for part, names in subjects.items():
+        if not (isinstance(names, list) and names and all(isinstance(n, str) for n in names)):
+            raise FormatError(
+                f"{path}: cmu.{part} is {shown(names)}: give a list of at least one subject's name"
+            )
+    return subjects

@@ -1,0 +1,42 @@
+"""How well the standard deviations that a network states fit its errors."""
+
+import numpy as np
+from jaxtyping import Float
+
+from graphlift.metrics import joint_errors
+
+BALL = {50: 1.5382, 80: 2.1544, 95: 2.7955}
+"""Radius, in standard deviations, of the ball that holds so many per cent of an isotropic normal
+variable in space: the square roots of the quantiles of χ² with three degrees of freedom."""
+
+
+def sigma_scale(
+    predicted: Float[np.ndarray, "frame joint 3"],
+    target: Float[np.ndarray, "frame joint 3"],
+    sigma: Float[np.ndarray, "frame joint"],
+) -> float:
+    """Find the factor on sigma at which 80 % of joints lie within the 80 % ball.
+
+    Args:
+        predicted: Root-relative, m, on validation subjects; the root is joint 0 and left out.
+        target: The same frames and joints, m.
+        sigma: As the network gives it, m.
+    """
+    errors = joint_errors(predicted, target)
+    return float(np.quantile(errors[:, 1:] / sigma[:, 1:], 0.8) / BALL[80])
+
+
+def sigma_coverage(
+    predicted: Float[np.ndarray, "frame joint 3"],
+    target: Float[np.ndarray, "frame joint 3"],
+    sigma: Float[np.ndarray, "frame joint"],
+) -> dict[int, float]:
+    """Share of joints, per cent, within the 50, 80 and 95 % balls around their predictions.
+
+    Arguments are those of :func:`sigma_scale`.
+    """
+    errors = joint_errors(predicted, target)[:, 1:]
+    return {
+        level: 100 * float((errors < radius * sigma[:, 1:]).mean())
+        for level, radius in BALL.items()
+    }

@@ -1,0 +1,182 @@
+"""The state of a run: what its checkpoint holds, and how it goes on from one."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import graphlift
+from graphlift.nn.build import build_network
+from graphlift.samples import TrainingData
+from graphlift.training.checkpoints import (
+    check_record,
+    check_shapes,
+    read_checkpoint,
+    write_checkpoint,
+)
+from graphlift.training.config import TrainConfig, check_own
+from graphlift.training.devices import random_state, set_random_state
+
+CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
+
+
+@dataclass(eq=False)
+class State:
+    """Where a run is.
+
+    Args:
+        network: As trained so far.
+        optimizer: With its moments.
+        average: The moving average of the weights; the first ones where none is kept.
+        kept: The weights that the run will leave.
+        step: Steps done.
+        best_step: Of the kept weights.
+        best: Validation error of the kept weights, mm.
+        loss_sum: Of the steps since the last evaluation.
+        loss_count: How many those are.
+        seconds: What the steps took.
+        curve: A line for each evaluation.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor]
+    kept: dict[str, Tensor]
+    step: int = 0
+    best_step: int = 0
+    best: float = float("inf")
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    seconds: float = 0.0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
+
+def begin(config: TrainConfig, device: torch.device) -> State:
+    """Set up the network, drawn from the seed, and the optimiser."""
+    torch.manual_seed(config.seed)
+    network = build_network(**dataclasses.asdict(config.model)).to(device)
+    adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+    optimizer = adam(
+        network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    return State(network, optimizer, average=weights_of(network), kept=weights_of(network))
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """Copy the weights of a network."""
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
+    """Write all that a run needs to go on."""
+    tensors = _tensors(state, config)
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
+    write_checkpoint(out / CHECKPOINT, tensors, _record(state, config, digest))
+
+
+def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
+    """Go on from a checkpoint, if there is one.
+
+    Raises:
+        CheckpointError: If it is damaged, or of another run.
+    """
+    path = out / CHECKPOINT
+    if not path.exists():
+        return
+    tensors, record = read_checkpoint(path, way_out="delete it to start the run again")
+    check_record(record, _record(state, config, digest), path)
+    check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
+    check_shapes(_shapes(state, config, tensors), tensors, path)
+    parts = _parted(tensors)
+    state.network.load_state_dict(parts["network"])
+    state.kept = {name: tensor.to(state.device) for name, tensor in parts["kept"].items()}
+    if config.ema:
+        state.average = {n: tensor.to(state.device) for n, tensor in parts["average"].items()}
+    moments = {int(index): each for index, each in _parted(parts["adam"]).items()}
+    groups = state.optimizer.state_dict()["param_groups"]
+    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    set_random_state(tensors, state.device)
+    for name in ("step", "best_step", "loss_sum", "loss_count", "seconds", "curve"):
+        setattr(state, name, record[name])
+    best = record["best_validation_mpjpe_mm"]
+    state.best = float("inf") if best is None else best
+
+
+def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
+    """Tell whether a folder holds the end of this run.
+
+    Raises:
+        CheckpointError: If it holds the end of another one, or a damaged file.
+    """
+    path = out / MODEL
+    if not path.exists():
+        return False
+    record = read_checkpoint(path, way_out="delete it, and its run is done again")[1]
+    check_record(record, ("config", "data_digest"), path)
+    check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
+    return True
+
+
+def finish(state: State, config: TrainConfig, data: TrainingData, out: Path) -> None:
+    """Write the kept weights, and remove the checkpoint."""
+    about = {"data": data.name, "licence": data.licence}
+    write_checkpoint(out / MODEL, state.kept, _record(state, config, data.digest) | about)
+    (out / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:
+    """What both files of a run state of it."""
+    return {
+        "version": graphlift.__version__,
+        "config": dataclasses.asdict(config),
+        "data_digest": digest,
+        "step": state.step,
+        "best_step": state.best_step,
+        "best_validation_mpjpe_mm": state.best if state.curve else None,
+        "loss_sum": state.loss_sum,
+        "loss_count": state.loss_count,
+        "seconds": state.seconds,
+        "curve": state.curve,
+    }
+
+
+def _parted(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Sort tensors by the first word of their names."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        parts.setdefault(part, {})[rest] = tensor
+    return parts
+
+
+def _tensors(state: State, config: TrainConfig) -> dict[str, Tensor]:
+    """All that a checkpoint holds but for the optimiser's moments, which a first step makes."""
+    parts = {"network": state.network.state_dict(), "kept": state.kept}
+    if config.ema:
+        parts["average"] = state.average
+    tensors = {f"{part}.{n}": t for part, weights in parts.items() for n, t in weights.items()}
+    return tensors | random_state(state.device)
+
+
+def _shapes(
+    state: State, config: TrainConfig, tensors: Mapping[str, Tensor]
+) -> dict[str, torch.Size]:
+    """Shapes that a checkpoint must hold; Adam has moments where there was a gradient."""
+    shapes = {name: tensor.shape for name, tensor in _tensors(state, config).items()}
+    moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
+    for index, parameter in enumerate(state.network.parameters()):
+        if moved and str(index) not in moved:
+            continue
+        shapes |= {f"adam.{index}.{n}": parameter.shape for n in ("exp_avg", "exp_avg_sq")}
+        shapes[f"adam.{index}.step"] = torch.Size()
+    return shapes
