@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.study.results import Blocks
+from graphlift.study.results import SecondErrors
 from graphlift.study.statistics import (
     DRAWS,
     FALSE_POSITIVES,
@@ -27,7 +27,7 @@ from graphlift.study.statistics import (
 
 def one_activity(errors, frames=None):
     errors = np.asarray(errors, dtype=float)
-    return {"walk": Blocks(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
+    return {"walk": SecondErrors(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
 
 
 def hard_seconds(blocks=200, seed=0):
@@ -71,12 +71,15 @@ def test_oscillation_looks_at_the_second_half_and_needs_three_evaluations():
 
 
 def test_the_first_draw_is_the_protocols_error():
-    blocks = {"walk": Blocks([4, 4, 2], [10, 20, 30], [0, 0, 0]), "run": Blocks([1], [50], [0])}
+    blocks = {
+        "walk": SecondErrors([4, 4, 2], [10, 20, 30], [0, 0, 0]),
+        "run": SecondErrors([1], [50], [0]),
+    }
 
     errors = resample({"a": blocks}, draws=5)
 
-    walk = (4 * 10 + 4 * 20 + 2 * 30) / 10
-    assert errors["a"][0] == pytest.approx((walk + 50) / 2)
+    mean = (4 * 10 + 4 * 20 + 2 * 30) / 10
+    assert errors["a"][0] == pytest.approx((mean + 50) / 2)
 
 
 def test_the_bootstrap_spreads_as_independent_blocks_do():

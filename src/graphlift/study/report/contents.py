@@ -16,7 +16,7 @@ from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from graphlift.study.results import Blocks
+    from graphlift.study.results import SecondErrors
 
 OF_THE_GRID = {
     *("data", "detections", "seed", "model.method", "model.decouple_self", "model.channels"),
@@ -59,7 +59,7 @@ def find(study: Study) -> Findings:
     """Resample a study's runs once and draw every conclusion from the same draws."""
     layouts = Counter(block_layout(run.blocks) for run in study.runs if run.blocks)
     common = layouts.most_common(1)[0][0] if layouts else None
-    kept: dict[tuple[Variant, str, int], Mapping[str, Blocks]] = {}
+    kept: dict[tuple[Variant, str, int], Mapping[str, SecondErrors]] = {}
     left_out = []
     for run in study.runs:
         if common is not None and block_layout(run.blocks) == common:
