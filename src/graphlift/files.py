@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then renamed into it."""
+"""Files that are either whole or absent: written beside their path, then renamed to it."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ _MARK = ".graphlift-"
 _BEFORE = "-before"
 """At the end of the name of a folder that is being replaced; never removed by a later process,
 because it may be the only one that is whole."""
-_LONGEST = 80
+_MAX_LETTERS = 80
 """Letters of a name that are kept, so that the longer name is not too long for the system."""
 _OURS = re.compile(r"\..+\.graphlift-[a-z0-9_]{8}(\.[^.]*)?")
 _LOCKS = importlib.util.find_spec("fcntl") is not None
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
     sweep(path.parent)
     with _instead(path.parent):
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem[:_LONGEST]}{_MARK}", suffix=path.suffix, dir=path.parent
+            prefix=f".{path.stem[:_MAX_LETTERS]}{_MARK}", suffix=path.suffix, dir=path.parent
         )
     beside = Path(name)
     try:
@@ -89,7 +89,9 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:_LONGEST]}{_MARK}", dir=folder.parent))
+    beside = Path(
+        tempfile.mkdtemp(prefix=f".{folder.name[:_MAX_LETTERS]}{_MARK}", dir=folder.parent)
+    )
     before = beside.with_name(f"{beside.name}{_BEFORE}")
     try:
         with _held(os.open(beside, os.O_RDONLY) if _LOCKS else None):

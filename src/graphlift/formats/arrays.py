@@ -33,12 +33,13 @@ _LONGEST_SOURCE = 2_000
 """Characters."""
 
 
-def write_keypoints(path: Path, keypoints: Keypoints) -> None:
+def write_keypoints(path: Path | str, keypoints: Keypoints) -> None:
     """Write keypoints as an ``.npz``, whole or not at all; reading gives the same numbers.
 
     Raises:
         FormatError: If ``path`` does not end in .npz.
     """
+    path = Path(path)
     if path.suffix != ".npz":
         raise FormatError(f"{path}: keypoints are written as .npz: give it that ending")
     skeleton = keypoints.skeleton

@@ -96,13 +96,18 @@ class KeypointSource:
         """Add what it turned out to be and what it states; what the caller states has priority.
 
         Raises:
-            FormatError: If it is of another tool than expected, or its size or its frames per
-                second cannot be.
+            FormatError: If it is of another tool than expected, has no clips and one was chosen,
+                or its size or its frames per second cannot be.
         """
         if self.tools and not kind.startswith(self.tools):
             raise FormatError(
                 f"{self.where}: is {kind}, and {self.tools[0]} was expected: call read_keypoints, "
                 "which recognises the kind, or the loader of its tool"
+            )
+        if self.clip is not None and not kind.startswith("VideoPose3D"):
+            raise FormatError(
+                f"{self.where}: has no clip {shown(self.clip)}: only VideoPose3D's npz holds "
+                "several, by name; leave clip (--clip) out"
             )
         size, rate = None, None
         if image_size not in (None, (None, None)):

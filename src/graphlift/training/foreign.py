@@ -24,11 +24,11 @@ import graphlift
 from graphlift.errors import CheckpointError
 from graphlift.formats.pickle_machine import PickleMachine
 from graphlift.nn.build import build_network
-from graphlift.nn.foreign import Family, listed, map_state_dict
+from graphlift.nn.foreign import Family, map_state_dict
 from graphlift.training.checkpoints import load_weights, write_checkpoint
 from graphlift.training.config import ModelConfig, parse_table
 from graphlift.training.legacy_torch import PICKLES, respell
-from graphlift.words import plain, reason, shown
+from graphlift.words import listed, plain, reason, shown
 
 MAX_BYTES = 1 << 30
 """The largest of the published networks, Any-GCN's no-sharing, takes 400 MB with its optimiser."""
