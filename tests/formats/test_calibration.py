@@ -1,5 +1,7 @@
 """Calibration files: against OpenCV's projection with the same numbers, and hostile ones."""
 
+import re
+
 import cv2
 import numpy as np
 import pytest
