@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.formats.twist import solve_twist
+from graphlift.geometry import chain_bones
 from graphlift.skeletons import H36M_17
 
 CHUNK = 4096
@@ -212,11 +213,9 @@ def follow(
     world: Float[np.ndarray, "frame node 3 3"],
 ) -> Float[np.ndarray, "frame node 3"]:
     """Place the nodes by turns and constant offsets."""
-    places = np.empty((len(root), len(NODES), 3))
-    places[:, 0] = root
-    for node, parent in enumerate(PARENTS[1:], start=1):
-        places[:, node] = places[:, parent] + world[:, parent] @ offsets[node]
-    return places
+    vectors = np.einsum("fnij,nj->fni", world[:, np.maximum(PARENTS, 0)], offsets)
+    vectors[:, 0] = root
+    return chain_bones(vectors, PARENTS, tuple(range(len(PARENTS))))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -7,8 +7,6 @@ Source: "OpenPose Doc - Output" (JSON output format, BODY_25) in OpenPose's docu
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +39,17 @@ def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
     Raises:
         FormatError: If the folder holds something already, or is none.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FormatError(
+            f"{folder}: exists and is not empty, and its files would mix with the new ones: give "
+            "a new folder, or empty it first"
+        )
     trust = np.where(poses.seen, 1.0, INFERRED)
     places, lacking = _body_25(poses.positions, trust, poses.skeleton.joints)
     flat = None
     if keypoints := poses.keypoints:
         flat, _ = _body_25(keypoints.positions, keypoints.confidence, keypoints.skeleton.joints)
-    with _folder(folder) as beside:
+    with replacing_folder(folder) as beside:
         for frame in range(len(poses)):
             content = {
                 "version": 1.3,
@@ -91,15 +94,3 @@ def _person(number: int, places: np.ndarray, flat: np.ndarray | None) -> dict[st
         "pose_keypoints_3d": np.round(places, 6).ravel().tolist(),
         **{name.format("3d"): [] for name in lists},
     }
-
-
-@contextmanager
-def _folder(folder: Path) -> Iterator[Path]:
-    """Give a folder beside ``folder`` to write to; rename it there once the block ends well."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FormatError(
-            f"{folder}: exists and is not empty, and its files would mix with the new "
-            "ones: give a new folder, or empty it first"
-        )
-    with replacing_folder(folder) as beside:
-        yield beside

@@ -5,7 +5,7 @@ its dimensions are called ``keypoint`` and ``individual``: ``dataset.rename(keyp
 individuals="individual")``.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -45,23 +45,19 @@ def to_xarray(poses: Poses) -> "xarray.Dataset":
             "keypoints": list(poses.skeleton.joints),
             "individuals": list(poses.people),
         },
-        attrs=_attributes(poses),
+        attrs={
+            "time_unit": "seconds" if poses.fps else "frames",
+            "source_software": "graphlift",
+            "ds_type": "poses",
+            "space_unit": poses.units,
+            "axes": poses.axes,
+            "origin": "root of each person" if poses.rooted else poses.axes,
+            "skeleton": poses.skeleton.name,
+            "model": poses.model,
+            "notes": " ".join(poses.notes),
+        }
+        | ({"fps": float(poses.fps)} if poses.fps else {}),
     )
-
-
-def _attributes(poses: Poses) -> dict[str, Any]:
-    attributes = {
-        "time_unit": "seconds" if poses.fps else "frames",
-        "source_software": "graphlift",
-        "ds_type": "poses",
-        "space_unit": poses.units,
-        "axes": poses.axes,
-        "origin": "root of each person" if poses.rooted else poses.axes,
-        "skeleton": poses.skeleton.name,
-        "model": poses.model,
-        "notes": " ".join(poses.notes),
-    }
-    return attributes | ({"fps": float(poses.fps)} if poses.fps else {})
 
 
 def _confidence(poses: Poses) -> Float[np.ndarray, "frame person joint"]:
