@@ -31,9 +31,9 @@ from prior_fit import (
 
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.pack import read_pack
-from graphlift.datasets.mocap.ppca import Mixture
 from graphlift.datasets.mocap.prior import (
     BONE_LENGTHS,
+    Mixture,
     features_to_directions,
     features_to_positions,
     joint_angles,

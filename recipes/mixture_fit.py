@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.special import logsumexp
 
-from graphlift.datasets.mocap.ppca import Mixture, log_sum
+from graphlift.datasets.mocap.prior import Mixture
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +69,34 @@ def fit_mixture(
     mixture = _m_step(x, _first_shares(x, components, rng), latent, shrinkage, floor)
     trace: list[float] = []
     for _ in range(rounds):
-        joint = mixture.log_joint(x)
-        total = log_sum(joint)
+        joint = log_joint(mixture, x)
+        total = logsumexp(joint, axis=1)
         trace.append(float(total.mean() + shrinkage.penalty(mixture) / len(x)))
         if len(trace) > 1 and trace[-1] - trace[-2] < tolerance:
             break
         mixture = _m_step(x, np.exp(joint - total[:, None]), latent, shrinkage, floor)
     return mixture, trace
+
+
+def log_joint(
+    mixture: Mixture, x: Float[np.ndarray, "frame feature"]
+) -> Float[np.ndarray, "frame component"]:
+    """Evaluate ln π + ln N(x | μ, C) of each component, by inverting only the q × q matrix M.
+
+    M's condition is that of C, largest variance over σ²: below 1e5 with fit_mixture's floor.
+
+    Source: Tipping and Bishop 1999, with C⁻¹ = (I − W M⁻¹ Wᵀ) / σ² and M = σ² I + Wᵀ W.
+    """
+    d, q = mixture.factors.shape[1:]
+    joint = np.empty((len(x), len(mixture.weights)))
+    for k, (W, noise) in enumerate(zip(mixture.factors, mixture.noise, strict=True)):
+        root = np.linalg.cholesky(noise * np.eye(q) + W.T @ W)
+        away = x - mixture.means[k]
+        within = away @ np.linalg.solve(root, W.T).T
+        distance = ((away**2).sum(axis=1) - (within**2).sum(axis=1)) / noise
+        volume = (d - q) * np.log(noise) + 2 * np.log(np.diag(root)).sum()
+        joint[:, k] = -0.5 * (d * np.log(2 * np.pi) + volume + distance)
+    return np.asarray(joint + np.log(mixture.weights))
 
 
 def _m_step(

@@ -6,22 +6,28 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from mixture_fit import Shrinkage, fit_mixture
+from mixture_fit import Shrinkage, fit_mixture, log_joint
+from scipy.special import logsumexp
 
 from graphlift.datasets import MotionCapture
-from graphlift.datasets.mocap.ppca import Mixture, log_sum
 from graphlift.datasets.mocap.prior import (
     BONE_LENGTHS,
+    CLEARANCE_SCALE,
+    FORMAT,
+    LEGS,
     LENGTH_OF,
+    LHIP,
+    LIMBS,
+    PLAIN,
+    RHIP,
+    Mixture,
     PosePrior,
     features_to_directions,
     joint_angles,
-    pack_prior,
-    positions_to_features,
 )
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.geometry import bone_vectors
+from graphlift.geometry import bone_vectors, turn_about_z
 from graphlift.skeletons import H36M_17
 
 CREDIT = (
@@ -158,9 +164,37 @@ def held_out(
     """
     scores = []
     for x in poses.values():
-        each = np.column_stack([mixture.log_density(x) for mixture in mixtures])
-        scores.append(log_sum(each + np.log(shares)).mean() / x.shape[1])
+        each = np.column_stack([logsumexp(log_joint(one, x), axis=1) for one in mixtures])
+        scores.append(logsumexp(each + np.log(shares), axis=1).mean() / x.shape[1])
     return float(np.mean(scores))
+
+
+def positions_to_features(
+    positions: Float[np.ndarray, "frame joint 3"],
+) -> Float[np.ndarray, "frame feature"]:
+    """Describe poses by bone directions, slope of the pelvis and clearance, not heading and size.
+
+    The inverse of :func:`graphlift.datasets.mocap.prior.features_to_positions`.
+
+    Args:
+        positions: m, world frame, z up; joints of :data:`graphlift.skeletons.H36M_17`.
+
+    Returns:
+        x, y, z of 14 unit directions; the sine of the slope from the left hip up to the right;
+        0.1 ln(height of the lowest joint over length of leg), where heights below 2 cm count as
+        2 cm.
+    """
+    across = positions[:, RHIP] - positions[:, LHIP]
+    level = turn_about_z(positions, -np.arctan2(across[:, 1], across[:, 0]))
+    vectors = bone_vectors(level, H36M_17.parents)
+    lengths = np.linalg.norm(vectors, axis=-1)
+    directions = vectors[:, LIMBS] / lengths[:, LIMBS, None]
+    slope = across[:, 2] / np.linalg.norm(across, axis=-1)
+    leg = lengths[:, np.array(LEGS)].sum(axis=-1).mean(axis=-1)
+    clearance = np.log(np.maximum(positions[..., 2].min(axis=1), 0.02) / leg)
+    return np.column_stack(
+        [directions.reshape(len(positions), -1), slope, CLEARANCE_SCALE * clearance]
+    )
 
 
 def angle_limits(
@@ -245,6 +279,34 @@ def _how(capture: MotionCapture, choice: FitChoice, seed: int) -> str:
         f"sampled from a prior fitted by recipes/fit_prior.py to {', '.join(capture.subjects)} "
         f"({len(capture)} poses, SHA-256 {capture.digest}), {choice}, seed {seed}"
     )
+
+
+def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:
+    """Lay parameters out as arrays for a ``.npz``; ``load_prior`` reads them.
+
+    Numbers are float32; means and factors float16, since a thousandth of them is under 0.1°.
+    """
+    numbers = {
+        "shares": prior.shares,
+        "weights": np.concatenate([mixture.weights for mixture in prior.mixtures]),
+        "means": np.concatenate([mixture.means for mixture in prior.mixtures]),
+        "factors": np.concatenate([mixture.factors for mixture in prior.mixtures]),
+        "noise": np.concatenate([mixture.noise for mixture in prior.mixtures]),
+        **{name: getattr(prior, name) for name in PLAIN},
+    }
+    return {
+        "format": np.array(FORMAT),
+        "activities": np.array(prior.activities),
+        "components": np.array([len(mixture.weights) for mixture in prior.mixtures]),
+        "license": np.array(prior.license),
+        "fitted": np.array(prior.fitted),
+        **{
+            name: np.asarray(
+                array, dtype=np.float16 if name in ("means", "factors") else np.float32
+            )
+            for name, array in numbers.items()
+        },
+    }
 
 
 def write_prior(path: Path, prior: PosePrior) -> None:

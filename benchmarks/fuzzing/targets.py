@@ -18,13 +18,15 @@ from fuzzing.networks import NETWORKS, VIDEOS
 def poses(folder):
     from formats.test_archive import full
 
-    full(np.random.default_rng(0)).save(folder / "a.npz")
+    from graphlift.formats import write_poses
+
+    write_poses(folder / "a.npz", full(np.random.default_rng(0)))
 
 
 def read_poses(folder):
-    from graphlift.formats.archive import read_npz
+    from graphlift.formats import read_poses
 
-    return read_npz(folder / "a.npz")
+    return read_poses(folder / "a.npz")
 
 
 def scored(folder):
@@ -89,9 +91,9 @@ def activities(folder):
 
 
 def read_activities(folder):
-    from graphlift.datasets.mocap.prepare import read_activities
+    from graphlift.datasets.mocap.prepare import read_activity_table
 
-    return read_activities(folder / "a.csv")
+    return read_activity_table(folder / "a.csv")
 
 
 def pack(folder):
@@ -108,13 +110,13 @@ def read_pack(folder):
     return read_pack(folder / "a.npz")
 
 
-def paired(folder):
+def sequences(folder):
     from helpers import tiny_packs
 
     tiny_packs.write_3dhp(folder / "pack", frames=2)
 
 
-def read_paired(folder):
+def read_sequences(folder):
     from graphlift.datasets.licensed.pack import open_sequences, verify_sequences
 
     opened = open_sequences(folder / "pack")
@@ -131,7 +133,7 @@ OTHERS = (
     Target("asf and amc", acclaim, read_acclaim),
     Target("activities csv", activities, read_activities, 0.3),
     Target("pack", pack, read_pack),
-    Target("paired pack", paired, read_paired, 0.5),
+    Target("sequence pack", sequences, read_sequences, 0.5),
 )
 
 
@@ -148,32 +150,32 @@ def h36m_2d(folder):
 
 
 def read_h36m_2d(folder):
-    from graphlift.datasets.human36m.detections import from_videopose3d
+    from graphlift.datasets.human36m.files import keypoints_of_videopose3d
 
     with tempfile.TemporaryFile() as spill:
-        found = from_videopose3d(folder / "data_2d_h36m_gt.npz", "gt", spill)
+        found = keypoints_of_videopose3d(folder / "data_2d_h36m_gt.npz", "gt", spill)
         return [load() for load in found.views.values()]
 
 
 def read_h36m_3d(folder):
-    from graphlift.datasets.human36m.recordings import from_videopose3d
+    from graphlift.datasets.human36m.files import poses_of_videopose3d
 
     with tempfile.TemporaryFile() as spill:
-        found = from_videopose3d(folder / "data_3d_h36m.npz", spill)
-        return [recording.load() for recording in found]
+        found = poses_of_videopose3d(folder / "data_3d_h36m.npz", spill)
+        return [clip.load() for clip in found]
 
 
 def read_martinez(folder):
-    from graphlift.datasets.human36m.recordings import from_martinez
+    from graphlift.datasets.human36m.files import poses_of_martinez
 
     paths = list(folder.glob("h36m/*/MyPoses/*/*.h5"))
-    return [recording.load() for recording in from_martinez(paths)]
+    return [clip.load() for clip in poses_of_martinez(paths)]
 
 
 def read_cdfs(folder):
-    from graphlift.datasets.human36m.recordings import from_cdf
+    from graphlift.datasets.human36m.files import poses_of_cdf
 
-    return [recording.load() for recording in from_cdf(list(folder.glob("S1/*/*/*.cdf")))]
+    return [clip.load() for clip in poses_of_cdf(list(folder.glob("S1/*/*/*.cdf")))]
 
 
 def h36m_cameras(folder):
@@ -192,9 +194,9 @@ def h36m_cameras(folder):
 
 
 def read_h36m_cameras(folder):
-    from graphlift.datasets.human36m.camera_files import read_camera_pickle
+    from graphlift.datasets.human36m.camera_files import read_h36m_pickle
 
-    return read_camera_pickle(folder / "cameras.pkl")
+    return read_h36m_pickle(folder / "cameras.pkl")
 
 
 def metadata_xml(folder):

@@ -10,8 +10,20 @@ if TYPE_CHECKING:  # the same names for type checkers; a test compares both list
     from graphlift import metrics as metrics
     from graphlift.cameras import Camera as Camera
     from graphlift.cameras import assumed_camera as assumed_camera
+    from graphlift.formats import read_alphapose as read_alphapose
+    from graphlift.formats import read_coco as read_coco
+    from graphlift.formats import read_deeplabcut as read_deeplabcut
+    from graphlift.formats import read_detectron2 as read_detectron2
     from graphlift.formats import read_keypoints as read_keypoints
+    from graphlift.formats import read_mediapipe as read_mediapipe
+    from graphlift.formats import read_mmpose as read_mmpose
+    from graphlift.formats import read_openpose as read_openpose
+    from graphlift.formats import read_pose_format as read_pose_format
     from graphlift.formats import read_poses as read_poses
+    from graphlift.formats import read_sleap as read_sleap
+    from graphlift.formats import read_table as read_table
+    from graphlift.formats import read_ultralytics as read_ultralytics
+    from graphlift.formats import read_videopose3d as read_videopose3d
     from graphlift.formats import write_keypoints as write_keypoints
     from graphlift.formats import write_poses as write_poses
     from graphlift.formats.example import example_keypoints_path as example_keypoints_path
@@ -43,6 +55,23 @@ _MODULES = {
     "SKELETONS": "skeletons",
     "Skeleton": "skeletons",
     "metrics": "metrics",
+    **dict.fromkeys(
+        (
+            "read_alphapose",
+            "read_coco",
+            "read_deeplabcut",
+            "read_detectron2",
+            "read_mediapipe",
+            "read_mmpose",
+            "read_openpose",
+            "read_pose_format",
+            "read_sleap",
+            "read_table",
+            "read_ultralytics",
+            "read_videopose3d",
+        ),
+        "formats",
+    ),
 }
 __all__ = [*sorted(_MODULES), "__version__"]
 

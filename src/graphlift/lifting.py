@@ -20,10 +20,11 @@ from graphlift.cameras import (
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
+from graphlift.onnx_session import open_session
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
-from graphlift.words import plain, reason, shown
+from graphlift.words import plain, shown
 
 __all__ = ["Lifter", "Stream"]
 
@@ -57,7 +58,7 @@ class Lifter:
             FormatError: If the file is damaged, or not one of graphlift's.
         """
         content, where = _read(model)
-        session = _session(content, threads, where)
+        session = open_session(content, where, threads=threads or (os.cpu_count() or 1))
         with container(where, "an ONNX model"):  # text that is not UTF-8
             card = session.get_modelmeta().custom_metadata_map.get("card")
         if card is None:
@@ -106,11 +107,11 @@ class Lifter:
         positions = np.empty((*shape, 3), dtype=np.float32)
         sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
-            wanted = convert_keypoints(_frames(given, part), H36M_17)
-            seen[part] = wanted.seen
-            px = np.where(wanted.seen[..., None], wanted.positions, 0)
+            own = convert_keypoints(_frames(given, part), H36M_17)
+            seen[part] = own.seen
+            px = np.where(own.seen[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
-            confidence = np.where(wanted.seen, wanted.confidence, 0).reshape(-1, shape[2])
+            confidence = np.where(own.seen, own.confidence, 0).reshape(-1, shape[2])
             poses, sure = self.lift_rays(rays, confidence, flip=flip)
             positions[part] = poses.reshape(positions[part].shape)
             sigma[part] = sure.reshape(sigma[part].shape)
@@ -142,7 +143,7 @@ class Lifter:
         Args:
             skeleton: Joint order of the frames to come.
             camera: As in :meth:`__call__`.
-            image_size: As there.
+            image_size: As in :meth:`__call__`.
             fps: Frames per second; needed to smooth.
             field_of_view: As in :meth:`__call__`.
             smooth: Smooth each joint over time by a One-Euro filter.
@@ -255,34 +256,20 @@ def _read(model: str | Path) -> tuple[bytes, str]:
     return path.read_bytes(), str(path)
 
 
-def _session(content: bytes, threads: int, where: str) -> Any:  # noqa: ANN401  # no types
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or (os.cpu_count() or 1)
-    options.log_severity_level = 4  # its errors become ours
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime raises bare exceptions of its own
-        raise FormatError(
-            f"{where}: is no ONNX model, or a damaged one ({reason(error)})"
-        ) from error
-
-
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
     """Refuse a card that does not describe its network."""
     joints = len(H36M_17)
-    wanted = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
+    expected = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
     found = tuple(
         [[each.name, each.shape[1:]] for each in ends]
         for ends in (session.get_inputs(), session.get_outputs())
     )
-    if card.skeleton != H36M_17.name or found != wanted:
+    if card.skeleton != H36M_17.name or found != expected:
         raise ModelError(
             f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
             f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
-            f"{H36M_17.name}, {wanted[0]} and {wanted[1]}: train with model.joints = 17, inputs = "
-            '"canonical" and sigma = true'
+            f"{H36M_17.name}, {expected[0]} and {expected[1]}: train with model.joints = 17, "
+            'inputs = "canonical" and sigma = true'
         )
     return card
 

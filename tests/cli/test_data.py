@@ -42,7 +42,7 @@ def test_a_folder_becomes_a_pack_and_the_pack_is_told(folder, tmp_path):
     out = tmp_path / "people.npz"
     options = ("--license", "free", "--fps", 30)
 
-    run = graphlift("data", "prepare", folder, "--out", out, *options)
+    run = graphlift("data", "prepare", "mocap", folder, "--out", out, *options)
 
     assert run.returncode == 0, run.stderr
     assert run.stdout == f"6 clips, 12 poses of 2 subjects -> {out}\n"
@@ -65,7 +65,7 @@ def test_a_folder_becomes_a_pack_and_the_pack_is_told(folder, tmp_path):
 def test_a_users_mistake_is_one_line_and_status_2(folder, tmp_path):
     (folder / "daz.bvh").write_text("HIERARCHY\nROOT")
 
-    run = graphlift("data", "prepare", folder, "--out", tmp_path / "p.npz", "--fps", 30)
+    run = graphlift("data", "prepare", "mocap", folder, "--out", tmp_path / "p.npz", "--fps", 30)
 
     assert run.returncode == 2
     assert run.stdout == ""
@@ -74,7 +74,7 @@ def test_a_users_mistake_is_one_line_and_status_2(folder, tmp_path):
 
 
 def test_info_prints_a_table(folder, tmp_path):
-    data("prepare", folder, "--out", tmp_path / "p.npz", "--fps", 30)
+    data("prepare", "mocap", folder, "--out", tmp_path / "p.npz", "--fps", 30)
 
     lines = data("info", tmp_path / "p.npz").stdout.splitlines()
 
@@ -93,7 +93,9 @@ def test_info_without_a_pack_tells_of_the_prior():
 def test_files_left_out_are_listed_on_stderr(folder, tmp_path):
     (folder / "daz.bvh").write_text("HIERARCHY\nROOT")
 
-    run = data("prepare", folder, "--out", tmp_path / "p.npz", "--fps", 30, "--keep-going")
+    run = data(
+        "prepare", "mocap", folder, "--out", tmp_path / "p.npz", "--fps", 30, "--keep-going"
+    )
 
     assert run.exit_code == 0
     assert run.stdout.endswith("(1 files left out)\n")
@@ -110,7 +112,9 @@ def test_options_reach_the_readers(folder, tmp_path):
     (folder / "01" / "01.asf").write_text(make.asf(unit=1.0))
     (folder / "01" / "01_01.amc").write_text(make.amc([{}, {}], unit=1.0))
 
-    run = data("prepare", folder, "--out", tmp_path / "p.npz", *options, "--source", "here")
+    run = data(
+        "prepare", "mocap", folder, "--out", tmp_path / "p.npz", *options, "--source", "here"
+    )
 
     assert run.exit_code == 0, run.exception
     pack = read_pack(tmp_path / "p.npz")
@@ -124,8 +128,8 @@ def test_options_reach_the_readers(folder, tmp_path):
 def test_a_wrong_scale_or_axis_is_refused(folder, tmp_path):
     out = ("--out", tmp_path / "p.npz", "--fps", 30)
 
-    scaled = data("prepare", folder, *out, "--scale", 3)
-    both = data("prepare", folder, *out, "--scale", 1, "--units", "m")
+    scaled = data("prepare", "mocap", folder, *out, "--scale", 3)
+    both = data("prepare", "mocap", folder, *out, "--scale", 1, "--units", "m")
 
     assert isinstance(scaled.exception, FormatError)
     assert both.exit_code == 2

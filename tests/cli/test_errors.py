@@ -16,9 +16,12 @@ VERBS = {
     ("model",): "The networks of the study",
     ("model", "list"): "List every method, variant and graph baseline",
     ("model", "info"): "Say what a trained network is",
-    ("data",): "Motion capture",
+    ("data",): "Data to train on",
     ("data", "info"): "Print what a data set holds",
-    ("data", "prepare"): "Turn BVH or ASF/AMC files into a pack",
+    ("data", "prepare"): "Turn recordings or licensed data into a pack",
+    ("data", "prepare", "mocap"): "Turn a folder of BVH, or of ASF and AMC, files",
+    ("data", "prepare", "h36m"): "Turn your copy of Human3.6M",
+    ("data", "prepare", "3dhp"): "Turn your copy of MPI-INF-3DHP",
 }
 
 

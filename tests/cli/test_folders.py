@@ -107,7 +107,7 @@ def test_motion_in_3d_is_not_lifted_again(tmp_path, suffix):
     ("name", "words"),
     [
         ("walk.fbx", ("in 3D", "export .bvh or .glb")),
-        ("walk.amc", ("graphlift data prepare",)),
+        ("walk.amc", ("graphlift data prepare mocap",)),
         ("calib.toml", ("--camera",)),
         ("best.onnx", ("--model",)),
         ("page.html", ("open it in a browser",)),

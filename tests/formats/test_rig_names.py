@@ -163,7 +163,7 @@ def test_unknown_names_are_answered_by_a_template_that_lists_them(tmp_path):
     )
     out = tmp_path / "p.npz"
 
-    refused = here("data", "prepare", takes, "--out", out)
+    refused = here("data", "prepare", "mocap", takes, "--out", out)
 
     line = refused.err.splitlines()[0]
     assert refused.status == 2
@@ -181,7 +181,7 @@ def test_unknown_names_are_answered_by_a_template_that_lists_them(tmp_path):
                         "RWrist": "RPaw"}.items():  # fmt: skip
         filled = re.sub(rf'^{joint} = ".*"$', f'{joint} = "{name}"', filled, flags=re.MULTILINE)
     (tmp_path / "rig.toml").write_text(filled)
-    done = here("data", "prepare", takes, "--out", out, "--map", tmp_path / "rig.toml")
+    done = here("data", "prepare", "mocap", takes, "--out", out, "--map", tmp_path / "rig.toml")
     assert done.status == 0, done.err
     assert out.is_file()
 

@@ -8,40 +8,30 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.study.results import Blocks
+from graphlift.study.results import SecondErrors
 from graphlift.study.statistics import (
     DRAWS,
-    FALSE_FINDS,
+    FALSE_POSITIVES,
     Contrast,
     Prior,
     all_pairs,
     by_seeds,
-    contrast,
+    by_seeds_and_seconds,
     holm,
     oscillation,
-    paired,
     prior,
     rank_correlation,
     resample,
-    spread,
 )
 
 
 def one_activity(errors, frames=None):
     errors = np.asarray(errors, dtype=float)
-    return {"walk": Blocks(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
+    return {"walk": SecondErrors(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
 
 
 def hard_seconds(blocks=200, seed=0):
     return 50 * np.random.default_rng(seed).lognormal(0, 0.4, blocks)
-
-
-def test_spread_divides_by_one_less_than_the_number_of_seeds():
-    assert spread([1.0, 2.0, 6.0]).mean == 3.0
-    assert spread([1.0, 2.0, 6.0]).sd == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
-    assert spread([5.0]).sd is None
-    with pytest.raises(ValueError, match="no values"):
-        spread([])
 
 
 def test_oscillation_of_a_smooth_decay_is_nearly_nothing():
@@ -81,12 +71,15 @@ def test_oscillation_looks_at_the_second_half_and_needs_three_evaluations():
 
 
 def test_the_first_draw_is_the_protocols_error():
-    blocks = {"walk": Blocks([4, 4, 2], [10, 20, 30], [0, 0, 0]), "run": Blocks([1], [50], [0])}
+    blocks = {
+        "walk": SecondErrors([4, 4, 2], [10, 20, 30], [0, 0, 0]),
+        "run": SecondErrors([1], [50], [0]),
+    }
 
     errors = resample({"a": blocks}, draws=5)
 
-    walk = (4 * 10 + 4 * 20 + 2 * 30) / 10
-    assert errors["a"][0] == pytest.approx((walk + 50) / 2)
+    mean = (4 * 10 + 4 * 20 + 2 * 30) / 10
+    assert errors["a"][0] == pytest.approx((mean + 50) / 2)
 
 
 def test_the_bootstrap_spreads_as_independent_blocks_do():
@@ -116,7 +109,7 @@ def test_two_methods_stand_each_for_itself():
     first, second = [48.0, 50.0, 53.0], [55.0, 56.5, 56.0]
 
     assert prior([first, second]) == Prior()
-    found = contrast(
+    found = by_seeds_and_seconds(
         *(seeds_of(*(one_activity([v] * 7) for v in m)) for m in (first, second)), Prior()
     )
 
@@ -155,10 +148,10 @@ def test_a_spread_is_lifted_to_the_others_but_never_lowered():
     seeds = np.array([-1.0, 0.0, 1.0])
     common = Prior(4.0, 6.0)  # a standard deviation of 2, as if seen in seven seeds
 
-    narrow, wide = paired(0.5 * seeds, common), paired(20 * seeds, common)
+    narrow, wide = by_seeds(common, 0.5 * seeds), by_seeds(common, 20 * seeds)
 
-    leant = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
-    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * leant)
+    moderated = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
+    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * moderated)
     assert wide.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * 20 / np.sqrt(3))
 
 
@@ -178,7 +171,7 @@ def test_pairing_cancels_what_is_hard_for_both():
 
     first = seeds_of(*[one_activity(seconds + 0.3)] * 2)
     second = seeds_of(*[one_activity(seconds)] * 2)
-    found = contrast(first, second, Prior())
+    found = by_seeds_and_seconds(first, second, Prior())
 
     assert first.std() > 1
     assert (found.low, found.high) == pytest.approx((0.3, 0.3))
@@ -192,7 +185,7 @@ def test_the_order_of_the_seconds_does_not_matter():
 
     def run(turn):
         weights = frames[turn].tolist()
-        return contrast(
+        return by_seeds_and_seconds(
             seeds_of(*[one_activity(a[turn], weights)] * 2),
             seeds_of(*[one_activity(b[turn], weights)] * 2),
             Prior(),
@@ -229,7 +222,7 @@ def test_a_planted_shift_is_found_and_no_shift_is_not():
     assert found["base", "worse"].p_holm < 0.01
     assert found["base", "worse"].difference.estimate == pytest.approx(-2)
     assert found["base", "same"].difference.p > 0.5
-    assert not found["base", "same"].real
+    assert not found["base", "same"].significant
 
 
 def test_a_method_with_one_seed_is_compared_without_interval_and_counts_for_nothing_in_holms():
@@ -242,7 +235,7 @@ def test_a_method_with_one_seed_is_compared_without_interval_and_counts_for_noth
 
     assert found[0, 1].difference == Contrast(90 - 41.5)
     assert found[0, 1].p_holm is None
-    assert not found[0, 1].real
+    assert not found[0, 1].significant
     assert found[1, 9].p_holm == found[1, 9].difference.p
 
 
@@ -267,7 +260,7 @@ LAWS = {
 """True errors of ten methods and how far their seeds spread."""
 
 
-def false_finds(ratio, studies, law="alike", seeds=3, draws=2000):
+def false_positives(ratio, studies, law="alike", seeds=3, draws=2000):
     """Simulate studies of ten methods.
 
     A run's error is its method's, and its seed's, normal with the method's spread; a method's
@@ -275,10 +268,10 @@ def false_finds(ratio, studies, law="alike", seeds=3, draws=2000):
     seeds shows it.
 
     Returns:
-        The share of studies in which any pair of equal methods is called real, and that of
+        The share of studies in which any pair of equal methods is called different, and that of
         intervals without the true difference.
     """
-    real, missed, blocks = [], [], 20
+    found, missed, blocks = [], [], 20
     for study in range(studies):
         rng = np.random.default_rng([7, study])
         true, spreads = LAWS[law](rng)
@@ -291,32 +284,32 @@ def false_finds(ratio, studies, law="alike", seeds=3, draws=2000):
         pairs = all_pairs({m: np.stack([drawn[m, s] for s in range(seeds)]) for m in range(10)})
         gaps = [true[pair.first] - true[pair.second] for pair in pairs]
         both = list(zip(pairs, gaps, strict=True))
-        real.append(any(pair.real for pair, gap in both if gap == 0))
+        found.append(any(pair.significant for pair, gap in both if gap == 0))
         missed += [not p.difference.low <= gap <= p.difference.high for p, gap in both]
-    return np.mean(real), np.mean(missed)
+    return np.mean(found), np.mean(missed)
 
 
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize("ratio", [0, 0.5])
-def test_methods_of_one_law_are_rarely_told_apart(ratio, law):
+def test_methods_of_one_law_rarely_differ(ratio, law):
     """Drawing seeds with replacement, 63 % of studies had a 'real' pair at ratio 0."""
-    real, missed = false_finds(ratio, 40, law)
+    found, missed = false_positives(ratio, 40, law)
 
-    assert real <= FALSE_FINDS + 3 * np.sqrt(FALSE_FINDS / 40)
+    assert found <= FALSE_POSITIVES + 3 * np.sqrt(FALSE_POSITIVES / 40)
     assert missed < 0.08
 
 
 def test_one_wild_method_does_not_hide_what_is_plain():
     """Ten methods 5 apart with seeds of 1, the last with seeds of 6 and 40 away."""
-    told = []
+    found = []
     for study in range(10):
         rng = np.random.default_rng([9, study])
         means, sds = np.array([*range(50, 95, 5), 130.0]), np.array([1.0] * 9 + [6.0])
         runs = means[:, None] + sds[:, None] * rng.normal(0, 1, (10, 3))
         draws = {m: np.repeat(runs[m][:, None], 5001, axis=1) for m in range(10)}
-        told.append(np.mean([pair.real for pair in all_pairs(draws)]))
+        found.append(np.mean([pair.significant for pair in all_pairs(draws)]))
 
-    assert np.mean(told) > 0.8
+    assert np.mean(found) > 0.8
 
 
 def test_runs_over_other_frames_are_refused():
@@ -335,36 +328,37 @@ seeds = st.lists(st.floats(-100, 100), min_size=2, max_size=6).filter(lambda v: 
 
 
 @given(seeds, seeds)
-def test_by_seeds_agrees_with_scipy(first, second):
+def test_differences_between_methods_agree_with_scipy(first, second):
     theirs = hsu(first, second)
 
-    ours = by_seeds(first, second, Prior())
+    ours = by_seeds(Prior(), first, second)
 
     assert ours.p == pytest.approx(2 * min(theirs.sf(0), theirs.cdf(0)), abs=1e-6)
     assert (ours.low, ours.high) == pytest.approx(theirs.interval(0.95), rel=1e-6, abs=1e-6)
 
 
 @given(seeds)
-def test_paired_agrees_with_scipy(differences):
+def test_differences_within_runs_agree_with_scipy(differences):
     theirs = scipy.stats.ttest_1samp(differences, 0)
     low, high = theirs.confidence_interval(0.95)
 
-    ours = paired(differences, Prior())
+    ours = by_seeds(Prior(), differences)
 
     assert ours.p == pytest.approx(theirs.pvalue, abs=1e-4)
     assert (ours.low, ours.high) == pytest.approx((low, high), rel=2e-3, abs=2e-3 * (high - low))
 
 
 def test_one_seed_gives_a_difference_without_an_interval():
-    for found in (by_seeds([3.0], [1.0, 2.0], Prior(1.0, 9.0)), paired([1.5], Prior(1.0, 9.0))):
+    common = Prior(1.0, 9.0)
+    for found in (by_seeds(common, [3.0], [1.0, 2.0]), by_seeds(common, [1.5])):
         assert found.estimate == 1.5
         assert found.low is None
         assert found.p is None
 
 
 def test_seeds_without_spread_leave_no_doubt():
-    assert by_seeds([3.0, 3.0], [1.0, 1.0], Prior()).p == 0
-    assert paired([0.0, 0.0], Prior()).p == 1
+    assert by_seeds(Prior(), [3.0, 3.0], [1.0, 1.0]).p == 0
+    assert by_seeds(Prior(), [0.0, 0.0]).p == 1
 
 
 def test_rank_correlation_agrees_with_scipy_and_shares_ties():

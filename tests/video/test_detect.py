@@ -14,7 +14,7 @@ from graphlift.skeletons import COCO_17, MEDIAPIPE_33
 from graphlift.tracking import PATIENCE
 from graphlift.video import Detector, detect_people, load_detector, open_video, stream_people
 from graphlift.video.detect import Seats
-from graphlift.video.regions import Person, Region, follow
+from graphlift.video.regions import DetectedPerson, Region, follow
 
 SIZE = (160, 96)
 
@@ -41,7 +41,9 @@ def blobs(image):
     found = [each for each, stat in zip(centres[1:], stats[1:], strict=True) if stat[4] > 30]
     spread = 12 * np.random.default_rng(0).random((17, 2)) - 6
     return [
-        Person(np.column_stack([spread + xy, np.full(17, 0.8)]), 0.9, Region(tuple(xy), (30, 30)))
+        DetectedPerson(
+            np.column_stack([spread + xy, np.full(17, 0.8)]), 0.9, Region(tuple(xy), (30, 30))
+        )
         for xy in found
     ]
 

@@ -6,16 +6,16 @@ from helpers.detectors import Session, needs
 from helpers.drawn_person import SIZE, draw_person, empty, joints
 
 from graphlift.skeletons import COCO_17
-from graphlift.video.blazepose import MARGIN
+from graphlift.video.blazepose import CIRCLE_MARGIN
 from graphlift.video.movenet import (
-    AROUND,
-    TRUNKS,
+    BEYOND_FARTHEST,
+    TRUNKS_REACHED,
     body_region,
     find_people,
     load_movenet,
     read_rows,
 )
-from graphlift.video.regions import Person, Region
+from graphlift.video.regions import DetectedPerson, Region
 
 
 def row(score, *, x=0.5, y=0.25, box=(0.1, 0.2, 0.5, 0.4)):
@@ -66,7 +66,7 @@ def somebody(lean=0.0, *, legs=0.9):
     keypoints[COCO_17.index("LShoulder", "RShoulder"), :2] += 50 * up
     keypoints[COCO_17.index("LAnkle", "RAnkle"), :2] -= 90 * up
     keypoints[COCO_17.index("LAnkle", "RAnkle"), 2] = legs
-    return Person(keypoints, 0.9, Region((100, 215), (60, 160)))
+    return DetectedPerson(keypoints, 0.9, Region((100, 215), (60, 160)))
 
 
 def test_the_square_stands_on_the_hips_as_the_trunk_does_and_holds_the_feet():
@@ -74,13 +74,13 @@ def test_the_square_stands_on_the_hips_as_the_trunk_does_and_holds_the_feet():
 
     np.testing.assert_allclose(region.centre, (100, 200))
     np.testing.assert_allclose(region.angle, 0.4)
-    np.testing.assert_allclose(region.size, [2 * MARGIN * AROUND * 90] * 2)
+    np.testing.assert_allclose(region.size, [2 * CIRCLE_MARGIN * BEYOND_FARTHEST * 90] * 2)
 
 
 def test_unseen_legs_are_thought_of():
     region = body_region(somebody(legs=0.0))
 
-    np.testing.assert_allclose(region.size, [2 * MARGIN * TRUNKS * 50] * 2)
+    np.testing.assert_allclose(region.size, [2 * CIRCLE_MARGIN * TRUNKS_REACHED * 50] * 2)
 
 
 def test_without_hips_the_square_stands_on_the_box():
@@ -90,7 +90,7 @@ def test_without_hips_the_square_stands_on_the_box():
     region = body_region(person)
 
     assert (region.centre, region.angle) == ((100, 215), 0)
-    np.testing.assert_allclose(region.size, [2 * MARGIN * 80] * 2)
+    np.testing.assert_allclose(region.size, [2 * CIRCLE_MARGIN * 80] * 2)
 
 
 @needs("movenet")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from graphlift.video.regions import (
     LOOK_EVERY,
     SEARCH_EVERY,
-    SPARE,
-    Person,
+    SPARE_PEOPLE,
+    DetectedPerson,
     Region,
     crop,
     crop_matrix,
@@ -86,7 +86,7 @@ class Crowd:
 
     def person(self, x):
         size = self.sizes.get(x - self.frame, 40)
-        return Person(np.full((4, 3), [x, 20, 1.0]), 1.0, Region((x, 20), (size, size)))
+        return DetectedPerson(np.full((4, 3), [x, 20, 1.0]), 1.0, Region((x, 20), (size, size)))
 
     def find(self, image):
         self.frame = int(image[0, 0, 0])
@@ -115,7 +115,7 @@ def test_others_as_large_are_followed_too_so_that_it_can_be_chosen():
 
     seen = crowd.watch(6, people=1)
 
-    assert [len(each) for each in seen] == [1 + SPARE] * 6
+    assert [len(each) for each in seen] == [1 + SPARE_PEOPLE] * 6
     assert crowd.searched == [0]
 
 

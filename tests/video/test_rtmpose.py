@@ -123,6 +123,6 @@ def test_what_is_no_model_is_refused(tmp_path):
 
     for data in (b"", b"no model", whole[: len(whole) // 2]):
         path.write_bytes(data)
-        refused(path, "ONNX Runtime cannot load it", "whole .onnx", error=FormatError)
+        refused(path, "no ONNX model", "whole .onnx", error=FormatError)
     with pytest.raises(FileNotFoundError, match=r"gone\.onnx"):
         load_rtmpose(tmp_path / "gone.onnx")

@@ -11,8 +11,8 @@ from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17
 from graphlift.video.detect import Detector, detect_people, stream_people
 from graphlift.video.frames import open_video
-from graphlift.video.regions import Person, Region
-from graphlift.video.times import LONGEST, at_even_times, even_times
+from graphlift.video.regions import DetectedPerson, Region
+from graphlift.video.times import LONGEST_STEP, at_even_times, even_times
 from graphlift.view.render import render
 
 SLOW = [1 / 60] * 20 + [1 / 20] * 20
@@ -82,7 +82,7 @@ def test_nothing_is_made_up_in_a_pause_or_where_a_joint_is_not_seen():
 
     at = np.arange(len(even)) / 30
     pause = (at > 29.5 / 30) & (at < 3 - 0.5 / 30)
-    assert pause.sum() / 30 > LONGEST
+    assert pause.sum() / 30 > LONGEST_STEP
     np.testing.assert_array_equal(even.seen[:, 0, 0], ~pause)
     assert not even.seen[10, 0, 4]
     assert even.seen[[9, 11], 0, 4].all()
@@ -121,7 +121,7 @@ def follow_the_square(images):
     for image in images:
         rows, columns = np.nonzero(image[..., 0] > 128)
         joints = np.tile([columns.mean(), rows.mean(), 0.9], (17, 1))
-        yield image, [Person(joints, Region((32, 24), (64, 48)), 0.9)]
+        yield image, [DetectedPerson(joints, Region((32, 24), (64, 48)), 0.9)]
 
 
 SQUARE = Detector("square", COCO_17, 1, follow_the_square)

@@ -13,9 +13,10 @@ from graphlift.cameras import camera_to_image, world_to_camera
 from graphlift.errors import ShapeError
 from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.skeletons import H36M_17, SKELETONS
-from graphlift.view.layout3d import APART, BOARD, FOV, set_stage, viewpoint
+from graphlift.view.layout3d import BOARD, FOV, ROOTED_DISTANCE, lay_out, viewpoint
 from graphlift.view.palette import LEFT, PEOPLE, RIGHT, bone_colours
-from graphlift.view.shapes import BONE, ball_mesh, balls, parts, tube_mesh, tubes
+from graphlift.view.scene import unit_ball, unit_tube
+from graphlift.view.shapes import BONE, balls, mesh_batches, tubes
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -30,45 +31,45 @@ def camera_poses(joints, **more):
 def test_camera_axes_are_turned_upright_and_not_mirrored():
     at, right, below, ahead = [0, 0, 4], [0.3, 0, 4], [0, 0.5, 4], [0, 0, 4.7]
 
-    stage = set_stage(camera_poses([at, right, below, ahead]))
+    layout = lay_out(camera_poses([at, right, below, ahead]))
 
-    origin, to_right, to_below, to_ahead = stage.joints[0, 0, :4]
+    origin, to_right, to_below, to_ahead = layout.joints[0, 0, :4]
     assert to_right - origin == pytest.approx([0.3, 0, 0])
     assert to_below - origin == pytest.approx([0, 0, -0.5])
     assert to_ahead - origin == pytest.approx([0, 0.7, 0])
-    assert stage.notes == (
+    assert layout.notes == (
         "Camera axes: turned upright as if the camera had been level.",
         "The floor is where the lowest joint is.",
     )
 
 
 def test_the_floor_is_under_the_lowest_joint_of_a_person_seen_by_a_camera():
-    stage = set_stage(camera_poses([[0, 0, 4], [0, 1.2, 4], [0.2, 0.9, 4.2]]))
+    layout = lay_out(camera_poses([[0, 0, 4], [0, 1.2, 4], [0.2, 0.9, 4.2]]))
 
-    assert stage.joints[..., 2].min() == pytest.approx(0)
-    assert stage.joints[0, 0, 0, 2] == pytest.approx(1.2)
+    assert layout.joints[..., 2].min() == pytest.approx(0)
+    assert layout.joints[0, 0, 0, 2] == pytest.approx(1.2)
 
 
 def test_a_camera_stands_as_high_over_the_floor_as_its_person_says():
-    stage = set_stage(camera_poses([[0, 0, 4], [0, 1.2, 4]], camera=CAMERA))
+    layout = lay_out(camera_poses([[0, 0, 4], [0, 1.2, 4]], camera=CAMERA))
 
-    assert stage.frustum[0] == pytest.approx([0, 0, 1.2])
+    assert layout.frustum[0] == pytest.approx([0, 0, 1.2])
     # The image is before the camera, its top higher than its bottom.
-    assert (stage.frustum[1:, 1] > 0).all()
-    assert (stage.frustum[1:3, 2] > stage.frustum[3:, 2]).all()
+    assert (layout.frustum[1:, 1] > 0).all()
+    assert (layout.frustum[1:3, 2] > layout.frustum[3:, 2]).all()
 
 
 def test_people_in_the_world_stay_where_they_are():
     poses = poses_of(standing())
 
-    stage = set_stage(poses)
+    layout = lay_out(poses)
 
-    np.testing.assert_array_equal(stage.joints, poses.positions)
-    assert stage.notes == ()
+    np.testing.assert_array_equal(layout.joints, poses.positions)
+    assert layout.notes == ()
 
 
 def test_the_frustum_is_the_camera_and_the_corners_of_its_image():
-    frustum = set_stage(poses_of(standing())).frustum
+    frustum = lay_out(poses_of(standing())).frustum
 
     assert frustum[0] == pytest.approx(POSITION)
     seen = camera_to_image(world_to_camera(frustum[1:], CAMERA), CAMERA)
@@ -80,31 +81,35 @@ def test_rooted_people_stand_side_by_side_on_their_lowest_joint(axes):
     rng = np.random.default_rng(0)
     joints = standing(frames=4, people=2) + rng.normal(0, 0.05, (4, 2, 17, 3))
 
-    stage = set_stage(poses_of(joints, axes=axes, rooted=True))
+    layout = lay_out(poses_of(joints, axes=axes, rooted=True))
 
-    np.testing.assert_allclose(stage.joints[..., 2].min(axis=-1), 0, atol=1e-12)
-    np.testing.assert_allclose(stage.joints[:, 0, 0, :2], [[-APART / 2, 0]] * 4, atol=1e-12)
-    np.testing.assert_allclose(stage.joints[:, 1, 0, :2], [[APART / 2, 0]] * 4, atol=1e-12)
-    assert stage.frustum is None
-    assert stage.notes[-1] == "No path through space: everybody stands on their lowest joint."
+    np.testing.assert_allclose(layout.joints[..., 2].min(axis=-1), 0, atol=1e-12)
+    np.testing.assert_allclose(
+        layout.joints[:, 0, 0, :2], [[-ROOTED_DISTANCE / 2, 0]] * 4, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        layout.joints[:, 1, 0, :2], [[ROOTED_DISTANCE / 2, 0]] * 4, atol=1e-12
+    )
+    assert layout.frustum is None
+    assert layout.notes[-1] == "No path through space: everybody stands on their lowest joint."
 
 
 def test_an_unknown_frame_rate_is_assumed_and_noted_after_the_notes_of_the_poses():
     poses = poses_of(standing()).noting("Smoothed.", fps=None)
 
-    stage = set_stage(poses)
+    layout = lay_out(poses)
 
-    assert stage.fps == 30
-    assert stage.notes == ("Smoothed.", "The frame rate is unknown: 30 fps is assumed.")
+    assert layout.fps == 30
+    assert layout.notes == ("Smoothed.", "The frame rate is unknown: 30 fps is assumed.")
 
 
 def test_missing_people_and_joints_stay_missing():
     joints = standing(frames=3, people=2)
     joints[0, 1], joints[2, 0, 5] = np.nan, np.nan
 
-    stage = set_stage(poses_of(joints, axes="camera", rooted=True))
+    layout = lay_out(poses_of(joints, axes="camera", rooted=True))
 
-    missing = np.isnan(stage.joints).any(axis=-1)
+    missing = np.isnan(layout.joints).any(axis=-1)
     assert missing[0, 1].all()
     assert missing[2, 0, 5]
     assert missing.sum() == 18
@@ -119,35 +124,35 @@ def test_missing_people_and_joints_stay_missing():
 )
 def test_nothing_to_show_is_refused(joints, what):
     with pytest.raises(ShapeError, match=rf"walk\.npz: nothing to show: {what}; lift a video"):
-        set_stage(Poses(joints, H36M_17), name="walk.npz")
+        lay_out(Poses(joints, H36M_17), name="walk.npz")
 
 
 def test_the_board_shows_keypoints_as_the_image_does():
     poses = poses_of(standing())
 
-    stage = set_stage(poses)
+    layout = lay_out(poses)
 
-    board, pixels = stage.board, poses.keypoints.positions[0, 0]
-    right = np.cross(stage.forward, UP)
+    board, pixels = layout.board, poses.keypoints.positions[0, 0]
+    right = np.cross(layout.forward, UP)
     at = board.joints[0, 0]
     flat = np.stack([at @ right, -at @ UP], axis=-1)  # as the viewer sees it, y down
     scale = np.ptp(flat[:, 1]) / np.ptp(pixels[:, 1])
     np.testing.assert_allclose(flat - flat[0], scale * (pixels - pixels[0]), atol=1e-9)
     # All of it is on the board, which is upright, and to the left of the person.
-    assert np.ptp(at @ stage.forward) == pytest.approx(0)
+    assert np.ptp(at @ layout.forward) == pytest.approx(0)
     corners = board.corners @ right
     assert corners.min() < flat[:, 0].min() < flat[:, 0].max() < corners.max()
-    assert corners.max() < (stage.joints[0, 0] @ right).min()
+    assert corners.max() < (layout.joints[0, 0] @ right).min()
     assert np.ptp(board.corners, axis=0)[2] <= BOARD[1] + 1e-9
 
 
 def test_a_wild_keypoint_is_left_off_the_board_and_does_not_shrink_the_others():
     poses = poses_of(standing(frames=40))
-    tame = set_stage(poses).board
+    tame = lay_out(poses).board
     wild = poses.keypoints.positions.copy()
     wild[7, 0, 3] = 1e6, -1e6
 
-    board = set_stage(replace(poses, keypoints=replace(poses.keypoints, positions=wild))).board
+    board = lay_out(replace(poses, keypoints=replace(poses.keypoints, positions=wild))).board
 
     assert np.isnan(board.joints[7, 0, 3]).all()
     assert np.isfinite(np.delete(board.joints.reshape(-1, 3), 7 * 17 + 3, axis=0)).all()
@@ -158,17 +163,17 @@ def test_keypoints_of_nobody_need_no_board():
     poses = poses_of(standing())
     empty = keypoints_from(np.full((1, 1, 17, 2), np.nan), H36M_17, people=poses.people)
 
-    assert set_stage(replace(poses, keypoints=empty)).board is None
-    assert set_stage(replace(poses, keypoints=None)).board is None
+    assert lay_out(replace(poses, keypoints=empty)).board is None
+    assert lay_out(replace(poses, keypoints=None)).board is None
 
 
-def window(stage, aspect):
+def window(layout, aspect):
     """Where joints and board are in the window, from -1 to 1, by a pinhole of our own."""
-    eye, target = viewpoint(stage, aspect)
+    eye, target = viewpoint(layout, aspect)
     forward = (target - eye) / np.linalg.norm(target - eye)
     right = np.cross(forward, UP) / np.linalg.norm(np.cross(forward, UP))
-    known = stage.joints[np.isfinite(stage.joints).all(axis=-1)]
-    offset = np.concatenate([known, stage.board.corners]) - eye
+    known = layout.joints[np.isfinite(layout.joints).all(axis=-1)]
+    offset = np.concatenate([known, layout.board.corners]) - eye
     depth = offset @ forward * np.tan(FOV / 2)
     return offset @ right / depth / aspect, offset @ np.cross(right, forward) / depth, depth
 
@@ -183,7 +188,7 @@ def test_everybody_and_the_board_are_in_the_window(aspect, axes, rooted, path):
     joints = standing(frames=3, people=2)
     joints = joints + np.linspace(0, 1, 3)[:, None, None, None] * [*path, 0.0]
 
-    across, up, depth = window(set_stage(poses_of(joints, axes=axes, rooted=rooted)), aspect)
+    across, up, depth = window(lay_out(poses_of(joints, axes=axes, rooted=rooted)), aspect)
 
     assert (depth > 0).all()
     assert np.abs(across).max() < 1
@@ -197,17 +202,17 @@ def test_the_viewer_looks_at_faces_where_no_camera_is_known():
     left, right = np.array(H36M_17.pairs).T
     joints[0, 0, left], joints[0, 0, right] = [0, 0.2, 1], [0, -0.2, 1]
 
-    stage = set_stage(Poses(joints, H36M_17, axes="world", rooted=False))
-    eye, _ = viewpoint(stage, 1.5)
+    layout = lay_out(Poses(joints, H36M_17, axes="world", rooted=False))
+    eye, _ = viewpoint(layout, 1.5)
 
     assert eye[0] > 1
-    assert stage.forward @ [1, 0, 0] < -0.5
+    assert layout.forward @ [1, 0, 0] < -0.5
 
 
 def test_the_camera_is_in_view_unless_that_would_make_the_people_tiny():
     far = replace(CAMERA, position=POSITION * 20)
     near, alone, beyond = (
-        viewpoint(set_stage(poses_of(standing(), camera=camera)), 1.5)[0]
+        viewpoint(lay_out(poses_of(standing(), camera=camera)), 1.5)[0]
         for camera in (CAMERA, replace(CAMERA, position=np.array([0.0, -1.0, 1.0])), far)
     )
 
@@ -220,48 +225,51 @@ places = st.tuples(*[st.floats(-3, 3)] * 3).map(np.array)
 
 @given(start=places, end=places)
 def test_a_tube_goes_from_joint_to_joint(start, end):
-    placed = tubes(start[None], end[None], BONE)
+    transforms = tubes(start[None], end[None], BONE)
 
-    ends = np.array([[0, 0, -0.5], [0, 0, 0.5]]) * placed.scales[0]
-    turned = Rotation.from_quat(placed.turns[0], scalar_first=True).apply(ends)
-    if placed.scales[0, 2] > 0.01:
-        np.testing.assert_allclose(turned + placed.centres[0], [start, end], atol=4e-3)
+    ends = np.array([[0, 0, -0.5], [0, 0, 0.5]]) * transforms.scales[0]
+    turned = Rotation.from_quat(transforms.turns[0], scalar_first=True).apply(ends)
+    if transforms.scales[0, 2] > 0.01:
+        np.testing.assert_allclose(turned + transforms.centres[0], [start, end], atol=4e-3)
 
 
 def test_a_tube_can_point_straight_down():
-    placed = tubes(np.array([[0.0, 0, 1]]), np.array([[0.0, 0, 0]]), BONE)
+    transforms = tubes(np.array([[0.0, 0, 1]]), np.array([[0.0, 0, 0]]), BONE)
 
-    assert Rotation.from_quat(placed.turns[0], scalar_first=True).apply(UP) == pytest.approx(-UP)
+    assert Rotation.from_quat(transforms.turns[0], scalar_first=True).apply(UP) == pytest.approx(
+        -UP
+    )
 
 
 def test_what_is_missing_has_no_size():
     gap = np.array([[np.nan, 0, 0], [0, 0, 0]])
 
-    for placed in (tubes(gap, gap + 1, BONE), balls(gap, 0.1), balls(gap[1:], np.array([np.nan]))):
-        assert np.isfinite(placed.centres).all()
-        assert np.isfinite(placed.turns).all()
-        assert (placed.scales[0] == 0).all()
+    for transforms in (
+        tubes(gap, gap + 1, BONE),
+        balls(gap, 0.1),
+        balls(gap[1:], np.array([np.nan])),
+    ):
+        assert np.isfinite(transforms.centres).all()
+        assert np.isfinite(transforms.turns).all()
+        assert (transforms.scales[0] == 0).all()
     assert (balls(gap, 0.1).scales[1] > 0).all()
 
 
-def test_meshes_are_seen_from_outside():
-    for vertices, faces in (ball_mesh(), tube_mesh()):
-        a, b, c = vertices[faces].swapaxes(0, 1)
-        normal, middle = np.cross(b - a, c - a), (a + b + c) / 3
-        if np.ptp(vertices[:, 2]) == 1:  # the tube: away from its axis
-            middle = middle * [1, 1, 0]
-        assert ((normal * middle).sum(axis=-1) >= -1e-12).all()
-    # Six times the ball's volume, by the divergence theorem.
-    a, b, c = ball_mesh()[0][ball_mesh()[1]].swapaxes(0, 1)
-    assert (a * np.cross(b, c)).sum() == pytest.approx(6 * 4 / 3 * np.pi, rel=0.1)
+def test_meshes_are_of_unit_size_and_seen_from_outside():
+    for mesh, axes in ((unit_ball(), [1, 1, 1]), (unit_tube(), [1, 1, 0])):
+        a, b, c = mesh.vertices[mesh.faces].swapaxes(0, 1)
+        normals, middles = np.cross(b - a, c - a), (a + b + c) / 3
+        assert ((normals * middles * axes).sum(axis=-1) > 0).all()
+        np.testing.assert_allclose(np.linalg.norm(mesh.vertices * axes, axis=-1), 1)
+    assert unit_tube().vertices[:, 2].min() == -unit_tube().vertices[:, 2].max() == -0.5
 
 
 def test_bones_and_joints_are_where_the_person_is():
     poses = poses_of(standing(frames=2, people=2), sigma=np.full((2, 2, 17), 0.05))
-    drawn = {part.name: part for part in parts(set_stage(poses))}
+    drawn = {batch.name: batch for batch in mesh_batches(lay_out(poses))}
 
-    bones, joints = drawn["people/bones"].place(1), drawn["people/joints"].place(1)
-    pale = drawn["people/sigma"].place(1)
+    bones, joints = drawn["people/bones"].transforms(1), drawn["people/joints"].transforms(1)
+    pale = drawn["people/sigma"].transforms(1)
 
     parent, child = np.array(H36M_17.bones).T
     middles = (poses.positions[1][:, parent] + poses.positions[1][:, child]) / 2
@@ -329,7 +337,9 @@ def test_keypoints_of_another_skeleton_are_drawn_as_theirs():
     positions = np.random.default_rng(0).uniform(100, 500, (1, 1, 17, 2))
     keypoints = Keypoints(positions, np.ones((1, 1, 17)), coco, people=poses.people)
 
-    drawn = {part.name: part for part in parts(set_stage(replace(poses, keypoints=keypoints)))}
+    drawn = {
+        batch.name: batch for batch in mesh_batches(lay_out(replace(poses, keypoints=keypoints)))
+    }
 
     np.testing.assert_array_equal(drawn["board/bones"].colours, bone_colours(coco, 0))
     np.testing.assert_array_equal(drawn["people/bones"].colours, bone_colours(H36M_17, 0))

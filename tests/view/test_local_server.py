@@ -105,11 +105,11 @@ def test_a_foreign_page_gets_no_byte_of_the_scene():
 
     with local_server(0) as (server, address):
         server.scene.add_label("/name", text="somebody")
-        parts = urlsplit(address)
-        socket = f"ws://{parts.netloc}/"
-        own = f"http://{parts.netloc}"
+        mesh_batches = urlsplit(address)
+        socket = f"ws://{mesh_batches.netloc}/"
+        own = f"http://{mesh_batches.netloc}"
         for origin, url in (
-            ("http://evil.example", f"{socket}?{parts.query}"),
+            ("http://evil.example", f"{socket}?{mesh_batches.query}"),
             (own, socket),
             (None, socket),
         ):
@@ -120,7 +120,7 @@ def test_a_foreign_page_gets_no_byte_of_the_scene():
             origin=own,
             subprotocols=protocol,
             max_size=None,
-            additional_headers={"Cookie": parts.query},
+            additional_headers={"Cookie": mesh_batches.query},
         ) as connection:
             first = connection.recv(timeout=10)
 

@@ -16,7 +16,7 @@ import pytest
 from helpers.moving import poses_of, standing
 
 from graphlift.errors import FormatError, ShapeError
-from graphlift.view.layout3d import FOV, set_stage, viewpoint
+from graphlift.view.layout3d import FOV, lay_out, viewpoint
 from graphlift.view.local_server import local_server
 from graphlift.view.page import write_page
 from graphlift.view.palette import LEFT, RIGHT
@@ -55,7 +55,7 @@ def recording(page):
 
 
 def updates(messages, name, what):
-    """Times at which a part of the scene changed."""
+    """Times at which some of the scene changed."""
     return [
         (time, message["updates"][what])
         for time, message in messages
@@ -146,8 +146,8 @@ def test_names_are_text_and_never_markup(tmp_path):
 def test_the_legend_explains_what_there_is():
     poses = poses_of(waving(1, people=2), sigma=np.full((1, 2, 17), 0.05))
 
-    said = legend(set_stage(poses), "two")
-    alone = legend(set_stage(poses_of(waving(1), keypoints=False)), "one")
+    said = legend(lay_out(poses), "two")
+    alone = legend(lay_out(poses_of(waving(1), keypoints=False)), "one")
 
     for words in ("left", "right", "p0", "p1", "board", "standard deviation"):
         assert words in said
@@ -285,13 +285,13 @@ def screenshot(page, png, size, budget):
     return [line for line in run.stderr.splitlines() if "CONSOLE" in line]
 
 
-def where(stage, points, aspect, box):
+def where(layout, points, aspect, box):
     """Pixels of points in a window (x, y, width, height), through a pinhole of our own."""
-    eye, target = viewpoint(stage, aspect)
-    forward = (target - eye) / np.linalg.norm(target - eye)
+    position, target = viewpoint(layout, aspect)
+    forward = (target - position) / np.linalg.norm(target - position)
     right = np.cross(forward, [0, 0, 1])
     right /= np.linalg.norm(right)
-    offset = points - eye
+    offset = points - position
     half = (offset @ forward) * np.tan(FOV / 2) / (box[3] / 2)
     x = box[0] + box[2] / 2 + offset @ right / half
     return np.stack([x, box[1] + box[3] / 2 + offset @ np.cross(forward, right) / half], axis=-1)
@@ -305,14 +305,14 @@ def hue(image, at):
     return colour - colour.mean()
 
 
-def out_of_place(image, stage, windows):
+def out_of_place(image, layout, windows):
     """Limbs that are not, in their side's colour, where our own pinhole puts them."""
-    parent, child = np.array(stage.skeleton.bones).T
-    names = [stage.skeleton.joints[joint] for joint in child]
+    parent, child = np.array(layout.skeleton.bones).T
+    names = [layout.skeleton.joints[joint] for joint in child]
     wrong = []
     for aspect, window in windows.items():
-        for what, joints in (("3d", stage.joints[0, 0]), ("2d", stage.board.joints[0, 0])):
-            middles = where(stage, (joints[parent] + joints[child]) / 2, aspect, window)
+        for what, joints in (("3d", layout.joints[0, 0]), ("2d", layout.board.joints[0, 0])):
+            middles = where(layout, (joints[parent] + joints[child]) / 2, aspect, window)
             for name, at in zip(names, middles, strict=True):
                 if name[1:] in ("Knee", "Foot", "Elbow", "Wrist"):
                     colour = np.array(LEFT if name[0] == "L" else RIGHT)
@@ -339,7 +339,7 @@ def test_a_browser_shows_the_person_upright_with_both_sides_in_their_colours(tmp
     for budget in (3_000, 10_000, 30_000):  # a busy machine may need longer to unpack
         console = screenshot(page, png, (1280, 700), budget)
         image = cv2.imread(str(png))[..., ::-1].astype(float)
-        wrong = out_of_place(image, set_stage(poses), windows)
+        wrong = out_of_place(image, lay_out(poses), windows)
         if len(wrong) <= 5:  # of 32; limbs hide each other, and viser's notice of slow graphics
             break
 

@@ -12,7 +12,7 @@ from graphlift.words import one_line
 
 
 @dataclass(frozen=True)
-class Passed:
+class FolderResult:
     """Names of a folder's clips, by how the work on them ended.
 
     Args:
@@ -77,7 +77,7 @@ def through_folder(
     work: Callable[[Path, Path], None],
     *,
     again: bool = False,
-) -> Passed:
+) -> FolderResult:
     """Write one file for every clip, and go on after one that fails.
 
     Args:
@@ -112,7 +112,7 @@ def through_folder(
             failed.append((clip.name, one_line(error)))
         else:
             done.append(clip.name)
-    return Passed(tuple(done), tuple(skipped), tuple(failed))
+    return FolderResult(tuple(done), tuple(skipped), tuple(failed))
 
 
 def _made(output: Path, outputs: Collection[Path]) -> bool:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from graphlift.cli.options import DETECTORS, MODELS, MOTION_FILES, SAMPLE, SKELETONS, complete
+from graphlift.cli.options import (
+    DETECTORS,
+    MODELS,
+    MOTION_FILES,
+    SAMPLE,
+    SKELETONS,
+    complete,
+    options_of,
+)
 from graphlift.cli.outputs import check_outputs, check_suffix, write_outputs
 from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
@@ -20,9 +28,9 @@ if TYPE_CHECKING:
     from graphlift.sequences import Keypoints, Poses
     from graphlift.video import Video
 
-_PEOPLE, _MOTION, _KEYPOINTS = "People", "Motion", "Files of keypoints"
-_VIDEOS, _FOLDERS = "Videos", "Folders of clips"
-"""Groups of options in the help."""
+_first, _people, _motion = map(options_of, (None, "People", "Motion"))
+_keypoints, _videos = map(options_of, ("Files of keypoints", "Videos"))
+_folders = options_of("Folders of clips")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,141 +68,84 @@ def lift(
     ],
     out: Annotated[
         list[Path],
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="PATH",
-            help=f"File to write; its suffix chooses the kind: {' '.join(MOTION_FILES)} .html. "
+        _first(
+            f"File to write; its suffix chooses the kind: {' '.join(MOTION_FILES)} .html. "
             "Repeatable. For a folder of clips: a folder.",
+            *("--out", "-o"),
+            metavar="PATH",
         ),
     ],
     model: Annotated[
-        str,
-        typer.Option(
-            help="open-pre-agg, open-small, or an .onnx of graphlift's.",
-            autocompletion=complete(*MODELS),
-        ),
+        str, _first("open-pre-agg, open-small, or an .onnx of graphlift's.", words=MODELS)
     ] = "open-pre-agg",
-    fps: Annotated[
-        float | None, typer.Option(help="Frames per second, if the file does not say.")
-    ] = None,
+    fps: Annotated[float | None, _first("Frames per second, if the file does not say.")] = None,
     image_size: Annotated[
-        str | None,
-        typer.Option(help="WIDTHxHEIGHT, px, if the file does not say, such as 1920x1080."),
+        str | None, _first("WIDTHxHEIGHT, px, if the file does not say, such as 1920x1080.")
     ] = None,
     camera: Annotated[
         str | None,
-        typer.Option(
-            help="Calibration, as FILE or FILE:NAME: .toml (Pose2Sim, Anipose), .qca.txt "
-            "(Qualisys), .yaml (OpenCV, ROS; the lens only)."
+        _first(
+            "Calibration, as FILE or FILE:NAME: .toml (Pose2Sim, Anipose), .qca.txt (Qualisys), "
+            ".yaml (OpenCV, ROS; the lens only)."
         ),
     ] = None,
     field_of_view: Annotated[
         float | None,
-        typer.Option(
-            help="Degrees along the image's longer side, without --camera.", show_default="55"
-        ),
+        _first("Degrees along the image's longer side, without --camera.", show_default="55"),
     ] = None,
     height: Annotated[
         float | None,
         # The bounds of graphlift.motion.scale_to_height, checked before any work.
-        typer.Option(help="Of the person, m: sets the scale of everything.", min=0.4, max=2.8),
+        _first("Of the person, m: sets the scale of everything.", min=0.4, max=2.8),
     ] = None,
     people: Annotated[
         int | None,
-        typer.Option(
-            help="Keep so many: those seen longest and largest.",
+        _people(
+            "Keep so many: those seen longest and largest.",
             min=1,
             show_default="video: 1; keypoints: all",
-            rich_help_panel=_PEOPLE,
         ),
     ] = None,
     person: Annotated[
         str | None,
-        typer.Option(
-            help="Keep one: largest, first, longest, centre, or an id that was printed.",
-            autocompletion=complete("largest", "first", "longest", "centre"),
-            rich_help_panel=_PEOPLE,
+        _people(
+            "Keep one: largest, first, longest, centre, or an id that was printed.",
+            words=("largest", "first", "longest", "centre"),
         ),
     ] = None,
     sides: Annotated[
-        bool,
-        typer.Option(
-            help="Put left and right back where a detector confused them.",
-            rich_help_panel=_PEOPLE,
-        ),
+        bool, _people("Put left and right back where a detector confused them.")
     ] = True,
     raw: Annotated[
-        bool,
-        typer.Option(
-            "--raw",
-            help="The network's own output: camera axes, root at the origin.",
-            rich_help_panel=_MOTION,
-        ),
+        bool, _motion("The network's own output: camera axes, root at the origin.", "--raw")
     ] = False,
     flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip",
-            help="Lift the mirror image too: a bit better, half as fast.",
-            rich_help_panel=_MOTION,
-        ),
+        bool, _motion("Lift the mirror image too: a bit better, half as fast.", "--flip")
     ] = False,
-    gaps: Annotated[
-        float, typer.Option(help="Longest gap to fill, s.", min=0, rich_help_panel=_MOTION)
-    ] = 0.5,
+    gaps: Annotated[float, _motion("Longest gap to fill, s.", min=0)] = 0.5,
     smooth: Annotated[
-        Literal["savgol", "one-euro", "none"],
-        typer.Option(help="How to smooth over time.", rich_help_panel=_MOTION),
+        Literal["savgol", "one-euro", "none"], _motion("How to smooth over time.")
     ] = "savgol",
-    bones: Annotated[
-        bool, typer.Option(help="Keep bone lengths over the clip.", rich_help_panel=_MOTION)
-    ] = True,
-    trajectory: Annotated[
-        bool, typer.Option(help="Move through space, or stay in place.", rich_help_panel=_MOTION)
-    ] = True,
-    feet: Annotated[
-        bool, typer.Option(help="Hold standing feet still.", rich_help_panel=_MOTION)
-    ] = True,
+    bones: Annotated[bool, _motion("Keep bone lengths over the clip.")] = True,
+    trajectory: Annotated[bool, _motion("Move through space, or stay in place.")] = True,
+    feet: Annotated[bool, _motion("Hold standing feet still.")] = True,
     skeleton: Annotated[
         str | None,
-        typer.Option(
-            help="Order of the joints, if the file does not say: coco-17, ...",
-            autocompletion=complete(*SKELETONS),
-            rich_help_panel=_KEYPOINTS,
-        ),
+        _keypoints("Order of the joints, if the file does not say: coco-17, ...", words=SKELETONS),
     ] = None,
-    clip: Annotated[
-        str | None,
-        typer.Option(help="Which clip of a file with several.", rich_help_panel=_KEYPOINTS),
-    ] = None,
+    clip: Annotated[str | None, _keypoints("Which clip of a file with several.")] = None,
     detector: Annotated[
         str,
-        typer.Option(
-            help="blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.",
-            autocompletion=complete(*DETECTORS),
-            rich_help_panel=_VIDEOS,
-        ),
+        _videos("blazepose, -lite, -heavy, movenet, or an RTMPose .onnx.", words=DETECTORS),
     ] = "blazepose",
     keypoints: Annotated[
-        Path | None,
-        typer.Option(help="Keep the detector's keypoints, too (.npz).", rich_help_panel=_VIDEOS),
+        Path | None, _videos("Keep the detector's keypoints, too (.npz).")
     ] = None,
     format_: Annotated[
         str,
-        typer.Option(
-            "--format",
-            help="Suffix of each file to write.",
-            autocompletion=complete(*MOTION_FILES, ".html"),
-            rich_help_panel=_FOLDERS,
-        ),
+        _folders("Suffix of each file to write.", "--format", words=(*MOTION_FILES, ".html")),
     ] = ".bvh",
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again", help="Lift clips whose file exists, too.", rich_help_panel=_FOLDERS
-        ),
-    ] = False,
+    again: Annotated[bool, _folders("Lift clips whose file exists, too.", "--again")] = False,
 ) -> None:
     """Lift keypoints or a video to 3D: metres, z up, a person on a floor.
 
@@ -321,11 +272,11 @@ def _opened(source: str, request: _Request) -> "Video":
 
 
 def _detected(video: "Video", request: _Request) -> "Keypoints":
-    from graphlift.cli.progress import detecting_bar
+    from graphlift.cli.progress import frames_bar
     from graphlift.video import detect_people
 
     people = request.reading["people"]
-    with detecting_bar(Path(video.name).name) as show:
+    with frames_bar(Path(video.name).name) as show:
         return detect_people(
             video,
             detector=request.detector,

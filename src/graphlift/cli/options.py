@@ -42,6 +42,18 @@ def complete(*words: str, empty: bool = True) -> Callable[[str], list[str]]:
     return fitting
 
 
+def options_of(group: str | None) -> Callable[..., Any]:
+    """Return what describes options of one group in the help: text, flags, words to complete."""
+
+    def option(text: str, *flags: str, words: Sequence[str] = (), **more: Any) -> Any:  # noqa: ANN401
+        completion = complete(*words) if words else None
+        return typer.Option(
+            *flags, help=text, rich_help_panel=group, autocompletion=completion, **more
+        )
+
+    return option
+
+
 PosesFile = Annotated[Path, typer.Argument(help=f"Poses in 3D: {' '.join(MOTION_FILES)}.")]
 Adaptations = Annotated[
     list[str] | None,
@@ -53,7 +65,7 @@ Adaptations = Annotated[
         autocompletion=complete(*ADAPTATIONS),
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, with all there is.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, with every number.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

@@ -97,7 +97,7 @@ def study_bars(runs: int) -> Iterator[Callable[["Event"], None]]:
 
 
 @contextmanager
-def detecting_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
+def frames_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how many frames of a video are done."""
     with _bars() as bars:
         task = bars.add_task(name, total=None, note="frames")

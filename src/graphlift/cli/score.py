@@ -1,4 +1,4 @@
-"""``graphlift score``: anybody's predictions, no model."""
+"""``graphlift score``: predictions of any model against the truth, without the model."""
 
 import json
 from pathlib import Path
@@ -73,12 +73,12 @@ def _table(scores: "Scores") -> str:
         "excluded": counts.frames_excluded,
         "not valid": counts.frames_not_valid,
     }
-    said = "".join(f", {count:,} {why}" for why, count in left_out.items() if count)
+    others = "".join(f", {count:,} {why}" for why, count in left_out.items() if count)
     if counts.joints_not_valid:
-        said += f"; {counts.joints_not_valid:,} joints not valid"
+        others += f"; {counts.joints_not_valid:,} joints not valid"
     lines = [
         scores.describe(),
-        f"{counts.frames_scored:,} of {counts.frames:,} frames scored{said}",
+        f"{counts.frames_scored:,} of {counts.frames:,} frames scored{others}",
         "",
         f"{'':{width}}{'frames':>9}{head}",
         *(f"{name:{width}}{_row(row)}" for name, row in rows.items()),

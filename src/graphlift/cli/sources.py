@@ -39,7 +39,9 @@ _NOT_LIFTED: Mapping[str, str] = {
         (".fbx", ".gltf", ".usd", ".usda", ".usdc", ".usdz", ".blend", ".dae"),
         "a scene or motion in 3D of a kind that is not read: export .bvh or .glb",
     ),
-    **dict.fromkeys((".asf", ".amc"), "motion capture: prepare it with graphlift data prepare"),
+    **dict.fromkeys(
+        (".asf", ".amc"), "motion capture: prepare it with graphlift data prepare mocap"
+    ),
 }
 """What files are that are neither keypoints nor videos, by suffix, and where they belong."""
 

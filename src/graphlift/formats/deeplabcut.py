@@ -22,7 +22,7 @@ from graphlift.formats.hdf5 import read_dataset, texts
 from graphlift.formats.headers import NUMBERS
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.formats.plain_pickle import unpickle_plain
-from graphlift.formats.tables import Column, cell, check_length, from_columns, rows_of
+from graphlift.formats.tables import Column, cell, check_length, from_cells, rows_of
 from graphlift.sequences import Keypoints
 from graphlift.words import shown
 
@@ -64,7 +64,7 @@ def read_csv(path: Path, source: KeypointSource) -> Keypoints:
         frames.append(_frame(row[first - 1], f"{path}, line {line}"))
         values.append(array("d", (cell(text, path, line) for text in row[first:])))
     table = np.array(values).reshape(len(values), len(columns))
-    return from_columns(columns, table, frames, source)
+    return _from_rows(columns, table, frames, source)
 
 
 def from_hdf5(group: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
@@ -91,7 +91,25 @@ def from_hdf5(group: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
         source.where,
     )
     values = np.concatenate([block for _, block in blocks], axis=1)
-    return from_columns(columns, values, frames, source)
+    return _from_rows(columns, values, frames, source)
+
+
+def _from_rows(
+    columns: Sequence[Column], values: np.ndarray, frames: Sequence[int], source: KeypointSource
+) -> Keypoints:
+    numbers, counts = np.unique(np.array(frames, dtype=np.int64), return_counts=True)
+    if (counts > 1).any():
+        raise FormatError(
+            f"{source.where}: two rows are frame {numbers[counts > 1][0]}: keep one of them"
+        )
+    places = np.tile(np.arange(len(columns)), len(frames))
+    return from_cells(
+        columns,
+        np.repeat(np.array(frames, dtype=np.int64), len(columns)),
+        places,
+        values.ravel(),
+        source,
+    )
 
 
 def _columns(
@@ -160,7 +178,7 @@ def _fixed(group: Any, where: str, max_bytes: int) -> tuple[list[int], Blocks]: 
 
 
 def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> list[str]:  # noqa: ANN401
-    """Read one level of an index: its words, and which of them stands where."""
+    """Read one level of an index: its words, in the order of the rows or columns."""
     words = texts(read_dataset(group, f"{axis}_level{level}", where, max_bytes))
     places = read_dataset(group, f"{axis}_label{level}", where, max_bytes)
     if (
@@ -174,8 +192,8 @@ def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> lis
 def _check_block(names: Sequence[tuple[str, ...]], values: np.ndarray, where: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind not in "iuf":
         raise FormatError(
-            f"{where}: {len(names)} columns are named, but {values.shape} of {values.dtype} are "
-            "there: the file is damaged or no table of keypoints"
+            f"{where}: {len(names)} columns are named, but the values are "
+            f"{values.shape} of {values.dtype}: the file is damaged or no table of keypoints"
         )
 
 

@@ -1,8 +1,8 @@
-"""BVH (Biovision hierarchy): bone offsets and Euler angles in, a clip of the 17 joints out.
+"""Read BVH (Biovision hierarchy): bone offsets and Euler angles become the 17 joints.
 
-A BVH says neither its unit nor its up axis, and every tool names joints its own way. So the unit
-is told from the length of the legs, y is taken as up, and joints are found by name in one of the
-known families, or by a map (:mod:`graphlift.formats.rig_names`); all else is refused with
+A BVH states neither its unit nor its up axis, and every tool names joints in its own way. So the
+unit is inferred from the length of the legs, y is taken as up, and joints are found by name in one
+of the known families, or by a map (:mod:`graphlift.formats.rig_names`); all else is refused with
 the line at fault. Children nest in braces, one frame is one line, and angles are degrees that
 multiply in the order of the channels.
 
@@ -11,7 +11,7 @@ University of Sheffield, 2001.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,13 +39,13 @@ LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
 MOST_JOINTS = 1_000
 LARGEST_NUMBER = 1e9
-"""Beyond these a file is broken or hostile: bytes, characters, joints, size of a number."""
+"""A file beyond these is broken or hostile: bytes, characters, joints, size of a number."""
 
 MOST_FRAMES = 500_000
 """In a file: 70 minutes at 120 frames a second. Each takes half a kilobyte or more."""
 
-SHORTEST, LONGEST = 0.2, 1.6
-"""m, legs of people, small children among them, in the files that we write ourselves in cm."""
+SHORTEST_LEG, LONGEST_LEG = 0.2, 1.6
+"""m, of people, small children among them, in the files that we write ourselves in cm."""
 
 CHUNK = 2048
 """Frames whose rotations are held at once."""
@@ -115,7 +115,7 @@ def open_lines(path: Path) -> Iterator[Lines]:
 
 
 @dataclass
-class _Node:
+class _BvhJoint:
     """A joint or an End Site while its block is read."""
 
     name: str
@@ -157,48 +157,49 @@ def read_joints(
     joints = _joints(nodes, values, weights)
     if up == "y":
         joints = y_up_to_z_up(joints)
-    own = family == "graphlift" and SHORTEST < leg_length(joints) * UNITS["cm"] < LONGEST
+    own = family == "graphlift" and SHORTEST_LEG < leg_length(joints) * UNITS["cm"] < LONGEST_LEG
     if scale == "auto":
         scale = UNITS["cm"] if own else guess_unit(joints, str(path))
     return joints * scale, fps, family, scale
 
 
-def _read_hierarchy(lines: Lines) -> list[_Node]:
+def _read_hierarchy(lines: Lines) -> list[_BvhJoint]:
     """Read up to and including the line MOTION."""
     words = (word for line in lines for word in re.findall(r"[{}]|[^\s{}]+", line))
     if (first := next(words, "")).upper() != "HIERARCHY":
         raise lines.error(f"starts with {shown(first)}, not with HIERARCHY: this is no BVH")
-    nodes: list[_Node] = []
+    nodes: list[_BvhJoint] = []
     blocks: list[int] = []
-    readers: Mapping[str, Callable[[], None]] = {
-        "ROOT": lambda: _open_block(lines, words, nodes, blocks, "ROOT"),
-        "JOINT": lambda: _open_block(lines, words, nodes, blocks, "JOINT"),
-        "END": lambda: _open_block(lines, words, nodes, blocks, "END"),
-        "OFFSET": lambda: _read_offset(lines, words, nodes[blocks[-1]]),
-        "CHANNELS": lambda: _read_channels(lines, words, nodes[blocks[-1]]),
-        "}": lambda: _close_block(lines, nodes[blocks.pop()]),
-    }
     for word in words:
         key = word.upper()
         if key == "MOTION" and nodes and not blocks:
             return nodes
-        if key not in readers or not (blocks or key == "ROOT"):
+        if key == "ROOT" or (blocks and key in ("JOINT", "END")):
+            _open_block(lines, words, nodes, blocks, key)
+        elif not blocks or key not in ("OFFSET", "CHANNELS", "}"):
             inside = f"inside {nodes[blocks[-1]].name}" if blocks else "outside the root's braces"
             raise lines.error(
                 f"{shown(word)} cannot stand {inside}: braces do not match, or this is no BVH"
             )
-        readers[key]()
+        elif key == "OFFSET":
+            _read_offset(lines, words, nodes[blocks[-1]])
+        elif key == "CHANNELS":
+            _read_channels(lines, words, nodes[blocks[-1]])
+        else:
+            node = nodes[blocks.pop()]
+            if not node.offset or (node.channels is None and not node.end):
+                raise lines.error(f"{node.name} lacks its OFFSET or CHANNELS")
     raise lines.error("the file ends before MOTION: it is cut short")
 
 
 def _open_block(
-    lines: Lines, words: Iterator[str], nodes: list[_Node], blocks: list[int], key: str
+    lines: Lines, words: Iterator[str], nodes: list[_BvhJoint], blocks: list[int], key: str
 ) -> None:
     given: list[str] = []
     while (word := next(words, "")) != "{":
         given.append(word)
         if not word or word == "}" or len(given) > 8:
-            raise lines.error(f"{key} wants a name and then an opening brace")
+            raise lines.error(f"{key} should have a name and then an opening brace")
     parent = blocks[-1] if blocks else -1
     if key == "ROOT" and nodes:
         raise lines.error("a second ROOT: one file is one person; export each on their own")
@@ -210,16 +211,16 @@ def _open_block(
     if len(nodes) == MOST_JOINTS:
         raise lines.error(f"more than {MOST_JOINTS:,} joints: this is no person")
     blocks.append(len(nodes))
-    nodes.append(_Node(name, parent, end=key == "END"))
+    nodes.append(_BvhJoint(name, parent, end=key == "END"))
 
 
-def _read_offset(lines: Lines, words: Iterator[str], node: _Node) -> None:
+def _read_offset(lines: Lines, words: Iterator[str], node: _BvhJoint) -> None:
     if node.offset:
         raise lines.error(f"a second OFFSET for {node.name}")
     node.offset = lines.numbers([next(words, "end of file") for _ in range(3)])
 
 
-def _read_channels(lines: Lines, words: Iterator[str], node: _Node) -> None:
+def _read_channels(lines: Lines, words: Iterator[str], node: _BvhJoint) -> None:
     count = next(words, "end of file")
     if node.end or node.channels is not None or count not in set("0123456"):
         raise lines.error(
@@ -234,12 +235,7 @@ def _read_channels(lines: Lines, words: Iterator[str], node: _Node) -> None:
         )
 
 
-def _close_block(lines: Lines, node: _Node) -> None:
-    if not node.offset or (node.channels is None and not node.end):
-        raise lines.error(f"{node.name} lacks its OFFSET or CHANNELS")
-
-
-def _read_motion(lines: Lines, nodes: list[_Node]) -> tuple[np.ndarray, float]:
+def _read_motion(lines: Lines, nodes: list[_BvhJoint]) -> tuple[np.ndarray, float]:
     """Read numbers (frame, channel) as they stand in the file, and frames per second."""
     filled = (line for line in lines if line.strip())
     declared = lines.numbers([_header(lines, next(filled, ""), "Frames")])[0]
@@ -250,22 +246,22 @@ def _read_motion(lines: Lines, nodes: list[_Node]) -> tuple[np.ndarray, float]:
             f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.0001 to "
             "1000 s each"
         )
-    wanted = sum(len(node.channels or ()) for node in nodes)
+    expected = sum(len(node.channels or ()) for node in nodes)
     rows: list[np.ndarray] = []
     for line in filled:
         words = line.split()
-        if len(words) != wanted or len(rows) == declared:
+        if len(words) != expected or len(rows) == declared:
             raise lines.error(
                 f"{len(words)} numbers in frame {len(rows) + 1} of {declared:.0f}: each frame is "
-                f"one line of {wanted}, one for each channel; the file is cut short or damaged"
+                f"one line of {expected}, one for each channel; the file is cut short or damaged"
             )
         if len(rows) == MOST_FRAMES:
             raise lines.error(f"more than {MOST_FRAMES:,} frames: cut it into clips")
         rows.append(np.array(lines.numbers(words)))
-    if len(rows) != declared or not wanted:
+    if len(rows) != declared or not expected:
         raise lines.error(
-            f"{declared:.0f} frames are declared, but there are {len(rows)} of {wanted} numbers: "
-            "the file is cut short"
+            f"{declared:.0f} frames are declared, but the file has {len(rows)} of {expected} "
+            "numbers: it is cut short"
         )
     return np.array(rows), _whole(1 / duration)
 
@@ -284,15 +280,18 @@ def _whole(fps: float) -> float:
 
 
 def _joints(
-    nodes: list[_Node],
+    nodes: list[_BvhJoint],
     values: Float[np.ndarray, "frame channel"],
     weights: Float[np.ndarray, "joint node"],
 ) -> Float[np.ndarray, "frame joint 3"]:
     """Follow the hierarchy to the 17 joints, in the file's unit and axes.
 
-    A joint on which none of them hangs (a finger, hair) is not followed.
+    A joint that none of them needs (a finger, hair) is not followed.
     """
-    needed = _ancestry(nodes, np.flatnonzero(weights.any(axis=0)).tolist())
+    used = np.asarray(weights.any(axis=0))
+    for number in reversed(range(1, len(nodes))):  # parents stand before their children
+        used[nodes[number].parent] |= used[number]
+    needed = np.flatnonzero(used).tolist()
     parents = tuple(needed.index(nodes[n].parent) if nodes[n].parent >= 0 else -1 for n in needed)
     offsets = np.array([nodes[n].offset for n in needed])
     first = np.cumsum([0, *(len(node.channels or ()) for node in nodes)])
@@ -306,7 +305,7 @@ def _joints(
             places = _place(values[:, moves], offsets[joint, axes], nodes[n])
             moved.append((joint, axes, places))
         spun = [(column, name[0]) for column, name in channels if name.endswith("rotation")]
-        turns.append(([column for column, _ in spun], "".join(axis for _, axis in spun)))
+        turns.append(([column for column, _ in spun], "".join(axis.upper() for _, axis in spun)))
     parts = []
     for start in range(0, len(values), CHUNK):
         angles = np.radians(values[start : start + CHUNK])
@@ -319,17 +318,7 @@ def _joints(
     return np.concatenate(parts)
 
 
-def _ancestry(nodes: list[_Node], of: list[int]) -> list[int]:
-    """List some nodes and all that they hang on, parents first, as they stand in the file."""
-    found: set[int] = set()
-    for node in of:
-        while node >= 0 and node not in found:
-            found.add(node)
-            node = nodes[node].parent
-    return sorted(found)
-
-
-def _place(moved: np.ndarray, offset: np.ndarray, node: _Node) -> np.ndarray:
+def _place(moved: np.ndarray, offset: np.ndarray, node: _BvhJoint) -> np.ndarray:
     """Read position channels: they replace the offset, as most tools write them.
 
     Some tools write what is to be added to it; below the root that shows, because replacing would

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats.from_trc import UNITS
-from graphlift.formats.keypoint_source import MAX_BYTES, check_fps
+from graphlift.formats.keypoint_source import check_fps
 from graphlift.formats.labels import labelled_poses
 from graphlift.formats.to_c3d import BLOCK, INTEL, LAST_FRAME
 from graphlift.formats.writing import usual_rate
@@ -37,39 +37,33 @@ def read_c3d(path: Path) -> Poses:
 
     Raises:
         FormatError: If it is no C3D of a PC, is cut short, or its points are no person's joints.
+        ValueError: If it is damaged; or struct.error or IndexError.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise FormatError(f"{path}: is larger than {MAX_BYTES:,} bytes: cut it into clips")
     content = path.read_bytes()
-    try:
-        parameters = _parameters(path, content)
-        points = _points(path, content, parameters)
-    except FormatError:
-        raise
-    except (struct.error, IndexError, ValueError) as error:
-        raise FormatError(f"{path}: is cut short or damaged ({error}): export it again") from error
+    parameters = _parameters(content)
+    points = _points(content, parameters)
     labels = _labels(parameters)[: points.shape[1]]
     unit = _text(parameters, "POINT:UNITS", "").lower()
     if unit not in UNITS:
-        raise FormatError(f"{path}: POINT:UNITS {unit[:40]!r} should be m, cm or mm")
+        raise FormatError(f"POINT:UNITS {unit[:40]!r} should be m, cm or mm")
     up = _text(parameters, "POINT:Y_SCREEN", "+Z").upper()
     if up not in ("+Z", "+Y"):
-        raise FormatError(f"{path}: POINT:Y_SCREEN {up[:40]!r} should be +Z or +Y, what is up")
-    people, joints, places = _by_person(path, labels, points)
+        raise FormatError(f"POINT:Y_SCREEN {up[:40]!r} should be +Z or +Y, what is up")
+    people, joints, places = _by_person(labels, points)
     metres = places * UNITS[unit]
     return labelled_poses(
         list(joints),
         metres if up == "+Z" else y_up_to_z_up(metres),
         str(path),
         people=[name or str(number) for number, name in enumerate(people)],
-        fps=usual_rate(check_fps(parameters.get("POINT:RATE"), f"{path}: POINT:RATE")),
+        fps=usual_rate(check_fps(parameters.get("POINT:RATE"), "POINT:RATE")),
         axes="world",
         notes=(f"Read from a C3D: {up[1:].lower()} is up, in {unit}.",),
     )
 
 
 def _by_person(
-    path: Path, labels: list[str], points: Float[np.ndarray, "frame point 3"]
+    labels: list[str], points: Float[np.ndarray, "frame point 3"]
 ) -> tuple[dict[str, int], dict[str, int], Float[np.ndarray, "frame person label 3"]]:
     """Sort points labelled ``Person:Joint`` by both; NaN where a person lacks a joint."""
     people: dict[str, int] = {}
@@ -80,7 +74,7 @@ def _by_person(
         joints.setdefault(joint, len(joints))
     if len(people) * len(joints) > MOST_GAPS * len(labels):
         raise FormatError(
-            f"{path}: {len(labels)} labels of {len(people)} people have {len(joints)} names of "
+            f"{len(labels)} labels of {len(people)} people have {len(joints)} names of "
             "joints: these are no people; export joints as Person:Joint"
         )
     places = np.full((len(points), len(people), len(joints), 3), np.nan)
@@ -90,15 +84,15 @@ def _by_person(
     return people, joints, places
 
 
-def _parameters(path: Path, content: bytes) -> Parameters:
+def _parameters(content: bytes) -> Parameters:
     """Read the parameter section; it has 255 blocks at most."""
     if len(content) < 2 * BLOCK or content[1] != 80:
-        raise FormatError(f"{path}: is no C3D: export it again")
+        raise FormatError("is no C3D: export it again")
     start = BLOCK * (content[0] - 1)
     blocks, processor = content[start + 2], content[start + 3]
     if processor != INTEL:
         raise FormatError(
-            f"{path}: was written on a DEC or MIPS machine (processor {processor}), which is not "
+            f"was written on a DEC or MIPS machine (processor {processor}), which is not "
             "read: save it again with a program for PCs"
         )
     groups: dict[int, str] = {}
@@ -146,7 +140,7 @@ def _labels(parameters: Parameters) -> list[str]:
     return labels
 
 
-def _points(path: Path, content: bytes, parameters: Parameters) -> np.ndarray:
+def _points(content: bytes, parameters: Parameters) -> np.ndarray:
     """Read points (frame, point, 3) in the file's unit; NaN where one is missing."""
     count, analog, first, last = struct.unpack_from("<HHHH", content, 2)
     scale = _number(parameters, "POINT:SCALE", struct.unpack_from("<f", content, 12)[0])
@@ -157,7 +151,7 @@ def _points(path: Path, content: bytes, parameters: Parameters) -> np.ndarray:
     frames = _frame_count(parameters, first, last, len(data) // row if row else 0)
     if not count or frames < 1 or frames * row > len(data):
         raise FormatError(
-            f"{path}: should have {frames} frames of {count} points and has "
+            f"should have {frames} frames of {count} points and has "
             f"{len(data):,} bytes of them: it is cut short; copy or export it again"
         )
     words = np.frombuffer(data, word, frames * (row // word.itemsize)).reshape(frames, -1)
@@ -170,7 +164,7 @@ def _points(path: Path, content: bytes, parameters: Parameters) -> np.ndarray:
 
 
 def _frame_count(parameters: Parameters, first: int, last: int, room: int) -> int:
-    """Say how many frames there are: of a long clip the header, which counts to 65,535, cannot."""
+    """Count the frames; of a long clip the header, which counts to 65,535, cannot."""
     ends = [parameters.get(f"TRIAL:ACTUAL_{end}_FIELD") for end in ("START", "END")]
     if all(isinstance(pair, list) and len(pair) == 2 for pair in ends):
         begin, stop = (int(low) + (int(high) << 16) for low, high in ends)  # type: ignore[misc, str-unpack]

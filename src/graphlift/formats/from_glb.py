@@ -16,7 +16,6 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats import armature
-from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json
@@ -34,7 +33,7 @@ HIDDEN = 1e-6
 _WIDTHS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}
 _FLOAT = 5126
 _PLACE = 12
-"""Bytes of a translation; who moves has one in every frame."""
+"""Bytes of a translation; a person who moves has one in every frame."""
 _ENOUGH = {"translation": 3, "rotation": 4, "scale": 3}
 
 Paths = dict[int, dict[str, np.ndarray]]
@@ -50,24 +49,15 @@ def read_glb(path: Path) -> Poses:
     Raises:
         FormatError: If it is no GLB, is cut short, has no person with our rig's names, or is
             animated in another way than ours: one row of times for all, no cubic splines.
+        ValueError: If it is damaged; or KeyError, IndexError, TypeError or struct.error.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise FormatError(f"{path}: is larger than {MAX_BYTES:,} bytes: cut it into clips")
-    try:
-        tree, data = _chunks(path.read_bytes())
-        times, moving = _animation(tree, data)
-        people = _people(tree["nodes"], moving, len(times), len(data))
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, struct.error) as error:
-        raise FormatError(
-            f"{path}: is no GLB, or is damaged ({type(error).__name__}: {error!s:.100}): export "
-            "it again"
-        ) from error
+    tree, data = _chunks(path.read_bytes())
+    times, moving = _animation(tree, data)
+    people = _people(tree["nodes"], moving, len(times), len(data))
     if not people:
         raise FormatError(
-            f"{path}: no node is called Hips: read are people whose nodes have the names of "
-            "graphlift's rig (docs/formats-out.md)"
+            "no node is called Hips: only people whose nodes have the names of graphlift's rig "
+            "can be read (docs/formats-out.md)"
         )
     step = (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
     fps = usual_rate(1 / step) if step > 0 else None
@@ -170,7 +160,7 @@ def _accessor(tree: Any, data: bytes, number: int) -> Float[np.ndarray, "count w
 def _people(
     nodes: list[Any], moving: Paths, frames: int, size: int
 ) -> list[tuple[str, Float[np.ndarray, "frame joint 3"]]]:
-    """Find everybody's name and joints; ``size`` is that of all the numbers, in bytes."""
+    """Find the names and joints of all people; ``size`` is that of all the numbers, in bytes."""
     parents = _parents(nodes)
     hips = [n for n, node in enumerate(nodes) if _plain(node.get("name", "")) == "Hips"]
     if len(hips) * frames * _PLACE > size:

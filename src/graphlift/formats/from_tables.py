@@ -9,9 +9,7 @@ from typing import get_args
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.archive import compose_alone, naming_faults
-from graphlift.formats.json_files import check_file_size
-from graphlift.formats.keypoint_source import MAX_BYTES
+from graphlift.formats.archive import compose
 from graphlift.formats.labels import is_rooted, order_by_label
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.formats.writing import usual_rate
@@ -38,18 +36,15 @@ def read_csv(path: Path) -> Poses:
     Raises:
         FormatError: If it has other columns, or is not one row a frame, person and joint.
     """
-    check_file_size(path, MAX_BYTES, "write .npz or .parquet")
     table, names, axes, last = _read_rows(path)
     if axes not in get_args(Axes):
-        raise FormatError(f"{path}: axes {axes[:40]!r} should be camera or world, in every row")
-    with naming_faults(path):
-        arrays = _scatter(table, [len(names[word]) for word in _WORDS])
+        raise FormatError(f"axes {axes[:40]!r} should be camera or world, in every row")
+    arrays = _scatter(table, [len(names[word]) for word in _WORDS])
     joints, people = list(names["joint"]), tuple(names["person"])
     skeleton, positions, notes = order_by_label(joints, arrays["poses"], str(path))
     if notes:
         raise FormatError(
-            f"{path}: its joints are of no skeleton that is known: give the .npz or .json, which "
-            "say what they are"
+            "its joints are of no known skeleton: give the .npz or .json, which describe theirs"
         )
     order = [joints.index(joint) for joint in skeleton.joints]
     frames = len(positions)
@@ -75,44 +70,40 @@ def read_parquet(path: Path) -> Poses:
     import pyarrow as pa
     from pyarrow import parquet
 
-    check_file_size(path, MAX_BYTES, "write .npz")
     try:
         with parquet.ParquetFile(path) as file:
-            _check_rows(path, file.metadata.num_rows)
+            _check_rows(file.metadata.num_rows, path.stat().st_size)
             stored = file.read().unify_dictionaries()
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
-        raise FormatError(f"{path}: is damaged, or no Parquet ({error!s:.200})") from error
+        raise FormatError(f"is damaged, or no Parquet ({error!s:.200})") from error
     about = (stored.schema.metadata or {}).get(b"graphlift")
     if about is None or not set(COLUMNS) <= set(stored.column_names):
         raise FormatError(
-            f"{path}: is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
+            f"is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
         )
-    with naming_faults(path):
-        said = parse_json(about)
-        known = {"person": list(said["people"]), "joint": list(said["skeleton"]["joints"])}
-        columns: dict[str, np.ndarray] = {}
-        for word in _WORDS:
-            cells = stored[word].combine_chunks().dictionary_encode()
-            code = [known[word].index(name) for name in cells.dictionary.to_pylist()]
-            columns[word] = np.array(code, dtype=np.int64)[cells.indices.to_numpy()]
-        for name in (*_NUMBERS, "frame", "seen"):
-            columns[name] = stored[name].to_numpy()
-        arrays = _scatter(columns, [len(known[word]) for word in _WORDS])
-        return compose_alone(arrays, said)
+    described = parse_json(about)
+    known = {"person": described["people"], "joint": described["skeleton"]["joints"]}
+    columns: dict[str, np.ndarray] = {}
+    for word in _WORDS:
+        cells = stored[word].combine_chunks().dictionary_encode()
+        code = [known[word].index(name) for name in cells.dictionary.to_pylist()]
+        columns[word] = np.array(code, dtype=np.int64)[cells.indices.to_numpy()]
+    for name in (*_NUMBERS, "frame", "seen"):
+        columns[name] = stored[name].to_numpy()
+    return compose(_scatter(columns, [len(known[word]) for word in _WORDS]), described)
 
 
-def _check_rows(path: Path, rows: int) -> None:
-    """Refuse a small file that says it has rows without end: numbers hardly shrink.
+def _check_rows(rows: int, size: int) -> None:
+    """Refuse a small file that claims to have rows without end: numbers hardly shrink.
 
     Raises:
         FormatError: If so.
     """
-    if rows > MOST_ROWS or (rows > 1_000_000 and rows > 10 * path.stat().st_size):
+    if rows > MOST_ROWS or (rows > 1_000_000 and rows > 10 * size):
         raise FormatError(
-            f"{path}: {rows:,} rows in {path.stat().st_size:,} bytes: it is broken, or the clip "
-            "is too long; cut it"
+            f"{rows:,} rows in {size:,} bytes: it is broken, or the clip is too long; cut it"
         )
 
 
@@ -134,7 +125,7 @@ def _scatter(table: Table, counts: list[int]) -> dict[str, np.ndarray]:
     if frames:
         at = np.ravel_multi_index((frame, table["person"], table["joint"]), shape)
     if len(np.unique(at)) != len(frame):
-        raise FormatError("a joint is there twice in one frame")
+        raise FormatError("a joint has two rows in one frame")
     kind = table["x_m"].dtype
     places = np.full((len(frame), 3), np.nan, kind)
     sigma, seen = np.full(len(frame), np.nan, kind), np.zeros(len(frame), bool)
@@ -162,11 +153,11 @@ def _read_rows(path: Path) -> tuple[Table, dict[str, dict[str, int]], str, float
                 whole[name].append(_whole(cells[name]))
             last = max(last, decimal(cells["time_s"] or "0"))
         except (ValueError, OverflowError) as error:
-            raise FormatError(f"{path}, line {number}: {error!s:.80}: write it again") from error
+            raise FormatError(f"line {number}: {error!s:.80}: write it again") from error
         for word in _WORDS:
             whole[word].append(names[word].setdefault(cells[word], len(names[word])))
         if axes and axes != cells["axes"]:
-            raise FormatError(f"{path}, line {number}: axes change: give one clip in one file")
+            raise FormatError(f"line {number}: axes change: give one clip in one file")
         axes = cells["axes"]
     columns = {name: np.array(cells) for name, cells in numbers.items()}
     columns |= {name: np.array(cells, dtype=np.int64) for name, cells in whole.items()}
@@ -185,9 +176,9 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         try:
             if tuple(next(reader, ())) != COLUMNS:
                 raise FormatError(
-                    f"{path}: holds no poses: a table of them has the columns {', '.join(COLUMNS)}"
+                    f"holds no poses: a table of them has the columns {', '.join(COLUMNS)}"
                 )
             for row in reader:
                 yield reader.line_num, row
         except csv.Error as error:
-            raise FormatError(f"{path}, line {reader.line_num}: {error}") from error
+            raise FormatError(f"line {reader.line_num}: {error}") from error

@@ -36,26 +36,18 @@ ADULT_LEG = (0.6, 1.1)
 def euler_to_matrix(
     angles: Float[np.ndarray, "*batch axis"], axes: str
 ) -> Float[np.ndarray, "*batch 3 3"]:
-    """Multiply turns about coordinate axes, the first one leftmost.
-
-    ``axes="zyx"`` gives R = Rz Ry Rx: the order of a BVH's channels, and the reverse of the order
-    in which Acclaim lists angles. Any number of axes will do; none gives the identity.
+    """Compose rotations about coordinate axes; none of them gives the identity.
 
     Args:
         angles: Radians, right-handed, one for each letter of ``axes``.
-        axes: Letters ``x``, ``y``, ``z``.
+        axes: As SciPy has them: ``ZYX`` about the rotated axes, Rz Ry Rx, as a BVH's channels;
+            ``zyx`` about the fixed axes, Rx Ry Rz, as Acclaim lists them.
     """
-    R = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
-    for column, axis in enumerate(axes):
-        i = "xyz".index(axis)
-        j, k = (i + 1) % 3, (i + 2) % 3
-        cos, sin = np.cos(angles[..., column]), np.sin(angles[..., column])
-        turn = np.zeros_like(R)
-        turn[..., i, i] = 1
-        turn[..., j, j] = turn[..., k, k] = cos
-        turn[..., j, k], turn[..., k, j] = -sin, sin
-        R = R @ turn
-    return np.asarray(R)
+    from scipy.spatial.transform import Rotation
+
+    if not axes:
+        return np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+    return np.asarray(Rotation.from_euler(axes, angles).as_matrix())
 
 
 def forward_kinematics(
@@ -105,7 +97,7 @@ def recipe_weights(names: Sequence[str], recipe: Recipe) -> Float[np.ndarray, "j
 def missing_joints(weights: Float[np.ndarray, "joint point"]) -> list[str]:
     """Name the joints of the 17 that a recipe could not find."""
     found = np.isfinite(weights).all(axis=1)
-    return [joint for joint, there in zip(H36M_17.joints, found, strict=True) if not there]
+    return [joint for joint, known in zip(H36M_17.joints, found, strict=True) if not known]
 
 
 def limb_length(positions: Float[np.ndarray, "frame joint 3"], *chain: str) -> float:
@@ -138,6 +130,6 @@ def guess_unit(positions: Float[np.ndarray, "frame joint 3"], where: str) -> flo
         raise FormatError(
             f"{where}: the legs, hip to knee to ankle, measure {leg:.4g} of the file's units; in "
             f"none of {', '.join(UNITS)} is that an adult's {ADULT_LEG[0]} to {ADULT_LEG[1]} m: "
-            "say how many metres a unit is (scale; --scale or --units on the command line)"
+            "give the metres per unit (scale; --scale or --units on the command line)"
         )
     return fitting[0]

@@ -12,7 +12,7 @@ from graphlift.sequences import Axes, Poses
 from graphlift.skeletons import SKELETONS, Skeleton
 
 STILL = 1e-6
-"""m; a root that is never farther than this from the origin was put there."""
+"""m; a root that is never farther than this from the origin was moved to it."""
 
 
 def plain_label(joint: str) -> str:
@@ -43,9 +43,9 @@ def order_by_label(
     skeleton, places, unknown = recognise(labels, KeypointSource(where))
     ordered = np.full((*positions.shape[:2], len(skeleton), 3), np.nan)
     ordered[:, :, list(places)] = positions[:, :, list(places.values())]
-    said = unused([name[:40] for name in unknown])
-    named = f"Joints were told by their labels, as those of {skeleton.name}"
-    return skeleton, ordered, (f"{named}; {said}." if said else f"{named}.",)
+    ignored = unused([name[:40] for name in unknown])
+    named = f"Joints were found by their labels, as those of {skeleton.name}"
+    return skeleton, ordered, (f"{named}; {ignored}." if ignored else f"{named}.",)
 
 
 def labelled_poses(
@@ -63,7 +63,7 @@ def labelled_poses(
     Raises:
         FormatError: As :func:`order_by_label`.
     """
-    skeleton, ordered, said = order_by_label(labels, positions, where)
+    skeleton, ordered, found = order_by_label(labels, positions, where)
     return Poses(
         ordered,
         skeleton,
@@ -71,7 +71,7 @@ def labelled_poses(
         rooted=is_rooted(ordered[:, :, skeleton.root]),
         fps=fps,
         people=tuple(people),
-        notes=(*notes, *said),
+        notes=(*notes, *found),
     )
 
 

@@ -16,6 +16,8 @@ from graphlift.sequences import Keypoints
 
 Size = tuple[int, int] | None
 """Width and height of the image, px, if known."""
+Rate = float | None
+"""Frames per second, if known."""
 
 
 class Options(TypedDict, total=False):
@@ -81,29 +83,23 @@ def read_keypoints(
 
 
 def read_openpose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read OpenPose's JSON: a folder of one file a frame, or a single frame.
 
     The number of joints tells the skeleton. Layout and source: :mod:`graphlift.formats.openpose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("OpenPose",), fps=fps, image_size=image_size, **options)
 
 
 def read_alphapose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read AlphaPose's JSON: its list of results, ``cmu`` or ``open``, or PoseFlow's.
 
     Layout and source: :mod:`graphlift.formats.alphapose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(
         path, ("AlphaPose", "PoseFlow", "COCO results"), fps=fps, image_size=image_size, **options
@@ -111,29 +107,23 @@ def read_alphapose(
 
 
 def read_coco(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read COCO's keypoint JSON: annotations, or results.
 
     A hidden joint (v = 1) has confidence 0.5. Layout and source: :mod:`graphlift.formats.coco`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("COCO",), fps=fps, image_size=image_size, **options)
 
 
 def read_mmpose(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read MMPose's JSON: of its inferencer, for a video or a folder of images, or of its demos.
 
     Layout and source: :mod:`graphlift.formats.mmpose`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("MMPose",), fps=fps, image_size=image_size, **options)
 
@@ -141,7 +131,7 @@ def read_mmpose(
 def read_mediapipe(
     source: Path | str | object,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     **options: Unpack[Options],
 ) -> Keypoints:
@@ -149,6 +139,7 @@ def read_mediapipe(
 
     They are fractions of the image, so ``image_size`` is needed where the file does not state it.
     Layout and source: :mod:`graphlift.formats.mediapipe`.
+    ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(source, ("MediaPipe", "csv"), fps=fps, image_size=image_size, **options)
 
@@ -156,7 +147,7 @@ def read_mediapipe(
 def read_ultralytics(
     source: Path | str | object,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     **options: Unpack[Options],
 ) -> Keypoints:
@@ -164,36 +155,31 @@ def read_ultralytics(
 
     ``save_txt`` has fractions of the image, so ``image_size`` is needed. Layout and source:
     :mod:`graphlift.formats.ultralytics`.
+    ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(source, ("ultralytics",), fps=fps, image_size=image_size, **options)
 
 
 def read_deeplabcut(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read DeepLabCut's csv or h5 (extra ``formats``), of one individual or of several.
 
     Body parts are recognised by their names. Layout and source:
     :mod:`graphlift.formats.deeplabcut`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("DeepLabCut",), fps=fps, image_size=image_size, **options)
 
 
 def read_sleap(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read SLEAP's analysis file: h5 (extra ``formats``) or csv.
 
     Nodes are recognised by their names. Layout and source: :mod:`graphlift.formats.sleap` and
     :mod:`graphlift.formats.tables`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("SLEAP", "csv"), fps=fps, image_size=image_size, **options)
 
@@ -201,7 +187,7 @@ def read_sleap(
 def read_videopose3d(
     path: Path | str,
     *,
-    fps: float | None = None,
+    fps: Rate = None,
     image_size: Size = None,
     clip: str | None = None,
     **options: Unpack[Options],
@@ -210,58 +196,46 @@ def read_videopose3d(
 
     A clip is named ``subject/action/camera``. Layout and source:
     :mod:`graphlift.formats.videopose3d`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("VideoPose3D",), fps=fps, image_size=image_size, clip=clip, **options)
 
 
 def read_detectron2(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read the npz of a video that VideoPose3D's inference makes with Detectron or Detectron2.
 
     Layout and source: :mod:`graphlift.formats.videopose3d`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("Detectron",), fps=fps, image_size=image_size, **options)
 
 
 def read_pose_format(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read a ``.pose`` file of pose-format, version 0.1 or 0.2.
 
     Layout and source: :mod:`graphlift.formats.pose_file`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("pose file",), fps=fps, image_size=image_size, **options)
 
 
 def read_table(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Read a csv table, long (one row a joint) or wide (one row a frame or person).
 
     Layout: :mod:`graphlift.formats.tables`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("csv",), fps=fps, image_size=image_size, **options)
 
 
 def open_keypoints_npz(
-    path: Path | str,
-    *,
-    fps: float | None = None,
-    image_size: Size = None,
-    **options: Unpack[Options],
+    path: Path | str, *, fps: Rate = None, image_size: Size = None, **options: Unpack[Options]
 ) -> Keypoints:
     """Open graphlift's own ``.npz``; numbers that are stored plainly stay in the file.
 
@@ -269,6 +243,7 @@ def open_keypoints_npz(
     :func:`write_keypoints` leaves them: then ``positions`` and ``confidence`` are read-only maps
     of the file, and going through them frame by frame takes no memory. Layout:
     :mod:`graphlift.formats.arrays`.
+    ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("npz", "array"), fps=fps, image_size=image_size, **options)
 

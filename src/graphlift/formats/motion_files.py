@@ -1,16 +1,17 @@
-"""Poses in, from any file that we write them to, told by its suffix; OpenPose's JSON excepted.
+"""Read poses from any file that we write them to, by its suffix; OpenPose's JSON excepted.
 
-What a format does not hold is not known afterwards: BVH, GLB, C3D and TRC have neither keypoints
-nor sigma nor who lifted them, and their axes are the world's. ``docs/formats-out.md`` has a table.
+What a format does not hold is unknown afterwards: BVH, GLB, C3D and TRC have no keypoints, no
+sigma and no name of a model, and their axes are the world's. ``docs/formats-out.md`` has a table.
 """
 
 import glob
+import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
+from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.formats.archive import FORMAT, read_npz
 from graphlift.formats.from_bvh import read_joints
 from graphlift.formats.from_c3d import read_c3d
@@ -18,10 +19,13 @@ from graphlift.formats.from_glb import read_glb
 from graphlift.formats.from_json import read_json_poses
 from graphlift.formats.from_tables import read_csv, read_parquet
 from graphlift.formats.from_trc import read_trc
+from graphlift.formats.json_files import check_file_size
+from graphlift.formats.keypoint_source import MAX_BYTES
 from graphlift.formats.labels import is_rooted
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
+from graphlift.words import reason
 
 ALWAYS_POSES: Mapping[str, str] = {
     ".bvh": "BVH",
@@ -30,7 +34,12 @@ ALWAYS_POSES: Mapping[str, str] = {
     ".trc": "TRC",
     ".parquet": "Parquet",
 }
-"""Suffixes of files that hold motion in 3D, never keypoints, with the format's name."""
+"""Suffixes of files that always hold motion in 3D, never keypoints, with the format's name."""
+
+_FAULTS = (
+    *(KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, struct.error),
+)
+"""What readers meet in files that are damaged or were changed."""
 
 _ONE_PERSON = (".bvh", ".trc")
 """Of several people, one file each: ``x.NAME.bvh``."""
@@ -39,7 +48,7 @@ _ONE_PERSON = (".bvh", ".trc")
 def read_poses(path: str | Path) -> Poses:
     """Read poses from a file of any of :data:`READERS`.
 
-    Of ``.npz`` every field is as it was; ``notes`` say what was assumed of other files. Several
+    Of ``.npz`` every field is as it was; ``notes`` state what was assumed of other files. Several
     people whom :func:`graphlift.formats.write_poses` wrote to one file each (``x.NAME.bvh``) are
     read together by the name it was given, ``x.bvh``. Where people have no name in the file, one
     is called by the middle of the file's name, ``NAME`` in ``x.NAME.bvh``, else ``0``.
@@ -82,10 +91,21 @@ def holds_poses(path: Path) -> bool:
 
 
 def _read(path: Path) -> Poses:
+    """Read a file that exists; this function names it in the errors of its reader."""
+    suffix = path.suffix.lower()
+    if suffix != ".npz":  # which has a bound of its own
+        check_file_size(path, MAX_BYTES, "cut it into clips, or write .npz")
     try:
-        return READERS[path.suffix.lower()](path)
-    except ShapeError as error:  # an infinite position, for instance
+        return READERS[suffix](path)
+    except FormatError as error:
+        if str(error).startswith(str(path)):
+            raise
         raise FormatError(f"{path}: {error}") from error
+    except (GraphliftError, *_FAULTS) as error:
+        raise FormatError(
+            f"{path}: is no {suffix} of poses, is cut short or was changed "
+            f"({type(error).__name__}: {reason(error)}): write it again"
+        ) from error
 
 
 def _read_bvh(path: Path) -> Poses:
@@ -140,4 +160,4 @@ READERS: Mapping[str, Callable[[Path], Poses]] = {
     ".c3d": read_c3d,
     ".trc": _read_trc,
 }
-"""What reads which suffix."""
+"""The reader of each suffix."""

@@ -37,8 +37,8 @@ class PoseArrays:
         activity: What the person does, by name.
         sequence: Which clip by which camera a frame is from, by name.
         valid: Whether a frame, or a joint of it, counts.
-        skeleton: Joint order, where the file says.
-        axes: ``camera`` or ``world``, where the file says.
+        skeleton: Joint order, if the file states it.
+        axes: ``camera`` or ``world``, if the file states them.
     """
 
     path: Path

@@ -29,7 +29,7 @@ from graphlift.formats.json_files import check_file_size, read_json
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.formats.npz_members import list_members, read_npy
 from graphlift.sequences import Keypoints
-from graphlift.words import listed, shown
+from graphlift.words import listed
 
 KINDS = (
     "a folder of one file a frame (OpenPose, MMPose, AlphaPose, ultralytics), .json (OpenPose, "
@@ -58,13 +58,11 @@ def recognise_and_read(given: object, source: KeypointSource) -> Keypoints:
 
 def _read_path(path: Path, source: KeypointSource) -> Keypoints:
     if path.is_dir():
-        _check_clip(path, "", source)
         return frame_files.read_folder(path, source)
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
     if suffix in _READERS:
-        _check_clip(path, suffix, source)
         return _READERS[suffix](path, source)
     way_out = (
         "a pickle can run code: save plain arrays (numpy.savez)"
@@ -72,16 +70,6 @@ def _read_path(path: Path, source: KeypointSource) -> Keypoints:
         else f"give {KINDS}"
     )
     raise FormatError(f"{path}: {path.suffix or 'a file without ending'} is not read: {way_out}")
-
-
-def _check_clip(path: Path, suffix: str, source: KeypointSource) -> None:
-    """Refuse to look for a clip where there is only one."""
-    if source.clip is None or (suffix == ".npz" and "positions_2d" in list_members(path)):
-        return
-    raise FormatError(
-        f"{path}: has no clip {shown(source.clip)}: only VideoPose3D's npz holds several, by "
-        "name; leave clip (--clip) out"
-    )
 
 
 def _read_json(path: Path, source: KeypointSource) -> Keypoints:

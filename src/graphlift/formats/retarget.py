@@ -1,4 +1,4 @@
-"""One person as a rig can hold them: the 17 joints, y up, without gaps."""
+"""Fit people to a rig: the 17 joints, y up, without gaps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,32 +14,32 @@ from graphlift.skeletons import H36M_17, joint_map
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
-    """One person's motion.
+class RiggedPerson:
+    """One person's motion as a rig can hold it.
 
     Args:
-        name: Who.
+        name: The person's.
         positions: The 17 joints, m, y up; every number finite.
-        there: Frames that were lifted; in the others the positions are filled in.
+        present: Frames that were lifted; in the others the positions are filled in.
         remarks: What was done to the poses, one sentence each.
     """
 
     name: str
     positions: Float[np.ndarray, "frame joint 3"]
-    there: Bool[np.ndarray, " frame"]
+    present: Bool[np.ndarray, " frame"]
     remarks: tuple[str, ...]
 
     @property
     def measured(self) -> Float[np.ndarray, "frame joint 3"]:
         """The frames that were lifted; all of them if none was lifted whole."""
-        return self.positions[self.there] if self.there.any() else self.positions
+        return self.positions[self.present] if self.present.any() else self.positions
 
 
-def rigged_people(path: Path, poses: Poses) -> tuple[tuple[Person, ...], tuple[str, ...]]:
+def rigged_people(path: Path, poses: Poses) -> tuple[tuple[RiggedPerson, ...], tuple[str, ...]]:
     """Convert poses to people of the 17 joints without gaps.
 
     Returns:
-        Everybody who is in at least one frame, and what was done to all of them.
+        People with a position in at least one frame, and notes on what was done to all of them.
 
     Raises:
         FormatError: If the skeleton lacks a joint of the 17, or a joint has no position in any
@@ -47,7 +47,7 @@ def rigged_people(path: Path, poses: Poses) -> tuple[tuple[Person, ...], tuple[s
     """
     positions, remarks = _seventeen(path, poses)
     positions = y_up(positions, poses.axes)
-    people: list[Person] = []
+    people: list[RiggedPerson] = []
     for i, name in enumerate(poses.people):
         if np.isfinite(positions[:, i]).any():
             people.append(_fill(path, name, positions[:, i]))
@@ -70,16 +70,16 @@ def _seventeen(path: Path, poses: Poses) -> tuple[np.ndarray, tuple[str, ...]]:
             f"{by_kind['missing']} cannot be had from {poses.skeleton.name}: write .c3d, .trc or "
             ".npz, which take any joints"
         )
-    said = f"Converted from {poses.skeleton.name} to {H36M_17.name}"
-    said += f"; derived: {by_kind['derived']}." if by_kind["derived"] else "."
-    return convert(poses.positions), (said,)
+    note = f"Converted from {poses.skeleton.name} to {H36M_17.name}"
+    note += f"; derived: {by_kind['derived']}." if by_kind["derived"] else "."
+    return convert(poses.positions), (note,)
 
 
-def _fill(path: Path, name: str, positions: np.ndarray) -> Person:
+def _fill(path: Path, name: str, positions: np.ndarray) -> RiggedPerson:
     """Fill gaps bone by bone, so that a joint stays with its parent; the root by itself."""
-    there = np.isfinite(positions).all(axis=(-2, -1))
-    if there.all():
-        return Person(name, positions, there, ())
+    present = np.isfinite(positions).all(axis=(-2, -1))
+    if present.all():
+        return RiggedPerson(name, positions, present, ())
     bones = bone_vectors(positions, H36M_17.parents)
     bones[:, H36M_17.root] = positions[:, H36M_17.root]
     bones = interpolate(bones)
@@ -90,5 +90,6 @@ def _fill(path: Path, name: str, positions: np.ndarray) -> Person:
             f"{path}: {', '.join(never)} of person {name} cannot be placed in any frame: write "
             ".npz, .json or .c3d, which keep missing joints"
         )
-    remark = f"Person {name} has no whole pose in {gaps(there)}: filled by interpolation."
-    return Person(name, chain_bones(bones, H36M_17.parents, H36M_17.order), there, (remark,))
+    remark = f"Person {name} has no whole pose in {gaps(present)}: filled by interpolation."
+    filled = chain_bones(bones, H36M_17.parents, H36M_17.order)
+    return RiggedPerson(name, filled, present, (remark,))

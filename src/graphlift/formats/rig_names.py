@@ -60,13 +60,13 @@ def find_joints(
     Args:
         names: As :func:`plain_name` gives them, and ``x.end`` for the End Site of x.
         where: The file, for the message.
-        mapped: A map's name and what it says, in place of the families.
+        mapped: A map's name and its recipe, in place of the families.
 
     Returns:
         The family's or the map's name, and weights over the points.
 
     Raises:
-        FormatError: If the map's points are not all there, or the names are of no known family;
+        FormatError: If a point of the map is missing, or the names are of no known family;
             its note is then a map to fill in.
     """
     if mapped is not None:
@@ -136,7 +136,7 @@ def read_map(path: Path) -> tuple[str, Recipe]:
             f"{', '.join(joints)}"
         )
     if missing := [joint for joint in joints if not table.get(joint)]:
-        raise ConfigError(f"{path}: says nothing of {', '.join(missing)}: add a line for each")
+        raise ConfigError(f"{path}: has no line for {', '.join(missing)}: add one for each")
     return path.name, {joint: _terms(table[joint], f"{path}: {joint}") for joint in joints}
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, assemble, finish, select_people
@@ -144,14 +144,13 @@ def _long(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
     frame_at, joint_at = header.frame, header.joint or 0
     if frame_at is None:
         raise FormatError(
-            f"{path}: has no column frame beside {listed(header.names)}: say which frame each row "
-            "is"
+            f"{path}: has no column frame beside {listed(header.names)}: add one that "
+            "counts frames"
         )
     columns: dict[Column, int] = {}
-    frames: dict[int, int] = {}
     cells: dict[tuple[int, int], float] = {}
     for line, row in rows:
-        frame = frames.setdefault(_frame(row[frame_at], path, line), len(frames))
+        frame = _frame(row[frame_at], path, line)
         person = "0" if header.person is None else person_in(row[header.person]) or "unnamed"
         for place, number in header.numbers.items():
             column = columns.setdefault(
@@ -160,17 +159,12 @@ def _long(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
             if (frame, column) in cells:
                 raise FormatError(
                     f"{path}, line {line}: {plain(row[joint_at])} of {plain(person)} comes "
-                    f"twice in frame {plain(row[frame_at])}: keep one of them, or say who each is "
-                    "of in a column person"
+                    f"twice in frame {plain(row[frame_at])}: keep one of them, or name "
+                    "each person in a column person"
                 )
             cells[frame, column] = cell(row[place], path, line)
-    if not cells:
-        raise FormatError(f"{path}: has a header but no row: there is nothing to lift")
-    people = len({column.person for column in columns})
-    _check_table((len(frames), people, len(columns)), len(cells), source)
-    values = np.full((len(frames), len(columns)), np.nan)
-    values[tuple(np.array(list(cells)).T)] = list(cells.values())
-    return from_columns(list(columns), values, list(frames), source)
+    frames, places = np.array(list(cells), dtype=np.int64).reshape(-1, 2).T
+    return from_cells(list(columns), frames, places, np.array(list(cells.values())), source)
 
 
 def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Keypoints:
@@ -178,7 +172,7 @@ def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
     if person_at is not None and frame_at is None:
         raise FormatError(
             f"{path}: has a column {plain(header.names[person_at])} but none that counts "
-            "frames, so who is beside whom is not said: add a column frame"
+            "frames, so who is in one frame with whom is unknown: add a column frame"
         )
     if not header.points:
         raise FormatError(
@@ -189,22 +183,22 @@ def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
     _check_people(tables, header, path)
     if nameless:
         return _tracked(tables, nameless, header, source)
-    frames = sorted({frame for table in tables.values() for frame in table})
-    given = len(header.points) * sum(len(table) for table in tables.values())
-    size = (len(frames), len(tables), len(header.points) * len(tables))
-    _check_table(size, given, source)
-    empty = array("d", [np.nan] * len(header.points))
+    width = len(header.points)
     columns = [Column(person, *split) for person in tables for split in header.points.values()]
-    blocks = [
-        _scored(np.array([table.get(frame, empty) for frame in frames]), header)
-        for table in tables.values()
-    ]
-    values = np.concatenate(blocks, axis=1) if blocks else np.zeros((0, 0))
-    return from_columns(columns, values, frames, source)
+    starts = [n * width for n, table in enumerate(tables.values()) for _ in table]
+    frames = [frame for table in tables.values() for frame in table]
+    values = np.array([row for table in tables.values() for row in table.values()])
+    return from_cells(
+        columns,
+        np.repeat(np.array(frames, dtype=np.int64), width),
+        np.add.outer(starts, range(width)).ravel(),
+        _scored(values.reshape(-1, width), header).ravel(),
+        source,
+    )
 
 
 def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tuple[int, Numbers]]]:
-    """Read rows, sorted by who they are of; those that do not say it stand by themselves."""
+    """Read rows, sorted by person; those without a person come separately."""
     frame_at, person_at = header.frame, header.person
     tables: People = {}
     nameless: list[tuple[int, Numbers]] = []
@@ -216,26 +210,12 @@ def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tup
         if frame in table:
             raise FormatError(
                 f"{path}, line {line}: frame {frame} of {plain(person)} comes twice: keep one of "
-                "them, or say who each is of in a column person"
+                "them, or name each person in a column person"
             )
         table[frame] = numbers
         if person is None:
             nameless.append((frame, numbers))
     return tables, nameless
-
-
-def _check_table(size: tuple[int, int, int], cells: int, source: KeypointSource) -> None:
-    """Refuse a table that is mostly empty once everybody has columns in every frame.
-
-    Args:
-        size: Frames, people, and columns of them all.
-        cells: How many the file has.
-        source: The file.
-    """
-    frames, people, columns = size
-    joints = -(-columns // (3 * max(1, people)))
-    given = -(-cells // max(1, 3 * joints))
-    source.check_room(frames, people, joints, given=given)
 
 
 def _check_people(tables: People, header: Header, path: Path) -> None:
@@ -245,7 +225,7 @@ def _check_people(tables: People, header: Header, path: Path) -> None:
     if once and len(frames) >= _FEW and header.person is not None:
         raise FormatError(
             f"{path}: {plain(header.names[header.person])} is another in every frame: if it "
-            "counts rows, and does not say who they are of, take it out"
+            "counts rows, and not people, take it out"
         )
 
 
@@ -255,7 +235,7 @@ def _tracked(
     header: Header,
     source: KeypointSource,
 ) -> Keypoints:
-    """Make keypoints of rows of which some do not say who they are of."""
+    """Make keypoints of rows of which some name no person: these are tracked."""
     points = list(header.points.values())
     names = list(dict.fromkeys(joint for joint, _ in points))
     at = ([names.index(joint) for joint, _ in points], ["xyc".index(n) for _, n in points])
@@ -291,19 +271,29 @@ def _frame(text: str, path: Path, line: int) -> int:
     return int(number)
 
 
-def from_columns(
+def from_cells(
     columns: Sequence[Column],
-    values: Float[np.ndarray, "row column"],
-    frames: Sequence[int],
+    frames: Int[np.ndarray, " cell"],
+    places: Int[np.ndarray, " cell"],
+    values: Float[np.ndarray, " cell"],
     source: KeypointSource,
 ) -> Keypoints:
-    """Make keypoints of a table. Frames between the first and the last without a row are empty.
+    """Make keypoints of a table's cells. Frames between the first and the last may have none.
+
+    Args:
+        columns: What each column holds.
+        frames: Of each cell.
+        places: Which column each cell is of.
+        values: Of each cell.
+        source: The file.
 
     Raises:
-        FormatError: If names are not recognised, a column comes twice, or a frame does.
+        FormatError: If there is no cell, names are not recognised, or a column comes twice.
     """
-    twice, times = Counter(columns).most_common(1)[0] if columns else (None, 1)
-    if twice is not None and times > 1:
+    if not len(values):
+        raise FormatError(f"{source.where}: has a header but no row: it is cut short, or empty")
+    twice, times = Counter(columns).most_common(1)[0]
+    if times > 1:
         raise FormatError(
             f"{source.where}: two columns are {twice.number} of {plain(twice.joint)} of "
             f"{plain(twice.person)}: keep one of them"
@@ -312,32 +302,18 @@ def from_columns(
     skeleton, joints, unknown = recognise(names, source)
     target = {names[place]: joint for joint, place in joints.items()}
     people = list(dict.fromkeys(each.person for each in columns if each.joint in target))
-    rows, span = _rows(frames, source)
-    count = len(span)
-    given = len(frames) * len(people)
-    source.check_room(count, len(people), len(skeleton), given=given)
-    places = {person: place for place, person in enumerate(people)}
-    shape = (count, len(people), len(skeleton))
-    positions, confidence = np.full((*shape, 2), np.nan), np.ones(shape)
-    for column, (person, joint, number) in enumerate(columns):
-        if joint in target:
-            place = (rows, places[person], target[joint])
-            if number == "c":
-                confidence[place] = values[:, column]
-            else:
-                positions[(*place, "xy".index(number))] = values[:, column]
+    span = span_of(np.unique(frames).tolist(), source)
+    given = -(-len(values) * max(1, len(people)) // len(columns))
+    source.check_room(len(span), len(people), len(skeleton), given=given)
+    triples = np.full((len(span), len(people), len(skeleton), 3), np.nan)
+    triples[..., 2] = 1
+    person_at = {person: place for place, person in enumerate(people)}
+    ours = np.array([
+        (person_at[person], target[joint], "xyc".index(number)) if joint in target else (0, 0, -1)
+        for person, joint, number in columns
+    ])[places]  # fmt: skip
+    kept = ours[:, 2] >= 0
+    triples[(frames[kept] - span.start, *ours[kept].T)] = values[kept]
     source = source.noting(first_frame(span), unused(unknown))
-    keypoints = finish(positions, confidence, skeleton, source, people=people)
+    keypoints = finish(triples[..., :2], triples[..., 2], skeleton, source, people=people)
     return select_people(keypoints, source)
-
-
-def _rows(frames: Sequence[int], source: KeypointSource) -> tuple[np.ndarray, range]:
-    """Say in which frame of the result each row goes, and which frames there are."""
-    numbers = np.asarray(frames, dtype=np.int64)
-    if not len(numbers):
-        raise FormatError(f"{source.where}: has a header but no row: there is nothing to lift")
-    if len(np.unique(numbers)) < len(numbers):
-        sorted_numbers = np.sort(numbers)
-        twice = sorted_numbers[:-1][np.diff(sorted_numbers) == 0][0]
-        raise FormatError(f"{source.where}: two rows are frame {twice}: keep one of them")
-    return numbers - numbers.min(), span_of(numbers.tolist(), source)

@@ -8,17 +8,15 @@ University of Sheffield, 2001.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.files import replacing
 from graphlift.formats import armature
-from graphlift.formats.retarget import Person, rigged_people
-from graphlift.formats.writing import axes_remark, check_somebody, person_paths
+from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.writing import axes_remark, check_people, write_each
 from graphlift.sequences import Poses, frame_rate
 
 CM = 100.0
@@ -31,24 +29,23 @@ def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
         What was done, one sentence each.
 
     Raises:
-        FormatError: If there is nobody to write, or a joint of the 17 cannot be had.
+        FormatError: If there are no people to write, or a joint of the 17 cannot be derived.
     """
-    check_somebody(path, poses)
+    check_people(path, poses)
     people, remarks = rigged_people(path, poses)
-    fps, said = frame_rate(poses)
-    paths = person_paths(path, [person.name for person in people])
-    remarks += (*said, axes_remark(poses, "y", "cm"))
-    with ExitStack() as files:  # all of them or none
-        besides = [files.enter_context(replacing(one)) for one in paths]
-        for beside, person in zip(besides, people, strict=True):
-            with beside.open("w", encoding="ascii", newline="\n") as file:
-                remarks += (*person.remarks, _write_person(file, person, fps))
-    if len(paths) > 1:
-        remarks += (f"One file a person: {', '.join(one.name for one in paths)}.",)
-    return remarks
+    fps, assumed = frame_rate(poses)
+    notes = [*remarks, *assumed, axes_remark(poses, "y", "cm")]
+
+    def write(beside: Path, _: str, number: int) -> None:
+        with beside.open("w", encoding="ascii", newline="\n") as file:
+            moved = _write_person(file, people[number], fps)
+        notes.extend((*people[number].remarks, moved))
+
+    files = write_each(path, [person.name for person in people], write)
+    return (*notes, *files)
 
 
-def _write_person(file: TextIO, person: Person, fps: float) -> str:
+def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
     lengths = armature.bone_lengths(person.measured)
     offsets = armature.rest_offsets(lengths)
     root = person.positions[:, armature.AT[0]]
@@ -66,14 +63,12 @@ def _write_person(file: TextIO, person: Person, fps: float) -> str:
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))
     file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    for node in range(
-        len(armature.NODES)
-    ):  # one at a time: a long clip is held once, not five times
+    for node in range(angles.shape[1]):  # one at a time: a long clip is held once, not five times
         angles[:, node] = np.degrees(continuous(angles[:, node]))
     row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
     for place, frame in zip(root, angles, strict=True):
         file.write(row % (*(place * CM), *frame[armature.DEPTH_FIRST, :].ravel()))
-    moved = moved[person.there] if person.there.any() else moved
+    moved = moved[person.present] if person.present.any() else moved
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
         f"{moved.mean():.1f} mm on average, {moved.max():.1f} mm at most."

@@ -1,4 +1,4 @@
-"""Write C3D, the biomechanics laboratories' binary format: everybody in one file.
+"""Write C3D, the biomechanics laboratories' binary format: all people in one file.
 
 z up, mm, 32-bit floats. A missing point has residual -1 and lies at the origin; any other has
 residual 0. Sigma is not written: readers do not agree on how a residual is packed beside floats.
@@ -20,7 +20,7 @@ from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats.writing import (
     axes_remark,
-    check_somebody,
+    check_people,
     gaps,
     plain_names,
     z_up,
@@ -35,7 +35,7 @@ MOST_LABELS = 255
 LONGEST_LABEL = 80
 MOST_POINTS = 5 * MOST_LABELS
 LAST_FRAME = 2**16 - 1
-"""The header counts frames in 16 bits; longer clips say their length in POINT:LONG_FRAMES."""
+"""The header counts frames in 16 bits; longer clips state their length in POINT:LONG_FRAMES."""
 CHUNK = 16384
 
 Value = str | float | int | Sequence[str] | Sequence[int]
@@ -48,9 +48,9 @@ def write_c3d(path: Path, poses: Poses) -> tuple[str, ...]:
         What was done, one sentence each.
 
     Raises:
-        FormatError: If there is nobody to write, or more points than the format can name.
+        FormatError: If there are no people to write, or more points than the format can name.
     """
-    check_somebody(path, poses)
+    check_people(path, poses)
     fps, remarks = frame_rate(poses)
     labels = list(poses.skeleton.joints)
     if len(poses.people) > 1:
@@ -69,9 +69,9 @@ def write_c3d(path: Path, poses: Poses) -> tuple[str, ...]:
             file.write(_points(poses, slice(start, start + CHUNK)).tobytes())
         if len(poses) <= LAST_FRAME:  # of a longer clip, readers count frames by the file's size
             file.write(b"\0" * (-file.tell() % BLOCK))
-    there = np.isfinite(poses.positions).all(axis=(1, 2, 3))
-    if not there.all():
-        remarks += (f"Points are missing in {gaps(there)}: their residual is -1.",)
+    whole = np.isfinite(poses.positions).all(axis=(1, 2, 3))
+    if not whole.all():
+        remarks += (f"Points are missing in {gaps(whole)}: their residual is -1.",)
     return (*remarks, axes_remark(poses, "z", "mm"))
 
 

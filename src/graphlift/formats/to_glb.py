@@ -21,8 +21,8 @@ from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats import armature
 from graphlift.formats.body import make_body
-from graphlift.formats.retarget import Person, rigged_people
-from graphlift.formats.writing import axes_remark, check_somebody, gaps
+from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.writing import axes_remark, check_people, gaps
 from graphlift.sequences import Poses, frame_rate
 
 STEADY = 1e-4
@@ -50,25 +50,37 @@ class _Scene:
     """A glTF being composed: its JSON, and the numbers that go behind it."""
 
     def __init__(self) -> None:
-        self.nodes: list[dict[str, Any]] = []
         self.roots: list[int] = []
-        self.skins: list[dict[str, Any]] = []
-        self.meshes: list[dict[str, Any]] = []
+        self.animation: dict[str, Any] = {"name": "motion", "samplers": [], "channels": []}
+        self.json: dict[str, Any] = {
+            "asset": {"version": "2.0", "generator": "graphlift"},
+            "extras": {},
+            "scene": 0,
+            "scenes": [{"nodes": self.roots}],
+            "nodes": [],
+            "skins": [],
+            "animations": [self.animation],
+            "meshes": [],
+            "materials": [{"name": "body", "pbrMetallicRoughness": GREY}],
+            "accessors": [],
+            "bufferViews": [],
+            "buffers": [{"byteLength": 0}],
+        }
         self.body: dict[str, int] = {}
         self.triangles = 0
-        self.accessors: list[dict[str, Any]] = []
-        self.views: list[dict[str, Any]] = []
         self.arrays: list[np.ndarray] = []
-        self.samplers: list[dict[str, Any]] = []
-        self.channels: list[dict[str, Any]] = []
-        self.size = 0
+
+    def add(self, kind: str, entry: dict[str, Any]) -> int:
+        """Add an entry to one of the lists of the JSON, and return its number."""
+        self.json[kind].append(entry)
+        return len(self.json[kind]) - 1
 
     def node(self, name: str, parent: int | None = None, **fields: Any) -> int:  # noqa: ANN401
         """Add a node, and return its number."""
-        self.nodes.append({"name": name, **fields})
-        siblings = self.roots if parent is None else self.nodes[parent].setdefault("children", [])
-        siblings.append(len(self.nodes) - 1)
-        return len(self.nodes) - 1
+        number = self.add("nodes", {"name": name, **fields})
+        above = None if parent is None else self.json["nodes"][parent]
+        (self.roots if above is None else above.setdefault("children", [])).append(number)
+        return number
 
     def numbers(self, values: np.ndarray, *, bounds: bool = False, target: int = 0) -> int:
         """Add an accessor, of 32-bit floats or of the integers as they are, and return its number.
@@ -77,10 +89,10 @@ class _Scene:
         """
         rows = values.swapaxes(-1, -2) if values.ndim == 3 else values
         array = np.ascontiguousarray(rows, dtype="<f4" if rows.dtype.kind == "f" else rows.dtype)
-        view = {"buffer": 0, "byteOffset": self.size, "byteLength": array.nbytes}
-        self.views.append(view | ({"target": target} if target else {}))
+        (buffer,) = self.json["buffers"]
+        view = {"buffer": 0, "byteOffset": buffer["byteLength"], "byteLength": array.nbytes}
         accessor: dict[str, Any] = {
-            "bufferView": len(self.views) - 1,
+            "bufferView": self.add("bufferViews", view | ({"target": target} if target else {})),
             "componentType": COMPONENTS[array.dtype.str],
             "count": len(array),
             "type": KINDS[array.shape[1:]],
@@ -88,58 +100,44 @@ class _Scene:
         if bounds:
             columns = array.reshape(len(array), -1)
             accessor |= {"min": columns.min(axis=0).tolist(), "max": columns.max(axis=0).tolist()}
-        self.accessors.append(accessor)
         self.arrays.append(array)
-        self.size += array.nbytes
-        return len(self.accessors) - 1
+        buffer["byteLength"] += array.nbytes
+        return self.add("accessors", accessor)
 
     def animate(
         self, node: int, path: str, times: int, values: np.ndarray, interpolation: str = "LINEAR"
     ) -> None:
         """Animate a node's translation, rotation or scale."""
-        output = self.numbers(values)
-        sampler = {"input": times, "output": output, "interpolation": interpolation}
-        self.samplers.append(sampler)
+        samplers, channels = self.animation["samplers"], self.animation["channels"]
         target = {"node": node, "path": path}
-        self.channels.append({"sampler": len(self.samplers) - 1, "target": target})
+        channels.append({"sampler": len(samplers), "target": target})
+        output = self.numbers(values)
+        samplers.append({"input": times, "output": output, "interpolation": interpolation})
 
 
 def write_glb(path: Path, poses: Poses) -> tuple[str, ...]:
-    """Write GLB, everybody in one file.
+    """Write GLB, all people in one file.
 
     Returns:
         What was done, one sentence each.
 
     Raises:
-        FormatError: If there is nobody to write, a joint of the 17 cannot be had, or the file
+        FormatError: If there are no people to write, a joint of the 17 cannot be had, or the file
             would be larger than the format allows.
     """
-    check_somebody(path, poses)
+    check_people(path, poses)
     people, remarks = rigged_people(path, poses)
-    fps, said = frame_rate(poses)
-    remarks += (*said, axes_remark(poses, "y", "m"))
+    fps, assumed = frame_rate(poses)
+    remarks += (*assumed, axes_remark(poses, "y", "m"))
     scene = _Scene()
     times = scene.numbers(np.arange(len(poses)) / fps, bounds=True)
     for person in people:
         _add_person(scene, person, times, fps)
-        if not person.there.all():
-            absent = gaps(person.there)
+        if not person.present.all():
+            absent = gaps(person.present)
             remarks += (f"Person {person.name} is hidden in {absent} without a whole pose.",)
-    content: dict[str, Any] = {
-        "asset": {"version": "2.0", "generator": "graphlift"},
-        "extras": {"model": poses.model, "notes": [*poses.notes, *remarks]},
-        "scene": 0,
-        "scenes": [{"nodes": scene.roots}],
-        "nodes": scene.nodes,
-        "skins": scene.skins,
-        "animations": [{"name": "motion", "samplers": scene.samplers, "channels": scene.channels}],
-        "meshes": scene.meshes,
-        "materials": [{"name": "body", "pbrMetallicRoughness": GREY}],
-        "accessors": scene.accessors,
-        "bufferViews": scene.views,
-        "buffers": [{"byteLength": scene.size}],
-    }
-    _write_chunks(path, content, scene.arrays)
+    scene.json["extras"] = {"model": poses.model, "notes": [*poses.notes, *remarks]}
+    _write_chunks(path, scene.json, scene.arrays)
     return remarks
 
 
@@ -161,7 +159,7 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
             file.write(array.data)
 
 
-def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
+def _add_person(scene: _Scene, person: RiggedPerson, times: int, fps: float) -> None:
     """Add a person's joints, their motion, and a body that follows them."""
     lengths = armature.bone_lengths(person.measured)
     rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths)
@@ -176,13 +174,13 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
         above = joints[ABOVE[i]] if joints else top
         joints.append(scene.node(name, above, translation=offset[i].tolist()))
         if i < len(armature.NODES):
-            scene.nodes[-1]["rotation"] = turned[i].tolist()
+            scene.json["nodes"][-1]["rotation"] = turned[i].tolist()
             if np.abs(rotations[:, i] - turned[i]).max() > UNTURNED:
                 scene.animate(joints[i], "rotation", times, rotations[:, i])
         if i == 0 or np.abs(places[:, i] - offset[i]).max() > STEADY:
             scene.animate(joints[i], "translation", times, places[:, i])
-    if not person.there.all():
-        size = np.repeat(person.there[:, None], 3, axis=1).astype(float)
+    if not person.present.all():
+        size = np.repeat(person.present[:, None], 3, axis=1).astype(float)
         scene.animate(top, "scale", times, size, "STEP")
     _add_body(scene, person.name, joints, rest, lengths)
 
@@ -190,9 +188,9 @@ def _add_person(scene: _Scene, person: Person, times: int, fps: float) -> None:
 def _add_body(
     scene: _Scene, name: str, joints: list[int], rest: np.ndarray, lengths: np.ndarray
 ) -> None:
-    """Add a mesh bound to the joints in the T-pose; its node hangs on nothing, as glTF advises.
+    """Add a mesh bound to the joints in the T-pose; its node has no parent, as glTF advises.
 
-    Everybody's differs in the places of its vertices alone.
+    The bodies differ in the positions of their vertices alone.
     """
     body = make_body(lengths)
     if not scene.body:
@@ -203,23 +201,23 @@ def _add_body(
             "JOINTS_0": scene.numbers(np.c_[body.nodes, zeros], target=VERTICES),
             "WEIGHTS_0": scene.numbers(np.c_[whole, zeros], target=VERTICES),
         }
-        scene.accessors[scene.body["WEIGHTS_0"]]["normalized"] = True
+        scene.json["accessors"][scene.body["WEIGHTS_0"]]["normalized"] = True
         scene.triangles = scene.numbers(body.triangles.ravel(), target=TRIANGLES)
     places = scene.numbers(rest[0] + body.places, bounds=True, target=VERTICES)
     attributes = {"POSITION": places, **scene.body}
     primitive = {"attributes": attributes, "indices": scene.triangles, "material": 0}
-    scene.meshes.append({"name": f"{name} body", "primitives": [primitive]})
+    mesh = scene.add("meshes", {"name": f"{name} body", "primitives": [primitive]})
     to_bone = np.tile(np.eye(4), (len(joints), 1, 1))
     axes = armature.BONE_AXES[[*range(len(armature.NODES)), *armature.ENDS]]
     to_bone[:, :3, :3] = axes.swapaxes(-1, -2)
     to_bone[:, :3, 3] = -np.einsum("jba,jb->ja", axes, rest)
-    skin = {"name": name, "joints": joints, "skeleton": joints[0]}
-    scene.skins.append(skin | {"inverseBindMatrices": scene.numbers(to_bone)})
-    scene.node(f"{name} body", mesh=len(scene.meshes) - 1, skin=len(scene.skins) - 1)
+    bound: dict[str, Any] = {"name": name, "joints": joints, "skeleton": joints[0]}
+    skin = scene.add("skins", bound | {"inverseBindMatrices": scene.numbers(to_bone)})
+    scene.node(f"{name} body", mesh=mesh, skin=skin)
 
 
 def _motion(
-    person: Person,
+    person: RiggedPerson,
     turned: Float[np.ndarray, "node 4"],
     offset: Float[np.ndarray, "place 3"],
     fps: float,

@@ -1,4 +1,4 @@
-"""Write JSON that says what it is: units, axes, skeleton, people, one line a frame.
+"""Write JSON that describes itself: units, axes, skeleton, people, one line a frame.
 
 A missing joint is null. Numbers have six decimals: a thousandth of a millimetre.
 """
@@ -22,7 +22,7 @@ CHUNK = 2048
 
 
 def write_json(path: Path, poses: Poses) -> tuple[str, ...]:
-    """Write JSON, everybody in one file, each frame on a line of its own."""
+    """Write JSON, all people in one file, each frame on a line of its own."""
     about = describe_alone(poses)
     about["axes"] = {"name": poses.axes, **AXES[poses.axes]}
     head = json.dumps(about, ensure_ascii=False, allow_nan=False)

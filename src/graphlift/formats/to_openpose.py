@@ -1,7 +1,7 @@
 """Write a folder in OpenPose's JSON: one file a frame, ``pose_keypoints_3d`` in BODY_25 order.
 
 m, in the poses' own axes. A joint that BODY_25 has and the poses lack is 0, 0, 0 with confidence
-0, as OpenPose writes it. A frame with nobody has an empty list of people: no frame is left out.
+0, as OpenPose writes it. A frame without people has an empty list: no frame is left out.
 
 Source: "OpenPose Doc - Output" (JSON output format, BODY_25) in OpenPose's documentation.
 """
@@ -42,7 +42,7 @@ def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
         FormatError: If the folder holds something already, or is none.
     """
     trust = np.where(poses.seen, 1.0, INFERRED)
-    places, made = _body_25(poses.positions, trust, poses.skeleton.joints)
+    places, lacking = _body_25(poses.positions, trust, poses.skeleton.joints)
     flat = None
     if keypoints := poses.keypoints:
         flat, _ = _body_25(keypoints.positions, keypoints.confidence, keypoints.skeleton.joints)
@@ -58,27 +58,28 @@ def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
             }
             file = beside / f"{folder.stem}_{frame:012d}_keypoints.json"
             file.write_text(json.dumps(content, separators=(",", ":")), encoding="ascii")
-    empty = ", ".join(n.partition("=")[0] for n, got in zip(BODY_25, made, strict=True) if not got)
-    said = f"BODY_25 in m, {poses.axes} axes, {len(poses)} files; people's ids are their places."
-    return (said, f"Not in {poses.skeleton.name}, so 0, 0, 0, 0: {empty}.") if empty else (said,)
+    empty = ", ".join(name.partition("=")[0] for name in lacking)
+    note = f"BODY_25 in m, {poses.axes} axes, {len(poses)} files; people's ids are their places."
+    return (note, f"Not in {poses.skeleton.name}, so 0, 0, 0, 0: {empty}.") if empty else (note,)
 
 
 def _body_25(
     positions: np.ndarray, confidence: np.ndarray, joints: tuple[str, ...]
-) -> tuple[np.ndarray, list[bool]]:
+) -> tuple[np.ndarray, list[str]]:
     """Reorder joints, with their confidence behind the coordinates; zeros where missing."""
     found = np.zeros((*positions.shape[:2], len(BODY_25), positions.shape[-1] + 1))
-    made = []
+    lacking = []
     for place, names in enumerate(BODY_25):
         ways = [way.split("+") for way in names.split("=")]
         way = next((way for way in ways if set(way) <= set(joints)), None)
-        made.append(way is not None)
-        if way:
+        if way is None:
+            lacking.append(names)
+        else:
             at = [joints.index(name) for name in way]
             found[:, :, place, :-1] = positions[:, :, at].mean(axis=2)
             found[:, :, place, -1] = confidence[:, :, at].mean(axis=2)
     found[~np.isfinite(found).all(axis=-1)] = 0
-    return found, made
+    return found, lacking
 
 
 def _person(number: int, places: np.ndarray, flat: np.ndarray | None) -> dict[str, object]:
@@ -97,7 +98,7 @@ def _folder(folder: Path) -> Iterator[Path]:
     """Give a folder beside ``folder`` to write to; rename it there once the block ends well."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FormatError(
-            f"{folder}: is there already and not empty, and its files would mix with the new "
+            f"{folder}: exists and is not empty, and its files would mix with the new "
             "ones: give a new folder, or empty it first"
         )
     with replacing_folder(folder) as beside:

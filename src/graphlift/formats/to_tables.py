@@ -20,8 +20,8 @@ CHUNK = 4096
 def write_csv(path: Path, poses: Poses) -> tuple[str, ...]:
     """Write CSV with a header; what is missing or unknown is an empty field.
 
-    Positions have six decimals, a thousandth of a millimetre; ``axes`` says in every row which
-    frame of reference they are in.
+    Positions have six decimals, a thousandth of a millimetre; ``axes`` names in every row
+    their frame of reference.
     """
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

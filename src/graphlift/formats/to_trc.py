@@ -7,19 +7,17 @@ names, an empty one, then frame number, time and coordinates, all parted by tabs
 """
 
 import math
-import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from graphlift.files import replacing
+from graphlift.formats.labels import plain_label
 from graphlift.formats.writing import (
     axes_remark,
-    check_somebody,
+    check_people,
     gaps,
-    person_paths,
+    write_each,
     y_up,
 )
 from graphlift.sequences import Poses, frame_rate
@@ -40,35 +38,33 @@ def write_trc(path: Path, poses: Poses) -> tuple[str, ...]:
         What was done, one sentence each.
 
     Raises:
-        FormatError: If there is nobody to write.
+        FormatError: If there are no people to write.
     """
-    check_somebody(path, poses)
+    check_people(path, poses)
     fps, remarks = frame_rate(poses)
     remarks += (axes_remark(poses, "y", "mm"),)
     present = np.isfinite(poses.positions).all(axis=-1)
     people = [i for i in range(len(poses.people)) if present[:, i].any()]
-    paths = person_paths(path, [poses.people[i] for i in people])
-    with ExitStack() as files:  # all of them or none
-        besides = [files.enter_context(replacing(one)) for one in paths]
-        for beside, one, i in zip(besides, paths, people, strict=True):
-            positions = y_up(poses.positions[:, i], poses.axes) * MM
-            with beside.open("w", encoding="utf-8", newline="\n") as file:
-                _write_table(file, one.name, poses.skeleton.joints, positions, fps)
+
+    def write(beside: Path, name: str, number: int) -> None:
+        positions = y_up(poses.positions[:, people[number]], poses.axes) * MM
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            _write_table(file, name, poses.skeleton.joints, positions, fps)
+
+    files = write_each(path, [poses.people[i] for i in people], write)
     for i, name in enumerate(poses.people):
         if i not in people:
             remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
         elif not present[:, i].all():
             whole = gaps(present[:, i].all(axis=-1))
             remarks += (f"Person {name} lacks joints in {whole}: their fields are empty.",)
-    if len(paths) > 1:
-        remarks += (f"One file a person: {', '.join(one.name for one in paths)}.",)
-    return remarks
+    return (*remarks, *files)
 
 
 def _write_table(
     file: TextIO, name: str, joints: tuple[str, ...], positions: np.ndarray, fps: float
 ) -> None:
-    labels = [re.sub(r"[^\w.-]", "_", joint) for joint in joints]
+    labels = list(map(plain_label, joints))
     count = len(positions)
     header = (
         f"PathFileType\t4\t(X/Y/Z)\t{name}",

@@ -1,6 +1,6 @@
-"""Write poses to a file of any kind we know, told by its suffix.
+"""Write poses to a file of any known kind, by its suffix.
 
-Nothing is ever half-written, and nothing is left out in silence: writers return what they did.
+A file is written whole or not at all, and writers return notes on what they changed or left out.
 """
 
 import os
@@ -30,11 +30,11 @@ WRITERS: Mapping[str, Callable[[Path, Poses], tuple[str, ...]]] = {
     ".parquet": write_parquet,
     ".openpose": write_openpose,
 }
-"""What writes which suffix; ``.openpose`` is a folder, and so is a path that ends in ``/``."""
+"""The writer of each suffix; ``.openpose`` is a folder, and so is a path that ends in ``/``."""
 
 
 def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) -> tuple[str, ...]:
-    """Write poses to a file; its suffix says which kind.
+    """Write poses to a file of the kind that its suffix names.
 
     Args:
         path: Ends in one of :data:`WRITERS`; a folder that exists and is empty, or a path that
@@ -46,10 +46,10 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         What was done to the poses so that the format could hold them, one sentence each.
 
     Raises:
-        FormatError: If the suffix is unknown, nobody has that name, or the format cannot hold
+        FormatError: If the suffix is unknown, no person has that name, or the format cannot hold
             these poses; nothing is written then.
         OSError: If the disk is full or the folder cannot be written to; what was at ``path``
-            before is still there.
+            before stays.
     """
     folder = str(path).endswith(("/", os.sep)) or Path(path).is_dir()
     path = Path(path)
@@ -62,15 +62,15 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
     if person is not None:
         poses = only_person(path, poses, person)
     present = poses.without_absent()
-    said = present.notes[len(poses.notes) :]
-    return (*said, *WRITERS[suffix](path, present))
+    left_out = present.notes[len(poses.notes) :]
+    return (*left_out, *WRITERS[suffix](path, present))
 
 
 def only_person(path: Path, poses: Poses, person: str) -> Poses:
     """Keep the person of this name.
 
     Raises:
-        FormatError: If nobody is called so.
+        FormatError: If no person has it.
     """
     if person not in poses.people:
         raise FormatError(

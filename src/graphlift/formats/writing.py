@@ -1,17 +1,19 @@
-"""What writers of motion share: turning axes, filling gaps, and saying what was done.
+"""What writers of motion share: turning axes, filling gaps, and notes on what was done.
 
 The turns are proper rotations (determinant +1): left stays left. Swapping two axes, as some tools
 do, would mirror the person.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import FormatError
+from graphlift.files import replacing
 from graphlift.sequences import Axes, Poses
 
 SEPARATE_GAPS = 3
@@ -19,9 +21,10 @@ SEPARATE_GAPS = 3
 
 
 def y_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarray, "*batch 3"]:
-    """Turn poses to y up, x to the right of who looks along -z; m stay m.
+    """Turn poses to y up, x to the right of a viewer who looks along -z; m stay m.
 
-    Camera axes by half a turn about x, (x, y, z) to (x, -y, -z): who faces the camera faces +z.
+    Camera axes by half a turn about x, (x, y, z) to (x, -y, -z): a person who
+    faces the camera faces +z.
     World axes by a quarter turn about x, (x, y, z) to (x, z, -y).
     """
     x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
@@ -42,20 +45,20 @@ def z_up(positions: Float[np.ndarray, "*batch 3"], axes: Axes) -> Float[np.ndarr
 
 
 def axes_remark(poses: Poses, up: str, unit: str) -> str:
-    """Say which way is up in the file, and what that rests on."""
-    said = f"{up} is up, in {unit}"
+    """Note which way is up in the file, and why."""
+    note = f"{up} is up, in {unit}"
     if poses.axes == "camera":
-        said += ", as upright as the camera was (poses with camera axes)"
+        note += ", as upright as the camera was (poses with camera axes)"
     if poses.rooted:
-        said += "; poses are relative to the root, so each person stays at the origin"
-    return f"{said}."
+        note += "; poses are relative to the root, so each person stays at the origin"
+    return f"{note}."
 
 
 def usual_rate(fps: float, *, within: float = 1e-5) -> float:
     """Undo the rounding of times: the whole number or NTSC's, such as 29.97, if it is near.
 
     Args:
-        fps: As times say.
+        fps: As it follows from rounded times.
         within: How near, as a part of the rate.
     """
     for rate in (float(round(fps)), round(fps * 1.001) / 1.001):
@@ -72,15 +75,31 @@ def plain_names(people: Sequence[str]) -> list[str]:
     return plain
 
 
-def person_paths(path: Path, people: Sequence[str]) -> list[Path]:
-    """Name a file for each person: ``x.bvh`` alone, ``x.NAME.bvh`` for several."""
-    if len(people) == 1:
-        return [path]
-    return [path.with_name(f"{path.stem}.{name}{path.suffix}") for name in plain_names(people)]
+def write_each(
+    path: Path, people: Sequence[str], write: Callable[[Path, str, int], None]
+) -> tuple[str, ...]:
+    """Write a file for each person, all of them or none: ``x.bvh``, or ``x.NAME.bvh`` of several.
+
+    Args:
+        path: As the caller gives it.
+        people: Their names.
+        write: Takes the path to write to, the name that the file will have, and who it is of.
+
+    Returns:
+        A note that names the files, if they are several.
+    """
+    names = [path.name]
+    if len(people) != 1:
+        names = [f"{path.stem}.{name}{path.suffix}" for name in plain_names(people)]
+    with ExitStack() as files:
+        besides = [files.enter_context(replacing(path.with_name(name))) for name in names]
+        for number, (beside, name) in enumerate(zip(besides, names, strict=True)):
+            write(beside, name, number)
+    return (f"One file a person: {', '.join(names)}.",) if len(names) > 1 else ()
 
 
-def check_somebody(path: Path, poses: Poses) -> None:
-    """Refuse to write motion of nobody.
+def check_people(path: Path, poses: Poses) -> None:
+    """Refuse to write motion without people.
 
     Raises:
         FormatError: If no joint of anybody has a position in any frame.
@@ -92,13 +111,13 @@ def check_somebody(path: Path, poses: Poses) -> None:
         )
 
 
-def gaps(there: Bool[np.ndarray, " frame"]) -> str:
-    """Name the frames that are not there: ``3 of 10 frames (0-1, 7)``."""
-    absent = np.flatnonzero(~there)
+def gaps(present: Bool[np.ndarray, " frame"]) -> str:
+    """Name the frames that are absent: ``3 of 10 frames (0-1, 7)``."""
+    absent = np.flatnonzero(~present)
     runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
     names = [f"{r[0]}" if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs[:SEPARATE_GAPS]]
     more = ["..."] if len(runs) > SEPARATE_GAPS else []
-    return f"{len(absent)} of {len(there)} frames ({', '.join(names + more)})"
+    return f"{len(absent)} of {len(present)} frames ({', '.join(names + more)})"
 
 
 def interpolate(values: Float[np.ndarray, "*frame_first"]) -> Float[np.ndarray, "*frame_first"]:

@@ -1,13 +1,11 @@
 """The runs of a study in order: its methods, detections and seeds, and which runs are missing."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from graphlift.graph import DECOUPLED
-from graphlift.protocols import PROTOCOLS
-from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.study.results import Result
 
 ORDER = (
@@ -25,14 +23,15 @@ ORDER = (
 """Methods in the order of the supplement's Table 1, each decoupled variant first."""
 PAPER_FIVE = tuple(ORDER[i] for i in (2, 4, 6, 7, 8))
 """The five rows of the supplement's Table 1 that are weight-sharing methods."""
-DETECTIONS: Mapping[str, str] = {
+LABELS: Mapping[str, str] = {
     "gt": "GT",
     "hg-sim": "HG (simulated)",
     "cpn-sim": "CPN (simulated)",
     "hg": "HG",
     "cpn": "CPN",
 }
-
+"""Names of detections for readers, in the order of the tables."""
+_LONG = {"martinez": "Martinez et al.", "semgcn": "SemGCN (Zhao et al.)"}
 _SHORT = {
     "martinez": "Martinez",
     "semgcn": "SemGCN",
@@ -41,10 +40,15 @@ _SHORT = {
     "convolution-style": "conv-style",
 }
 
+Read = Callable[[Result], float | None]
+"""One number of a run, or None where it has none."""
+Span = tuple[float, float]
+"""From and to, px: how far 2D detections are off."""
+
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of the tables.
+    """A row of the tables: a method, decoupled or not, at one size.
 
     Args:
         method: By the paper's name, or a baseline's.
@@ -59,14 +63,13 @@ class Variant:
     @property
     def label(self) -> str:
         """Full name."""
-        name = {"martinez": "Martinez et al.", "semgcn": "SemGCN (Zhao et al.)"}
-        return self._name(name.get(self.method, self.method), ", decoupled")
+        return self._name(_LONG.get(self.method, self.method), ", decoupled")
 
     @property
     def spoken(self) -> str:
         """Full name within a sentence."""
-        method = Variant(self.method, False, self.channels).label
-        return f"decoupled {method}" if self.decoupled else method
+        name = self._name(_LONG.get(self.method, self.method), "")
+        return f"decoupled {name}" if self.decoupled else name
 
     @property
     def short(self) -> str:
@@ -79,8 +82,8 @@ class Variant:
 
 
 def detections_label(detections: str) -> str:
-    """Name of detections for readers; 'simulated' is part of it."""
-    return DETECTIONS.get(detections, detections)
+    """Name detections for readers; "simulated" is part of the name."""
+    return LABELS.get(detections, detections)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,49 +107,13 @@ class Study:
     @property
     def runs(self) -> list[Result]:
         """Runs that count, in the order of the tables."""
-        return [
-            run
-            for kind in self.detections
-            for variant in self.variants
-            for run in self.at(variant, kind)
-        ]
+        cells = ((kind, variant) for kind in self.detections for variant in self.variants)
+        return [run for kind, variant in cells for run in self.at(variant, kind)]
 
     @property
     def licensed(self) -> bool:
         """Whether all runs are of the data set that the paper's tables are of."""
-        return bool(self.runs) and all(
-            next(iter(run.protocols), "").startswith("h36m") for run in self.runs
-        )
-
-    @property
-    def errors_by(self) -> str:
-        """Name of the protocol of errors; of both, where some networks have 17 joints."""
-        return " and ".join(dict.fromkeys(names[0] for names in self._protocols))
-
-    @property
-    def crossed_by(self) -> str | None:
-        """Name of the protocol of PCK and AUC, if these were measured."""
-        return next((names[1] for names in self._protocols if len(names) > 1), None)
-
-    @property
-    def adapted(self) -> str:
-        """Say which known deviations the scores were made with; nothing if with none."""
-        names = dict.fromkeys(name for run in self.runs for name in run.adaptations)
-        return f" Adaptations: {', '.join(names)}." if names else ""
-
-    @property
-    def cross_adapted(self) -> str:
-        """Say how MPI-INF-3DHP's keypoints and the predictions for them were adapted."""
-        known = PROTOCOLS["3dhp-14"].adaptations
-        asked = [
-            n for n in dict.fromkeys(n for r in self.runs for n in r.adaptations) if n in known
-        ]
-        lens = "" if OWN_WIDTH in asked else "seen through Human3.6M's lens; "
-        return f"{lens}adaptations: {', '.join(asked) or 'none'}"
-
-    @property
-    def _protocols(self) -> list[tuple[str, ...]]:
-        return [tuple(run.protocols) or ("open-16", "cross-14") for run in self.runs]
+        return all(next(iter(run.protocols), "").startswith("h36m") for run in self.runs)
 
     @property
     def repeated(self) -> int:
@@ -156,21 +123,26 @@ class Study:
     @cached_property
     def variants(self) -> list[Variant]:
         """Rows of the tables."""
+        order = {name: place for place, name in enumerate(ORDER)}
         return sorted(
             {variant for variant, _, _ in self._runs},
-            key=lambda v: (_place(v.method, v.decoupled), v.method, v.channels or 0),
+            key=lambda v: (
+                order.get((v.method, v.decoupled), len(ORDER)),
+                v.method,
+                v.channels or 0,
+            ),
         )
 
     @cached_property
     def detections(self) -> list[str]:
-        """Column groups of the tables: gt, hg-sim, cpn-sim, then others by name."""
-        known = list(DETECTIONS)
-        seen = {kind for _, kind, _ in self._runs}
-        return sorted(seen, key=lambda d: (known.index(d) if d in known else len(known), d))
+        """Groups of columns or rows of the tables: those of :data:`LABELS`, others by name."""
+        order = {kind: place for place, kind in enumerate(LABELS)}
+        found = {kind for _, kind, _ in self._runs}
+        return sorted(found, key=lambda kind: (order.get(kind, len(LABELS)), kind))
 
     @cached_property
     def seeds(self) -> list[int]:
-        """All seeds seen, ascending."""
+        """All seeds of the runs, ascending."""
         return sorted({seed for _, _, seed in self._runs})
 
     @property
@@ -179,8 +151,13 @@ class Study:
         grid = ((v, d, s) for v in self.variants for d in self.detections for s in self.seeds)
         return [cell for cell in grid if cell not in self._runs]
 
+    @property
+    def parameters(self) -> list[int]:
+        """Number of parameters of every variant's networks."""
+        return [runs[0].parameters for runs in map(self.all_of, self.variants)]
+
     def variant(self, result: Result) -> Variant:
-        """Say which row a run belongs to."""
+        """Find the row that a run belongs to."""
         method, decoupled = _identity(result)
         several = self._widths[method, decoupled] > 1
         return Variant(method, decoupled, result.channels if several else None)
@@ -190,30 +167,48 @@ class Study:
         cells = ((variant, detections, seed) for seed in self.seeds)
         return [self._runs[cell] for cell in cells if cell in self._runs]
 
-    def values(
-        self, variant: Variant, detections: str, read: Callable[[Result], float | None]
-    ) -> list[float]:
+    def all_of(self, variant: Variant) -> list[Result]:
+        """All runs of a method, on whatever detections."""
+        return [run for kind in self.detections for run in self.at(variant, kind)]
+
+    def values(self, variant: Variant, detections: str, read: Read) -> list[float]:
         """One number from each run of a cell; runs without it are left out."""
         numbers = (read(run) for run in self.at(variant, detections))
         return [number for number in numbers if number is not None]
 
+    def names(self, read: Callable[[Result], Iterable[str]]) -> list[str]:
+        """Gather the names that runs list, each once, in the order first met."""
+        return list(dict.fromkeys(name for run in self.runs for name in read(run)))
+
+    def noise_bins(self, *kinds: str) -> list[Span]:
+        """Gather the ranges of 2D noise that runs on some detections were measured in."""
+        runs = [run for run in self.runs if run.detections in kinds]
+        bins = {(b.from_px, b.to_px) for run in runs for b in run.noise_bins}
+        return sorted(span for span in bins if span[1] > span[0])
+
     def find(self, method: str, decoupled: bool) -> Variant | None:
-        """Look a method up; the widest, if the study has it at several widths."""
+        """Find a method's row; the widest, if the study has it at several widths."""
         rows = [v for v in self.variants if (v.method, v.decoupled) == (method, decoupled)]
         return max(rows, key=lambda variant: variant.channels or 0, default=None)
-
-    @property
-    def parameters(self) -> list[int]:
-        """Parameters of every variant's networks."""
-        return [
-            next(run.parameters for kind in self.detections for run in self.at(variant, kind))
-            for variant in self.variants
-        ]
 
 
 def _identity(result: Result) -> tuple[str, bool]:
     return result.method, result.decoupled and result.method in DECOUPLED
 
 
-def _place(method: str, decoupled: bool) -> int:
-    return ORDER.index((method, decoupled)) if (method, decoupled) in ORDER else len(ORDER)
+def mpjpe_in(activity: str, run: Result) -> float | None:
+    """Read the MPJPE of one activity, mm."""
+    score = run.per_activity.get(activity)
+    return None if score is None else score.mpjpe_mm
+
+
+def pck_in(group: str, run: Result) -> float | None:
+    """Read the PCK of one group of the other data set, per cent."""
+    score = run.cross_per_activity.get(group)
+    return None if score is None else score.pck
+
+
+def error_in(span: Span, run: Result) -> float | None:
+    """Read the mean 3D error of the joints whose 2D detection is off by so much, mm."""
+    found = (b.mpjpe_mm for b in run.noise_bins if (b.from_px, b.to_px) == span and b.joints)
+    return next(found, None)

@@ -1,6 +1,5 @@
 """Plans: which methods at which sizes on which detections with which seeds, as a small TOML."""
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,7 +14,6 @@ from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.training.config import (
     STRICT,
     Method,
-    ModelConfig,
     TrainConfig,
     merge,
     parse_table,
@@ -23,7 +21,7 @@ from graphlift.training.config import (
 )
 
 TOLERANCE = 0.05
-"""How far from the size asked for a network may be and still count as matched."""
+"""Largest relative difference from the expected size at which a network counts as matched."""
 
 SHIPPED = ("quick", "open", "paper")
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
@@ -31,12 +29,12 @@ NAMES: Mapping[str, tuple[Method, bool]] = {
     **{method: (method, False) for method in (*METHODS, *BASELINES)},
     **{f"decoupled {method}": (method, True) for method in DECOUPLED},
 }
-"""What a plan may write under ``methods``: the eight variants and the two baselines."""
+"""The names that a plan may have under ``methods``: the eight variants and two baselines."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A grid of runs that differ in nothing but what the grid, its rows and its columns say.
+    """A grid of runs that differ only in what the grid, its rows and its columns state.
 
     Args:
         methods: Variants and baselines, by the names in :data:`NAMES`.
@@ -45,11 +43,11 @@ class Plan:
         widths: Widths of single methods, by name, in place of both: for rows of a table that
             were published at a size of their own.
         detections: What the networks see.
-        seeds: Each run is repeated with each.
+        seeds: Each run is repeated with every seed.
         recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share.
-        columns: Keys that runs on one kind of detections have instead, by the name of that kind.
-        rows: Keys that one method has instead of both, by its name in ``methods``. A table in it
-            under the name of a kind of detections is for that kind alone.
+        columns: Keys that replace the recipe's in runs on one kind of detections, by its name.
+        rows: Keys that replace both in runs of one method, by its name in ``methods``. A table
+            inside a row, under the name of a kind of detections, is for that kind alone.
         adaptations: Known deviations that test scores are made with
             (:data:`graphlift.protocols.ADAPTATIONS`).
     """
@@ -108,7 +106,7 @@ class Plan:
                 yield f"rows.{name}.{kind}", cell
 
     def keys(self, method: str, detections: Detections) -> dict[str, Any]:
-        """Give the keys of one cell of the table: of the recipe, the column, the row, the cell."""
+        """Merge the keys of one cell of the table: recipe, column, row, cell; later ones hold."""
         own, cells = _split(self.rows.get(method, {}))
         return merge(
             [self.recipe, self.columns.get(detections, {}), own, cells.get(detections, {})]
@@ -116,14 +114,14 @@ class Plan:
 
 
 def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
-    """Part a row's own keys from its tables for single kinds of detections."""
+    """Separate a row's own keys from its tables for single kinds of detections."""
     of_cells = set(DETECTIONS) & set(row)
     cells = {str(key): row[key] for key in of_cells if isinstance(row[key], Mapping)}
     return {key: value for key, value in row.items() if key not in cells}, cells
 
 
 def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
-    """Refuse keys that the grid or the command gives.
+    """Refuse keys that are set by the grid or by the command.
 
     Raises:
         ValueError: Naming table and key.
@@ -156,11 +154,11 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
     Args:
         name: Of the plan, or of the file.
         overrides: Keys of the recipe, each as ``key = value`` in TOML; they hold for every run,
-            whatever its row or column says.
+            also where its row or column has the key.
 
     Raises:
         ConfigError: If it has unknown keys, methods or values; each is named by its path.
-        FileNotFoundError: If there is neither a plan nor a file of that name.
+        FileNotFoundError: If neither a plan nor a file has that name.
     """
     if name in SHIPPED:
         shipped = resources.files("graphlift.study") / "plans" / f"{name}.toml"
@@ -193,7 +191,9 @@ def _over(table: Any, keys: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: AN
 
 
 def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
-    """List every run of a plan, detections first, then seeds, so that partial studies are whole.
+    """List every run of a plan: all methods on one kind of detections, then the next, then seeds.
+
+    A study that was interrupted so has whole tables.
 
     Raises:
         ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
@@ -210,42 +210,36 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
 
 
 def _widths(plan: Plan, name: str, detections: Detections) -> Iterable[int]:
-    """Widths of a method, at 16 joints whatever a column has; two sizes may have one width."""
+    """Widths of a method, at 16 joints whatever a column has; two sizes may have one width.
+
+    Raises:
+        ConfigError: If no width comes within TOLERANCE of a size.
+    """
     if name in plan.widths:
         return (plan.widths[name],)
-    keys = plan.keys(name, detections)
-    blocks = parse_table(TrainConfig, keys, f"recipe of {name} on {detections}").model.blocks
-    return dict.fromkeys((*plan.channels, *_matched(plan.parameters, name, blocks)))
-
-
-def _matched(sizes: Iterable[int], name: str, blocks: int | None) -> Iterator[int]:
+    table = plan.keys(name, detections)
+    blocks = parse_table(TrainConfig, table, f"recipe of {name} on {detections}").model.blocks
     method, decoupled = NAMES[name]
-    for parameters in sizes:
-        width = channels_for(method, parameters, decouple_self=decoupled, blocks=blocks)
+    widths = list(plan.channels)
+    for size in plan.parameters:
+        width = channels_for(method, size, decouple_self=decoupled, blocks=blocks)
         if abs(width.off) > TOLERANCE:
             raise ConfigError(
-                f"parameters: {name} cannot be matched to {parameters:,}: the nearest width, "
+                f"parameters: {name} cannot be matched to {size:,}: the nearest width, "
                 f"{width.channels}, has {width.parameters:,}, {width.off:+.1%} off, and more than "
                 f"{TOLERANCE:.0%} is no match: ask for another size, or leave this method out"
             )
-        yield width.channels
+        widths.append(width.channels)
+    return dict.fromkeys(widths)
 
 
 def _run(
     plan: Plan, name: str, channels: int, detections: Detections, seed: int, data: str
 ) -> PlannedRun:
     method, decoupled = NAMES[name]
-    recipe = plan.keys(name, detections)
-    model = {
-        **dataclasses.asdict(ModelConfig()),
-        **recipe.pop("model", {}),
-        "method": method,
-        "decouple_self": decoupled,
-        "channels": channels,
-    }
-    table = {
-        **recipe, "data": data, "detections": detections, "seed": seed, "model": model
-    }  # fmt: skip
+    model = {"method": method, "decouple_self": decoupled, "channels": channels}
+    of_grid = {"data": data, "detections": detections, "seed": seed, "model": model}
+    table = merge([plan.keys(name, detections), of_grid])
     config = parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
     label = f"{name.replace(' ', '-')}-{channels}"
     return PlannedRun(f"{label}_{detections}_seed{seed}", config, plan.adaptations)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from graphlift.errors import FormatError
 from graphlift.files import append_line, naming
@@ -13,28 +15,33 @@ from graphlift.words import problems
 
 RESULTS = "results.jsonl"
 
+Count = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+PerCent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+"""What the fields may hold, checked when a line is read."""
+
 
 @dataclass(frozen=True)
 class ActivityScore:
     """Errors over the test frames of one activity, all cameras."""
 
-    frames: int
-    mpjpe_mm: float
-    p_mpjpe_mm: float
+    frames: Count
+    mpjpe_mm: NotNegative
+    p_mpjpe_mm: NotNegative
 
 
 @dataclass(frozen=True)
 class CrossScore:
     """PCK at 150 mm and AUC, per cent, over one activity of the other data set."""
 
-    frames: int
-    pck: float
-    auc: float
+    frames: Count
+    pck: PerCent
+    auc: PerCent
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Where a run stood at one evaluation: mean training loss since the last, validation error."""
+    """One evaluation during training: mean loss since the one before, and validation error."""
 
     step: int
     loss: float
@@ -52,20 +59,20 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Errors over stretches of one second (all its frames, all cameras) of one activity.
+class SecondErrors:
+    """Errors over blocks of one second (all its frames, all cameras) of one activity.
 
-    Neighbouring frames are nearly the same pose; seconds are the unit that a bootstrap draws.
+    Neighbouring frames hold nearly the same pose, so a bootstrap draws blocks, not frames.
     """
 
-    frames: Sequence[int]
-    mpjpe_mm: Sequence[float]
-    p_mpjpe_mm: Sequence[float]
+    frames: Sequence[Count]
+    mpjpe_mm: Sequence[NotNegative]
+    p_mpjpe_mm: Sequence[NotNegative]
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One of the worst test frames, to be drawn.
+class WorstFrame:
+    """One of the test frames with the largest errors, to be drawn.
 
     ``keypoints`` in px of the 1000 px image; ``predicted`` and ``truth`` in mm, camera axes,
     root-relative; one row a joint, in the order of ``per_joint_mm``.
@@ -108,7 +115,7 @@ class Result:
         p_mpjpe_mm: The same after similarity alignment.
         n_mpjpe_mm: The same after scaling.
         cross_pck: PCK at 150 mm on the other data set, protocol ``cross-14``; None without it.
-        cross_auc: AUC there.
+        cross_auc: AUC on the other data set.
         data: Name of the training and test data.
         data_digest: SHA-256 of it.
         cross_data: Name of the other data set, or None.
@@ -136,37 +143,37 @@ class Result:
     decoupled: bool
     detections: str
     seed: int
-    channels: int
-    parameters: int
+    channels: Count
+    parameters: Count
     macs_unified: int
     macs_reduced: int
-    steps: int
-    batch_size: int
-    seconds: float
-    poses_per_second: float
-    runs_at_once: int
-    best_step: int
-    validation_mpjpe_mm: float
-    validation_end_mm: float
-    mpjpe_mm: float
-    p_mpjpe_mm: float
-    n_mpjpe_mm: float
-    cross_pck: float | None
-    cross_auc: float | None
+    steps: Count
+    batch_size: Count
+    seconds: NotNegative
+    poses_per_second: NotNegative
+    runs_at_once: Count
+    best_step: Count
+    validation_mpjpe_mm: NotNegative
+    validation_end_mm: NotNegative
+    mpjpe_mm: NotNegative
+    p_mpjpe_mm: NotNegative
+    n_mpjpe_mm: NotNegative
+    cross_pck: PerCent | None
+    cross_auc: PerCent | None
     data: str
     data_digest: str
     cross_data: str | None
     cross_digest: str | None
     per_activity: Mapping[str, ActivityScore]
     cross_per_activity: Mapping[str, CrossScore]
-    per_joint_mm: Mapping[str, float]
-    visible_mm: float
-    occluded_mm: float
-    occluded_share: float
+    per_joint_mm: Mapping[str, NotNegative]
+    visible_mm: NotNegative
+    occluded_mm: NotNegative
+    occluded_share: Annotated[float, Field(ge=0, le=1)]
     noise_bins: Sequence[Bin]
     curve: Sequence[CurvePoint]
-    blocks: Mapping[str, Blocks]
-    failures: Sequence[Failure]
+    blocks: Mapping[str, SecondErrors]
+    failures: Sequence[WorstFrame]
     protocols: Mapping[str, str] = field(default_factory=dict)
     adaptations: Sequence[str] = field(default_factory=list)
     config: Mapping[str, Any]
@@ -186,99 +193,47 @@ def read_results(path: Path) -> list[Result]:
         FormatError: If a line is cut short, is no result, or holds what no training run leaves: a
             number that is not finite, no steps, a negative error; the message names file and line.
     """
-    from pydantic import TypeAdapter, ValidationError
-
     adapter = TypeAdapter(Result)
     results = []
     data = path.read_bytes()
     lines = data.splitlines()
     for number, line in enumerate(lines, 1):
-        again = f"delete line {number} and `graphlift study run` scores its run again"
         try:
             results.append(adapter.validate_json(line))
-            fault = _fault(results[-1])
-        except ValidationError as error:
-            cut = number == len(lines) and not data.endswith(b"\n")
-            way_out = (
-                "it is cut short: `graphlift study run` on this folder sets it aside and scores "
-                "its run again"
-                if cut
-                else again
-            )
+            _check(results[-1])
+        except ValueError as error:
+            way_out = f"delete line {number} and `graphlift study run` scores its run again"
+            fault = str(error)
+            if isinstance(error, ValidationError):
+                fault = problems(error, "the whole line")
+                if number == len(lines) and not data.endswith(b"\n"):
+                    way_out = (
+                        "it is cut short: `graphlift study run` on this folder sets it aside and "
+                        "scores its run again"
+                    )
             raise FormatError(
-                f"{path}, line {number}: not a result ({problems(error, 'the whole line')}); "
-                f"{way_out}"
+                f"{path}, line {number}: not a result of a training run ({fault}); {way_out}"
             ) from error
-        if fault:
-            raise FormatError(
-                f"{path}, line {number}: not a result of a training run ({fault}); {again}"
-            )
     return results
 
 
-def _fault(result: Result) -> str | None:
-    """Say what no training run could have left; None if all makes sense."""
+def _check(result: Result) -> None:
+    """Refuse what the types of the fields allow and no training run leaves.
+
+    Raises:
+        ValueError: Naming the field.
+    """
     try:
         check_plain(result.config)
     except ValueError as error:
-        return f"config: {error}"
+        raise ValueError(f"config: {error}") from error
     for name, each in result.blocks.items():
         if not len(each.frames) == len(each.mpjpe_mm) == len(each.p_mpjpe_mm):
-            return f"blocks.{name}: lists of different length"
-    faults = (
-        *(f"{name}: {n} is less than 1" for name, n in _counts(result).items() if n < 1),
-        *(f"{name}: {n:g} is negative" for name, n in _errors(result).items() if n < 0),
-        *(
-            f"{name}: {n:g} % is not between 0 and 100"
-            for name, n in _shares(result).items()
-            if not 0 <= n <= 100
-        ),
-    )
-    if not faults and result.best_step > result.steps:
-        return f"best_step: {result.best_step} is beyond the last of {result.steps} steps"
-    return next(iter(faults), None)
-
-
-def _counts(result: Result) -> dict[str, int]:
-    names = ("channels", "parameters", "steps", "batch_size", "runs_at_once", "best_step")
-    counts = {name: getattr(result, name) for name in names}
-    counts |= {f"per_activity.{a}.frames": s.frames for a, s in result.per_activity.items()}
-    counts |= {f"cross_per_activity.{a}.frames": s.frames
-               for a, s in result.cross_per_activity.items()}  # fmt: skip
-    return counts | {f"blocks.{a}.frames": min(b.frames, default=1)
-                     for a, b in result.blocks.items()}  # fmt: skip
-
-
-def _errors(result: Result) -> dict[str, float]:
-    names = (
-        *("seconds", "poses_per_second", "validation_mpjpe_mm", "validation_end_mm"),
-        *("mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "visible_mm", "occluded_mm"),
-    )
-    errors = {name: getattr(result, name) for name in names}
-    errors |= {f"per_joint_mm.{joint}": error for joint, error in result.per_joint_mm.items()}
-    errors |= {f"per_activity.{a}": min(s.mpjpe_mm, s.p_mpjpe_mm)
-               for a, s in result.per_activity.items()}  # fmt: skip
-    return errors | {f"blocks.{a}": min((*b.mpjpe_mm, *b.p_mpjpe_mm), default=0.0)
-                     for a, b in result.blocks.items()}  # fmt: skip
-
-
-def _shares(result: Result) -> dict[str, float]:
-    """Per cent."""
-    shares = {"occluded_share": 100 * result.occluded_share}
-    shares |= {"cross_pck": result.cross_pck or 0.0, "cross_auc": result.cross_auc or 0.0}
-    shares |= {f"cross_per_activity.{a}.pck": s.pck for a, s in result.cross_per_activity.items()}
-    return shares | {f"cross_per_activity.{a}.auc": s.auc
-                     for a, s in result.cross_per_activity.items()}  # fmt: skip
-
-
-def without_poses(result: Result) -> Result:
-    """Leave the poses of the worst frames out, for lines that are published.
-
-    They are pieces of motion capture, which a repository must not carry; which frames they were
-    stays.
-    """
-    bare = [replace(f, keypoints=[], predicted=[], truth=[]) for f in result.failures]
-    return replace(result, failures=bare)
+            raise ValueError(f"blocks.{name}: lists of different length")
+    if result.best_step > result.steps:
+        raise ValueError(
+            f"best_step: {result.best_step} is beyond the last of {result.steps} steps"
+        )
 
 
 def set_aside_cut_line(path: Path) -> str | None:

@@ -1,10 +1,10 @@
-"""What may be said from finished runs: spreads, paired bootstrap, intervals, oscillation.
+"""Means, spreads, paired bootstrap, intervals and oscillation of finished runs.
 
 Two kinds of chance are at work: which seconds of motion happen to be in the test set, and which
-seed a network started from. :func:`contrast` counts both, the first by bootstrap and the second
-by Student's t; :func:`by_seeds` and :func:`paired` see seeds only, for numbers that have no test
-frames behind them. Three seeds say little of how a method spreads, so each method's variance leans
-on those of the others: :func:`prior`.
+seed a network started from. :func:`by_seeds_and_seconds` counts both, the second by Student's t
+and the first by bootstrap; :func:`by_seeds` counts seeds only, for numbers that were not measured
+frame by frame. Three seeds show little of how far a method spreads, so each method's variance is
+drawn towards those of the others: :func:`prior`.
 """
 
 import math
@@ -16,26 +16,27 @@ from typing import Generic, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.study.results import Blocks
+from graphlift.study.results import SecondErrors
 
 DRAWS = 10_000
 """Enough that the smallest p, 2/(DRAWS + 1), survives Holm's correction over 45 pairs."""
 SEED = 20_200_823
-"""Of the draws. The day ECCV 2020 opened; any number would do, but it must be said beforehand."""
+"""Of the draws: the day ECCV 2020 opened. Any number would do, if it is chosen beforehand."""
 LEVEL = 0.05
-FALSE_FINDS = 0.029
-"""Largest share of simulated studies in which equal methods were told apart after Holm.
+"""Significance level of all tests; intervals are of 95 %."""
+FALSE_POSITIVES = 0.029
+"""Largest share of simulated studies in which equal methods differed after Holm's correction.
 
-Measured with ``false_finds`` of ``tests/study/test_statistics.py`` over 1,000 studies of ten
+Measured with ``false_positives`` of ``tests/study/test_statistics.py`` over 1,000 studies of ten
 methods with three seeds, 10,000 draws, frame noise 0, 0.2 and 0.5 of the spread of seeds. Per cent
 and behind it the 95 % intervals that missed:
 
 * spreads alike: 0.3, 0.6, 1.6 (3.3, 3.2, 3.5);
 * one spread 4 to 8 times the others': 2.9, 2.0, 0.9 (4.1, 3.6, 3.2);
 * spreads in proportion to errors, half of them twice the rest: 2.3, 2.7, 2.8 (3.7, 3.5, 3.7);
-* spreads drawn, their logarithm with a deviation of 0.8: 1.6, 1.4, 1.8 (5.3, 4.9, 4.0).
+* spreads drawn at random, their logarithm with a deviation of 0.8: 1.6, 1.4, 1.8 (5.3, 4.9, 4.0).
 """
-WILD_MISSES = 0.11
+UNEVEN_MISSES = 0.11
 """Share of 95 % intervals that miss, of a method whose seeds spread 4 to 8 times as far.
 
 Over 1,000 such studies without frame noise: 11.1 per cent, and 2.3 of the other intervals.
@@ -45,35 +46,12 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation (n - 1 in the denominator; None for one value)."""
-
-    mean: float
-    sd: float | None
-    count: int
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Average over seeds.
-
-    Raises:
-        ValueError: If there are no values.
-    """
-    if not values:
-        raise ValueError("no values to average")
-    mean = math.fsum(values) / len(values)
-    squares = math.fsum((value - mean) ** 2 for value in values)
-    sd = math.sqrt(squares / (len(values) - 1)) if len(values) > 1 else None
-    return Spread(mean, sd, len(values))
-
-
-@dataclass(frozen=True)
 class Contrast:
     """A difference and how sure it is.
 
     Args:
         estimate: The difference as observed.
-        low: Lower end of the 95 % interval; None when nothing can be said.
+        low: Lower end of the 95 % interval; None where there is none.
         high: Upper end.
         p: Two-sided.
     """
@@ -91,7 +69,7 @@ class Contrast:
 
 
 def oscillation(steps: Sequence[int], errors: Sequence[float]) -> float | None:
-    """How much a validation curve jumps from evaluation to evaluation, in the curve's unit.
+    """Measure how much a validation curve jumps between evaluations, in the curve's unit.
 
     Over the second half of training, each value is compared with the straight line through its
     two neighbours; a smooth decay stays near that line, so only what goes up and down is left.
@@ -116,9 +94,9 @@ def oscillation(steps: Sequence[int], errors: Sequence[float]) -> float | None:
 
 
 def resample(
-    runs: Mapping[Key, Mapping[str, Blocks]], draws: int = DRAWS, seed: int = SEED
+    runs: Mapping[Key, Mapping[str, SecondErrors]], draws: int = DRAWS, seed: int = SEED
 ) -> dict[Key, Float[np.ndarray, " draw"]]:
-    """Draw test seconds again and again, the same seconds for every run.
+    """Draw the seconds of the test set many times, the same seconds for every run.
 
     Within each activity as many blocks are drawn, with replacement, as it has; the error of an
     activity is the mean over the frames drawn, that of a run the plain mean of its activities
@@ -150,15 +128,15 @@ def resample(
     return dict(zip(runs, errors.T, strict=True))
 
 
-def block_layout(blocks: Mapping[str, Blocks]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Which seconds a run was tested on: equal for runs that can be compared in pairs."""
+def block_layout(blocks: Mapping[str, SecondErrors]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    """List the seconds a run was tested on: equal for runs that can be compared in pairs."""
     return tuple(sorted((name, tuple(block.frames)) for name, block in blocks.items()))
 
 
 def _block_counts(
     blocks: int, draws: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "draw block"]:
-    """How often each block is drawn; the first row is the data themselves, each block once."""
+    """Count how often each block is drawn; in the first row, the data themselves, each once."""
     drawn = rng.integers(blocks, size=(draws, blocks))
     drawn += blocks * np.arange(draws)[:, None]
     counts = np.bincount(drawn.ravel(), minlength=draws * blocks).reshape(draws, blocks)
@@ -167,12 +145,12 @@ def _block_counts(
 
 @dataclass(frozen=True)
 class Prior:
-    """What the methods of a study say together about the variance of any one of them over seeds.
+    """What all methods of a study together show of the variance of one of them over seeds.
 
     Args:
-        variance: Typical one, in the squared unit of the numbers.
-        freedom: How many degrees of freedom that is worth: more, the more alike methods spread;
-            0 where every method stands for itself.
+        variance: The typical variance, in the squared unit of the numbers.
+        freedom: Its degrees of freedom: more, the more alike methods spread; 0 where nothing is
+            taken from other methods.
     """
 
     variance: float = 0.0
@@ -180,16 +158,17 @@ class Prior:
 
 
 def prior(methods: Iterable[Sequence[float] | Float[np.ndarray, " seed"]]) -> Prior:
-    """Fit the law of a study's variances over seeds, by the moments of their logarithms.
+    """Fit the distribution of a study's variances over seeds, by moments of their logarithms.
 
-    Its freedom is held to half of what all methods but two have (two numbers are fitted), so with
-    two methods the prior says nothing. The cap, and never taking a variance for smaller than it
-    was seen (:func:`_by_seeds`), are ours: without them, and with Welch's freedom, 14 % of
-    simulated studies had a false find where one method in ten spreads 4 to 8 times as far.
+    Its degrees of freedom are limited to half of those of all methods but two (two numbers are
+    fitted), so with two methods nothing is taken from the other. This limit, and that no variance
+    is taken for smaller than it was measured (:func:`_standard_error`), are ours: without them,
+    and with Welch's degrees of freedom, 14 % of simulated studies called equal methods different
+    where one method in ten spreads 4 to 8 times as far.
 
-    Numbers are taken as they are, not their logarithms, which gains and differences between
-    joints do not have. Only methods on the same detections are taken together: over three kinds,
-    one wild cell in thirty would hardly be noticed.
+    The numbers are used as they are, not their logarithms, because increases and differences
+    between joints may be negative. Only methods on the same detections are taken together: among
+    three kinds of detections, one method of thirty with a large spread would hardly count.
 
     Args:
         methods: The same number from each seed of each method, on the same detections. Methods
@@ -218,7 +197,7 @@ def prior(methods: Iterable[Sequence[float] | Float[np.ndarray, " seed"]]) -> Pr
     return Prior(float(variance), float(2 * half_prior))
 
 
-def contrast(
+def by_seeds_and_seconds(
     first: Float[np.ndarray, "seed draw"], second: Float[np.ndarray, "seed draw"], common: Prior
 ) -> Contrast:
     """Mean of the first minus mean of the second, by test seconds and by seeds.
@@ -238,7 +217,7 @@ def contrast(
     estimate = float(frames[0])
     if min(len(first), len(second)) < 2:
         return Contrast(estimate)
-    error, freedom = _by_seeds(common, first[:, 0], second[:, 0])
+    error, freedom = _standard_error(common, first[:, 0], second[:, 0])
     draws = frames[1:] + error * _shuffled_t(freedom, frames.size - 1)
     low, high = np.quantile(draws, [LEVEL / 2, 1 - LEVEL / 2])
     tail = min(np.count_nonzero(draws <= 0), np.count_nonzero(draws >= 0))
@@ -248,31 +227,31 @@ def contrast(
 
 @lru_cache(maxsize=8)  # all pairs of a table mostly have one freedom
 def _shuffled_t(freedom: float, draws: int) -> Float[np.ndarray, " draw"]:
-    """Student's t at even steps of probability: drawn freely, its tails would be left to luck."""
+    """Take Student's t at even steps of probability, in random order: its tails are exact."""
     from scipy.stats import t
 
     steps = (np.arange(draws) + 0.5) / draws
     return np.random.default_rng(SEED).permutation(t.ppf(steps, freedom))
 
 
-def _by_seeds(
-    common: Prior, *methods: Sequence[float] | Float[np.ndarray, " seed"]
+def _standard_error(
+    common: Prior, *samples: Sequence[float] | Float[np.ndarray, " seed"]
 ) -> tuple[float, float]:
     """Standard error of a mean, or of a difference of means, and its degrees of freedom.
 
     Each variance is Smyth's, between the method's own and the common one, but never below its own.
-    The freedom is that of the method that has least: no other choice is sure to be safe when
-    variances differ.
+    The degrees of freedom are those of the method that has fewest: no other choice is sure to be
+    safe when variances differ.
 
     Source: Hsu, "Contribution to the theory of 'Student's' t-test as applied to the problem of
     two samples", Statistical Research Memoirs 2, 1938 (the least freedom).
     """
     error, freedom = 0.0, math.inf
-    for values in methods:
-        own, sure = float(np.var(values, ddof=1)), len(values) - 1
-        leant = (common.freedom * common.variance + sure * own) / (common.freedom + sure)
-        error += max(own, leant) / len(values)
-        freedom = min(freedom, common.freedom + sure)
+    for values in samples:
+        own, degrees = float(np.var(values, ddof=1)), len(values) - 1
+        moderated = (common.freedom * common.variance + degrees * own) / (common.freedom + degrees)
+        error += max(own, moderated) / len(values)
+        freedom = min(freedom, common.freedom + degrees)
     return math.sqrt(error), freedom
 
 
@@ -293,8 +272,8 @@ class Pair(Generic[Key]):
     p_holm: float | None
 
     @property
-    def real(self) -> bool:
-        """Whether the difference stands after correction."""
+    def significant(self) -> bool:
+        """Whether the difference is significant after correction."""
         return self.p_holm is not None and self.p_holm < LEVEL
 
 
@@ -305,7 +284,7 @@ def all_pairs(errors: Mapping[Key, Float[np.ndarray, "seed draw"]]) -> list[Pair
     """
     keys, common = list(errors), prior(seeds[:, 0] for seeds in errors.values())
     pairs = [(a, b) for i, a in enumerate(keys) for b in keys[i + 1 :]]
-    contrasts = [contrast(errors[a], errors[b], common) for a, b in pairs]
+    contrasts = [by_seeds_and_seconds(errors[a], errors[b], common) for a, b in pairs]
     corrected = iter(holm([c.p for c in contrasts if c.p is not None]))
     return [
         Pair(a, b, c, None if c.p is None else next(corrected))
@@ -314,7 +293,7 @@ def all_pairs(errors: Mapping[Key, Float[np.ndarray, "seed draw"]]) -> list[Pair
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Correct p-values for their number, so that one false find among all is unlikely.
+    """Correct p-values for their number, so that a single false one among all is unlikely.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal
     of Statistics 6, 1979.
@@ -326,32 +305,28 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def by_seeds(first: Sequence[float], second: Sequence[float], common: Prior) -> Contrast:
-    """Mean of the first minus mean of the second, by seeds alone.
+def by_seeds(common: Prior, *samples: Sequence[float]) -> Contrast:
+    """Mean of the first sample, minus that of the second if there is one, by seeds alone.
+
+    One sample holds differences that were each measured within one run. Without any spread there
+    is no doubt.
+
+    Args:
+        common: Of the same number, over all methods of the study.
+        samples: One or two; a number from each seed.
 
     Returns:
-        Without interval when either has fewer than two seeds.
+        Without interval when a sample has fewer than two seeds.
     """
-    estimate = float(np.mean(first) - np.mean(second))
-    if min(len(first), len(second)) < 2:
-        return Contrast(estimate)
-    return _t_contrast(estimate, *_by_seeds(common, first, second))
-
-
-def paired(differences: Sequence[float], common: Prior) -> Contrast:
-    """Mean of differences that were each measured within one run, by seeds alone."""
-    estimate = float(np.mean(differences))
-    if len(differences) < 2:
-        return Contrast(estimate)
-    return _t_contrast(estimate, *_by_seeds(common, differences))
-
-
-def _t_contrast(estimate: float, error: float, freedom: float) -> Contrast:
-    """Student's interval and p; without spread there is no doubt."""
-    if error == 0:
-        return Contrast(estimate, estimate, estimate, 0.0 if estimate else 1.0)
     from scipy.stats import t
 
+    means = [float(np.mean(sample)) for sample in samples]
+    estimate = means[0] - sum(means[1:])
+    if min(map(len, samples)) < 2:
+        return Contrast(estimate)
+    error, freedom = _standard_error(common, *samples)
+    if error == 0:
+        return Contrast(estimate, estimate, estimate, 0.0 if estimate else 1.0)
     extent = float(t.ppf(1 - LEVEL / 2, freedom)) * error
     p = 2 * float(t.sf(abs(estimate) / error, freedom))
     return Contrast(estimate, estimate - extent, estimate + extent, p)

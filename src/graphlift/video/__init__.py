@@ -1,7 +1,7 @@
 """Video in, keypoints out: detectors that run on NumPy, OpenCV and ONNX Runtime alone."""
 
 from graphlift.detector_weights.get import get_weights as get_weights
-from graphlift.video.detect import Detected as Detected
+from graphlift.video.detect import DetectedFrame as DetectedFrame
 from graphlift.video.detect import Detector as Detector
 from graphlift.video.detect import detect_people as detect_people
 from graphlift.video.detect import load_detector as load_detector

@@ -14,24 +14,24 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.detector_weights.get import get_weights
+from graphlift.onnx_session import open_session
 from graphlift.video.frames import Image
-from graphlift.video.regions import Person, Region, crop, turn_back, uncrop
-from graphlift.video.sessions import open_session
+from graphlift.video.regions import DetectedPerson, Region, crop, turn_back, uncrop
 
 Variant = Literal["lite", "full", "heavy"]
 
-JOINTS = 33
+LANDMARKS = 33
 SEARCH_SIDE, READ_SIDE = 224, 256
-"""px; the squares that the detector and the landmark network look at."""
+"""px; sides of the input images of the detector and of the landmark network."""
 
 STRIDES = (8, 16, 32, 32, 32)
-"""px; the detector's layers of anchors, two anchors a cell."""
+"""px between cells of the detector's layers of anchors, with two anchors in each cell."""
 
-FOUND, SUPPRESS, PRESENT = 0.5, 0.3, 0.5
-"""Least score of a detection, overlap of what counts as one detection, least score of a person."""
+DETECTION_SCORE, SAME_OVERLAP, PRESENCE = 0.5, 0.3, 0.5
+"""Least score of a detection, least overlap of two of one person, least score of a person."""
 
-MARGIN = 1.25
-"""A region's side over the diameter of the circle around the body."""
+CIRCLE_MARGIN = 1.25
+"""A region's side, relative to the diameter of the circle around the body."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +54,13 @@ def load_blazepose(variant: Variant = "full", *, threads: int = 0) -> BlazePose:
             (:func:`graphlift.detector_weights.get.get_weights`).
     """
     name = "blazepose" if variant == "full" else f"blazepose-{variant}"
-    return BlazePose(*(open_session(path, threads=threads) for path in get_weights(name)))
+    return BlazePose(
+        *(open_session(path.read_bytes(), path, threads=threads) for path in get_weights(name))
+    )
 
 
 def find_regions(model: BlazePose, image: Image) -> list[Region]:
-    """Find people in an image, the surest first."""
+    """Find people in an image, those with the highest scores first."""
     height, width = image.shape[:2]
     side = float(max(width, height))
     whole, size = Region((width / 2, height / 2), (side, side)), (SEARCH_SIDE, SEARCH_SIDE)
@@ -71,8 +73,10 @@ def find_regions(model: BlazePose, image: Image) -> list[Region]:
     ]
 
 
-def read_landmarks(model: BlazePose, image: Image, regions: Sequence[Region]) -> list[Person]:
-    """Read the landmarks of those who really are in their regions.
+def read_landmarks(
+    model: BlazePose, image: Image, regions: Sequence[Region]
+) -> list[DetectedPerson]:
+    """Read the landmarks of the people in regions; a region without a person is left out.
 
     Confidence is BlazePose's *visibility*: that the joint is in the image and not hidden.
     """
@@ -83,28 +87,30 @@ def read_landmarks(model: BlazePose, image: Image, regions: Sequence[Region]) ->
     return [
         _person(region, landmarks.reshape(-1, 5), float(presence[0]), world.reshape(-1, 3))
         for region, landmarks, presence, world in zip(regions, *outputs, strict=True)
-        if presence[0] > PRESENT
+        if presence[0] > PRESENCE
     ]
 
 
-def _person(region: Region, landmarks: np.ndarray, score: float, world: np.ndarray) -> Person:
-    """Bring what the network read in a region back to the image.
+def _person(
+    region: Region, landmarks: np.ndarray, score: float, world: np.ndarray
+) -> DetectedPerson:
+    """Convert the network's output for a region to positions in the image.
 
     Args:
-        region: Where it looked.
+        region: The one that the network was given.
         landmarks: (39, 5): x, y, z, px of its square, and visibility and presence before the
             logistic function; after the joints come the centre and the rim of the circle around
             the body, then points of the hands.
-        score: That there is somebody.
+        score: That there is a person.
         world: (39, 3), m, in the region's axes.
     """
     positions = uncrop(landmarks[:, :2].astype(float), region, (READ_SIDE, READ_SIDE))
-    visibility = _logistic(landmarks[:JOINTS, 3:4].astype(float))
-    return Person(
-        keypoints=np.column_stack([positions[:JOINTS], visibility]),
+    visibility = _logistic(landmarks[:LANDMARKS, 3:4].astype(float))
+    return DetectedPerson(
+        keypoints=np.column_stack([positions[:LANDMARKS], visibility]),
         score=score,
-        region=region_around(positions[JOINTS], positions[JOINTS + 1]),
-        world=turn_back(world[:JOINTS].astype(float), region),
+        region=region_around(positions[LANDMARKS], positions[LANDMARKS + 1]),
+        world=turn_back(world[:LANDMARKS].astype(float), region),
     )
 
 
@@ -116,15 +122,15 @@ def region_around(centre: Float[np.ndarray, "2"], rim: Float[np.ndarray, "2"]) -
         rim: The point of the circle towards which the body is upright, px.
     """
     x, y = rim - centre
-    side = float(2 * np.hypot(x, y) * MARGIN)
+    side = float(2 * np.hypot(x, y) * CIRCLE_MARGIN)
     return Region((float(centre[0]), float(centre[1])), (side, side), float(np.arctan2(x, -y)))
 
 
 @cache
 def anchors() -> Float[np.ndarray, "anchor 2"]:
-    """Centres of the detector's anchors, as parts of its square: x, y.
+    """Return the centres of the detector's anchors, x and y, as shares of its square.
 
-    Cells row by row; layers of one stride share a grid, cell by cell.
+    Cells follow row by row; layers of one stride share a grid, cell by cell.
     """
     layers = []
     for stride in sorted(set(STRIDES)):
@@ -138,19 +144,19 @@ def anchors() -> Float[np.ndarray, "anchor 2"]:
 def decode_detections(
     boxes: Float[np.ndarray, "anchor 12"], scores: Float[np.ndarray, " anchor"]
 ) -> tuple[Float[np.ndarray, "box 6 2"], Float[np.ndarray, " box"]]:
-    """Read the detector's outputs.
+    """Decode the detector's outputs.
 
     Args:
-        boxes: Six pairs an anchor, px of the detector's square: centre of the box from the
-            anchor, its size, then four points from the anchor: middle of the hips, rim of the
-            circle around the body, and the same two for the upper body.
+        boxes: Six pairs for each anchor, px of the detector's square: centre of the box relative
+            to the anchor, its size, then four points relative to the anchor: middle of the hips,
+            rim of the circle around the body, and the same two for the upper body.
         scores: Before the logistic function.
 
     Returns:
-        The two corners of every likely box and its four points, as parts of the square; and its
-        score. The likeliest first.
+        The two corners of every likely box and its four points, as shares of the square; and its
+        score. The likeliest come first.
     """
-    likely = np.flatnonzero(_logistic(scores.astype(float)) > FOUND)
+    likely = np.flatnonzero(_logistic(scores.astype(float)) > DETECTION_SCORE)
     likely = likely[np.argsort(-scores[likely], kind="stable")]
     pairs = boxes[likely].reshape(-1, 6, 2).astype(float) / SEARCH_SIDE
     centre, half = pairs[:, 0] + anchors()[likely], pairs[:, 1] / 2
@@ -162,7 +168,7 @@ def decode_detections(
 def suppress_overlaps(
     boxes: Float[np.ndarray, "box 6 2"], scores: Float[np.ndarray, " box"]
 ) -> list[Float[np.ndarray, "4 2"]]:
-    """Take boxes that overlap the likeliest for one person and average their points by score.
+    """Merge boxes that overlap the likeliest one, and average their points weighted by score.
 
     Source: "weighted" non-maximum suppression of Bazarevsky et al., "BlazeFace", CVPR workshops
     2019.
@@ -176,7 +182,7 @@ def suppress_overlaps(
         shared = np.minimum(high[first], high[left]) - np.maximum(low[first], low[left])
         overlap = np.prod(np.clip(shared, 0, None), axis=1)
         union = area[first] + area[left] - overlap
-        same = (overlap > SUPPRESS * union) | (left == first)
+        same = (overlap > SAME_OVERLAP * union) | (left == first)
         group = left[same]
         people.append(np.average(boxes[group, 2:], axis=0, weights=scores[group]))
         left = left[~same]

@@ -1,4 +1,4 @@
-"""People in a video -> keypoints: frames out = frames in, a frame with nobody is NaN."""
+"""People in a video -> keypoints: as many frames as the video has, NaN where nobody is."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,14 +26,14 @@ from graphlift.tracking import (
 )
 from graphlift.video import blazepose, movenet, rtmpose
 from graphlift.video.frames import Image, Video, open_video
-from graphlift.video.regions import Find, Person, Read, Region, follow
+from graphlift.video.regions import DetectedPerson, Find, Read, Region, follow
 from graphlift.video.times import at_even_times
 
 Finder = Literal["blazepose", "movenet", "frame"]
 
 DETECTORS = ("blazepose", "blazepose-lite", "blazepose-heavy", "movenet")
-Watch = Callable[[Iterable[Image]], Iterator[tuple[Image, list[Person]]]]
-"""Takes frames in order of time and gives each back with who is in it."""
+Watch = Callable[[Iterable[Image]], Iterator[tuple[Image, list[DetectedPerson]]]]
+"""Takes frames in order of time and yields each with the people in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,10 @@ class Detector:
     """A loaded detector.
 
     Args:
-        name: As it was asked for.
+        name: As given to :func:`load_detector`.
         skeleton: Its joints.
-        people: How many are wanted; it may follow some more, to choose among them.
-        watch: What it does.
+        people: How many to keep; some more may be followed, to choose among them.
+        watch: Finds and follows people in frames.
     """
 
     name: str
@@ -54,25 +54,25 @@ class Detector:
 
 
 @dataclass(frozen=True, eq=False)
-class Detected:
-    """Who is in one frame.
+class DetectedFrame:
+    """The people in one frame.
 
     Args:
         frame: Its number, from 0.
         image: RGB.
-        people: Nobody, one or more.
-        ids: For each of them a name that stays the same from frame to frame.
-        time: s, when the frame is shown, where the file says.
+        people: May be empty.
+        ids: A name for each of them that stays the same from frame to frame.
+        time: s, when the frame is shown, if the file states it.
     """
 
     frame: int
     image: Image
-    people: tuple[Person, ...]
+    people: tuple[DetectedPerson, ...]
     ids: tuple[str, ...]
     time: float | None = None
 
     def keypoints(self, skeleton: Skeleton) -> Float[np.ndarray, "person joint 3"]:
-        """Put everybody's x, y, px, and confidence together; nobody is (0, joint, 3)."""
+        """Stack all people's x, y, px, and confidence; (0, joint, 3) if nobody is there."""
         joints = [person.keypoints for person in self.people]
         return np.array(joints).reshape(-1, len(skeleton), 3)
 
@@ -88,7 +88,7 @@ def load_detector(
 
     Args:
         name: One of :data:`DETECTORS`, or the path of an RTMPose-like ``.onnx``.
-        people: How many are wanted; some more may be followed, to choose among them.
+        people: How many to keep; some more may be followed, to choose among them.
         finder: What finds the people whose joints are read: BlazePose's own detector (the
             default for one person), MoveNet (the default for several), or the whole frame,
             which is for RTMPose on clips of one person.
@@ -108,22 +108,22 @@ def load_detector(
         variant = cast("blazepose.Variant", str(name).partition("-")[2] or "full")
         pose = blazepose.load_blazepose(variant, threads=threads)
         read, skeleton = partial(blazepose.read_landmarks, pose), MEDIAPIPE_33
-        find = _circles(pose if finder == "blazepose" else None, threads)
+        find = _load_finder(finder, pose, threads)
     else:
         model = rtmpose.load_rtmpose(Path(name), threads=threads)
         read, skeleton = partial(rtmpose.read_joints, model), model.skeleton
-        find = _boxes(finder, threads)
+        find = _load_finder(finder, None, threads)
     watch = partial(follow, read=read, find=find, people=people)
     return Detector(Path(name).name, skeleton, people, watch)
 
 
-def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
+def stream_people(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
     """Detect frame by frame, as frames come: for webcams, and for drawing.
 
-    Each person keeps a name by the likeness of their keypoints
-    (:class:`graphlift.tracking.Tracker`), from the past alone. No more are given than were asked
-    for: those given before stay, and the largest take the place of who is away for longer than a
-    tracker remembers.
+    People keep their names by the similarity of their keypoints to those of past frames
+    (:class:`graphlift.tracking.Tracker`). At most as many are yielded as the detector keeps: those
+    of the frames before stay, and the largest others replace those who are away for longer than
+    the tracker remembers.
 
     Raises:
         FormatError: As :meth:`graphlift.video.frames.Video.frames`.
@@ -137,8 +137,8 @@ def stream_people(video: Video, detector: Detector) -> Iterator[Detected]:
         yield replace(everybody, people=people, ids=tuple(str(ids[place]) for place in kept))
 
 
-def _watched(video: Video, detector: Detector) -> Iterator[Detected]:
-    """Give every frame with all who are found in it, whoever they are."""
+def _watched(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
+    """Yield every frame with all people who are found in it, without names."""
     times: list[float | None] = []
 
     def images() -> Iterator[Image]:
@@ -147,22 +147,22 @@ def _watched(video: Video, detector: Detector) -> Iterator[Detected]:
             yield image
 
     for frame, (image, people) in enumerate(detector.watch(images())):
-        yield Detected(frame, image, tuple(people), ("",) * len(people), times[frame])
+        yield DetectedFrame(frame, image, tuple(people), ("",) * len(people), times[frame])
 
 
 class Seats:
-    """Chooses whom to show while frames come: so many, and the same for as long as possible."""
+    """Chooses people frame by frame: at most ``count``, and the same for as long as possible."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._away: dict[int, int] = {}
 
     def update(self, ids: Sequence[int], sizes: Float[np.ndarray, " person"]) -> list[int]:
-        """Say which of a frame's people to show.
+        """Choose among a frame's people; return their places.
 
         Args:
-            ids: Of the people; negative for nobody's.
-            sizes: Theirs, px.
+            ids: Of the people; negative if the tracker gave none.
+            sizes: Of the people, px.
         """
         self._away = {name: gap + 1 for name, gap in self._away.items() if gap < PATIENCE}
         for place in np.argsort(-sizes, kind="stable"):
@@ -182,18 +182,18 @@ def detect_people(
 ) -> Keypoints:
     """Detect people in every frame of a video.
 
-    Who is who is decided over the whole clip (:func:`graphlift.tracking.track`); ``notes`` say
-    who was left out, and where somebody new begins because nobody moves so far.
+    Who is who is decided over the whole clip (:func:`graphlift.tracking.track`); ``notes`` state
+    who was left out, and where a new person begins because nobody moves so far.
 
     Args:
         source: As :func:`graphlift.video.frames.open_video`; a webcam ends with Ctrl-C, and its
-            frames per second are those that came through.
-        detector: Its name or path, or one that is loaded (and then knows how many people).
+            frame rate is the measured one.
+        detector: Its name or path, or one that is loaded (whose ``people`` then counts).
         people: How many to keep at most: those who are seen longest and largest.
         person: Keep one of all who were found instead, or of those ``people`` if they are
             several: see :func:`graphlift.tracking.choose`.
-        fps: Frames per second, in place of what the file says.
-        progress: Told after every frame how many are done, of how many the file promises.
+        fps: Frames per second, in place of the file's.
+        progress: Called after every frame with how many are done, and how many the header states.
 
     Returns:
         One frame for each of the video's; of a video whose frames come at uneven times, frames at
@@ -232,7 +232,7 @@ def _who_is_who(
     video: Video,
     fps: float | None,
 ) -> Keypoints:
-    """Sort a clip's detections into people, and keep whom the caller wants."""
+    """Assign a clip's detections to people, and keep those that the caller asked for."""
     found = track(frames, fps=fps)
     everybody = appearances(frames, found.ids)
     most = None if person is not None and detector.people == 1 else detector.people
@@ -258,47 +258,42 @@ def _check_request(name: str | Path, people: int, finder: Finder | None) -> None
             f"no detector is called {str(name)!r}: there are {', '.join(DETECTORS)}, or give the "
             "path of an RTMPose .onnx"
         )
-    if people > movenet.MOST and (name == "movenet" or finder in (None, "movenet")):
+    if people > movenet.MOST_PEOPLE and (name == "movenet" or finder in (None, "movenet")):
         raise ModelError(
-            f"{people} people: MoveNet, which finds them, sees {movenet.MOST} at most; ask for "
-            "fewer, or for finder blazepose"
+            f"{people} people: MoveNet, which finds them, sees {movenet.MOST_PEOPLE} at most; ask "
+            "for fewer, or for finder blazepose"
         )
     if finder == "frame" and (people > 1 or name in DETECTORS):
         raise ModelError("finder frame is for one person and an RTMPose .onnx: leave it out")
 
 
 def _watch_all(people: int, threads: int) -> Watch:
-    """Let MoveNet see every frame afresh."""
+    """Run MoveNet on every whole frame, without following anybody."""
     session = movenet.load_movenet(threads=threads)
 
-    def watch(images: Iterable[Image]) -> Iterator[tuple[Image, list[Person]]]:
+    def watch(images: Iterable[Image]) -> Iterator[tuple[Image, list[DetectedPerson]]]:
         for image in images:
             yield image, movenet.find_people(session, image)[:people]
 
     return watch
 
 
-def _circles(pose: blazepose.BlazePose | None, threads: int) -> Find:
-    """Find BlazePose's squares by its own detector, or by MoveNet's joints."""
-    if pose is not None:
-        return partial(blazepose.find_regions, pose)
-    session = movenet.load_movenet(threads=threads)
-    return lambda image: [
-        movenet.body_region(person) for person in movenet.find_people(session, image)
-    ]
-
-
-def _boxes(finder: Finder, threads: int) -> Find:
-    """Find upright boxes around people."""
+def _load_finder(finder: Finder, pose: blazepose.BlazePose | None, threads: int) -> Find:
+    """Return what finds regions: squares for ``pose``, or upright boxes around people."""
     if finder == "frame":
         return lambda image: [_whole(image)]
     if finder == "movenet":
         session = movenet.load_movenet(threads=threads)
-        return lambda image: [person.region for person in movenet.find_people(session, image)]
-    pose = blazepose.load_blazepose(threads=threads)
+        people = partial(movenet.find_people, session)
+        if pose is None:
+            return lambda image: [person.region for person in people(image)]
+        return lambda image: [movenet.body_region(person) for person in people(image)]
+    if pose is not None:
+        return partial(blazepose.find_regions, pose)
+    find = partial(blazepose.find_regions, blazepose.load_blazepose(threads=threads))
     return lambda image: [
-        Region(region.centre, (region.size[0] / blazepose.MARGIN,) * 2)
-        for region in blazepose.find_regions(pose, image)
+        Region(region.centre, (region.size[0] / blazepose.CIRCLE_MARGIN,) * 2)
+        for region in find(image)
     ]
 
 

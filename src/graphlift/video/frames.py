@@ -1,7 +1,7 @@
 """Frames of a video file, a folder of images or a webcam, upright, as RGB arrays.
 
-OpenCV decodes. What a container says of itself is checked: a frame rate that cannot be is unknown,
-and a video that ends long before its header says is an error, not a shorter video.
+OpenCV decodes. The header of a file is checked: an impossible frame rate counts as unknown, and a
+video that ends long before the number of frames in its header is an error, not a shorter video.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ Image = UInt8[np.ndarray, "row column 3"]
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm", ".wmv")
-"""Suffixes by which a folder's files are told apart; a single file may have any."""
+"""Suffixes of images and videos in a folder; a single file may have any suffix."""
 
 _SILENT = 0
 """OpenCV's LOG_LEVEL_SILENT."""
 
 SLACK = (2, 0.02)
-"""Frames, and part of all, that a header may promise too many: some count by duration."""
+"""Frames, and share of all, by which a header's count may be too high: some count by duration."""
 
 LAST_WEBCAM = 99
 """OpenCV takes the hundreds of a number for the name of a backend, and raises beyond 32 bits."""
@@ -50,9 +50,9 @@ class Video:
         source: Video file, folder of images, image file, or number of a webcam.
         size: Width and height of every frame, px, after any rotation that the file asks for.
         fps: Frames per second, if known.
-        count: Number of frames that the file promises; None if it does not say, as a webcam.
+        count: Number of frames that the header states; None if it does not, as for a webcam.
         notes: What is missing or odd about it, one sentence each.
-        fps_given: Whether the caller said the frame rate; it stands above the frames' times.
+        fps_given: Whether the caller stated the frame rate, which then overrides frames' times.
     """
 
     source: Path | int
@@ -64,7 +64,7 @@ class Video:
 
     @property
     def name(self) -> str:
-        """What to call it in a message."""
+        """Name it for messages."""
         return f"webcam {self.source}" if isinstance(self.source, int) else str(self.source)
 
     def frames(self) -> Iterator[Image]:
@@ -97,7 +97,7 @@ class Video:
 
 
 def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
-    """Look at a video's first frame and at what its header says.
+    """Read a video's first frame and its header.
 
     Args:
         source: Video file, folder of images (in the order of the numbers in their names), image
@@ -119,12 +119,15 @@ def open_video(source: str | Path | int, *, fps: float | None = None) -> Video:
         height, width = _read_image(images[0]).shape[:2]
         notes = () if fps else ("images have no frame rate: it is unknown",)
         return Video(place, (width, height), fps, len(images), notes, fps is not None)
-    with _capture(place) as capture:
+    import cv2
+
+    with open_capture(place) as capture:
         read, image = capture.read()
         if not read:
             raise FormatError(_unreadable(place))
         height, width = image.shape[:2]
-        stated, promised = _header(capture)
+        stated = capture.get(cv2.CAP_PROP_FPS)
+        promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)
     notes = ()
     if fps is None and not is_frame_rate(stated):
         notes = (f"the header's frame rate, {stated:g}, cannot be: it is unknown",)
@@ -145,20 +148,13 @@ def videos_in(folder: Path) -> list[Path]:
     return found
 
 
-def _header(capture: "cv2.VideoCapture") -> tuple[float, float]:
-    """Read frames per second and number of frames as the container states them."""
-    import cv2
-
-    return capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-
-
 def _read(source: Path | int) -> Iterator[tuple[float | None, Image]]:
     import cv2
 
     if isinstance(source, Path) and (source.is_dir() or source.suffix.lower() in IMAGES):
         yield from ((None, _read_image(path)) for path in _images(source))
         return
-    with _capture(source) as capture:
+    with open_capture(source) as capture:
         while True:
             read, image = capture.read()
             if not read:
@@ -169,9 +165,22 @@ def _read(source: Path | int) -> Iterator[tuple[float | None, Image]]:
 
 
 @contextlib.contextmanager
-def _capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
+def open_capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
+    """Open OpenCV's reader of a video file or a webcam.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        FormatError: If OpenCV cannot open it, or it is empty or a playlist.
+    """
     if isinstance(source, Path):
-        _check_file(source)
+        with source.open("rb") as file:
+            start = file.read(16)
+        if not start:
+            raise FormatError(f"{source}: an empty file, no video: copy or record it again")
+        if start.startswith(PLAYLISTS):
+            raise FormatError(
+                f"{source}: a playlist, which names other files: give the video itself"
+            )
     elif source > LAST_WEBCAM:
         raise FormatError(_unreadable(source))
     with quiet() as cv2:
@@ -182,22 +191,14 @@ def _capture(source: Path | int) -> Iterator["cv2.VideoCapture"]:
             backend = cv2.CAP_FFMPEG
             if backend not in cv2.videoio_registry.getStreamBackends():
                 backend = cv2.CAP_ANY
-            capture = cv2.VideoCapture(str(source), backend)
+            # An absolute path cannot be taken for an address.
+            capture = cv2.VideoCapture(str(source.resolve()), backend)
     try:
         if not capture.isOpened():
             raise FormatError(_unreadable(source))
         yield capture
     finally:
         capture.release()
-
-
-def _check_file(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(16)
-    if not start:
-        raise FormatError(f"{path}: an empty file, no video: copy or record it again")
-    if start.startswith(PLAYLISTS):
-        raise FormatError(f"{path}: a playlist, which names other files: give the video itself")
 
 
 def _unreadable(source: Path | int) -> str:
@@ -214,7 +215,7 @@ def _unreadable(source: Path | int) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[ModuleType]:
-    """Give OpenCV, keeping to itself what it and FFmpeg would print: our errors say it."""
+    """Import OpenCV without what it and FFmpeg would print: our own errors state it."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when OpenCV first opens a video
     import cv2
 

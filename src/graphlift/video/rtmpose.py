@@ -1,4 +1,4 @@
-"""Any RTMPose-like ONNX that the user brings: one person's joints, as two rows of scores a joint.
+"""RTMPose and similar ONNX models of the user: one person's joints, as two rows of scores each.
 
 Source: Jiang et al., "RTMPose: Real-time multi-person pose estimation based on MMPose", 2023, and
 Li et al., "SimCC", ECCV 2022: a joint's x is where its row ``simcc_x`` is highest, its y where
@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError
+from graphlift.onnx_session import open_session
 from graphlift.skeletons import COCO_17, HALPE_26, Skeleton
 from graphlift.video.frames import Image
-from graphlift.video.regions import Person, Region, crop, uncrop
-from graphlift.video.sessions import open_session
+from graphlift.video.regions import DetectedPerson, Region, crop, uncrop
 from graphlift.words import reason
 
 SKELETONS = {len(skeleton): skeleton for skeleton in (COCO_17, HALPE_26)}
@@ -27,11 +27,11 @@ COLOUR_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 COLOUR_DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
 """Of red, green and blue in ImageNet, 0 to 255."""
 
-MARGIN = 1.25
-"""A region's sides over those of the box around the person."""
+BOX_MARGIN = 1.25
+"""A region's sides, relative to those of the box around the person."""
 
-SEEN, PRESENT = 0.3, 0.3
-"""Least confidence of a joint that says where the person is; least mean of a person's."""
+JOINT_CONFIDENCE, MEAN_CONFIDENCE = 0.3, 0.3
+"""Least confidence of a joint that the box is computed from; least mean over a person's joints."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class RTMPose:
     Args:
         session: ONNX Runtime's.
         size: Width and height of its input, px.
-        skeleton: By the number of its joints.
+        skeleton: The one with as many joints.
     """
 
     session: Any
@@ -50,7 +50,7 @@ class RTMPose:
 
 
 def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
-    """Load a model and try it on a black picture.
+    """Load a model and run it on a black image.
 
     Args:
         path: ONNX with one image input of a fixed size and the outputs ``simcc_x`` and
@@ -61,7 +61,7 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
         ModelError: If its inputs, outputs or number of joints are others.
         FormatError: If it is no ONNX model.
     """
-    session = open_session(path, threads=threads)
+    session = open_session(path.read_bytes(), path, threads=threads)
     shapes = [each.shape for each in session.get_inputs()]
     shape = shapes[0] if len(shapes) == 1 else []
     fixed = len(shape) == 4 and all(isinstance(side, int) and side > 0 for side in shape[1:])
@@ -87,8 +87,11 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
     return RTMPose(session, (width, height), SKELETONS[joints])
 
 
-def read_joints(model: RTMPose, image: Image, regions: Sequence[Region]) -> list[Person]:
-    """Read the joints of those who really are in their regions; the next is around the joints."""
+def read_joints(model: RTMPose, image: Image, regions: Sequence[Region]) -> list[DetectedPerson]:
+    """Read the joints of the people in regions; a region without a person is left out.
+
+    Each person's next region is the box around the joints.
+    """
     width, height = model.size
     people = []
     for region in regions:
@@ -96,11 +99,11 @@ def read_joints(model: RTMPose, image: Image, regions: Sequence[Region]) -> list
         rows = _run(model.session, crop(image, fitted, model.size), "the model")
         positions, confidence = decode_simcc(*rows, size=model.size)
         score = float(confidence.mean())
-        if score <= PRESENT:
+        if score <= MEAN_CONFIDENCE:
             continue
         positions = uncrop(positions, fitted, model.size)
         keypoints = np.column_stack([positions, confidence])
-        people.append(Person(keypoints, score, box_around(keypoints)))
+        people.append(DetectedPerson(keypoints, score, box_around(keypoints)))
     return people
 
 
@@ -113,9 +116,9 @@ def decode_simcc(
     """Find each joint where its rows of scores are highest.
 
     Args:
-        across: Scores of places along x.
-        down: Scores of places along y.
-        size: Width and height that they span, px.
+        across: Scores of positions along x.
+        down: Scores of positions along y.
+        size: Width and height of the input that they span, px.
 
     Returns:
         Positions, px of the input, and confidences: the lower of both highest scores.
@@ -127,15 +130,15 @@ def decode_simcc(
 
 
 def fit_region(region: Region, aspect: float) -> Region:
-    """Widen a box to the input's aspect (width over height), with a margin around it."""
+    """Enlarge a box to the input's aspect (width over height), with a margin around it."""
     width, height = region.size
     width, height = max(width, height * aspect), max(height, width / aspect)
-    return Region(region.centre, (width * MARGIN, height * MARGIN))
+    return Region(region.centre, (width * BOX_MARGIN, height * BOX_MARGIN))
 
 
 def box_around(keypoints: Float[np.ndarray, "joint 3"]) -> Region:
-    """Put a box around the joints that are seen, at least a pixel wide and high."""
-    seen = keypoints[:, 2] > SEEN
+    """Compute the box around the joints that are seen, at least a pixel wide and high."""
+    seen = keypoints[:, 2] > JOINT_CONFIDENCE
     positions = keypoints[seen if seen.any() else slice(None), :2]
     low, high = positions.min(axis=0), positions.max(axis=0)
     x, y = (low + high) / 2
@@ -144,7 +147,7 @@ def box_around(keypoints: Float[np.ndarray, "joint 3"]) -> Region:
 
 
 def _run(session: Any, pixels: Image, name: str) -> list[np.ndarray]:  # noqa: ANN401
-    """Read one picture: scores (joint, x) and (joint, y)."""
+    """Run the model on one image; return scores (joint, x) and (joint, y)."""
     values = (pixels - COLOUR_MEAN) / COLOUR_DEVIATION
     image = {session.get_inputs()[0].name: values.transpose(2, 0, 1)[None]}
     try:

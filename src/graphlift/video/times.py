@@ -1,8 +1,8 @@
-"""When a video's frames were shown, and keypoints at even times where that was uneven.
+"""The times of a video's frames, and keypoints at even times where those were uneven.
 
 Phones lower their frame rate in the dark, screen recorders write a frame when something moves,
-and other programs drop frames: the frame rate in the header is then a mean or a wish. What is done
-over time (smoothing, speeds, files of motion) wants even steps, so keypoints are interpolated.
+and other programs drop frames: the frame rate in the header is then a mean or wrong. Smoothing,
+speeds and files of motion need even steps, so keypoints are interpolated.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from jaxtyping import Float, Int
 
 from graphlift.sequences import Keypoints
 
-UNEVEN = 0.25
-"""Frames that a frame may be away from where even steps would have it; Matroska's whole
-milliseconds stay well below."""
+UNEVEN_STEP = 0.25
+"""How far a frame may be from its even time, in steps; the rounding of Matroska to whole
+milliseconds stays well below."""
 
-LONGEST = 0.5
-"""s; between two frames that are farther apart nothing is made up."""
+LONGEST_STEP = 0.5
+"""s; nothing is interpolated between two frames that are farther apart."""
 
-BROKEN = 60.0
-"""s; a step longer than this is a fault of the file, not a pause."""
+BROKEN_STEP = 60.0
+"""s; a step longer than this is an error of the file, not a pause."""
 
-MOST = 10
-"""Even frames for each that there is, at most."""
+MOST_ADDED = 10
+"""Even frames for each frame of the video, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class EvenTimes:
     times: Float[np.ndarray, " frame"]
 
     def nearest(self, times: Float[np.ndarray, " old"]) -> Int[np.ndarray, " frame"]:
-        """Say which of the old frames is nearest to each even time."""
+        """Find the old frame that is nearest to each even time."""
         after = np.clip(np.searchsorted(times, self.times), 1, len(times) - 1)
         earlier = self.times - times[after - 1] <= times[after] - self.times
         return np.asarray(after - earlier)
@@ -52,19 +52,19 @@ def even_times(times: Float[np.ndarray, " frame"]) -> EvenTimes | None:
         return None
     steps = np.diff(times)
     ideal = times[0] + np.arange(len(times)) * steps.mean()
-    if np.abs(times - ideal).max() <= UNEVEN * steps.mean():
+    if np.abs(times - ideal).max() <= UNEVEN_STEP * steps.mean():
         return None
     short = steps[steps <= 1.5 * np.quantile(steps, 0.1)]
-    fps = min(1 / short.mean(), MOST / steps.mean())
+    fps = min(1 / short.mean(), MOST_ADDED / steps.mean())
     fps = float(round(fps)) if abs(fps - round(fps)) < 0.01 * fps else float(fps)
-    count = int((times[-1] - times[0]) * fps + UNEVEN) + 1
+    count = int((times[-1] - times[0]) * fps + UNEVEN_STEP) + 1
     return EvenTimes(fps, times[0] + np.arange(count) / fps)
 
 
 def are_times(times: Float[np.ndarray, " frame"]) -> bool:
-    """Say whether these are times of frames: they increase, by no more than a minute each."""
+    """Say whether times of frames make sense: they increase, by no more than a minute each."""
     steps = np.diff(times)
-    return len(steps) > 1 and bool((steps > 0).all() and (steps < BROKEN).all())
+    return len(steps) > 1 and bool((steps > 0).all() and (steps < BROKEN_STEP).all())
 
 
 def at_even_times(keypoints: Keypoints, times: Sequence[float | None]) -> Keypoints:
@@ -72,15 +72,15 @@ def at_even_times(keypoints: Keypoints, times: Sequence[float | None]) -> Keypoi
 
     Frames at even times stay as they are, and their rate is the times' where the header's is
     unknown or over one per cent away. Otherwise keypoints are interpolated to even times:
-    linearly between a frame before and one after that see the joint and are at most LONGEST
+    linearly between a frame before and one after that see the joint and are at most LONGEST_STEP
     apart; else the nearest frame's if that is at most half a step away; else missing.
 
     Args:
         keypoints: One frame for each time.
-        times: s; None where nothing is known.
+        times: s; None where it is unknown.
 
     Returns:
-        Keypoints whose ``source`` says what was done.
+        Keypoints whose ``source`` states what was done.
     """
     if not times or None in times:
         return keypoints
@@ -97,7 +97,7 @@ def at_even_times(keypoints: Keypoints, times: Sequence[float | None]) -> Keypoi
         return replace(keypoints, fps=fps, source=source)
     positions, confidence = _interpolate(keypoints, known, even)
     steps = np.diff(known) * 1000
-    said = (
+    done = (
         f"{len(known):,} frames {steps.min():.0f} to {steps.max():.0f} ms apart interpolated to "
         f"{len(even.times):,} at {even.fps:.4g} fps"
     )
@@ -106,7 +106,7 @@ def at_even_times(keypoints: Keypoints, times: Sequence[float | None]) -> Keypoi
         positions=positions,
         confidence=confidence,
         fps=even.fps,
-        source=f"{keypoints.source}, {said}",
+        source=f"{keypoints.source}, {done}",
     )
 
 
@@ -118,7 +118,7 @@ def _interpolate(
     step = times[after] - times[before]
     part = np.clip((even.times - times[before]) / step, 0, 1)[:, None, None]
     seen = keypoints.seen
-    between = seen[before] & seen[after] & (step <= LONGEST)[:, None, None]
+    between = seen[before] & seen[after] & (step <= LONGEST_STEP)[:, None, None]
     nearest = even.nearest(times)
     near = np.abs(times[nearest] - even.times) <= 0.5 / even.fps
     alone = ~between & seen[nearest] & near[:, None, None]

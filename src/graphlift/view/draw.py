@@ -1,7 +1,7 @@
 """Skeletons drawn on an image, with OpenCV.
 
-The keypoints as they were given are thick and coloured; the 3D, seen through its camera, is thin
-and pale on top of them. Where the one covers the other, the 3D explains the image.
+The keypoints are thick and coloured. The poses, projected through their camera, are drawn thin and
+pale on top of them: where the two agree, the poses explain the image.
 """
 
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from graphlift.view.palette import RGB, bone_colours, own_colour
 Image = UInt8[np.ndarray, "height width 3"]
 
 _BITS = 4
-"""Bits of a pixel's fraction that OpenCV draws with; without any, thin lines tremble."""
-_FAR = 1 << 14
-"""px; a joint that far off has no place that OpenCV could draw to."""
+"""Bits of the fraction of a pixel that OpenCV draws with; without them, thin lines jitter."""
+_LARGEST = 1 << 14
+"""px; OpenCV cannot draw to joints beyond."""
 _STRETCH = 0.02
-"""Difference of two aspects that rounding explains."""
+"""Relative difference of two aspect ratios that rounding explains."""
 _DARK: RGB = (24, 24, 24)
 _PALE = 0.6
 """Share of white in what is drawn pale."""
@@ -38,7 +38,7 @@ class _Layer:
 
     @property
     def drawable(self) -> Bool[np.ndarray, "person joint"]:
-        return np.asarray((np.abs(self.joints) < _FAR).all(axis=-1))
+        return np.asarray((np.abs(self.joints) < _LARGEST).all(axis=-1))
 
 
 def draw_frame(
@@ -49,15 +49,15 @@ def draw_frame(
     Args:
         image: Blue, green, red, as OpenCV has it; drawn on in place.
         motion: Keypoints, or poses with keypoints, a camera or both. Missing joints are left out.
-        frame: Which.
-        sigma: Whether to ring each joint of the 3D by one standard deviation.
+        frame: Its number, from 0.
+        sigma: Whether to draw a circle of one standard deviation around each joint of the poses.
 
     Returns:
         The same image.
 
     Raises:
-        ShapeError: If there is no such frame, nothing in the motion that could be drawn, the
-            image is none, or its aspect is not that of the motion's images.
+        ShapeError: If there is no such frame, the motion has nothing that can be drawn, the image
+            has another shape or type, or another aspect ratio than the motion's images.
         ModuleNotFoundError: Without OpenCV.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
@@ -83,7 +83,7 @@ def draw_frame(
 
 
 def project(poses: Poses, frame: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """See one frame's 3D through its camera.
+    """Project one frame's poses through their camera.
 
     Returns:
         Joints (person, joint, 2) and standard deviations (person, joint), px of the camera's own
@@ -106,7 +106,7 @@ def project(poses: Poses, frame: int) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def _layers(motion: Poses | Keypoints, frame: int, size: tuple[int, int]) -> list[_Layer]:
-    """What can be drawn, in order."""
+    """List what can be drawn, in order."""
     layers = []
     keypoints = motion.keypoints if isinstance(motion, Poses) else motion
     if keypoints is not None:
@@ -119,7 +119,7 @@ def _layers(motion: Poses | Keypoints, frame: int, size: tuple[int, int]) -> lis
 
 
 def _scale(given: tuple[int, int] | None, size: tuple[int, int]) -> float:
-    """From px of the images that a motion was made from to px of this one."""
+    """Find the factor from px of the images that a motion was made from to px of this one."""
     if given is None:
         return 1.0
     scale = size[0] / given[0]
@@ -132,7 +132,7 @@ def _scale(given: tuple[int, int] | None, size: tuple[int, int]) -> float:
 
 
 def _draw(image: Image, layer: _Layer, thick: int, *, pale: bool) -> None:
-    """Bones, with a dark rim unless they are pale, and joints."""
+    """Draw bones, with a dark rim unless they are pale, and joints."""
     import cv2
 
     points, drawable = _fixed(layer.joints), layer.drawable
@@ -141,9 +141,9 @@ def _draw(image: Image, layer: _Layer, thick: int, *, pale: bool) -> None:
     own = [_bgr(own_colour(person), pale=pale) for person in people]
     radius = round(0.8 * thick * 2**_BITS)
     lines = []
-    for person, there in enumerate(drawable):
+    for person, present in enumerate(drawable):
         for (parent, child), colour in zip(layer.skeleton.bones, colours[person], strict=True):
-            if there[parent] and there[child]:
+            if present[parent] and present[child]:
                 lines.append((points[person][parent], points[person][child], colour))
     if not pale:
         for start, end, _ in lines:
@@ -156,24 +156,24 @@ def _draw(image: Image, layer: _Layer, thick: int, *, pale: bool) -> None:
 
 
 def _ring(image: Image, layer: _Layer, thick: int) -> None:
-    """A circle around each joint, one standard deviation wide."""
+    """Draw a circle of one standard deviation around each joint."""
     import cv2
 
     assert layer.sigma is not None
     points = _fixed(layer.joints)
-    for person, joint in zip(*np.nonzero(layer.drawable & (layer.sigma < _FAR)), strict=True):
+    for person, joint in zip(*np.nonzero(layer.drawable & (layer.sigma < _LARGEST)), strict=True):
         radius = round(float(layer.sigma[person, joint]) * 2**_BITS)
         colour = _bgr(own_colour(person), pale=True)
         cv2.circle(image, points[person][joint], radius, colour, thick, cv2.LINE_AA, _BITS)
 
 
 def _name(image: Image, layer: _Layer, people: tuple[str, ...], thick: int) -> None:
-    """Each person's name over their highest joint."""
+    """Write each person's name over their highest joint."""
     import cv2
 
-    for person, there in enumerate(layer.drawable):
-        if there.any():
-            x, y = layer.joints[person][there].min(axis=0)
+    for person, present in enumerate(layer.drawable):
+        if present.any():
+            x, y = layer.joints[person][present].min(axis=0)
             place = round(float(x)), round(float(y)) - 3 * thick
             for colour, extra in ((_DARK, 2), (_bgr(own_colour(person), pale=True), 0)):
                 cv2.putText(
@@ -189,8 +189,8 @@ def _name(image: Image, layer: _Layer, people: tuple[str, ...], thick: int) -> N
 
 
 def _fixed(joints: np.ndarray) -> list[list[tuple[int, int]]]:
-    """Fixed-point px as OpenCV wants them; what cannot be drawn is anywhere."""
-    near = np.where(np.abs(joints) < _FAR, joints, 0)
+    """Convert px to OpenCV's fixed-point numbers; joints that cannot be drawn become 0."""
+    near = np.where(np.abs(joints) < _LARGEST, joints, 0)
     return [
         [(x, y) for x, y in person] for person in np.rint(near * 2**_BITS).astype(int).tolist()
     ]

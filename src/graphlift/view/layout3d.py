@@ -1,4 +1,4 @@
-"""Where everything stands that a viewer shows: people upright on a floor, their 2D beside them.
+"""Where a viewer shows what: people upright on a floor, their 2D keypoints beside them.
 
 Plain geometry, without a viewer: metres, z up, floor at z = 0.
 """
@@ -13,25 +13,25 @@ from graphlift.errors import ShapeError
 from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.skeletons import Skeleton
 
-APART = 1.2
-"""m between rooted people, who would otherwise stand in each other."""
+ROOTED_DISTANCE = 1.2
+"""m between rooted people, who would otherwise all stand in one place."""
 BOARD = (1.7, 1.7)
-"""m; the widest and the highest the board of keypoints gets."""
+"""m; the greatest width and height of the board of keypoints."""
 _FRUSTUM = 0.3
-"""m from a camera to the image that is drawn of it."""
+"""m from the camera to its image, as drawn."""
 _GAP = 0.35
-"""m between the board and the nearest that anybody comes to it."""
+"""m between the board and the joints that come nearest to it."""
 _FOV = 40.0
 """Degrees from the top to the bottom of the window."""
 _ASIDE = 40.0
-"""Degrees that the viewer stands to the side of the camera, so that depth can be seen."""
+"""Degrees between the directions of the viewer and the camera, so that depth can be seen."""
 _ABOVE = 12.0
 """Degrees that the viewer looks down."""
 
 _FARTHER = 2.0
-"""Times farther that the viewer may stand to see the camera as well."""
+"""How many times farther the viewer may stand to see the camera as well."""
 _SAMPLES = 500
-"""Frames that a viewpoint is made for, at most."""
+"""Frames that a viewpoint is computed from, at most."""
 
 # Camera axes to z up, for a camera that is level: a quarter turn about x.
 _UP = np.array([0.0, 0, 1])
@@ -44,8 +44,8 @@ class Board:
 
     Args:
         joints: m; NaN where a keypoint is missing or lies off the board.
-        skeleton: Theirs.
-        corners: m; top left, top right, bottom right, bottom left, as the viewer sees them.
+        skeleton: Of the keypoints.
+        corners: m; top left, top right, bottom right, bottom left, as the viewer sees it.
     """
 
     joints: Float[np.ndarray, "frame person joint 3"]
@@ -54,18 +54,18 @@ class Board:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class Layout3D:
     """What a viewer shows, m, z up, floor at z = 0.
 
     Args:
         joints: NaN where a joint is missing.
-        skeleton: Theirs.
-        sigma: Standard deviation of each coordinate, m; None where no joint has one.
+        skeleton: Of the joints.
+        sigma: Standard deviation of each coordinate, m; None if no joint has one.
         people: A name for each person.
         fps: Frames per second, assumed if the motion does not say.
         forward: Unit vector, level: the way the viewer looks.
-        board: The keypoints, if there are any.
-        frustum: The camera's position and the corners of its image, if it is known.
+        board: The keypoints, if the poses have any.
+        frustum: The camera's position and the corners of its image, if the camera is known.
         notes: What was assumed, one sentence each.
     """
 
@@ -83,8 +83,8 @@ class Stage:
         return len(self.joints)
 
 
-def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
-    """Put people upright on the floor, their keypoints beside them, their camera where it stood.
+def lay_out(poses: Poses, *, name: str = "the motion") -> Layout3D:
+    """Place people upright on the floor, their keypoints beside them, and their camera.
 
     Args:
         poses: In any axes, rooted or not.
@@ -96,14 +96,14 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     if not np.isfinite(poses.positions).all(axis=-1).any():
         what = "nobody is in any of its frames" if len(poses) else "it has no frames"
         raise ShapeError(f"{name}: nothing to show: {what}; lift a video with people in it")
-    joints, shift, notes = _stand(poses)
+    joints, shift, notes = _place_people(poses)
     forward = _forward(poses)
     frustum = None
     if poses.camera is not None and not poses.rooted:
         frustum = _frustum(poses.camera, world=poses.axes == "world") + shift
-    board = _hang(poses.keypoints, joints, forward) if poses.keypoints is not None else None
+    board = _make_board(poses.keypoints, joints, forward) if poses.keypoints is not None else None
     fps, assumed = frame_rate(poses)
-    return Stage(
+    return Layout3D(
         joints=joints,
         skeleton=poses.skeleton,
         sigma=poses.sigma if np.isfinite(poses.sigma).any() else None,
@@ -116,35 +116,36 @@ def set_stage(poses: Poses, *, name: str = "the motion") -> Stage:
     )
 
 
-def viewpoint(stage: Stage, aspect: float) -> tuple[np.ndarray, np.ndarray]:
+def viewpoint(layout: Layout3D, aspect: float) -> tuple[np.ndarray, np.ndarray]:
     """Find where to look from so that all of the motion and the board fit into the window.
 
     Args:
-        stage: What is to be seen.
+        layout: What is to be seen.
         aspect: Width of the window over its height.
 
     Returns:
-        Eye and target, m. The window spans :data:`FOV` radians from top to bottom.
+        The viewer's position and target, m. The window spans :data:`FOV` radians from top to
+        bottom.
     """
-    every = max(1, len(stage) // _SAMPLES)
-    joints = stage.joints[::every].reshape(-1, 3)
+    every = max(1, len(layout) // _SAMPLES)
+    joints = layout.joints[::every].reshape(-1, 3)
     points = joints[np.isfinite(joints).all(axis=-1)]
-    if stage.board is not None:
-        points = np.concatenate([points, stage.board.corners])
-    distance, target, forward = _step_back(stage, points, aspect)
-    if stage.frustum is not None:
-        also = _step_back(stage, np.concatenate([points, stage.frustum]), aspect)
+    if layout.board is not None:
+        points = np.concatenate([points, layout.board.corners])
+    distance, target, forward = _step_back(layout, points, aspect)
+    if layout.frustum is not None:
+        also = _step_back(layout, np.concatenate([points, layout.frustum]), aspect)
         if also[0] < _FARTHER * distance:
             distance, target, forward = also
     return target - distance * forward, target
 
 
 def _step_back(
-    stage: Stage, points: np.ndarray, aspect: float
+    layout: Layout3D, points: np.ndarray, aspect: float
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """How far to stand from where, looking which way, to have all points in the window."""
-    right, down = np.cross(stage.forward, _UP), np.radians(_ABOVE)
-    forward = np.cos(down) * stage.forward - np.sin(down) * _UP
+    """Find distance, target and direction of view for which all points are in the window."""
+    right, down = np.cross(layout.forward, _UP), np.radians(_ABOVE)
+    forward = np.cos(down) * layout.forward - np.sin(down) * _UP
     axes = np.stack([right, np.cross(right, forward), forward])
     seen = points @ axes.T
     middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
@@ -155,11 +156,11 @@ def _step_back(
 
 
 FOV = float(np.radians(_FOV))
-"""Radians from the top to the bottom of the window that :func:`viewpoint` reckons with."""
+"""Radians from the top to the bottom of the window that :func:`viewpoint` assumes."""
 
 
-def _stand(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Positions with z up on the floor, how far they were shifted, and what was assumed."""
+def _place_people(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return positions with z up on the floor, their shift, and what was assumed."""
     joints = poses.positions
     notes: tuple[str, ...] = ()
     if poses.axes == "camera":
@@ -167,7 +168,7 @@ def _stand(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
         notes = ("Camera axes: turned upright as if the camera had been level.",)
     if poses.rooted:
         count = len(poses.people)
-        aside = (np.arange(count) - (count - 1) / 2) * APART
+        aside = (np.arange(count) - (count - 1) / 2) * ROOTED_DISTANCE
         shift = np.stack([aside, *np.zeros((2, count))], axis=-1)
         joints = joints - joints[..., [poses.skeleton.root], :] + shift[:, None]
         joints = joints - _lowest(joints, axis=-2) * [0.0, 0, 1]
@@ -182,13 +183,13 @@ def _stand(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 
 
 def _lowest(joints: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
-    """The least z of some joints, NaN where there are none; the axes are kept."""
+    """Return the least z of joints, NaN where all are missing; the axes are kept."""
     z = np.where(np.isfinite(joints[..., 2:]), joints[..., 2:], np.inf).min(axis, keepdims=True)
     return np.where(np.isfinite(z), z, np.nan)
 
 
 def _forward(poses: Poses) -> np.ndarray:
-    """Which way the viewer looks: nearly with the camera, or nearly at people's faces."""
+    """Find the direction of view: nearly the camera's, or nearly against people's faces."""
     if poses.axes == "camera":
         level = np.array([0.0, 1, 0])
     elif poses.camera is not None:
@@ -205,7 +206,7 @@ def _forward(poses: Poses) -> np.ndarray:
 
 
 def _frustum(camera: Camera, *, world: bool) -> np.ndarray:
-    """The camera's position and the corners of its image, undistorted."""
+    """Return the camera's position and the corners of its image, without distortion."""
     width, height = camera.size
     pixels = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=float)
     rays = np.ones((4, 3))
@@ -214,13 +215,13 @@ def _frustum(camera: Camera, *, world: bool) -> np.ndarray:
     return np.asarray(points @ camera.R + camera.position if world else points @ _LEVEL.T)
 
 
-def _hang(keypoints: Keypoints, joints: np.ndarray, forward: np.ndarray) -> Board | None:
-    """Hang keypoints on a board to the left of everybody, facing the viewer."""
+def _make_board(keypoints: Keypoints, joints: np.ndarray, forward: np.ndarray) -> Board | None:
+    """Put keypoints on a board to the left of all people, facing the viewer."""
     pixels = keypoints.positions
     known = pixels[keypoints.seen]
     if not len(known):
         return None
-    # A wild keypoint must not shrink all others.
+    # One keypoint far away must not shrink all others.
     low, high = np.quantile(known, [0.005, 0.995], axis=0)
     margin = 0.08 * (high - low).max() + 1
     low, size = low - margin, high - low + 2 * margin
@@ -229,17 +230,17 @@ def _hang(keypoints: Keypoints, joints: np.ndarray, forward: np.ndarray) -> Boar
     across = box(joints) @ right
     depth = (box(joints) @ forward).mean()
     left = across.min() - _GAP - width
-    place = np.stack([right * width, [0, 0, -height]]), left * right + depth * forward
-    origin = place[1] + [0, 0, height + 0.05]
+    sides = np.stack([right * width, [0, 0, -height]])
+    origin = left * right + depth * forward + [0, 0, height + 0.05]
     share = (pixels - low) / size
     off = ((share < 0) | (share > 1)).any(axis=-1, keepdims=True)
-    on_board = np.where(off, np.nan, share) @ place[0] + origin - 0.02 * forward
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ place[0] + origin
+    on_board = np.where(off, np.nan, share) @ sides + origin - 0.02 * forward
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) @ sides + origin
     return Board(on_board, keypoints.skeleton, corners)
 
 
 def box(joints: np.ndarray) -> np.ndarray:
-    """The corners of the box around all joints."""
+    """Return the corners of the box around all joints."""
     known = joints[np.isfinite(joints).all(axis=-1)]
     ends = np.stack([known.min(axis=0), known.max(axis=0)])
     return np.stack(np.meshgrid(*ends.T), axis=-1).reshape(-1, 3)

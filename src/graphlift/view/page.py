@@ -1,4 +1,4 @@
-"""The stage as one page that needs neither a server nor the Internet."""
+"""A motion as one page that needs neither a server nor the Internet."""
 
 import html
 import json
@@ -8,14 +8,14 @@ from pathlib import Path
 from graphlift.errors import FormatError
 from graphlift.files import write_text
 from graphlift.sequences import Poses
-from graphlift.view.layout3d import Stage, set_stage, viewpoint
+from graphlift.view.layout3d import Layout3D, lay_out, viewpoint
 from graphlift.view.local_server import local_server
 from graphlift.view.scene import LANDSCAPE, build, legend
 
 PAGE_SIZE = 20_000_000
 """Bytes that a page may have; of longer motion every second, third, ... frame is shown."""
 _SAMPLE = 500
-"""Frames that tell how many bytes the others need."""
+"""Frames by which the size of a longer page is estimated."""
 _NARROW = (0.45, 0.7, 1.0, 1.3)
 """Widths over heights of windows, from a phone's up, that have a first view of their own."""
 _POLICY = (
@@ -55,45 +55,45 @@ def write_page(
     """
     if path.suffix.lower() not in (".html", ".htm"):
         raise FormatError(f"{path}: a page is an .html file: give it that ending")
-    stage = set_stage(poses, name=name)
-    step = _step(stage, name, most)
-    page = _page(stage, name, step)
-    while len(page) > most and step < len(stage):
+    layout = lay_out(poses, name=name)
+    step = _step(layout, name, most)
+    page = _page(layout, name, step)
+    while len(page) > most and step < len(layout):
         step += 1
-        page = _page(stage, name, step)
+        page = _page(layout, name, step)
     write_text(path, page)
-    return (*stage.notes, *_thinned(step))
+    return (*layout.notes, *_thinned(step))
 
 
-def _step(stage: Stage, name: str, most: int) -> int:
-    """Every which frame to show so that the page has at most so many bytes, by a sample."""
-    sparse = len(stage) // _SAMPLE
+def _step(layout: Layout3D, name: str, most: int) -> int:
+    """Estimate the least step between frames for which the page is small enough."""
+    sparse = len(layout) // _SAMPLE
     if sparse < 2:
         return 1
-    frames = len(range(0, len(stage), sparse))
-    bare, sample = (len(_page(stage, name, step)) for step in (len(stage), sparse))
-    all_frames = (sample - bare) / (frames - 1) * len(stage)
-    return min(len(stage), max(1, math.ceil(all_frames / max(most - bare, 1))))
+    frames = len(range(0, len(layout), sparse))
+    bare, sample = (len(_page(layout, name, step)) for step in (len(layout), sparse))
+    all_frames = (sample - bare) / (frames - 1) * len(layout)
+    return min(len(layout), max(1, math.ceil(all_frames / max(most - bare, 1))))
 
 
-def _page(stage: Stage, name: str, step: int) -> str:
-    """The page with every ``step``-th frame, in ASCII."""
+def _page(layout: Layout3D, name: str, step: int) -> str:
+    """Make the page with every ``step``-th frame, in ASCII."""
     with local_server(0) as (server, _):
-        show = build(server, stage)
+        show = build(server, layout)
         recording = server.get_scene_serializer()
-        for frame in range(0, len(stage), step):
+        for frame in range(0, len(layout), step):
             with server.atomic():
                 show(frame)
-            # A still has no duration, and so no player.
-            recording.insert_sleep(step / stage.fps if len(stage) > 1 else 0.0)
+            # One frame has no duration, and so no player.
+            recording.insert_sleep(step / layout.fps if len(layout) > 1 else 0.0)
         page = recording.as_html()
     head, rest = page.split("<head>", 1)
     inside, body = rest.split("</head>", 1)
     title = html.escape(name).encode("ascii", "xmlcharrefreplace").decode()
     inside = inside.replace("<title>Viser</title>", f"<title>{title}</title>")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-    extra = f"<style>{_STYLE}</style><script>{_script(stage)}</script>"
-    body = body.replace("</body>", f"{legend(stage, name, _thinned(step))}</body>")
+    extra = f"<style>{_STYLE}</style><script>{_script(layout)}</script>"
+    body = body.replace("</body>", f"{legend(layout, name, _thinned(step))}</body>")
     return f"{head}<head>{policy}{inside}{extra}</head>{body}"
 
 
@@ -101,12 +101,12 @@ def _thinned(step: int) -> tuple[str, ...]:
     return (f"Shown is one frame in {step}, so that the page stays small.",) if step > 1 else ()
 
 
-def _script(stage: Stage) -> str:
+def _script(layout: Layout3D) -> str:
     """Follow the reader's light or dark mode; step back where the window is narrow."""
     views = []
     for aspect in _NARROW:
-        eye, target = (",".join(f"{x:.3f}" for x in at) for at in viewpoint(stage, aspect))
-        views.append([aspect, {"initialCameraPosition": eye, "initialCameraLookAt": target}])
+        position, target = (",".join(f"{x:.3f}" for x in at) for at in viewpoint(layout, aspect))
+        views.append([aspect, {"initialCameraPosition": position, "initialCameraLookAt": target}])
     return (
         "__VISER_EMBED_CONFIG__.darkMode=matchMedia('(prefers-color-scheme: dark)').matches;"
         f"const aspect=innerWidth/innerHeight,views={json.dumps(views)};"

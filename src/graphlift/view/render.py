@@ -11,7 +11,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses, is_frame_rate
-from graphlift.video.frames import quiet
+from graphlift.video.frames import open_capture, open_video, quiet
 from graphlift.video.times import even_times
 from graphlift.view.draw import Image, draw_frame
 
@@ -38,7 +38,7 @@ def render(
             video's, or at even times (:func:`graphlift.video.times.even_times`).
         path: Ends in ``.mp4``; written whole or not at all.
         sigma: Whether to ring each joint of the 3D by one standard deviation.
-        progress: Is told how many frames are done, and of how many, after each.
+        progress: Called after each frame with how many are done, and of how many.
 
     Returns:
         Which of :data:`CODECS` the new video has.
@@ -63,20 +63,23 @@ def render(
 
 
 def _plan(video: Path, motion: Poses | Keypoints) -> tuple[float, np.ndarray]:
-    """Find the frame rate to write, and which of the video's frames to draw each pose on.
+    """Find the frame rate to write, and the frame of the video to draw each pose on.
 
-    Poses of a video with uneven steps are at even times, so the nearest frame is drawn on.
+    Poses of a video with uneven steps are at even times: each is drawn on the nearest frame.
     """
-    times = _times(video)
-    even = even_times(times)
-    if even and len(even.times) == len(motion) and motion.fps and _near(motion.fps, even.fps):
-        return even.fps, even.nearest(times)
+    import cv2
+
+    times = []
+    with open_capture(video) as capture:
+        stated = capture.get(cv2.CAP_PROP_FPS)
+        while capture.grab():  # frames that can be read, however many the header states
+            times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    even = even_times(np.array(times))
+    same_rate = even and motion.fps and abs(motion.fps - even.fps) < 1e-3 * even.fps
+    if even and same_rate and len(even.times) == len(motion):
+        return even.fps, even.nearest(np.array(times))
     _check_count(video, len(times), len(motion))
-    return _describe(video)[0], np.arange(len(times))
-
-
-def _near(one: float, other: float) -> bool:
-    return abs(one - other) < 1e-3 * other
+    return (stated if is_frame_rate(stated) else ASSUMED_FPS), np.arange(len(times))
 
 
 def _draw_all(
@@ -89,22 +92,23 @@ def _draw_all(
     sigma: bool,
     progress: Callable[[int, int], None],
 ) -> tuple[int, str]:
-    """Draw frame by frame; say how many were drawn, and in which codec."""
-    done, codec = 0, ""
+    """Draw frame by frame; return how many were drawn, and the codec."""
+    done, number, codec = 0, 0, ""
     with contextlib.ExitStack() as stack:
-        for number, image in enumerate(_frames(video)):
+        capture = stack.enter_context(open_capture(video))
+        while (read := capture.read())[0]:
+            image = np.asarray(read[1], dtype=np.uint8)
             if number == 0:
                 writer, codec = stack.enter_context(_writer(path, image, fps))
             for frame in range(*np.searchsorted(order, [number, number + 1])):
                 writer.write(draw_frame(image, motion, frame, sigma=sigma))
                 done += 1
                 progress(done, len(motion))
+            number += 1
     return done, codec
 
 
 def _check_count(video: Path, frames: int, motion: int) -> None:
-    if frames == 0:
-        raise FormatError(f"{video}: not a single frame can be read: copy the video again")
     if frames != motion:
         raise FormatError(
             f"{video}: has {frames} frames, but the motion has {motion}: give the video that the "
@@ -112,61 +116,17 @@ def _check_count(video: Path, frames: int, motion: int) -> None:
         )
 
 
-def _describe(video: Path) -> tuple[float, int]:
-    """Frames per second and number of frames, as the header has them."""
-    import cv2
-
-    with _opened(video) as capture:
-        fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return (fps if is_frame_rate(fps) else ASSUMED_FPS), int(frames)
-
-
-def _times(video: Path) -> np.ndarray:
-    """When the frames are shown that are really there, s."""
-    import cv2
-
-    times = []
-    with _opened(video) as capture:
-        while capture.grab():
-            times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-    return np.array(times)
-
-
-def _frames(video: Path) -> Iterator[Image]:
-    with _opened(video) as capture:
-        while True:
-            there, image = capture.read()
-            if not there:
-                return
-            yield np.asarray(image, dtype=np.uint8)
-
-
 def _check_whole(path: Path, written: Path, count: int) -> None:
-    """OpenCV does not say whether what it wrote has reached the disk: read it back."""
+    """Read the file back: OpenCV does not say whether all of it has reached the disk."""
     with contextlib.suppress(FormatError):
-        if _describe(written)[1] == count:
+        if open_video(written).count == count:
             return
     raise OSError(f"{path}: could not be written whole: is the disk full?")
 
 
 @contextmanager
-def _opened(video: Path) -> Iterator["cv2.VideoCapture"]:
-    """Open a video, as an absolute path: OpenCV takes other strings for addresses or cameras."""
-    import cv2
-
-    with video.open("rb"), quiet():  # a missing file is the system's own error
-        capture = cv2.VideoCapture(str(video.resolve()))
-    try:
-        if not capture.isOpened():
-            raise FormatError(f"{video}: is no video that OpenCV can read: convert it to .mp4")
-        yield capture
-    finally:
-        capture.release()
-
-
-@contextmanager
 def _writer(path: Path, image: Image, fps: float) -> Iterator[tuple["cv2.VideoWriter", str]]:
-    """Open a video to write images like ``image`` to, in the first codec there is."""
+    """Open a video to write images like ``image`` to, in the first codec that is available."""
     import cv2
 
     height, width = image.shape[:2]

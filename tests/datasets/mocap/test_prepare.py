@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from graphlift.datasets import Clip
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prepare import (
-    Choices,
+    PrepareOptions,
     centre,
     find_recordings,
-    prepare,
-    read_activities,
+    prepare_mocap,
+    read_activity_table,
     resample,
 )
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
@@ -49,7 +49,9 @@ def sources(clip):
 def test_a_cmu_folder_becomes_a_pack_of_every_fourth_frame(cmu, tmp_path):
     out = tmp_path / "deep" / "cmu.npz"
 
-    written, refused = prepare(cmu, out, Choices(), license="free", source="drawn by hand")
+    written, refused = prepare_mocap(
+        cmu, out, PrepareOptions(), license="free", source="drawn by hand"
+    )
 
     pack = read_pack(out)
     assert refused == {}
@@ -66,7 +68,7 @@ def test_bvh_and_acclaim_mix_and_folders_name_subjects(cmu, tmp_path):
     (cmu / "anna").mkdir()
     shutil.copy(make.HERE / "daz.bvh", cmu / "anna" / "dance.BVH")
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices())
+    written, _ = prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions())
 
     assert [(clip.name, clip.subject) for clip in written.clips][-1] == ("dance", "anna")
     assert written.clips[-1].provenance == "daz-bvh, 0.0254 m a unit"
@@ -75,7 +77,7 @@ def test_bvh_and_acclaim_mix_and_folders_name_subjects(cmu, tmp_path):
 def test_stems_that_repeat_become_paths(cmu):
     shutil.copy(cmu / "01" / "01_01.amc", cmu / "02" / "01_01.amc")
 
-    names = [recording.clip for recording in find_recordings(cmu)]
+    names = list(find_recordings(cmu))
 
     assert names == ["01/01_01", "01_02", "02/01_01", "02_01", "02_02"]
 
@@ -92,7 +94,7 @@ def test_of_several_skeletons_the_one_of_the_longest_common_name_is_taken(cmu, t
     (cmu / "01" / "0.asf").write_text(tall)
     (cmu / "01" / "02.asf").write_text(tall)
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices())
+    written, _ = prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions())
 
     assert written.clips[0].subject == "01"
 
@@ -104,10 +106,10 @@ def test_an_amc_without_its_skeleton_is_refused(cmu, tmp_path, keep_going):
 
     if not keep_going:
         with pytest.raises(FormatError, match=message):
-            prepare(cmu, tmp_path / "p.npz", Choices())
+            prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions())
         assert not (tmp_path / "p.npz").exists()
         return
-    written, refused = prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+    written, refused = prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(), keep_going=True)
 
     assert len(written.clips) == 2
     assert [path.name for path in refused] == ["02_01.amc", "02_02.amc"]
@@ -118,10 +120,10 @@ def test_a_bad_file_stops_the_work_or_is_listed_with_its_reason(cmu, tmp_path):
     bad.write_text(bad.read_text()[:-40])
 
     with pytest.raises(FormatError, match=r"01_02\.amc, line .*cut short"):
-        prepare(cmu, tmp_path / "p.npz", Choices())
+        prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions())
     assert not (tmp_path / "p.npz").exists()
 
-    written, refused = prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+    written, refused = prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(), keep_going=True)
     assert [clip.name for clip in written.clips] == ["01_01", "02_01", "02_02"]
     assert list(refused) == [bad]
     assert "cut short" in refused[bad]
@@ -132,17 +134,17 @@ def test_nothing_usable_is_an_error_even_when_going_on(cmu, tmp_path):
         path.write_text("")
 
     with pytest.raises(FormatError, match=r"none of its 4 recordings can be used; the first: "):
-        prepare(cmu, tmp_path / "p.npz", Choices(), keep_going=True)
+        prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(), keep_going=True)
 
 
 def test_a_failed_run_leaves_the_old_pack(cmu, tmp_path):
     out = tmp_path / "p.npz"
-    prepare(cmu, out, Choices())
+    prepare_mocap(cmu, out, PrepareOptions())
     before = out.read_bytes()
     (cmu / "01" / "01_02.amc").write_text("nonsense")
 
     with pytest.raises(FormatError):
-        prepare(cmu, out, Choices())
+        prepare_mocap(cmu, out, PrepareOptions())
 
     assert out.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["p.npz", "subjects"]
@@ -151,21 +153,21 @@ def test_a_failed_run_leaves_the_old_pack(cmu, tmp_path):
 def test_an_empty_or_missing_folder_is_named(tmp_path):
     for folder in (tmp_path, tmp_path / "absent"):
         with pytest.raises(DatasetNotFoundError, match=r"no \.bvh or \.amc files under"):
-            prepare(folder, tmp_path / "p.npz", Choices())
+            prepare_mocap(folder, tmp_path / "p.npz", PrepareOptions())
 
 
 def test_a_pack_must_be_an_npz(cmu, tmp_path):
     with pytest.raises(FormatError, match=r"a pack is an \.npz"):
-        prepare(cmu, tmp_path / "pack", Choices())
+        prepare_mocap(cmu, tmp_path / "pack", PrepareOptions())
 
 
 def test_skipped_frames_are_at_the_start_and_at_the_rate_of_the_file(cmu, tmp_path):
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices(skip=4))
+    written, _ = prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(skip=4))
 
     wrist = written.clips[0].positions[:, H36M_17.joints.index("LWrist"), 2]
     np.testing.assert_allclose(wrist, [1.9, 1.38], atol=1e-5)
     with pytest.raises(FormatError, match="nothing is left"):
-        prepare(cmu, tmp_path / "p.npz", Choices(skip=9))
+        prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(skip=9))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_skipped_frames_are_at_the_start_and_at_the_rate_of_the_file(cmu, tmp_pa
 )
 def test_impossible_choices_are_refused_by_name(wrong):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
-        Choices(**wrong)
+        PrepareOptions(**wrong)
 
 
 def test_who_goes_further_than_a_pack_can_say_is_refused(tmp_path):
@@ -186,7 +188,7 @@ def test_who_goes_further_than_a_pack_can_say_is_refused(tmp_path):
     (tmp_path / "a" / "run.bvh").write_text("\n".join(lines))
 
     with pytest.raises(FormatError, match=r"goes 40.* m from its middle, but a pack holds 32 m"):
-        prepare(tmp_path / "a", tmp_path / "p.npz", Choices(to_fps=1 / 3))
+        prepare_mocap(tmp_path / "a", tmp_path / "p.npz", PrepareOptions(to_fps=1 / 3))
 
 
 def test_a_whole_multiple_takes_every_nth_frame():
@@ -234,12 +236,16 @@ def test_activities_come_from_a_table(cmu, tmp_path):
     rows = [f"{s}_{t},word,walk" for s in ("01", "02", "99") for t in ("01", "02")]
     table.write_text("\n".join(["clip,text,activity", *rows]), encoding="utf-8-sig")
 
-    written, _ = prepare(cmu, tmp_path / "p.npz", Choices(activities=read_activities(table)))
+    written, _ = prepare_mocap(
+        cmu, tmp_path / "p.npz", PrepareOptions(activities=read_activity_table(table))
+    )
 
     assert {clip.activity for clip in written.clips} == {"walk"}
     table.write_text("clip,activity\n01_01,walk\n")
     with pytest.raises(FormatError, match=r"01_02\.amc: clip 01_02 is not in the table"):
-        prepare(cmu, tmp_path / "p.npz", Choices(activities=read_activities(table)))
+        prepare_mocap(
+            cmu, tmp_path / "p.npz", PrepareOptions(activities=read_activity_table(table))
+        )
 
 
 @pytest.mark.parametrize(
@@ -257,9 +263,9 @@ def test_a_broken_table_is_refused_with_its_line(tmp_path, content, message):
     (tmp_path / "t.csv").write_bytes(content)
 
     with pytest.raises(FormatError, match=message):
-        read_activities(tmp_path / "t.csv")
+        read_activity_table(tmp_path / "t.csv")
 
 
 def test_a_missing_table_is_named(tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"no table of activities at .*t\.csv"):
-        read_activities(tmp_path / "t.csv")
+        read_activity_table(tmp_path / "t.csv")

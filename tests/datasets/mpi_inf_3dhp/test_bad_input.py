@@ -10,8 +10,8 @@ import pytest
 from helpers import tiny_3dhp as tiny
 from scipy.io import loadmat, savemat
 
-from graphlift.datasets.mpi_inf_3dhp import read_3dhp, read_activities, to_h36m
-from graphlift.datasets.mpi_inf_3dhp.calibration import read_calibration
+from graphlift.datasets.mpi_inf_3dhp import read_3dhp, to_h36m
+from graphlift.datasets.mpi_inf_3dhp.cameras import read_calibration
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, ShapeError
 
 
@@ -57,7 +57,7 @@ def test_missing_sequences_are_named_with_those_that_are_there(tmp_path):
     tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1", "TS4")))
 
     refused(
-        r"TS2, TS3, TS5, TS6 missing from the.*name the.*\(TS1, TS4 are there\).*--partial",
+        r"the test part: TS2, TS3, TS5, TS6 missing.*\(TS1, TS4 are present\).*--partial",
         tmp_path,
         error=DatasetNotFoundError,
     )
@@ -138,7 +138,7 @@ def test_a_valid_frame_that_is_neither_0_nor_1(one, bad):
 def test_wrong_joint_counts(one, joints):
     change(one, annot2=np.zeros((12, 1, joints, 2)))
     refused(
-        rf"\(TS1\): annot2 is \(12, {joints}, 2\).*17 joints.*another joint set",
+        rf"\(TS1\): annot2 is float64 \(12, {joints}, 2\).*17, 2",
         one.parents[1],
         sequences=["TS1"],
     )
@@ -148,7 +148,7 @@ def test_joint_counts_that_differ_between_sequences(tmp_path):
     tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1", "TS2")))
     change(tmp_path / "TS2" / "annot_data.mat", univ_annot3=np.zeros((12, 1, 16, 3)))
     refused(
-        r"\(TS2\): univ_annot3 is \(12, 16, 3\).*17 joints", tmp_path, sequences=["TS1", "TS2"]
+        r"\(TS2\): univ_annot3 is float64 \(12, 16, 3\).*17, 3", tmp_path, sequences=["TS1", "TS2"]
     )
 
 
@@ -166,7 +166,7 @@ def test_a_joint_that_is_no_number_in_a_frame_that_counts(one):
     with h5py.File(one, "a") as file:
         frame = int(np.flatnonzero(file["valid_frame"][:, 0])[1])
         file["univ_annot3"][frame, 0, 3, 1] = np.nan
-    refused(rf"\(TS1\): frame {frame} is to count", one.parents[1], sequences=["TS1"])
+    refused(rf"\(TS1\): frame {frame} is valid", one.parents[1], sequences=["TS1"])
 
 
 def test_another_unit(one):
@@ -197,12 +197,6 @@ def test_a_link_to_another_file_is_not_followed(one, tmp_path):
     refused("annot2 is kept in another file", one.parents[1], sequences=["TS1"])
 
 
-def test_an_activity_of_no_kind(one):
-    change(one, activity_annotation=np.zeros((12, 1)))
-    with pytest.raises(FormatError, match="should hold 1 to 7"):
-        read_activities(one)
-
-
 # The training set
 
 
@@ -226,9 +220,7 @@ def test_a_training_set_of_17_joints(seq):
     for cell in range(14):
         held[cell, 0] = held[cell, 0][:, :34]
     rewrite(seq / "annot.mat", annot2=held)
-    refused(
-        r"camera 4\): annot2 is \(9, 34\).*\(frame, 56\), 28", seq.parents[1], "train", **CHOICE
-    )
+    refused(r"camera 4\): annot2 is float64 \(9, 34\).*56", seq.parents[1], "train", **CHOICE)
 
 
 def test_a_camera_of_other_joints_than_the_rest(seq):
@@ -236,7 +228,7 @@ def test_a_camera_of_other_joints_than_the_rest(seq):
     held[8, 0] = held[8, 0][:, :51]
     rewrite(seq / "annot.mat", univ_annot3=held)
     refused(
-        r"S2 Seq1, camera 8\): univ_annot3 is \(9, 51\).*\(frame, 84\), 28 joints",
+        r"S2 Seq1, camera 8\): univ_annot3 is float64 \(9, 51\).*84",
         seq.parents[1],
         "train",
         sequences=["S2 Seq1"],
@@ -287,14 +279,14 @@ def test_a_calibration_that_is_not_there(seq):
     [
         ("Skeletool", "Other", "line 1: should be 'Skeletool"),
         ("  size          2048 2048", "  size          2048", "camera 0: should have a size"),
-        ("name          3", "name          2", "line 23: camera 2 is there twice"),
+        ("name          3", "name          2", "line 23: name: camera 2 is listed twice"),
         ("name          0\n", "", "line 2: sensor comes before the name"),
         ("name          5", "name          five", "line 37: name: could not convert"),
         ("name          5", "name          5.5", "line 37: name should be the number"),
         ("  intrinsic   1", "  intrinsic   -1", "are no camera's"),
         ("  extrinsic   ", "  extrinsic   5 ", "camera 0: should have a size"),
         ("0 0 1 \n  radial", "0 nan 1 \n  radial", "camera 0: should have"),
-        ("  extrinsic   0.", "  extrinsic   5.", "its extrinsic is no turn"),
+        ("  extrinsic   0.", "  extrinsic   5.", "R is no rotation"),
     ],
 )
 def test_a_calibration_that_is_wrong(tmp_path, before, after, message):
@@ -310,7 +302,7 @@ def test_a_calibration_that_is_wrong(tmp_path, before, after, message):
 def test_a_calibration_that_is_a_picture(tmp_path):
     (tmp_path / "c").write_bytes(bytes(range(256)) * 4000)
 
-    with pytest.raises(FormatError, match="are no camera calibration"):
+    with pytest.raises(FormatError, match="which no camera calibration does"):
         read_calibration(tmp_path / "c")
 
 
@@ -333,9 +325,9 @@ def test_a_file_that_holds_pickled_code_is_refused_by_name(tmp_path):
     [
         ({"valid": None}, "TS1: valid should hold 0 or 1"),
         ({"valid": np.ones(3)}, "TS1: arrays of different length.*valid 3"),
-        ({"data_2d": np.zeros((12, 16, 2))}, r"TS1: data_2d is \(12, 16, 2\)"),
-        ({"data_2d": np.zeros((5, 17, 2))}, "TS1: arrays of different length.*data_2d 5"),
-        ({"data_3d": "numbers"}, "TS1: data_3d is .*str"),
+        ({"data_2d": np.zeros((12, 16, 2))}, r"TS1: data_2d is float64 \(12, 16, 2\)"),
+        ({"data_2d": np.zeros((5, 17, 2))}, "TS1: arrays of different length.*keypoints 5"),
+        ({"data_3d": "numbers"}, "TS1: data_3d is no array"),
     ],
 )
 def test_pstmos_test_file_that_is_wrong(tmp_path, changes, message):
@@ -353,13 +345,13 @@ def test_pstmos_joint_counts_that_differ_between_sequences(tmp_path):
         entries[name] = {key: each[:, :joints] for key, each in arrays.items()}
         entries[name]["valid"] = made.valid
     save_data(tmp_path, entries)
-    refused(r"TS2: data_2d is \(12, 16, 2\).*17 joints", tmp_path, sequences=["TS1", "TS2"])
+    refused(r"TS2: data_2d is float64 \(12, 16, 2\).*17, 2", tmp_path, sequences=["TS1", "TS2"])
 
 
 def test_pstmos_file_without_a_sequence(tmp_path):
     tiny.write_pstmo_test(tmp_path, tiny.takes_of_test(("TS1",)))
     refused(
-        "has no TS2, TS3, TS4, TS5, TS6: get .*--partial", tmp_path, error=DatasetNotFoundError
+        "TS2, TS3, TS4, TS5, TS6 missing: get .*--partial", tmp_path, error=DatasetNotFoundError
     )
 
 
@@ -420,7 +412,7 @@ def test_cameras_that_are_not_there(mm):
         (lambda c: c["TS2"].pop("f"), FormatError, "TS2: f should be 2 numbers"),
         (lambda c: c["TS1"].update(f=np.full((2, 1), np.inf)), FormatError, "TS1: f should be"),
         (lambda c: c["TS1"].update(w=0), FormatError, "are no camera's"),
-        (lambda c: c["TS1"].update(R=np.eye(3) * 2, T=np.zeros(3)), FormatError, "no turn"),
+        (lambda c: c["TS1"].update(R=np.eye(3) * 2, T=np.zeros(3)), FormatError, "no rotation"),
         (lambda c: c.clear(), FormatError, "should be a dictionary of cameras"),
     ],
 )
@@ -437,20 +429,20 @@ def test_mmposes_file_that_is_wrong(mm):
     resave(mm, part=part[:-1])
     refused("valid.npz: arrays of different length.*imgname.*part", mm, **MM)
     resave(mm, part=None)
-    refused("has no part", mm, **MM)
+    refused("part is no array", mm, **MM)
     resave(mm, part=part, imgname=np.char.replace(names, "TS1", "S1_Directions"))
-    refused("row 0 is of image 'S1_Directions.*another data set", mm, **MM)
+    refused("S1_Directions.* in row 0 .*another data set", mm, **MM)
     resave(mm, imgname=np.concatenate([names[:1], names[:1], names[2:]]))
-    refused("TS1 has a frame twice", mm, **MM)
+    refused("has image .*TS1.* twice", mm, **MM)
     resave(mm, imgname=np.arange(len(names)))
-    refused("imgname should be a list of names", mm, **MM)
+    refused("imgname is int64", mm, **MM)
     resave(mm, imgname=names)
-    refused("has no images of TS3, TS4, TS5, TS6", mm, error=DatasetNotFoundError)
+    refused("TS3, TS4, TS5, TS6 missing", mm, error=DatasetNotFoundError)
 
 
 def test_mmposes_test_frames_of_which_nothing_says_which_count(mm):
     (mm / "mpi_inf_3dhp_test_valid.npz").rename(mm / "mpi_inf_3dhp_test_all.npz")
-    refused("test_all.npz does not say which frames count.*mpi_inf_3dhp_test_valid", mm)
+    refused("test_all.npz does not state which frames are valid.*mpi_inf_3dhp_test_valid", mm)
 
 
 def test_a_truncated_npz(mm):

@@ -5,14 +5,7 @@ import pytest
 from helpers import tiny_3dhp as tiny
 
 from graphlift.cameras import camera_to_image, world_to_camera
-from graphlift.datasets.mpi_inf_3dhp import (
-    expected_frames,
-    find_layout,
-    read_3dhp,
-    read_activities,
-    shortfall,
-    to_h36m,
-)
+from graphlift.datasets.mpi_inf_3dhp import read_3dhp, to_h36m
 from graphlift.datasets.mpi_inf_3dhp.facts import (
     JOINTS_28,
     RELEVANT_17,
@@ -22,6 +15,8 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     TRAIN,
     VNECT_CAMERAS,
 )
+from graphlift.datasets.mpi_inf_3dhp.layouts import find_layout
+from graphlift.datasets.mpi_inf_3dhp.read import published
 from graphlift.skeletons import H36M_17, MPI_INF_3DHP_17, joint_map
 
 TWO = ("S1 Seq1", "S3 Seq2")
@@ -45,7 +40,7 @@ def test_the_published_counts_add_up():
     }
     assert by_scene == {"GS": 603 + 540, "noGS": 505 + 553, "Outdoor": 276 + 452}
     assert len(TRAIN) == 16
-    assert sum(expected_frames("train").values()) == 8 * sum(f for f, _ in TRAIN.values())
+    assert sum(published(["train"]).counts.values()) == 8 * sum(f for f, _ in TRAIN.values())
 
 
 def test_the_17_of_28_are_the_official_joints_by_name():
@@ -97,14 +92,6 @@ def test_a_test_set_without_frames_that_count_has_the_published_lens(tmp_path):
     (sequence,) = read_3dhp(tmp_path, "test", sequences=["TS5"])
 
     assert sequence.lens.focal == pytest.approx((1684, 1673), abs=1)
-
-
-def test_activities_of_a_test_sequence(tmp_path, tests):
-    tiny.write_test_set(tmp_path, tests)
-
-    activities = read_activities(tmp_path / "TS1" / "annot_data.mat")
-
-    np.testing.assert_array_equal(activities, np.arange(12) % 7)
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -192,7 +179,7 @@ def test_the_same_people_are_the_same_in_every_layout(tmp_path, trains):
     tiny.write_pstmo_train(tmp_path / "b", trains)
     tiny.write_mmpose_train(tmp_path / "c", trains)
 
-    kinds = [find_layout(tmp_path / name, "train").kind for name in "abc"]
+    kinds = [find_layout(tmp_path / name, "train").layout for name in "abc"]
     original, pstmo, mmpose = (
         list(read_3dhp(tmp_path / name, "train", sequences=TWO)) for name in "abc"
     )
@@ -215,7 +202,7 @@ def test_the_same_people_are_the_same_in_every_layout(tmp_path, trains):
 def test_the_folders_that_the_download_makes_are_found(tmp_path, below):
     tiny.write_test_set(tmp_path / below, tiny.takes_of_test(("TS6",)))
 
-    assert find_layout(tmp_path, "test").kind == "original"
+    assert find_layout(tmp_path, "test").layout == "original"
     assert len(list(read_3dhp(tmp_path, "test", sequences=["TS6"]))) == 1
 
 
@@ -252,19 +239,3 @@ def test_the_papers_selection_differs_from_our_conversion_in_neck_and_head_only(
     ]
     assert different == ["Neck/Nose", "Head"]
     assert sorted(TO_H36M_17) == list(range(17))
-
-
-def test_what_is_missing_is_said():
-    counts = {(name, name, "0"): frames for name, frames in TEST.items()}
-    assert shortfall("test", counts) == ()
-
-    counts[("TS3", "TS3", "0")] = 500
-    del counts[("TS6", "TS6", "0")]
-    short, missing, whole = shortfall("test", counts)
-
-    assert "TS3" in short
-    assert "500" in short
-    assert "505" in short
-    assert "TS6 is missing" in missing
-    assert "2,472 of 2,929" in whole
-    assert "S1 Seq2 camera 4" in " ".join(shortfall("train", {}, cameras=[4]))

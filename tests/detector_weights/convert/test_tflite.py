@@ -21,7 +21,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphlift.detector_weights.convert.tflite import convert_tflite, same_padding
-from graphlift.detector_weights.convert.tflite_tensors import densify
 from graphlift.errors import FormatError
 
 IMAGE = (1, 5, 6, 3)
@@ -210,33 +209,6 @@ def test_half_and_sparse_weights_are_widened_and_written_out(image):
     np.testing.assert_allclose(out, expected.ravel(), atol=1e-5)
 
 
-@given(st.data())
-def test_a_sparse_matrix_of_blocks_is_written_out_block_by_block(data):
-    numbers = st.integers(0, 3)
-    blocks = data.draw(st.lists(st.lists(numbers, min_size=3, max_size=3), min_size=2, max_size=2))
-    there = np.array(blocks) > 0
-    dense = np.zeros((4, 3), int)
-    values = []
-    for r, c in zip(*np.nonzero(there), strict=True):
-        column = np.array([blocks[r][c], -blocks[r][c]])
-        dense[2 * r : 2 * r + 2, c] = column
-        values += column.tolist()
-    segments = np.concatenate([[0], there.sum(axis=1).cumsum()])
-    levels = [2, (segments, np.nonzero(there)[1]), 2]
-
-    assert (
-        densify(np.array(values, int), (4, 3), levels, order=[0, 1, 2], blocks=[0]) == dense
-    ).all()
-
-
-def test_levels_may_run_across_columns_first():
-    levels = [3, (np.array([0, 1, 1, 2]), np.array([1, 0]))]
-
-    dense = densify(np.array([7, 8]), (2, 3), levels, order=[1, 0])
-
-    assert dense.tolist() == [[0, 0, 8], [7, 0, 0]]
-
-
 @given(
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 7), st.integers(1, 7), st.integers(1, 4)
 )
@@ -326,15 +298,24 @@ def test_a_changed_byte_is_harmless_or_an_error_of_ours(place, byte):
         convert_tflite(bytes(data), {0: "out"})
 
 
-def test_a_sparse_tensor_larger_than_it_says_is_refused_before_it_is_written_out():
-    ones = np.ones(2)
+def sparse(shape, values, levels, order=(0, 1, 2, 3)):
+    return Tensor(shape, np.array(values, np.float16), levels, [*order])
 
-    with pytest.raises(FormatError, match=r"\(2, 3\) has levels that overfill it"):
-        densify(ones, (2, 3), [2, 2**31], order=[0, 1])
-    with pytest.raises(FormatError, match="at most 67108864 numbers"):
-        densify(ones, (2**20, 2**20), [2**20, 2**20], order=[0, 1])
-    with pytest.raises(FormatError, match="2 numbers for 6 places"):
-        densify(ones, (2, 3), [2, 3], order=[0, 1])
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, 3]), "BlazePose's kind"),
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, ([0, 1, 2], [1, 2])], (1, 0, 2, 3)), "kind"),
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, ([0, 2], [1, 2])]), "other rows"),
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, ([0, 2, 1], [1, 2])]), "other rows"),
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, ([0, 1, 2], [1, 3])]), "damaged"),
+        (sparse((2, 1, 1, 3), [1, 1], [2, 1, 1, ([0, 1, 3], [1, 2, 0])]), "damaged"),
+        (sparse((2**10, 2**10, 2**10, 3), [1], [1, 1, 1, ([0, 1], [1])]), "67108864 numbers"),
+    ],
+)
+def test_a_sparse_tensor_that_does_not_fit_its_shape_is_refused(tensor, words):
+    refused([tensor, Tensor(IMAGE)], [Step("PAD", [0, 1], [2])], words)
 
 
 def test_another_file_is_an_error_of_ours():

@@ -13,13 +13,10 @@ import pytest
 from helpers.fake_results import METHODS, fake_result, fake_results, write_results
 
 from graphlift.errors import FormatError
+from graphlift.protocols import PROTOCOLS
 from graphlift.study import paper
-from graphlift.study.grid import Study
-from graphlift.study.report import write_report
-from graphlift.study.report.cells import number, signed, size
-from graphlift.study.report.markdown import escape
-from graphlift.study.report.sections import find
-from graphlift.study.results import RESULTS
+from graphlift.study.report import escape, write_report
+from graphlift.study.results import RESULTS, ActivityScore, CrossScore
 
 VOID = {"meta", "br", "img"}
 LOADING = ("src", "href", "srcset", "data", "action", "poster", "background")
@@ -190,10 +187,10 @@ def test_one_run_is_enough_for_a_report_and_gives_the_same_bytes_again(tmp_path)
     before = [path.read_bytes() for path in files]
 
     text = paths.md.read_text()
-    assert "There is one seed only" in text
-    assert "not tested on another data set" in text
-    assert "There are not two methods to compare" in text
-    assert "error against 2D noise has nothing to show" in text
+    for absent in ("figures/differences.svg", "figures/noise.svg", " ± 0", "PCK by activity"):
+        assert absent not in text
+    for present in ("one seed", "nothing to compare", "2D noise"):
+        assert present in text
     Page(paths.html.read_text())
     assert write_report(tmp_path) == paths
     assert sorted(tmp_path.rglob("*.*")) == files
@@ -209,35 +206,8 @@ def test_bare_runs_make_a_report_too(tmp_path):
 
     text = write_report(write_results(tmp_path, [bare])).md.read_text()
 
-    assert "kept no frames to draw" in text
-
-
-def test_missing_runs_are_named():
-    results = fake_results(seeds=(0, 1), detections=("gt",), methods=METHODS[5:8], blocks=3)
-    study = Study([r for r in results if (r.method, r.seed) != ("post-aggregation", 1)])
-
-    assert [(v.label, kind, seed) for v, kind, seed in study.missing] == [
-        ("post-aggregation, decoupled", "gt", 1)
-    ]
-
-
-def test_a_repeated_run_counts_once_by_its_last_line():
-    again = replace(fake_result(), mpjpe_mm=1.0)
-    study = Study([fake_result(), again])
-
-    assert [run.mpjpe_mm for run in study.runs] == [1.0]
-    assert study.repeated == 1
-
-
-def test_a_method_at_two_widths_has_two_rows():
-    wide = replace(fake_result(), channels=256, parameters=1_000_000)
-    study = Study([fake_result(), wide])
-
-    assert [v.label for v in study.variants] == [
-        "pre-aggregation, decoupled, 22 channels",
-        "pre-aggregation, decoupled, 256 channels",
-    ]
-    assert study.find("pre-aggregation", True).channels == 256
+    assert "figures/failures.svg" not in text
+    assert "The worst frames of" not in text
 
 
 HOSTILE = '<script>alert("x")</script>|$\\frac$`*_[a](http://evil.example)\x1b[31m\u202e'
@@ -278,51 +248,46 @@ def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_report(tmp_path)
     (tmp_path / RESULTS).write_text("")
-    with pytest.raises(FormatError, match="no results yet: run `graphlift study run`"):
+    with pytest.raises(FormatError, match=rf"{RESULTS} .*`graphlift study run`"):
         write_report(tmp_path)
 
 
 def test_a_report_needs_no_torch():
-    code = "import sys, graphlift.study.report.sections as s; print('torch' in sys.modules)"
+    code = "import sys, graphlift.study.report.contents as s; print('torch' in sys.modules)"
 
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
 
 
-def test_runs_over_other_frames_are_left_out_and_named():
-    results = fake_results(seeds=(0,), detections=("gt",), methods=METHODS[:3], blocks=6)
-    stranger = replace(fake_result("no-sharing", False), name="stranger")
+def test_the_verdicts_name_the_sizes_they_were_reached_at(page):
+    (claims,) = [table for table in page.tables if table[0] == ["Claim", "Measured", "Verdict"]]
 
-    found = find(Study([*results, stranger]))
-
-    assert found.left_out == ["stranger"]
-    assert [len(some) for _, some in found.pairs] == [3]
+    assert len(claims) == 9
+    assert all("at 0.042 M to 0.136 M parameters" in row[1] for row in claims[1:])
 
 
-def test_the_published_table_agrees_with_itself():
-    """ALL is the frame-weighted mean of 1143, 1058 and 728 frames; Li's printed row is not."""
-    for row in paper.TABLE_2:
-        *parts, whole = row.pck
-        if None not in parts and row.label != "Li et al.":
-            assert np.average(parts, weights=[1143, 1058, 728]) == pytest.approx(whole, abs=0.11)
-    for kind in ("gt", "hg", "cpn"):
-        best = min(paper.TABLE_1, key=lambda row: row.errors.get(kind, (np.inf,))[0])
-        assert best.label == "Pre-agg"
+def test_a_report_of_the_papers_own_data_compares_with_its_tables(tmp_path):
+    scores = dict.fromkeys(paper.ACTIVITIES, ActivityScore(10, 40.0, 30.0))
+    scenes = {scene: CrossScore(10, 80.0, 40.0) for scene in ("GS", "noGS", "Outdoor")}
+    asked = ("hip-shift",)
+    cross = PROTOCOLS["3dhp-14"].describe(asked)
+    runs = [
+        replace(
+            run, detections=run.detections.removesuffix("-sim"), adaptations=[*asked, "other"],
+            protocols={"h36m-16": "As published.", "3dhp-14": cross},
+            per_activity=scores, cross_per_activity=scenes, mpjpe_mm=40.0,
+        )
+        for run in fake_results((0, 1), ("gt", "cpn-sim"), METHODS[6:8], blocks=4)
+    ]  # fmt: skip
 
+    written = write_report(write_results(tmp_path, runs))
 
-def test_the_published_rows_by_activity_have_the_published_means():
-    """The supplement's Table 1 has 37.83 and 52.42 mm; of P-MPJPE on CPN 41.48, its row 41.27."""
-    means = {(row.detections, row.protocol): np.mean(row.errors) for row in paper.PER_ACTIVITY}
-
-    assert means["gt", "mpjpe_mm"] == pytest.approx(37.83, abs=0.05)
-    assert means["cpn", "mpjpe_mm"] == pytest.approx(52.42, abs=0.05)
-    assert means["cpn", "p_mpjpe_mm"] == pytest.approx(41.27, abs=0.005)
-    assert {len(row.errors) for row in paper.PER_ACTIVITY} == {len(paper.ACTIVITIES)}
-
-
-def test_numbers_are_written_with_true_signs():
-    assert number(-1234.56) == "−1,234.6"
-    assert number(-0.04) == "0.0"
-    assert signed(0.04) == "0.0"
-    assert signed(2) == "+2.0"
-    assert signed(-2, 2) == "−2.00"
-    assert size(135_631) == "0.136 M"
+    page = Page(written.html.read_text())
+    (first, *_) = [row for row in page.tables[1] if row[1:2] == ["Pre-agg"]]
+    assert first[2:5] == ["40.00", "37.83", "+2.17"]
+    (eating,) = [row for row in page.tables[2] if row[0] == "Eating"]
+    assert eating[1:4] == ["40.00", "33.00", "+7.00"]
+    (printed,) = [row for table in page.tables for row in table if row[0] == "printed"]
+    assert printed[1:5] == ["77.60", "80.50", "80.10", "79.30"]
+    notes = [line for line in written.md.read_text().splitlines() if "adaptations: " in line]
+    assert all("hip-shift" in note and "other" not in note.partition("adaptations:")[2]
+               for note in notes)  # fmt: skip

@@ -1,6 +1,6 @@
 """The index of a pack: which frames are whose, through which lens, and what they were made from.
 
-JSON, checked as if it came from anybody: its size, every type, and that sequences follow each
+JSON, checked like any file of a user: its size, every type, and that sequences follow each
 other without gap or overlap.
 """
 
@@ -10,22 +10,21 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from graphlift.cameras import Camera
+from graphlift.datasets.licensed.checks import check_rotation, check_size
+from graphlift.datasets.licensed.reading import CameraSequence
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.sequences import is_frame_rate
 from graphlift.skeletons import Skeleton
 from graphlift.words import problems, reason
 
-if TYPE_CHECKING:
-    from graphlift.datasets.licensed.pack import CameraSequence
-
 INDEX = "index.json"
 KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
-"""What a kind of detection may be called: it becomes part of a file's name."""
+"""Names that a kind of keypoints may have: they become part of a file's name."""
 
 _LARGEST = 1 << 26
 """Bytes of an index; Human3.6M's takes half a megabyte."""
@@ -35,33 +34,43 @@ _STRICT: dict[str, object] = {"extra": "forbid", "strict": True, "allow_inf_nan"
 _MOST_JOINTS = 1000
 
 
+_Two = tuple[float, float]
+_Three = tuple[float, float, float]
+
+
 @dataclass(frozen=True)
-class Lens:
+class CameraEntry:
     """A :class:`graphlift.cameras.Camera` as plain numbers, in its units."""
 
     __pydantic_config__: ClassVar = _STRICT
-    focal: list[float]
-    centre: list[float]
-    size: list[int]
-    R: list[list[float]]
-    position: list[float]
-    radial: list[float]
-    tangential: list[float]
+    focal: _Two
+    centre: _Two
+    size: tuple[int, int]
+    R: tuple[_Three, _Three, _Three]
+    position: _Three
+    radial: _Three
+    tangential: _Two
+
+    @property
+    def camera(self) -> Camera:
+        """The camera again."""
+        arrays = {"R": np.array(self.R), "position": np.array(self.position)}
+        return Camera(**(asdict(self) | arrays))
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One sequence: the fields of a ``CameraSequence`` and which frames are its own.
+class SequenceEntry:
+    """One sequence: the fields of a ``CameraSequence``, and which frames are its own.
 
     Args:
-        subject: Who.
-        activity: What they do.
-        clip: With the number of the take.
+        subject: Name of the person.
+        activity: Without the number of the take.
+        clip: With it.
         camera: Name of the camera.
         fps: Frames per second.
         first: Its first frame in the arrays.
-        frames: How many.
-        lens: Px; m, world frame.
+        frames: Number of its frames.
+        lens: px; m, world frame.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -72,7 +81,7 @@ class Entry:
     fps: float
     first: int
     frames: int
-    lens: Lens
+    lens: CameraEntry
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,13 @@ class SourceFile:
 
 
 @dataclass(frozen=True)
-class Tree:
+class SkeletonEntry:
     """A :class:`graphlift.skeletons.Skeleton`."""
 
     __pydantic_config__: ClassVar = _STRICT
     name: str
-    joints: list[str]
-    parents: list[int]
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
     centre: str
 
 
@@ -106,10 +115,10 @@ class PackIndex:
         name: What the data is called.
         skeleton: Joint order of all arrays.
         frames: Length of all arrays.
-        kinds: Kinds of detection.
+        kinds: Kinds of keypoints.
         sequences: In the order of the arrays.
         sources: The files that it was made from.
-        options: What was asked for.
+        options: The options that were given, and what was found out.
         counts: Poses of each subject.
         notes: What was done and left out, one sentence each.
         arrays: SHA-256 of the numbers in each file.
@@ -119,10 +128,10 @@ class PackIndex:
     format: Literal["graphlift-paired"]
     version: Literal[1]
     name: str
-    skeleton: Tree
+    skeleton: SkeletonEntry
     frames: int
     kinds: list[str]
-    sequences: list[Entry]
+    sequences: list[SequenceEntry]
     sources: list[SourceFile]
     options: dict[str, str | int | float | bool]
     counts: dict[str, int]
@@ -130,10 +139,11 @@ class PackIndex:
     arrays: dict[str, str]
 
 
-def entry_of(sequence: "CameraSequence", first: int) -> Entry:
+def describe_sequence(sequence: CameraSequence, first: int) -> SequenceEntry:
     """Describe a sequence whose frames begin at ``first``."""
     lens = sequence.lens
-    return Entry(
+    floats = ("focal", "centre", "R", "position", "radial", "tangential")
+    return SequenceEntry(
         subject=sequence.subject,
         activity=sequence.activity,
         clip=sequence.clip,
@@ -141,49 +151,23 @@ def entry_of(sequence: "CameraSequence", first: int) -> Entry:
         fps=float(sequence.fps),
         first=first,
         frames=len(sequence.positions),
-        lens=Lens(
-            focal=list(map(float, lens.focal)),
-            centre=list(map(float, lens.centre)),
-            size=list(map(int, lens.size)),
-            R=np.asarray(lens.R, float).tolist(),
-            position=np.asarray(lens.position, float).tolist(),
-            radial=list(map(float, lens.radial)),
-            tangential=list(map(float, lens.tangential)),
+        lens=CameraEntry(
+            size=(int(lens.size[0]), int(lens.size[1])),
+            **{name: np.asarray(getattr(lens, name), float).tolist() for name in floats},
         ),
     )
 
 
-def lens_of(entry: Entry) -> Camera:
-    """Make the camera of a sequence again."""
-    lens = entry.lens
-    k1, k2, k3 = lens.radial
-    return Camera(
-        focal=(lens.focal[0], lens.focal[1]),
-        centre=(lens.centre[0], lens.centre[1]),
-        size=(lens.size[0], lens.size[1]),
-        R=np.array(lens.R),
-        position=np.array(lens.position),
-        radial=(k1, k2, k3),
-        tangential=(lens.tangential[0], lens.tangential[1]),
-    )
-
-
-def tree_of(skeleton: Skeleton) -> Tree:
-    """Describe a skeleton."""
-    return Tree(skeleton.name, list(skeleton.joints), list(skeleton.parents), skeleton.centre)
-
-
-def skeleton_of(index: PackIndex, where: str) -> Skeleton:
+def build_skeleton(index: PackIndex, where: str) -> Skeleton:
     """Make the skeleton of a pack.
 
     Raises:
-        FormatError: If its joints and parents are none.
+        FormatError: If its joints and parents form none.
     """
-    tree = index.skeleton
-    if len(tree.joints) > _MOST_JOINTS:
-        raise FormatError(f"{where}: skeleton has {len(tree.joints)} joints: prepare it again")
+    if (count := len(index.skeleton.joints)) > _MOST_JOINTS:
+        raise FormatError(f"{where}: skeleton has {count} joints: prepare it again")
     try:
-        return Skeleton(tree.name, tuple(tree.joints), tuple(tree.parents), tree.centre)
+        return Skeleton(**asdict(index.skeleton))
     except SkeletonError as error:
         raise FormatError(f"{where}: skeleton: {reason(error)}") from error
 
@@ -207,8 +191,7 @@ def read_index(path: Path) -> PackIndex:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    if (size := path.stat().st_size) > _LARGEST:
-        raise FormatError(f"{path}: takes {size / 1e6:.0f} MB, which no index does")
+    check_size(path, _LARGEST, "index")
     try:
         index = TypeAdapter(PackIndex).validate_json(path.read_bytes())
     except ValidationError as error:
@@ -221,8 +204,8 @@ def read_index(path: Path) -> PackIndex:
 
 
 def _check(index: PackIndex, where: str) -> None:
-    def refuse(place: str, wanted: str) -> FormatError:
-        return FormatError(f"{where}: {place} {wanted}: the pack is damaged; prepare it again")
+    def refuse(place: str, expected: str) -> FormatError:
+        return FormatError(f"{where}: {place} {expected}: the pack is damaged; prepare it again")
 
     if len(set(index.kinds)) != len(index.kinds) or not all(map(KIND.fullmatch, index.kinds)):
         raise refuse(f"kinds {index.kinds}", "should be different short words")
@@ -241,8 +224,10 @@ def _check(index: PackIndex, where: str) -> None:
             raise refuse(place, "should have a name of its own, and an activity")
         if not is_frame_rate(entry.fps):
             raise refuse(f"{place}: fps {entry.fps:g}", "should be frames per second")
-        if wrong := _wrong_lens(entry.lens):
-            raise refuse(f"{place}: lens", wrong)
+        lens = entry.lens
+        if min(lens.focal) <= 0 or min(lens.size) < 1 or not math.isfinite(sum(lens.position)):
+            raise refuse(f"{place}: lens", "should have a positive focal length and size")
+        check_rotation(np.array(lens.R), f"{where}: {place}: lens", tolerance=1e-4)
         names.add(name)
         counts[entry.subject] += entry.frames
         frame += entry.frames
@@ -250,18 +235,3 @@ def _check(index: PackIndex, where: str) -> None:
         raise refuse(f"frames {index.frames}", f"should be {frame}, as of its sequences")
     if dict(counts) != index.counts:
         raise refuse(f"counts {index.counts}", f"should be {dict(counts)}, as of its sequences")
-
-
-def _wrong_lens(lens: Lens) -> str:
-    sizes = {"focal": 2, "centre": 2, "size": 2, "position": 3, "radial": 3, "tangential": 2}
-    for name, count in sizes.items():
-        if len(getattr(lens, name)) != count:
-            return f"should have {count} numbers as {name}"
-    if len(lens.R) != 3 or any(len(row) != 3 for row in lens.R):
-        return "should have a 3 by 3 matrix as R"
-    R = np.array(lens.R)
-    if np.abs(R).max() > 2 or not np.allclose(R @ R.T, np.eye(3), atol=1e-4):
-        return "should have a rotation as R"
-    if min(lens.focal) <= 0 or min(lens.size) < 1 or not math.isfinite(sum(lens.position)):
-        return "should have a positive focal length and size"
-    return ""

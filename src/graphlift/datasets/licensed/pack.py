@@ -1,10 +1,10 @@
-"""3D and the 2D of it, clip by clip and camera by camera, and the pack that training maps.
+"""Packs of keypoints and poses: what licensed data become, and what training maps.
 
 A pack is a folder: ``positions.npy`` float32 (frame, joint, 3), ``keypoints-KIND.npy`` float32
-(frame, joint, 2) for each kind of detection, ``valid.npy`` bool (frame,), the frames of all
+(frame, joint, 2) for each kind of keypoints, ``valid.npy`` bool (frame,), the frames of all
 sequences one after the other, and ``index.json`` (:mod:`graphlift.datasets.licensed.index`), which
-says whose they are. A pack is written one sequence at a time and read by mapping: neither needs
-the whole in memory.
+says which frames belong to which sequence. A pack is written one sequence at a time and read by
+mapping: neither needs the whole in memory.
 """
 
 import hashlib
@@ -21,20 +21,19 @@ from typing import BinaryIO
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.cameras import Camera
 from graphlift.datasets.licensed.index import (
     INDEX,
     KIND,
-    Entry,
     PackIndex,
+    SequenceEntry,
+    SkeletonEntry,
     SourceFile,
-    entry_of,
-    lens_of,
+    build_skeleton,
+    describe_sequence,
     read_index,
-    skeleton_of,
-    tree_of,
     write_index,
 )
+from graphlift.datasets.licensed.reading import CameraSequence as CameraSequence
 from graphlift.errors import DatasetNotFoundError, FormatError, ShapeError
 from graphlift.files import replacing_folder
 from graphlift.formats.npz_members import map_npy
@@ -49,45 +48,16 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class CameraSequence:
-    """One clip of one person by one camera: 3D and the 2D of it.
-
-    Args:
-        subject: As the data set names it, such as ``S1``.
-        activity: Without the number of the take, such as ``Directions``.
-        clip: With it, such as ``Directions 1``.
-        camera: Its name in the data set.
-        lens: Intrinsics and, where known, where it stands (m, world frame).
-        positions: m, camera axes.
-        keypoints: px, by kind of detection (``gt``, ``cpn``, ``hg``).
-        valid: Whether a frame counts.
-        fps: Frames per second.
-        skeleton: Joint order of all arrays.
-    """
-
-    subject: str
-    activity: str
-    clip: str
-    camera: str
-    lens: Camera
-    positions: Float[np.ndarray, "frame joint 3"]
-    keypoints: Mapping[str, Float[np.ndarray, "frame joint 2"]]
-    valid: Bool[np.ndarray, " frame"]
-    fps: float
-    skeleton: Skeleton
-
-
-@dataclass(frozen=True, eq=False)
 class SequencePack:
-    """An open pack; the arrays are mapped, to read only.
+    """An open pack; its arrays are mapped and cannot be written to.
 
     Args:
         folder: Where it is.
-        index: Whose frames these are, and how they were made.
+        index: Which frames belong to which sequence, and what they were made from.
         skeleton: Joint order of all arrays.
         positions: m, camera axes, all sequences one after the other.
-        keypoints: px, by kind of detection; NaN where a kind has no such joint.
-        valid: Whether a frame counts.
+        keypoints: px, by kind (``gt``, ``cpn``, ...); NaN where a kind has no such joint.
+        valid: Whether a frame counts in training and in scores.
     """
 
     folder: Path
@@ -110,18 +80,18 @@ class SequencePack:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds of detection that every sequence has."""
+        """Kinds of keypoints that every sequence has."""
         return tuple(self.index.kinds)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the arrays and the list of sequences are, by the index."""
+        """SHA-256 of the arrays, the skeleton and the list of sequences, as the index has them."""
         index = asdict(self.index)
         about = [index[key] for key in ("arrays", "skeleton", "sequences")]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
     def sequence(self, number: int) -> CameraSequence:
-        """Give one sequence; its arrays are views of the mapped ones."""
+        """Return one sequence; its arrays are views of the mapped ones."""
         entry = self.index.sequences[number]
         frames = slice(entry.first, entry.first + entry.frames)
         return CameraSequence(
@@ -129,7 +99,7 @@ class SequencePack:
             activity=entry.activity,
             clip=entry.clip,
             camera=entry.camera,
-            lens=lens_of(entry),
+            lens=entry.lens.camera,
             positions=self.positions[frames],
             keypoints={kind: array[frames] for kind, array in self.keypoints.items()},
             valid=self.valid[frames],
@@ -150,35 +120,38 @@ def write_sequences(
     """Write a pack, whole or not at all, holding one sequence at a time.
 
     Args:
-        folder: Where to; a pack that is there is replaced.
-        sequences: Read once. All have the same skeleton and kinds of detection.
+        folder: The pack to write; one that exists is replaced.
+        sequences: Read once. All have the same skeleton and kinds of keypoints.
         name: What the data is called; the folder's name if left out.
-        sources: The files that it was made from.
-        options: What was asked for.
+        sources: The files that it is made from; read after the last sequence.
+        options: The options that were given, and what was found out.
         notes: What was done and left out, one sentence each; read after the last sequence.
 
     Returns:
         The pack, open.
 
     Raises:
-        FormatError: If ``folder`` is there and no pack, there is no sequence, two have the same
-            name, or a number that counts is not finite.
+        FormatError: If ``folder`` exists and is no pack, there is no sequence, two have the same
+            name, or a position of a valid frame is not finite.
         ShapeError: If arrays of a sequence do not fit each other, or those of the first.
     """
     _check_target(folder)
     with replacing_folder(folder) as beside:
-        skeleton, kinds, entries, digests = _write_arrays(beside, sequences)
+        first, entries, digests = _write_arrays(beside, sequences)
+        counts: Counter[str] = Counter()
+        for entry in entries:
+            counts[entry.subject] += entry.frames
         index = PackIndex(
             format="graphlift-paired",
             version=1,
             name=name or folder.name,
-            skeleton=tree_of(skeleton),
-            frames=_end(entries),
-            kinds=kinds,
+            skeleton=SkeletonEntry(**asdict(first.skeleton)),
+            frames=counts.total(),
+            kinds=list(first.keypoints),
             sequences=entries,
             sources=list(sources),
             options=dict(options or {}),
-            counts=count_poses(entries),
+            counts=dict(counts),
             notes=list(notes),
             arrays=digests,
         )
@@ -188,16 +161,18 @@ def write_sequences(
 
 def _write_arrays(
     folder: Path, sequences: Iterable[CameraSequence]
-) -> tuple[Skeleton, list[str], list[Entry], dict[str, str]]:
-    """Write every array, and say what the frames are and the SHA-256 of each array."""
+) -> tuple[CameraSequence, list[SequenceEntry], dict[str, str]]:
+    """Write every array; return the first sequence, all entries and the SHA-256 of each array."""
     arrays: dict[str, _GrowingArray] = {}
-    entries: list[Entry] = []
+    entries: list[SequenceEntry] = []
     first: CameraSequence | None = None
+    end = 0
     with ExitStack() as files:
         for sequence in sequences:
             first = first or sequence
             _check_sequence(sequence, first)
-            entries.append(entry_of(sequence, _end(entries)))
+            entries.append(describe_sequence(sequence, end))
+            end += len(sequence.positions)
             for file, array in _arrays_of(sequence).items():
                 if file not in arrays:
                     stream = files.enter_context((folder / file).open("wb"))
@@ -205,8 +180,7 @@ def _write_arrays(
                 arrays[file].append(array)
         if first is None:
             raise FormatError("nothing to write: no sequence was read")
-        digests = {file: array.finish() for file, array in arrays.items()}
-    return first.skeleton, list(first.keypoints), entries, digests
+        return first, entries, {file: array.finish() for file, array in arrays.items()}
 
 
 def open_sequences(folder: Path) -> SequencePack:
@@ -226,10 +200,9 @@ def open_sequences(folder: Path) -> SequencePack:
             f"`graphlift data prepare 3dhp` wrote, which holds {INDEX}"
         )
     index = read_index(folder / INDEX)
-    skeleton = skeleton_of(index, str(folder / INDEX))
+    skeleton = build_skeleton(index, str(folder / INDEX))
     frames, joints = index.frames, len(skeleton)
-    expected = _names(index.kinds)
-    if set(index.arrays) != set(expected):
+    if set(index.arrays) != (expected := set(_array_names(index.kinds))):
         raise FormatError(
             f"{folder / INDEX}: lists the arrays {', '.join(sorted(index.arrays))}, but should "
             f"list {', '.join(sorted(expected))}: prepare the pack again"
@@ -248,13 +221,13 @@ def open_sequences(folder: Path) -> SequencePack:
 
 
 def verify_sequences(pack: SequencePack) -> None:
-    """Read every array through and compare its SHA-256 with the index's.
+    """Read every array and compare its SHA-256 with the index's.
 
     Raises:
-        FormatError: If one differs: the file was changed or damaged after it was written.
+        FormatError: If one differs: its file was changed or damaged after it was written.
     """
     arrays = [pack.positions, *pack.keypoints.values(), pack.valid]
-    for file, array in zip(_names(pack.kinds), arrays, strict=True):
+    for file, array in zip(_array_names(pack.kinds), arrays, strict=True):
         state, digest = hashlib.sha256(), pack.index.arrays[file]
         with (pack.folder / file).open("rb") as stream:
             stream.seek(-array.nbytes, os.SEEK_END)
@@ -267,16 +240,8 @@ def verify_sequences(pack: SequencePack) -> None:
             )
 
 
-def count_poses(entries: Iterable[Entry]) -> dict[str, int]:
-    """Poses of each subject, over all clips and cameras."""
-    counts: Counter[str] = Counter()
-    for entry in entries:
-        counts[entry.subject] += entry.frames
-    return dict(counts)
-
-
 def digest_file(path: Path, root: Path) -> SourceFile:
-    """Say which file of a data set was read: its name below ``root``, size and SHA-256."""
+    """Describe a file of a data set: its name below ``root``, size and SHA-256."""
     state = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
@@ -285,12 +250,8 @@ def digest_file(path: Path, root: Path) -> SourceFile:
     return SourceFile(name=relative, bytes=path.stat().st_size, sha256=state.hexdigest())
 
 
-def _names(kinds: Iterable[str]) -> list[str]:
+def _array_names(kinds: Iterable[str]) -> list[str]:
     return ["positions.npy", *(f"keypoints-{kind}.npy" for kind in kinds), "valid.npy"]
-
-
-def _end(entries: list[Entry]) -> int:
-    return entries[-1].first + entries[-1].frames if entries else 0
 
 
 def _arrays_of(sequence: CameraSequence) -> dict[str, np.ndarray]:
@@ -317,7 +278,7 @@ class _GrowingArray:
         self._rows += len(rows)
 
     def finish(self) -> str:
-        """Write the header now that the length is known; the SHA-256 of the numbers."""
+        """Write the header now that the length is known; return the SHA-256 of the numbers."""
         shape = (self._rows, *self._shape)
         about = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
         start = np.lib.format.magic(1, 0) + (_HEADER - 10).to_bytes(2, "little")
@@ -339,25 +300,23 @@ def _map(path: Path, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _check_target(folder: Path) -> None:
-    if not folder.exists():
-        return
     ours = folder.is_dir() and all(
         path.name == INDEX or path.suffix == ".npy" for path in folder.iterdir()
     )
-    if not ours:
+    if folder.exists() and not ours:
         raise FormatError(
-            f"{folder}: is there already and is no pack, so it is not replaced: give another name"
+            f"{folder}: exists and is no pack, so it is not replaced: give another name"
         )
 
 
 def _check_sequence(sequence: CameraSequence, first: CameraSequence) -> None:
-    where = f"{sequence.subject}/{sequence.clip}/{sequence.camera}"
+    where = sequence.where
     frames, joints = len(sequence.positions), len(sequence.skeleton)
     if sequence.skeleton != first.skeleton or list(sequence.keypoints) != list(first.keypoints):
         raise ShapeError(
             f"{where}: has {sequence.skeleton.name} and {', '.join(sequence.keypoints)}, but the "
             f"first sequence {first.skeleton.name} and {', '.join(first.keypoints)}: a pack has "
-            "one skeleton and the same kinds of detection throughout"
+            "one skeleton and the same kinds of keypoints throughout"
         )
     shapes = {
         "positions": (sequence.positions, (frames, joints, 3)),
@@ -371,10 +330,10 @@ def _check_sequence(sequence: CameraSequence, first: CameraSequence) -> None:
             )
     for kind in sequence.keypoints:
         if not KIND.fullmatch(kind):
-            raise ShapeError(f"{where}: a kind of detection is a short word, not {shown(kind)}")
-    counted = np.isfinite(sequence.positions).all(axis=(1, 2)) | ~sequence.valid
-    if not counted.all():
+            raise ShapeError(f"{where}: a kind of keypoints is a short word, not {shown(kind)}")
+    usable = np.isfinite(sequence.positions).all(axis=(1, 2)) | ~sequence.valid
+    if not usable.all():
         raise FormatError(
-            f"{where}: frame {int(np.argmin(counted))} has a position that is not finite: mark it "
+            f"{where}: frame {int(np.argmin(usable))} has a position that is not finite: mark it "
             "as not valid, or leave it out"
         )

@@ -7,7 +7,7 @@ plus its turned vector. Letters are listed in the order in which they are applie
 axes: ``rx ry rz`` is M = Rz Ry Rx.
 
 An AMC says neither its frame rate nor how many frames it should have: a file cut between two
-frames cannot be told from a whole one.
+frames cannot be distinguished from a whole one.
 
 Source: Acclaim's format as in Meredith and Maddock, "Motion capture file formats explained",
 University of Sheffield, 2001, and the files of mocap.cs.cmu.edu.
@@ -234,7 +234,7 @@ def _read_bones(
             if not name or name == _ROOT or name in bones or len(bones) == MOST_JOINTS:
                 raise lines.error(
                     f"a bone's name is {shown(name)}: it should be there, not be root, and not "
-                    f"stand twice; and there can be {MOST_JOINTS:,} bones",
+                    f"appear twice; and there can be {MOST_JOINTS:,} bones",
                     number,
                 )
             bones[name], bone = bone, None
@@ -310,12 +310,7 @@ def _make_bone(
             freedom_number,
         )
     unit = direction / np.linalg.norm(direction)
-    return unit * length, _fixed_axes(angles, order), turns
-
-
-def _fixed_axes(angles: Float[np.ndarray, "*batch axis"], axes: str) -> np.ndarray:
-    """Turn about fixed axes in the order given: the last one ends up leftmost."""
-    return euler_to_matrix(angles[..., ::-1], axes[::-1])
+    return unit * length, euler_to_matrix(angles, order), turns
 
 
 def _read_frames(lines: Lines, asf: Acclaim) -> tuple[np.ndarray, bool]:
@@ -372,8 +367,8 @@ def _angles(
         )
     if len(numbers) != widths[name] or name in frame:
         raise lines.error(
-            f"{name} has {len(numbers)} numbers, or stands twice in its frame; the skeleton gives "
-            f"it {widths[name]}, once: the file is cut short or of another skeleton"
+            f"{name} has {len(numbers)} numbers, or is twice in its frame; the skeleton gives it "
+            f"{widths[name]}, once: the file is cut short or of another skeleton"
         )
     return lines.numbers(numbers)
 
@@ -391,6 +386,8 @@ def _positions(
             if name in at:
                 vectors[:, joint, axis] = values[:, at[name]]
         spun = [name for name in freedoms if name[0] == "r"]
-        M = _fixed_axes(values[:, [at[name] for name in spun]] * turn, "".join(n[1] for n in spun))
+        M = euler_to_matrix(
+            values[:, [at[name] for name in spun]] * turn, "".join(n[1] for n in spun)
+        )
         rotations.append(asf.axes[joint] @ M @ asf.axes[joint].T)
     return forward_kinematics(vectors, np.stack(rotations, axis=1), asf.parents, own_turn=True)

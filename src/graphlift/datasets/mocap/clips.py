@@ -81,13 +81,13 @@ class MotionCapture:
         Raises:
             FormatError: If one of them has no clip.
         """
-        wanted = set(subjects)
-        if absent := wanted - set(self.subjects):
+        chosen = set(subjects)
+        if absent := chosen - set(self.subjects):
             raise FormatError(
                 f"{self.name} has no clips of {', '.join(sorted(absent))}: its subjects are "
                 f"{', '.join(self.subjects)}"
             )
-        return replace(self, clips=tuple(clip for clip in self.clips if clip.subject in wanted))
+        return replace(self, clips=tuple(clip for clip in self.clips if clip.subject in chosen))
 
     @cached_property
     def digest(self) -> str:

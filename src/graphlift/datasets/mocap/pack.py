@@ -53,7 +53,7 @@ def read_pack(path: Path) -> MotionCapture:
     if not path.is_file():
         raise DatasetNotFoundError(
             f"no motion-capture pack at {path}: give the path of a .npz that "
-            "`graphlift data prepare` wrote, or leave it out to use the embedded prior"
+            "`graphlift data prepare mocap` wrote, or leave it out to use the embedded prior"
         )
     arrays = read_arrays(path, (*_NEEDED, *_OPTIONAL), max_bytes=MAX_BYTES)
     _check(path, arrays)
@@ -130,8 +130,8 @@ def write_pack(path: Path, capture: MotionCapture) -> None:
 
 
 def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    def refuse(name: str, got: object, wanted: str) -> FormatError:
-        return FormatError(f"{path}: {name} is {got} but should be {wanted}")
+    def refuse(name: str, found: object, expected: str) -> FormatError:
+        return FormatError(f"{path}: {name} is {found} but should be {expected}")
 
     for name in _NEEDED:
         if name not in arrays:
@@ -162,8 +162,8 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
         least, most = FRAME_RATES
         allowed = f"frames per second from {least:g} to {most:,.0f}"
         raise refuse("fps", "no frame rate everywhere", allowed)
-    if nobody := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
-        raise refuse("subject", f"empty in clip {nobody[0]}", "who moves, in each clip")
+    if empty := [c for c, name in enumerate(arrays["subject"]) if not str(name).strip()]:
+        raise refuse("subject", f"empty in clip {empty[0]}", "who moves, in each clip")
     names = tuple(map(str, arrays.get("joint_names", np.array(H36M_17.joints)).ravel()))
     if names != H36M_17.joints:
         raise refuse("joint_names", listed(names, 17), f"Human3.6M's: {', '.join(H36M_17.joints)}")

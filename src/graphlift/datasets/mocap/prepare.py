@@ -7,7 +7,7 @@ that cannot be used stops the work, or, if asked to keep going, is listed with i
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,24 +27,11 @@ from graphlift.skeletons import H36M_17
 from graphlift.words import listed, reason, shown
 
 FURTHEST = 32.0
-"""m from the origin: what int16 millimetres can say."""
+"""m from the origin: the range of int16 millimetres."""
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A file of one clip.
-
-    Args:
-        path: A BVH or an AMC.
-        clip: Name of the clip: the file's stem, or its path where stems repeat.
-    """
-
-    path: Path
-    clip: str
-
-
-@dataclass(frozen=True)
-class Choices:
+class PrepareOptions:
     """How to read and what to make of it.
 
     Args:
@@ -84,22 +71,22 @@ class Choices:
             raise ConfigError(f"skip is {self.skip}: give how many frames to leave out, 0 or more")
 
 
-def prepare(
+def prepare_mocap(
     folder: Path,
     out: Path,
-    choices: Choices,
+    options: PrepareOptions,
     *,
     license: str = "",  # noqa: A002  (the word of MotionCapture)
     source: str = "",
     keep_going: bool = False,
-    watch: Callable[[tuple[Recording, ...]], Iterable[Recording]] = iter,
+    watch: Callable[[Sequence[tuple[str, Path]]], Iterable[tuple[str, Path]]] = iter,
 ) -> tuple[MotionCapture, dict[Path, str]]:
     """Read every recording under a folder and write them as one pack, whole or not at all.
 
     Args:
         folder: Looked through to any depth for ``.bvh`` and ``.amc``.
         out: The pack to write.
-        choices: How to read.
+        options: How to read.
         license: Under which terms the data may be used.
         source: Where the data are from.
         keep_going: Whether to go on after a file that cannot be used.
@@ -110,7 +97,7 @@ def prepare(
 
     Raises:
         DatasetNotFoundError: If there are no recordings.
-        FormatError: If a file is refused and ``keep_going`` is off, or all are; if somebody is
+        FormatError: If a file is refused and ``keep_going`` is off, or all are; if a person is
             mirrored; or ``out`` is no ``.npz``.
     """
     if out.suffix != ".npz":
@@ -118,13 +105,13 @@ def prepare(
     skeleton = cache(read_asf)
     clips: list[Clip] = []
     refused: dict[Path, str] = {}
-    for recording in watch(find_recordings(folder)):
+    for name, path in watch(list(find_recordings(folder).items())):
         try:
-            clips.append(read_recording(recording, choices, skeleton=skeleton))
+            clips.append(read_recording(path, name, options, skeleton=skeleton))
         except GraphliftError as error:
             if not keep_going:
                 raise
-            refused[recording.path] = str(error)
+            refused[path] = str(error)
     if not clips:
         raise FormatError(
             f"{folder}: none of its {len(refused)} recordings can be used; the first: "
@@ -136,8 +123,11 @@ def prepare(
     return capture, refused
 
 
-def find_recordings(folder: Path) -> tuple[Recording, ...]:
+def find_recordings(folder: Path) -> dict[str, Path]:
     """Find ``.bvh`` and ``.amc`` files at any depth, in the order of their paths.
+
+    Returns:
+        The files by the name of their clip: the file's stem, or its path where stems repeat.
 
     Raises:
         DatasetNotFoundError: If the folder does not exist or holds none.
@@ -149,56 +139,61 @@ def find_recordings(folder: Path) -> tuple[Recording, ...]:
             f"no .bvh or .amc files under {folder}: give the folder that holds the recordings"
         )
     stems = Counter(path.stem for path in files)
-    names = [
-        path.stem if stems[path.stem] == 1 else path.relative_to(folder).with_suffix("").as_posix()
-        for path in files
-    ]
-    taken: dict[str, Path] = {}
-    for path, name in zip(files, names, strict=True):
-        if (other := taken.setdefault(name, path)) != path:
+    named: dict[str, Path] = {}
+    for path in files:
+        whole = path.relative_to(folder).with_suffix("").as_posix()
+        name = path.stem if stems[path.stem] == 1 else whole
+        if (other := named.setdefault(name, path)) != path:
             raise FormatError(f"{other} and {path} would both be clip {name}: keep one of them")
-    return tuple(map(Recording, files, names))
+    return named
 
 
 def read_recording(
-    recording: Recording, choices: Choices, *, skeleton: Callable[[Path], Acclaim] = read_asf
+    path: Path,
+    name: str,
+    options: PrepareOptions,
+    *,
+    skeleton: Callable[[Path], Acclaim] = read_asf,
 ) -> Clip:
     """Read a recording at the pack's frame rate, centred in x and y, float32.
 
     Args:
-        recording: A BVH, or an AMC with its ASF beside it.
-        choices: How to read.
+        path: A BVH, or an AMC with its ASF beside it.
+        name: Of the clip.
+        options: How to read.
         skeleton: Reads an ASF; for one that remembers.
 
     Raises:
         FormatError: If the file is refused, an AMC has no ASF, the frame rates do not fit,
             nothing is left after the skipped frames, the person goes further than a pack can
-            say, or the table of activities lacks the clip.
+            hold, or the table of activities lacks the clip.
     """
-    if recording.path.suffix.lower() == ".amc":
-        asf = skeleton(_find_asf(recording.path))
-        clip = read_amc(asf, recording.path, fps=choices.fps, scale=choices.scale)
+    if path.suffix.lower() == ".amc":
+        asf = skeleton(_find_asf(path))
+        clip = read_amc(asf, path, fps=options.fps, scale=options.scale)
     else:
-        clip = read_bvh_clip(
-            recording.path,
-            scale="auto" if choices.scale is None else choices.scale,
-            up=choices.up,
-            names=choices.names,
-        )
-    if choices.skip >= len(clip.positions):
+        scale: float | Literal["auto"] = "auto" if options.scale is None else options.scale
+        clip = read_bvh_clip(path, scale=scale, up=options.up, names=options.names)
+    if options.skip >= len(clip.positions):
         raise FormatError(
-            f"{recording.path}: has {len(clip.positions)} frames, of which {choices.skip} are to "
-            "be skipped: nothing is left"
+            f"{path}: has {len(clip.positions)} frames, of which {options.skip} are to be "
+            "skipped: nothing is left"
         )
-    clip = replace(clip, name=recording.clip, positions=clip.positions[choices.skip :])
-    clip = resample(clip, choices.to_fps, nearest=choices.nearest)
+    clip = replace(clip, positions=clip.positions[options.skip :])
+    clip = resample(clip, options.to_fps, nearest=options.nearest)
     positions = centre(clip.positions).astype(np.float32)
     if (reach := float(np.abs(positions).max())) > FURTHEST:
         raise FormatError(
-            f"{recording.path}: goes {reach:.4g} m from its middle, but a pack holds {FURTHEST:g} "
+            f"{path}: goes {reach:.4g} m from its middle, but a pack holds {FURTHEST:g} "
             "m: cut the clip, or check the unit of the root's positions"
         )
-    return replace(clip, activity=_activity(recording, choices.activities), positions=positions)
+    activities = options.activities
+    if activities is not None and name not in activities:
+        raise FormatError(
+            f"{path}: clip {name} is not in the table of activities: add a row for it"
+        )
+    activity = "unlabelled" if activities is None else activities[name]
+    return replace(clip, name=name, activity=activity, positions=positions)
 
 
 def read_bvh_clip(
@@ -235,11 +230,11 @@ def resample(clip: Clip, fps: float, *, nearest: bool = False) -> Clip:
     """Take every n-th frame from the first.
 
     A rate counts as a multiple if it is one within half a per cent: 59.94 is halved to 29.97, and
-    the clip says 29.97.
+    the clip states 29.97.
 
     Args:
         clip: At least as fast as ``fps``.
-        fps: Frames per second wanted.
+        fps: Frames per second of the result.
         nearest: If the rate is no multiple: frame i is the one nearest in time to i / fps (the
             later of two), which makes motion uneven by up to half a source frame.
 
@@ -276,12 +271,12 @@ def centre(positions: np.ndarray) -> np.ndarray:
     return np.asarray(positions - [*middle, 0.0])
 
 
-def read_activities(path: Path) -> dict[str, str]:
+def read_activity_table(path: Path) -> dict[str, str]:
     """Read a CSV whose header holds ``clip`` and ``activity``; other columns are left alone.
 
     Raises:
         DatasetNotFoundError: If there is no such file.
-        FormatError: If it is no such table, or a clip stands in it with two activities.
+        FormatError: If it is no such table, or a clip has two activities in it.
     """
     if not path.is_file():
         raise DatasetNotFoundError(f"no table of activities at {path}: give the path of a CSV")
@@ -305,17 +300,6 @@ def read_activities(path: Path) -> dict[str, str]:
     except (csv.Error, UnicodeDecodeError) as error:
         raise FormatError(f"{path}: is no CSV in UTF-8 ({reason(error)})") from error
     return table
-
-
-def _activity(recording: Recording, activities: Mapping[str, str] | None) -> str:
-    if activities is None:
-        return "unlabelled"
-    if recording.clip not in activities:
-        raise FormatError(
-            f"{recording.path}: clip {recording.clip} is not in the table of activities: add a "
-            "row for it"
-        )
-    return activities[recording.clip]
 
 
 def _find_asf(amc: Path) -> Path:

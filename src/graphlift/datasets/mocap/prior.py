@@ -1,7 +1,7 @@
 """The prior: people made up from a small model of human poses, for a study without any data.
 
 The model, in ``prior.npz`` beside this file, was fitted to the training subjects of the CMU pack
-(``recipes/fit_prior.py`` fits it). A pose is told by
+(``recipes/fit_prior.py`` fits it). A pose is described by
 44 features in a frame that has no heading: world z stays up, and the horizontal part of the axis
 from the left to the right hip points along x. They are the unit directions of the 14 bones
 outside the pelvis, the slope of the pelvis, and the clearance of the lowest joint above the floor.
@@ -18,11 +18,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.datasets.mocap.clips import Clip, MotionCapture
-from graphlift.datasets.mocap.ppca import Mixture
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.files import container
 from graphlift.formats.npz_members import read_arrays
-from graphlift.geometry import bone_vectors, chain_bones, turn_about_z
+from graphlift.geometry import chain_bones, turn_about_z
 from graphlift.skeletons import H36M_17
 from graphlift.words import shown
 
@@ -54,15 +53,57 @@ LENGTH_OF = np.array([0, 0, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7, 8, 9])
 """For each of the 17 joints, which of :data:`BONE_LENGTHS` leads to it; the root's is not used."""
 
 FURTHEST = 2.0
-"""m; how far from the middle of the capture a root may stand in x or in y."""
+"""m; how far from the middle of the capture a root may be in x or in y."""
 
 _NAME = "prior"
-_FORMAT = "graphlift-prior-1"
-_RHIP, _LHIP = (int(joint) for joint in H36M_17.index("RHip", "LHip"))
-_LIMBS = np.array([joint for joint in range(1, 17) if joint not in (_RHIP, _LHIP)])
-_LEGS = ((2, 3), (5, 6))
+FORMAT = "graphlift-prior-1"
+PLAIN = ("spread", "clearance", "lowest", "highest", "length_mean", "length_factor")
+"""Arrays of the file that are fields of :class:`PosePrior` as they are."""
+
+RHIP, LHIP = (int(joint) for joint in H36M_17.index("RHip", "LHip"))
+LIMBS = np.array([joint for joint in range(1, 17) if joint not in (RHIP, LHIP)])
+"""The ends of the 14 bones outside the pelvis."""
+
+LEGS = ((2, 3), (5, 6))
+"""Ends of thigh and shin of each leg."""
+
+CLEARANCE_SCALE = 0.1
+"""Makes the logarithm of the clearance vary about as much as directions."""
+
 _CODE: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
-_CLEARANCE_SCALE = 0.1  # makes the logarithm of the clearance vary about as much as directions
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of probabilistic principal component analysers.
+
+    In each component a point is ``x = W z + μ + ε`` with ``z`` standard normal and ``ε``
+    isotropic of variance σ², so its covariance is ``C = W Wᵀ + σ² I``.
+
+    Args:
+        weights: π, the share of each component; they add up to 1.
+        means: μ.
+        factors: W.
+        noise: σ², a variance.
+
+    Source: Tipping and Bishop, "Mixtures of probabilistic principal component analysers", Neural
+    Computation 11(2), 1999 (sections 2 and 3).
+    """
+
+    weights: Float[np.ndarray, " component"]
+    means: Float[np.ndarray, "component feature"]
+    factors: Float[np.ndarray, "component feature latent"]
+    noise: Float[np.ndarray, " component"]
+
+    def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "frame feature"]:
+        """Draw independent points."""
+        d, q = self.factors.shape[1:]
+        of = rng.choice(len(self.weights), size=count, p=self.weights)
+        z = rng.standard_normal((count, q))
+        x = self.means[of] + np.sqrt(self.noise[of])[:, None] * rng.standard_normal((count, d))
+        for k in np.unique(of):
+            x[of == k] += z[of == k] @ self.factors[k].T
+        return np.asarray(x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,39 +208,15 @@ def draw_lengths(prior: PosePrior, rng: np.random.Generator) -> Float[np.ndarray
     return np.asarray(np.exp(prior.length_mean + prior.length_factor @ z))
 
 
-def positions_to_features(
-    positions: Float[np.ndarray, "frame joint 3"],
-) -> Float[np.ndarray, "frame feature"]:
-    """Tell poses by bone directions, slope of the pelvis and clearance; heading and size go.
-
-    Args:
-        positions: m, world frame, z up; joints of :data:`graphlift.skeletons.H36M_17`.
-
-    Returns:
-        x, y, z of 14 unit directions; the sine of the slope from the left hip up to the right;
-        0.1 ln(height of the lowest joint over length of leg), where heights below 2 cm count as
-        2 cm.
-    """
-    across = positions[:, _RHIP] - positions[:, _LHIP]
-    level = turn_about_z(positions, -np.arctan2(across[:, 1], across[:, 0]))
-    vectors = bone_vectors(level, H36M_17.parents)
-    lengths = np.linalg.norm(vectors, axis=-1)
-    directions = vectors[:, _LIMBS] / lengths[:, _LIMBS, None]
-    slope = across[:, 2] / np.linalg.norm(across, axis=-1)
-    leg = lengths[:, np.array(_LEGS)].sum(axis=-1).mean(axis=-1)
-    clearance = np.log(np.maximum(positions[..., 2].min(axis=1), 0.02) / leg)
-    return np.column_stack(
-        [directions.reshape(len(positions), -1), slope, _CLEARANCE_SCALE * clearance]
-    )
-
-
 def features_to_positions(
     features: Float[np.ndarray, "frame feature"], lengths: Float[np.ndarray, " bone"]
 ) -> Float[np.ndarray, "frame joint 3"]:
-    """Put a body into poses: the inverse of :func:`positions_to_features` for that body.
+    """Put a body into poses.
 
     Args:
-        features: As drawn; directions are brought to unit length.
+        features: As drawn: x, y, z of 14 directions, which are brought to unit length; the sine of
+            the slope from the left hip up to the right; 0.1 ln(height of the lowest joint over
+            length of leg).
         lengths: :data:`BONE_LENGTHS`, m.
 
     Returns:
@@ -208,7 +225,7 @@ def features_to_positions(
     vectors = features_to_directions(features) * lengths[LENGTH_OF][:, None]
     positions = chain_bones(vectors, H36M_17.parents, H36M_17.order)
     leg = lengths[1] + lengths[2]
-    height = leg * np.exp(features[:, -1] / _CLEARANCE_SCALE)
+    height = leg * np.exp(features[:, -1] / CLEARANCE_SCALE)
     positions[..., 2] += (height - positions[..., 2].min(axis=1))[:, None]
     return positions
 
@@ -219,10 +236,10 @@ def features_to_directions(
     """Read the unit directions of all bones off; the root's is zero."""
     directions = np.zeros((len(features), len(H36M_17), 3))
     limbs = features[:, :-2].reshape(len(features), -1, 3)
-    directions[:, _LIMBS] = limbs / np.linalg.norm(limbs, axis=-1, keepdims=True)
+    directions[:, LIMBS] = limbs / np.linalg.norm(limbs, axis=-1, keepdims=True)
     slope = np.clip(features[:, -2], -1, 1)
-    directions[:, _RHIP] = np.column_stack([np.sqrt(1 - slope**2), 0 * slope, slope])
-    directions[:, _LHIP] = -directions[:, _RHIP]
+    directions[:, RHIP] = np.column_stack([np.sqrt(1 - slope**2), 0 * slope, slope])
+    directions[:, LHIP] = -directions[:, RHIP]
     return directions
 
 
@@ -236,12 +253,12 @@ def joint_angles(
         right), then how far the right and the left shin swing backwards about the pelvis' axis:
         negative is a knee that bends the wrong way.
     """
-    before = np.array([H36M_17.parents[joint] or _RHIP for joint in _LIMBS])
-    fold = np.arccos(np.clip((directions[:, _LIMBS] * directions[:, before]).sum(-1), -1, 1))
-    right = directions[:, _RHIP]
+    before = np.array([H36M_17.parents[joint] or RHIP for joint in LIMBS])
+    fold = np.arccos(np.clip((directions[:, LIMBS] * directions[:, before]).sum(-1), -1, 1))
+    right = directions[:, RHIP]
     hinge = [
         -(np.cross(directions[:, thigh], directions[:, shin]) * right).sum(-1)
-        for thigh, shin in _LEGS
+        for thigh, shin in LEGS
     ]
     return np.column_stack([fold, np.arcsin(np.clip(np.column_stack(hinge), -1, 1))])
 
@@ -304,39 +321,9 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
         return _unpack(arrays)
 
 
-def pack_prior(prior: PosePrior) -> dict[str, np.ndarray]:
-    """Lay parameters out as arrays for a ``.npz``; ``load_prior`` reads them.
-
-    Numbers are float32; means and factors float16, since a thousandth of them is under 0.1°.
-    """
-    numbers = {
-        "shares": prior.shares,
-        "weights": np.concatenate([mixture.weights for mixture in prior.mixtures]),
-        "means": np.concatenate([mixture.means for mixture in prior.mixtures]),
-        "factors": np.concatenate([mixture.factors for mixture in prior.mixtures]),
-        "noise": np.concatenate([mixture.noise for mixture in prior.mixtures]),
-        **{name: getattr(prior, name) for name in _PLAIN},
-    }
-    return {
-        "format": np.array(_FORMAT),
-        "activities": np.array(prior.activities),
-        "components": np.array([len(mixture.weights) for mixture in prior.mixtures]),
-        "license": np.array(prior.license),
-        "fitted": np.array(prior.fitted),
-        **{
-            name: np.asarray(array, dtype=np.float16 if name in _HALF else np.float32)
-            for name, array in numbers.items()
-        },
-    }
-
-
-_PLAIN = ("spread", "clearance", "lowest", "highest", "length_mean", "length_factor")
-_HALF = ("means", "factors")
-
-
 def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
-    if str(arrays["format"]) != _FORMAT:
-        raise ValueError(f"its format is {arrays['format']}, not {_FORMAT}")
+    if str(arrays["format"]) != FORMAT:
+        raise ValueError(f"its format is {arrays['format']}, not {FORMAT}")
     number = {
         name: array.astype(float) for name, array in arrays.items() if array.dtype.kind == "f"
     }
@@ -351,14 +338,14 @@ def _unpack(arrays: dict[str, np.ndarray]) -> PosePrior:
         tuple(str(activity) for activity in arrays["activities"]),
         number["shares"] / number["shares"].sum(),
         mixtures,
-        **{name: number[name] for name in _PLAIN},
+        **{name: number[name] for name in PLAIN},
         license=str(arrays["license"]),
         fitted=str(arrays["fitted"]),
     )
 
 
 def _check(number: dict[str, np.ndarray], activities: int, components: int) -> None:
-    features, angles, bones = 3 * len(_LIMBS) + 2, len(_LIMBS) + 2, len(BONE_LENGTHS)
+    features, angles, bones = 3 * len(LIMBS) + 2, len(LIMBS) + 2, len(BONE_LENGTHS)
     shapes: dict[str, tuple[int, ...]] = {
         **dict.fromkeys(("shares", "spread"), (activities,)),
         "clearance": (activities, 2),

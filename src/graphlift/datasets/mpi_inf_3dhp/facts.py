@@ -1,17 +1,15 @@
 """What is published of MPI-INF-3DHP: sequences, frames, scenes, joints, cameras.
 
-Source, unless said otherwise: the data set's own ``README.txt`` and ``util/`` of the training set
+Source, if no other is stated: the data set's own ``README.txt`` and ``util/`` of the training set
 (``mpii_get_sequence_info``, ``mpii_get_joint_set``, ``mpii_get_camera_set``) and the read-me and
 ``test_util/`` of the test set (Mehta et al., "Monocular 3D human pose estimation in the wild using
 improved CNN supervision", 3DV 2017).
 """
 
 from collections.abc import Mapping
-from typing import Literal, cast, get_args
+from typing import Literal
 
-from graphlift.errors import ConfigError
 from graphlift.skeletons import MPI_INF_3DHP_17
-from graphlift.words import shown
 
 Part = Literal["train", "test"]
 Annotation = Literal["annot3", "univ_annot3"]
@@ -22,22 +20,6 @@ The literature scores ``univ_annot3``: the test set's own ``mpii_test_prediction
 with it P-STMO and its descendants, SPIN's and HMR's converters and EvoSkeleton (its issue 75).
 D3DP scores ``annot3`` and says so in its read-me. Figures of the two must not be compared.
 """
-
-
-def annotation_named(name: str | None) -> Annotation | None:
-    """Check the name of an annotation.
-
-    Raises:
-        ConfigError: If there is none of this name.
-    """
-    for known in get_args(Annotation):
-        if name == known:
-            return cast("Annotation", known)
-    if name is not None:
-        raise ConfigError(
-            f"no annotation {shown(name)} of MPI-INF-3DHP: give annot3 or univ_annot3"
-        )
-    return None
 
 
 TEST: Mapping[str, int] = {
@@ -62,12 +44,6 @@ SCENES: Mapping[str, str] = {
 
 Source: the test set's read-me, which weights the sequences of a scene by their valid frames.
 """
-
-ACTIVITIES = (
-    *("Standing/Walking", "Exercising", "Sitting", "Reaching/Crouching"),
-    *("On The Floor", "Sports", "Miscellaneous"),
-)
-"""What 1 to 7 of a test sequence's ``activity_annotation`` stand for."""
 
 TRAIN: Mapping[str, tuple[int, float]] = {
     "S1 Seq1": (6416, 25.0),
@@ -157,7 +133,7 @@ TEST_LENSES: Mapping[str, Intrinsics] = {
     name: ((1683.983, 1672.594), (939.858, 560.141)) if scene == "Outdoor" else TRAIN_LENSES[8]
     for name, scene in SCENES.items()
 }
-"""For files without ``annot3``, from which the lens can be told. TS1 to TS4 are of training camera
+"""For files without ``annot3``, to which the lens is fitted. TS1 to TS4 are of training camera
 8. TS5 and TS6's lens also has a distortion (k1 −0.277), which is left out: nobody who publishes
 figures undoes it, and whether the 2D has it could not be confirmed.
 

@@ -10,22 +10,15 @@ Source: P-STMO (Shan et al., ECCV 2022), its loader and converters as its forks 
 read-me.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphlift.datasets.licensed.pack import CameraSequence
-from graphlift.datasets.mpi_inf_3dhp.assembly import (
-    Choice,
-    Source,
-    check_lengths,
-    check_shape,
-    check_valid,
-    lens_of,
-    paired,
-)
+from graphlift.datasets.licensed.checks import check_flags
+from graphlift.datasets.licensed.completeness import present
+from graphlift.datasets.licensed.reading import CameraSequence
 from graphlift.datasets.mpi_inf_3dhp.facts import (
     TEST_LENSES,
     TEST_SIZES,
@@ -33,80 +26,63 @@ from graphlift.datasets.mpi_inf_3dhp.facts import (
     TRAIN_SIZE,
     Part,
 )
+from graphlift.datasets.mpi_inf_3dhp.sequence import (
+    Selection,
+    check_joints,
+    lens_alone,
+    make_sequence,
+)
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.plain_pickle import read_object_arrays
 
 
-def read_pstmo(path: Path, part: Part, choice: Choice) -> Iterator[CameraSequence]:
+def read_pstmo(path: Path, part: Part, selection: Selection) -> Iterator[CameraSequence]:
     """Read a file whole (a pickle cannot be read in parts), and yield its sequences.
 
     Args:
         path: The file.
         part: Which of the two it is.
-        choice: Which sequences and cameras; how many bytes ``data`` may take.
+        selection: Which sequences and cameras; how many bytes ``data`` may take.
 
     Raises:
         DatasetNotFoundError: If a sequence or camera is not in it.
         FormatError: If it is damaged, asks to run code, or is not as above.
     """
-    data = read_object_arrays(path, ("data",), max_bytes=choice.max_bytes).get("data")
+    data = read_object_arrays(path, ("data",), max_bytes=selection.max_bytes).get("data")
     if not isinstance(data, dict):
         raise FormatError(
             f"{path}: should hold a dictionary of sequences as `data`: it is damaged or of "
             "another kind"
         )
-    missing = [name for name in choice.sequences if name not in data]
-    if missing and (not choice.partial or len(missing) == len(choice.sequences)):
-        raise DatasetNotFoundError(
-            f"{path}: has no {', '.join(missing)}: get the file again, name the sequences to "
-            "read, or go on without (--partial)"
-        )
-    for name in choice.sequences:
-        if name in missing:
-            continue
+    for name in present(selection.sequences, data, str(path), partial=selection.partial):
+        where, entry = f"{path}: {name}", data[name]
         if part == "test":
-            yield _test(data[name], Source(f"{path}: {name}", name))
-        else:
-            yield from _train(data[name], name, path, choice.cameras)
-
-
-def _test(entry: Any, source: Source) -> CameraSequence:  # noqa: ANN401
-    keypoints, positions = _pair(entry, source.where)
-    valid = check_valid(entry.get("valid"), f"{source.where}: valid")
-    check_lengths(source.where, data_2d=keypoints, data_3d=positions, valid=valid)
-    lens = lens_of(TEST_LENSES[source.name], TEST_SIZES[source.name])
-    return paired(source, keypoints, positions, valid, lens)
-
-
-def _train(
-    entry: Any,  # noqa: ANN401
-    name: str,
-    path: Path,
-    cameras: Collection[int],
-) -> Iterator[CameraSequence]:
-    of_camera = entry[0] if isinstance(entry, (list, tuple)) and entry else entry
-    if not isinstance(of_camera, dict):
-        raise FormatError(
-            f"{path}: {name} should be [{{camera: arrays}}, fps]: the file is damaged or of "
-            "another kind"
-        )
-    for camera in cameras:
-        if str(camera) not in of_camera:
-            raise DatasetNotFoundError(
-                f"{path}: {name} has no camera {camera}: choose from {', '.join(of_camera)}"
+            keypoints, positions = _read_joints(entry, where)
+            valid = check_flags(entry.get("valid"), f"{where}: valid")
+            lens = lens_alone(TEST_LENSES[name], TEST_SIZES[name])
+            yield make_sequence(name, 0, keypoints, positions, valid, lens, where=where)
+            continue
+        cameras = entry[0] if isinstance(entry, (list, tuple)) and entry else entry
+        if not isinstance(cameras, dict):
+            raise FormatError(
+                f"{where} should be [{{camera: arrays}}, fps]: the file is damaged or of another "
+                "kind"
             )
-        source = Source(f"{path}: {name}, camera {camera}", name, camera)
-        keypoints, positions = _pair(of_camera[str(camera)], source.where)
-        valid = np.ones(len(keypoints), dtype=bool)
-        check_lengths(source.where, data_2d=keypoints, data_3d=positions)
-        lens = lens_of(TRAIN_LENSES[camera], TRAIN_SIZE)
-        yield paired(source, keypoints, positions, valid, lens)
+        for camera in selection.cameras:
+            if str(camera) not in cameras:
+                raise DatasetNotFoundError(
+                    f"{where} has no camera {camera}: choose from {', '.join(cameras)}"
+                )
+            at = f"{where}, camera {camera}"
+            keypoints, positions = _read_joints(cameras[str(camera)], at)
+            lens = lens_alone(TRAIN_LENSES[camera], TRAIN_SIZE)
+            yield make_sequence(name, camera, keypoints, positions, None, lens, where=at)
 
 
-def _pair(entry: Any, where: str) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
+def _read_joints(entry: Any, where: str) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
     """Read 2D, px, and 3D, m."""
     if not isinstance(entry, dict):
         raise FormatError(f"{where} should be a dictionary of arrays: the file is damaged")
-    keypoints = check_shape(entry.get("data_2d"), 17, 2, f"{where}: data_2d")
-    positions = check_shape(entry.get("data_3d"), 17, 3, f"{where}: data_3d")
-    return keypoints.astype(np.float32), (positions / 1000).astype(np.float32)
+    keypoints = check_joints(entry.get("data_2d"), 17, 2, f"{where}: data_2d")
+    positions = check_joints(entry.get("data_3d"), 17, 3, f"{where}: data_3d")
+    return keypoints, positions / 1000

@@ -43,30 +43,23 @@ class TfjsNode:
         """Describe it for a message."""
         return f"{self.op} {plain(self.name)}"
 
-    def integer(self, key: str) -> int:
-        """Read a number; 0 if it is left out."""
-        return int(self.attributes.get(key, {}).get("i", 0))
+    def attribute(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
+        """Read an attribute: a number, a truth value, a name, a type such as DT_FLOAT, a list."""
+        stored = self.attributes.get(key)
+        if not stored:
+            return default
+        ((kind, value),) = stored.items()
+        if kind == "list":
+            ((kind, values),) = value.items()
+            return [_decode(kind, each) for each in values]
+        return _decode(kind, value)
 
-    def integers(self, key: str) -> list[int]:
-        """Read a list of numbers."""
-        return [int(each) for each in self.attributes[key]["list"]["i"]]
 
-    def flag(self, key: str) -> bool:
-        """Read a truth value; False if it is left out."""
-        return bool(self.attributes.get(key, {}).get("b", False))
-
-    def kind(self, key: str) -> str:
-        """Read an element type, such as ``DT_FLOAT``."""
-        return str(self.attributes[key]["type"])
-
-    def text(self, key: str) -> str:
-        """Read a string, which is stored in base64."""
-        return base64.b64decode(self.attributes[key]["s"]).decode()
-
-    def texts(self, key: str) -> list[str]:
-        """Read a list of strings; empty if it is left out."""
-        stored = self.attributes.get(key, {}).get("list", {}).get("s", [])
-        return [base64.b64decode(each).decode() for each in stored]
+def _decode(kind: str, value: Any) -> Any:  # noqa: ANN401
+    """Decode a value: integers are stored as text, and text in base64."""
+    if kind == "i":
+        return int(value)
+    return base64.b64decode(value).decode() if kind == "s" else value
 
 
 @dataclass(frozen=True)
@@ -143,7 +136,7 @@ def _convert(model: dict[str, Any], constants: dict[str, np.ndarray]) -> bytes:
             continue
         if node.op == "Placeholder":
             conversion.values[node.name, 0] = "image"
-            sides = [int(side["size"]) for side in node.attributes["shape"]["shape"]["dim"]]
+            sides = [int(side["size"]) for side in node.attribute("shape")["dim"]]
             free = ["batch", "height", "width", "channel"]
             shape: Shape = [s if s > 0 else name for s, name in zip(sides, free, strict=True)]
             taken["image"] = (np.int32, shape)
@@ -188,7 +181,7 @@ def _spatial(
     """Add an operator over rows and columns, channels first inside."""
     value = c.graph.add("Transpose", c.value(node, 0), perm=CHANNELS_FIRST)
     value = c.graph.add(operator, value, *parameters, **settings)
-    for activation in node.texts("fused_ops"):
+    for activation in node.attribute("fused_ops", ()):
         if activation == "Relu":
             value = c.graph.add("Relu", value)
         elif activation == "Relu6":
@@ -199,14 +192,14 @@ def _spatial(
 
 
 def _window(node: TfjsNode) -> dict[str, Any]:
-    if node.text("data_format") != "NHWC":
+    if node.attribute("data_format") != "NHWC":
         raise FormatError(f"{node} does not have its channels last")
-    padding = {"SAME": "SAME_UPPER", "VALID": "VALID"}[node.text("padding")]
-    return {"strides": node.integers("strides")[1:3], "auto_pad": padding}
+    padding = {"SAME": "SAME_UPPER", "VALID": "VALID"}[node.attribute("padding")]
+    return {"strides": node.attribute("strides")[1:3], "auto_pad": padding}
 
 
 def _convolve(c: TfjsConversion, node: TfjsNode) -> str:
-    if node.integers("dilations") != [1, 1, 1, 1]:
+    if node.attribute("dilations") != [1, 1, 1, 1]:
         raise FormatError(f"{node} is dilated: MoveNet's never are")
     weights = c.constant(node, 1)
     rows, columns, channels, _ = weights.shape
@@ -214,18 +207,18 @@ def _convolve(c: TfjsConversion, node: TfjsNode) -> str:
         groups, weights = channels, weights.transpose(2, 3, 0, 1).reshape(-1, 1, rows, columns)
     else:
         groups, weights = 1, weights.transpose(3, 2, 0, 1)
-    bias = [c.value(node, 2)] if "BiasAdd" in node.texts("fused_ops") else []
+    bias = [c.value(node, 2)] if "BiasAdd" in node.attribute("fused_ops", ()) else []
     settings = {"kernel_shape": [rows, columns], "group": groups, **_window(node)}
     return _spatial(c, node, "Conv", c.graph.weight(weights), *bias, **settings)
 
 
 def _pool(c: TfjsConversion, node: TfjsNode) -> str:
-    kernel = node.integers("ksize")[1:3]
+    kernel = node.attribute("ksize")[1:3]
     return _spatial(c, node, "MaxPool", kernel_shape=kernel, **_window(node))
 
 
 def _resize(c: TfjsConversion, node: TfjsNode) -> str:
-    if node.flag("align_corners") or not node.flag("half_pixel_centers"):
+    if node.attribute("align_corners", False) or not node.attribute("half_pixel_centers", False):
         raise FormatError(f"{node} does not map pixel centres: MoveNet's do")
     shape = c.graph.add("Shape", c.value(node, 0))
     kept = c.graph.add("Gather", shape, c.graph.constant([0, 3]))
@@ -235,15 +228,15 @@ def _resize(c: TfjsConversion, node: TfjsNode) -> str:
 
 
 def _cast(c: TfjsConversion, node: TfjsNode) -> str:
-    if node.kind("DstT") != "DT_FLOAT":
-        raise FormatError(f"{node} makes {plain(node.kind('DstT'))}: MoveNet's make DT_FLOAT")
+    if node.attribute("DstT") != "DT_FLOAT":
+        raise FormatError(f"{node} makes {plain(node.attribute('DstT'))}: MoveNet's make DT_FLOAT")
     return c.graph.add_float(c.value(node, 0))
 
 
 def _floor_divide(c: TfjsConversion, node: TfjsNode) -> str:
     """Divide integers that are never negative: there, ONNX's rounding towards 0 is the floor."""
-    if node.kind("T") != "DT_INT32":
-        raise FormatError(f"{node} is of {plain(node.kind('T'))}: MoveNet's of DT_INT32")
+    if node.attribute("T") != "DT_INT32":
+        raise FormatError(f"{node} is of {plain(node.attribute('T'))}: MoveNet's of DT_INT32")
     return c.graph.add("Div", c.value(node, 0), c.value(node, 1))
 
 
@@ -259,7 +252,7 @@ def _expand(c: TfjsConversion, node: TfjsNode) -> str:
 
 def _squeeze(c: TfjsConversion, node: TfjsNode) -> str:
     return c.graph.add(
-        "Squeeze", c.value(node, 0), c.graph.constant(node.integers("squeeze_dims"))
+        "Squeeze", c.value(node, 0), c.graph.constant(node.attribute("squeeze_dims"))
     )
 
 
@@ -274,7 +267,7 @@ def _argmax(c: TfjsConversion, node: TfjsNode) -> str:
 
 def _reduce(c: TfjsConversion, node: TfjsNode) -> str:
     axes = np.atleast_1d(c.constant(node, 1)).tolist()
-    keep = int(node.flag("keep_dims"))
+    keep = int(node.attribute("keep_dims", False))
     if node.op == "Max":  # its axes became an input only after our opset
         return c.graph.add("ReduceMax", c.value(node, 0), axes=axes, keepdims=keep)
     return c.graph.add("ReduceSum", c.value(node, 0), c.graph.constant(axes), keepdims=keep)
@@ -287,14 +280,14 @@ def _concatenate(c: TfjsConversion, node: TfjsNode) -> str:
 
 
 def _pack(c: TfjsConversion, node: TfjsNode) -> str:
-    axis = node.integer("axis")
+    axis = node.attribute("axis", 0)
     at = c.graph.constant([axis])
     parts = [c.graph.add("Unsqueeze", c.value(node, k), at) for k in range(len(node.inputs))]
     return c.graph.add("Concat", *parts, axis=axis)
 
 
 def _unpack(c: TfjsConversion, node: TfjsNode) -> list[str]:
-    count, axis = node.integer("num"), node.integer("axis")
+    count, axis = node.attribute("num", 0), node.attribute("axis", 0)
     pieces = c.graph.add_many(
         "Split",
         c.value(node, 0),
@@ -306,7 +299,7 @@ def _unpack(c: TfjsConversion, node: TfjsNode) -> list[str]:
 
 
 def _split(c: TfjsConversion, node: TfjsNode) -> list[str]:
-    names, axis = [""] * node.integer("num_split"), int(c.constant(node, 0))
+    names, axis = [""] * node.attribute("num_split", 0), int(c.constant(node, 0))
     return c.graph.add_many("Split", c.value(node, 1), names=names, axis=axis)
 
 
@@ -318,11 +311,11 @@ def _top(c: TfjsConversion, node: TfjsNode) -> list[str]:
 def _slice(c: TfjsConversion, node: TfjsNode) -> str:
     """Slice, remove and insert axes; bit k of each mask holds for entry k of the slice."""
     begin, end, step = (c.constant(node, k).tolist() for k in (1, 2, 3))
-    if node.integer("ellipsis_mask") or set(step) != {1}:
+    if node.attribute("ellipsis_mask", 0) or set(step) != {1}:
         raise FormatError(f"{node} has an ellipsis or steps: MoveNet's have none")
 
     def marked(mask: str, k: int) -> bool:
-        return bool(node.integer(f"{mask}_mask") >> k & 1)
+        return bool(node.attribute(f"{mask}_mask", 0) >> k & 1)
 
     starts: list[int] = []
     stops: list[int] = []

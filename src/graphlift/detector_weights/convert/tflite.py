@@ -3,10 +3,11 @@
 In the ONNX file, feature maps are (batch, channel, row, column), as ONNX Runtime expects them, and
 a batch of any length is allowed. Anything that these models do not have is refused by name.
 
-Source: ``schema.fbs`` of TensorFlow Lite for what an operator stores; ONNX's operator pages for
-what it becomes.
+Source: ``schema.fbs`` of TensorFlow Lite, version 3, for what a file stores; ONNX's operator pages
+for what it becomes.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,19 @@ from graphlift.detector_weights.convert import (
     check_operator,
     reading_model,
 )
-from graphlift.detector_weights.convert.tflite_tensors import read_constant, shape_of
 from graphlift.errors import FormatError
 from graphlift.onnx_graph import OnnxGraph, Shape
+from graphlift.words import shown
 
 if TYPE_CHECKING:
     import tflite
+
+ELEMENT_TYPES = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
+"""Element types that these models have, by their number in the schema."""
+
+DENSE = 0
+LARGEST_TENSOR = 2**26
+"""Numbers in a sparse tensor; these models' largest has 2**21."""
 
 SAME = 0
 """Number of the padding that gives one output for every step of the stride; 1 is no padding."""
@@ -120,6 +128,63 @@ def _convert(data: bytes, outputs: Mapping[int, str]) -> bytes:
     _, height, width, channels = conversion.shapes[image]
     shape: Shape = ["batch", channels, height, width]
     return conversion.graph.serialise({"image": (np.float32, shape)}, kept)
+
+
+def shape_of(tensor: "tflite.Tensor") -> tuple[int, ...]:
+    """Read a tensor's shape; a scalar's is empty."""
+    return tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))
+
+
+def read_constant(model: "tflite.Model", tensor: "tflite.Tensor") -> np.ndarray | None:
+    """Read a tensor's stored values; None if it is computed when the model runs.
+
+    Raises:
+        FormatError: If BlazePose has no such type or sparsity, or it does not fill its shape.
+    """
+    buffer = model.Buffers(tensor.Buffer())
+    if buffer is None or not buffer.DataLength():
+        return None
+    name, shape = shown(tensor.Name()), shape_of(tensor)
+    if tensor.Type() not in ELEMENT_TYPES:
+        raise FormatError(
+            f"tensor {name} has element type {tensor.Type()}, which this converter does not know: "
+            "it reads the BlazePose models only"
+        )
+    values = np.frombuffer(buffer.DataAsNumpy().tobytes(), ELEMENT_TYPES[tensor.Type()])
+    if tensor.Sparsity() is not None:
+        values = _read_sparse(tensor.Sparsity(), values, shape)
+    if values.size != np.prod(shape, dtype=np.int64):
+        raise FormatError(f"tensor {name} stores {values.size} numbers for {shape}")
+    return values.reshape(shape)
+
+
+def _read_sparse(
+    sparsity: "tflite.SparsityParameters", values: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Write out a tensor of which only the last axis is sparse: compressed rows, as in CSR."""
+    import tflite
+
+    axes = [sparsity.DimMetadata(k) for k in range(sparsity.DimMetadataLength())]
+    sparse = [axis.Format() != DENSE for axis in axes]
+    order = [sparsity.TraversalOrder(k) for k in range(sparsity.TraversalOrderLength())]
+    if sparse != [False] * (len(shape) - 1) + [True] or order != [*range(len(shape))]:
+        raise FormatError(f"a sparse tensor of {shape}: only BlazePose's kind is known")
+
+    def integers(kind: int, table: "tflite.Table") -> np.ndarray:
+        vector = (tflite.Int32Vector, tflite.Uint16Vector, tflite.Uint8Vector)[kind - 1]()
+        vector.Init(table.Bytes, table.Pos)
+        return np.asarray(vector.ValuesAsNumpy(), dtype=np.int64)
+
+    starts = integers(axes[-1].ArraySegmentsType(), axes[-1].ArraySegments())
+    columns = integers(axes[-1].ArrayIndicesType(), axes[-1].ArrayIndices())
+    rows, lengths = math.prod(shape[:-1]), np.diff(starts)
+    if not 0 < rows * shape[-1] <= LARGEST_TENSOR:
+        raise FormatError(f"a sparse tensor of {shape}: at most {LARGEST_TENSOR} numbers are read")
+    if len(lengths) != rows or lengths.min() < 0 or columns.min(initial=0) < 0:
+        raise FormatError(f"a sparse tensor of {shape} has other rows than its shape")
+    dense = np.zeros((rows, shape[-1]), values.dtype)
+    dense[np.repeat(np.arange(rows), lengths), columns] = values
+    return dense
 
 
 def _operators(model: "tflite.Model", body: "tflite.SubGraph") -> list[TfliteOperator]:

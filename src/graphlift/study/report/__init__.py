@@ -1,24 +1,29 @@
 """Result lines in, one HTML page and one Markdown page out; nothing else is read.
 
-The page needs no network and no script. Strings of result files are hostile until shown: HTML is
-escaped by the template engine, Markdown by :func:`graphlift.study.report.markdown.escape`, figures
-draw letters as paths.
+:mod:`~graphlift.study.report.contents` gathers numbers, tables and figures; the templates hold
+the words. Both pages come of the same words: ``report.j2`` and ``sections.j2`` call the parts of
+a page, which ``html.j2`` and ``markdown.j2`` write each in its language. The HTML page needs no
+network and no script. Strings of result files are hostile until shown: the template engine
+escapes them for HTML, :func:`escape` for Markdown, and figures draw letters as paths.
 """
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphlift.errors import FormatError, GraphliftError
 from graphlift.files import write_text
-from graphlift.study.grid import Study
+from graphlift.study.grid import Study, detections_label
+from graphlift.study.report import formatting
 from graphlift.study.results import RESULTS, read_results
 
 if TYPE_CHECKING:
-    from graphlift.study.report.sections import Section
+    import jinja2
 
 TITLE = "Weight sharing in graph networks for 3D human pose"
 
@@ -46,24 +51,19 @@ def write_report(folder: Path, out: Path | None = None) -> ReportPaths:
         GraphliftError: If the extra ``report`` is not installed.
         OSError: If the folder cannot be written to.
     """
-    study = Study(read_results(folder / RESULTS))
-    if not study.results:
-        raise FormatError(
-            f"{folder / RESULTS} holds no results yet: run `graphlift study run` first"
-        )
+    study = _read(folder)
     with _report_extra():
-        from graphlift.study.report import figures, markdown, sections
-    with figures.style():
-        parts = sections.sections(study)
+        from graphlift.study.report.contents import contents
+
+        values = contents(study)
+        html, markdown = render("page.html.j2", "html", values), render("report.j2", "md", values)
     out = folder if out is None else out
     paths = ReportPaths(out / "report.html", out / "report.md")
-    for part in parts:
-        for block in part.blocks:
-            if block.kind == "figure":
-                write_text(out / "figures" / f"{block.value.name}.svg", block.value.svg)
-    head = (TITLE, *sections.heading(study))
-    write_text(paths.html, _to_html(*head, parts))
-    write_text(paths.md, markdown.to_markdown(*head, parts))
+    for name, svg in values["figures"].items():
+        if svg is not None:
+            write_text(out / "figures" / f"{name}.svg", svg)
+    write_text(paths.html, html)
+    write_text(paths.md, markdown)
     return paths
 
 
@@ -72,13 +72,23 @@ def headline(folder: Path) -> str:
 
     Raises:
         FileNotFoundError: If the folder has no result file.
-        FormatError: If a line is no result.
+        FormatError: If it has no results yet, or a line is none.
         GraphliftError: If the extra ``report`` is not installed.
     """
-    study = Study(read_results(folder / RESULTS))
+    study = _read(folder)
     with _report_extra():
-        from graphlift.study.report import markdown, tables
-    return markdown.table(tables.accuracy(study), "Table 1")
+        from graphlift.study.report.contents import facts
+
+        return render("accuracy.j2", "md", facts(study)).rstrip("\n")
+
+
+def _read(folder: Path) -> Study:
+    study = Study(read_results(folder / RESULTS))
+    if not study.results:
+        raise FormatError(
+            f"{folder / RESULTS} holds no results yet: run `graphlift study run` first"
+        )
+    return study
 
 
 @contextmanager
@@ -92,27 +102,77 @@ def _report_extra() -> Iterator[None]:
         ) from error
 
 
-def _to_html(
-    title: str,
-    subtitle: str,
-    facts: Mapping[str, str],
-    introduction: Sequence[str],
-    parts: "Sequence[Section]",
-) -> str:
+@dataclass(frozen=True)
+class Outline:
+    """The sections of a page, and its tables and figures numbered, as its templates meet them.
+
+    Args:
+        sections: Anchors that links lead to, by title.
+        counts: How many tables and figures there were.
+    """
+
+    sections: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def section(self, title: str) -> str:
+        """Note a section; returns its anchor."""
+        anchor = "".join(c if c.isalnum() else "-" for c in title.lower()).strip("-")
+        return self.sections.setdefault(title, anchor)
+
+    def label(self, kind: str) -> str:
+        """Number a table or figure: Table 1."""
+        self.counts[kind] += 1
+        return f"{kind} {self.counts[kind]}"
+
+
+def render(template: str, language: str, values: Mapping[str, Any]) -> str:
+    """Fill a template in.
+
+    Args:
+        template: Its file.
+        language: Of the page: ``html`` or ``md``.
+        values: See :func:`graphlift.study.report.contents.contents`.
+    """
+    environment = _environment(html=language == "html")
+    parts = environment.get_template("html.j2" if language == "html" else "markdown.j2").module
+    text = environment.get_template(template).render(values, page=parts, title=TITLE)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _environment(*, html: bool) -> "jinja2.Environment":
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("graphlift.study.report"),
-        autoescape=True,
+        autoescape=html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_printable,
+        finalize=_printable if html else None,
     )
-    environment.filters["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    return environment.get_template("report.html.j2").render(
-        title=title, subtitle=subtitle, facts=facts, introduction=introduction, sections=parts
-    )
+    written = ("count", "number", "one_of", "signed", "size", "sizes")
+    environment.filters |= {name: getattr(formatting, name) for name in written}
+    environment.filters |= {
+        "base64": lambda text: base64.b64encode(text.encode()).decode(),
+        "escaped": escape,
+        "label": detections_label,
+        "line": one_line,
+    }
+    environment.globals["outline"] = Outline()
+    return environment
+
+
+Text = TypeVar("Text", bound=str)
+
+
+def one_line(text: Text) -> Text:
+    """Put text of a template on one line; escaped text stays escaped."""
+    return type(text)(" ").join(text.split())  # type: ignore[return-value]
+
+
+def escape(text: object) -> str:
+    """Make any text harmless on a line or in a table cell of Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>|~#&$])", r"\\\1", one_line(str(_printable(text))))
 
 
 def _printable(value: object) -> object:

@@ -1,31 +1,28 @@
-"""The figures of a report, as SVG text; the only module that imports matplotlib.
+"""The figures of a report: their style, how panels are laid out, and the curves.
 
-No global state is touched: figures are objects, and settings last for one drawing. The same
+Figures are objects and no global state is touched: settings hold inside :func:`style`. The same
 method has the same colour everywhere; decoupled variants are drawn solid, coupled ones dashed.
+Titles and notes are in ``templates/report.j2``.
 """
 
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from functools import partial
+from statistics import fmean, stdev
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.axis
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath, text_to_path
-from matplotlib.transforms import IdentityTransform
 
-from graphlift.study.grid import Study, Variant, detections_label
-from graphlift.study.report.breakdowns import CONFOUND, bin_label
+from graphlift.study.grid import Read, Study, Variant, detections_label, error_in
+from graphlift.study.report.formatting import bin_label
 from graphlift.study.results import CurvePoint
 
 COLOURS = {
@@ -37,7 +34,7 @@ COLOURS = {
     "semgcn": "#4b4b4b",
     "martinez": "#8f8f8f",
 }
-"""Source: after Okabe and Ito, "Color universal design", 2008: told apart by the colour-blind."""
+"""Source: after Okabe and Ito, "Color universal design", 2008: also for the colour-blind."""
 NAMES = 1.4
 """Room for the names of methods beside a panel, inches."""
 WIDTH = 10.0
@@ -68,23 +65,6 @@ STYLE: dict[Any, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A finished figure.
-
-    Args:
-        name: Of its file, without suffix.
-        title: What it shows.
-        note: How to read it.
-        svg: The drawing.
-    """
-
-    name: str
-    title: str
-    note: str
-    svg: str
-
-
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style for the length of a block."""
@@ -101,40 +81,34 @@ def to_svg(figure: Figure) -> str:
 
 
 def plain(name: str) -> str:
-    """Make a name from a file fit for a figure: known letters only, not too long."""
+    """Make a name from a file fit for a figure: letters that the font has, and not too many."""
     kept = "".join(c if c.isprintable() and ord(c) < 0x250 else "?" for c in name)
     return kept if len(kept) <= 28 else kept[:27] + "."
 
 
 def colour(variant: Variant) -> str:
-    """Give a method its colour; strangers share a violet."""
+    """Give a method its colour; methods that the study did not plan for are all violet."""
     return COLOURS.get(variant.method, "#6a51a3")
 
 
-def dashed(variant: Variant, study: Study) -> bool:
-    """Whether a method is drawn dashed or hollow: coupled, with a decoupled twin."""
+def coupled(variant: Variant, study: Study) -> bool:
+    """Whether a method has a decoupled variant in the study; then it is dashed or hollow."""
     return not variant.decoupled and study.find(variant.method, True) is not None
 
 
-def line(variant: Variant, study: Study) -> Literal["-", "--"]:
-    """Solid for decoupled variants and methods that have no other; dashed for coupled ones."""
-    return "--" if dashed(variant, study) else "-"
+def pen(variant: Variant, study: Study) -> dict[str, Any]:
+    """Give the settings of a method's line and markers; dashed and hollow if it is coupled."""
+    ink, other = colour(variant), coupled(variant, study)
+    line = "--" if other else "-"
+    return {"color": ink, "linestyle": line, "markerfacecolor": "white" if other else ink}
 
 
 def legend(figure: Figure, study: Study, *, marker: str = "") -> None:
     """Put one legend for all panels above them."""
+    width = 0 if marker else None
     handles = [
-        Line2D(
-            [],
-            [],
-            color=colour(variant),
-            linestyle=line(variant, study),
-            linewidth=0 if marker else None,
-            marker=marker,
-            label=plain(variant.short),
-            markerfacecolor="white" if dashed(variant, study) else colour(variant),
-        )
-        for variant in study.variants
+        Line2D([], [], linewidth=width, marker=marker, label=plain(v.short), **pen(v, study))
+        for v in study.variants
     ]
     columns = min(len(handles), 5)
     figure.legend(handles=handles, loc="upper left", ncols=columns, handlelength=2.6)
@@ -171,85 +145,51 @@ def blank(
     return figure, figure.subplots(rows, columns, squeeze=False, sharey=sharey)
 
 
-def canvas(height: float) -> tuple[Figure, Axes]:
-    """Make one empty drawing area as large as the page: inches, y downwards, nothing around."""
-    figure = Figure(figsize=(WIDTH, height))
-    ax = figure.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, WIDTH), ylim=(height, 0))
-    ax.set_axis_off()
-    return figure, ax
+def panels(
+    kinds: Sequence[str],
+    height: float,
+    margins: Margins,
+    *,
+    stacked: bool = False,
+    sharey: bool = False,
+) -> tuple[Figure, list[tuple[Axes, str]]]:
+    """Lay out a panel, ``height`` inches high, for each kind of detections, with its title.
 
-
-@lru_cache(maxsize=256)
-def _glyph(letter: str, points: float) -> tuple[Path, float]:
-    """Outline of a letter, its middle line at 0, and its advance; in points."""
-    font = FontProperties(family=STYLE["font.family"], size=points)
-    outline = TextPath((0, -0.36 * points), letter, prop=font)
-    return outline, float(text_to_path.get_text_width_height_descent(letter, font, False)[0])
-
-
-def words(
-    ax: Axes,
-    places: Sequence[tuple[float, float]],
-    texts: Sequence[str],
-    inks: Sequence[str],
-    points: float,
-) -> None:
-    """Write many numbers, centred on places.
-
-    The letters of one kind are one collection: hundreds of texts would take seconds.
+    Args:
+        kinds: Detections.
+        height: Of a panel.
+        margins: Around and between panels.
+        stacked: Below each other, not side by side.
+        sharey: Whether all have one vertical axis.
     """
-    left, right = ax.get_xlim()
-    unit = (right - left) / (72 * WIDTH * ax.get_position().width)
-    spots: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for (x, y), text, ink in zip(places, texts, inks, strict=True):
-        pen = x - unit * sum(_glyph(letter, points)[1] for letter in text) / 2
-        for letter in text:
-            spots.setdefault((letter, ink), []).append((pen, y))
-            pen += unit * _glyph(letter, points)[1]
-    for (letter, ink), offsets in spots.items():
-        outline = _glyph(letter, points)[0]
-        drawn = PathCollection(
-            [outline], sizes=[1.0], facecolors=ink, lw=0, offsets=offsets, clip_on=False
-        )
-        drawn.set_offset_transform(ax.transData)
-        drawn.set_transform(IdentityTransform())
-        ax.add_collection(drawn, autolim=False)
+    shape = (len(kinds), 1) if stacked else (1, len(kinds))
+    figure, axes = blank(height, *shape, margins, sharey=sharey)
+    for ax, kind in zip(axes.ravel(), kinds, strict=True):
+        ax.set_title(plain(detections_label(kind)))
+    return figure, list(zip(axes.ravel(), kinds, strict=True))
 
 
-def panels(study: Study, rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
-    """Lay out equal panels, ``height`` inches each, with room for the legend above."""
-    legend_rows = (len(study.variants) + 4) // 5
-    return blank(height, rows, columns, Margins(top=0.4 + 0.17 * legend_rows))
+def below_legend(study: Study) -> Margins:
+    """Leave room above the panels for the legend."""
+    return Margins(top=0.4 + 0.17 * ((len(study.variants) + 4) // 5))
 
 
-def curves(study: Study) -> Drawing:
+def curves(study: Study) -> Figure:
     """Fig. 1 of the supplement: training loss and validation error."""
-    figure, axes = panels(study, len(study.detections), 2, 2.1)
-    reads: list[Callable[[CurvePoint], float]] = [
-        lambda point: point.loss,
-        lambda point: point.validation_mpjpe_mm,
-    ]
-    for row, kind in zip(axes, study.detections, strict=True):
-        for ax, read in zip(row, reads, strict=True):
-            for variant in study.variants:
-                _band(ax, study, variant, kind, read)
+    figure, axes = blank(2.1, len(study.detections), 2, below_legend(study))
+    for (loss, validation), kind in zip(axes, study.detections, strict=True):
+        for variant in study.variants:
+            _band(loss, study, variant, kind, lambda point: point.loss)
+            _band(validation, study, variant, kind, lambda point: point.validation_mpjpe_mm)
+        for ax in (loss, validation):
             ax.set_xlabel("optimiser step")
             ax.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
-        row[0].set(title=f"Training loss · {plain(detections_label(kind))}", yscale="log")
-        plain_logarithms(row[0].yaxis)
-        row[1].set(title=f"Validation MPJPE, mm · {plain(detections_label(kind))}")
-        _crop(row[1], study, kind)
+        loss.set(title=f"Training loss · {plain(detections_label(kind))}", yscale="log")
+        plain_logarithms(loss.yaxis)
+        validation.set(title=f"Validation MPJPE, mm · {plain(detections_label(kind))}")
+        _crop(validation, study, kind)
     legend(figure, study)
-    return Drawing(
-        "curves",
-        "Training loss and validation error",
-        "Lines: mean over seeds, dashed where self-connections are coupled; bands: lowest to "
-        "highest seed, paler behind dashed lines. The loss is on a logarithmic "
-        "scale; validation leaves the frame where its first evaluations, or one in a hundred of "
-        "the later ones, are far off.",
-        to_svg(figure),
-    )
+    return figure
 
 
 def plain_logarithms(axis: mpl.axis.Axis) -> None:
@@ -269,15 +209,15 @@ def _band(
         return
     values = np.array([[run[step] for step in steps] for run in runs])
     mean = values.mean(axis=0)
-    ax.plot(steps, mean, line(variant, study), color=colour(variant), lw=1.2)
+    ax.plot(steps, mean, lw=1.2, **pen(variant, study))
     if len(values) > 1:
         low, high = values.min(axis=0), values.max(axis=0)
-        alpha = 0.07 if dashed(variant, study) else 0.13
+        alpha = 0.07 if coupled(variant, study) else 0.13
         ax.fill_between(steps, low, high, color=colour(variant), alpha=alpha, lw=0)
 
 
 def _crop(ax: Axes, study: Study, kind: str) -> None:
-    """Cut off what would press everything else flat: first evaluations, and one in a hundred."""
+    """Cut off the first evaluations and one in a hundred: they would flatten all others."""
     ends = [
         point.validation_mpjpe_mm
         for variant in study.variants
@@ -290,86 +230,56 @@ def _crop(ax: Axes, study: Study, kind: str) -> None:
         ax.set_ylim(low - margin, high + margin)
 
 
-def noise(study: Study) -> Drawing | None:
+def noise(study: Study) -> Figure | None:
     """3D error of a joint against the error of its 2D detection; None without noisy runs."""
-    bins = {kind: _noise_bins(study, kind) for kind in study.detections}
-    kinds = [kind for kind in study.detections if len(bins[kind]) > 1]
+    kinds = [kind for kind in study.detections if len(study.noise_bins(kind)) > 1]
     if not kinds:
         return None
-    figure, axes = panels(study, 1, len(kinds), 2.2)
-    for ax, kind in zip(axes[0], kinds, strict=True):
+    figure, axes = panels(kinds, 2.2, below_legend(study))
+    for ax, kind in axes:
+        spans = study.noise_bins(kind)
         for variant in study.variants:
-            means = [_noise_mean(study, variant, kind, span) for span in bins[kind]]
-            ax.plot(means, line(variant, study), color=colour(variant), marker="o", ms=2.5)
-        labels = [bin_label(*b).replace(" and more", "+").replace(" to ", "–") for b in bins[kind]]
+            means = [mean(study, variant, kind, partial(error_in, span)) for span in spans]
+            filled = pen(variant, study) | {"markerfacecolor": colour(variant)}
+            ax.plot(means, marker="o", ms=2.5, **filled)
+        labels = [bin_label(*b).replace(" and more", "+").replace(" to ", "–") for b in spans]
         ax.set_xticks(range(len(labels)), labels)
         ax.set(xlabel="error of the 2D detection, px", ylim=(0, None))
-        ax.set(ylabel="3D error of the joint, mm", title=plain(detections_label(kind)))
+        ax.set(ylabel="3D error of the joint, mm")
     legend(figure, study)
-    return Drawing(
-        "noise",
-        "Error against 2D noise",
-        "Mean 3D error of the test joints whose detection is off by so much, without the root; "
-        "mean over seeds.",
-        to_svg(figure),
-    )
+    return figure
 
 
-def _noise_bins(study: Study, kind: str) -> list[tuple[float, float]]:
-    bins = (b for v in study.variants for run in study.at(v, kind) for b in run.noise_bins)
-    return sorted({(b.from_px, b.to_px) for b in bins if b.to_px > b.from_px})
+def mean(study: Study, variant: Variant, kind: str, read: Read) -> float:
+    """Average a number over the seeds of a cell; NaN without any."""
+    values = study.values(variant, kind, read)
+    return float(np.mean(values)) if values else float("nan")
 
 
-def _noise_mean(study: Study, variant: Variant, kind: str, span: tuple[float, float]) -> float:
-    found = [
-        b.mpjpe_mm
-        for run in study.at(variant, kind)
-        for b in run.noise_bins
-        if (b.from_px, b.to_px) == span and b.joints
-    ]
-    return float(np.mean(found)) if found else float("nan")
-
-
-def parameters(study: Study) -> Drawing:
+def parameters(study: Study) -> Figure:
     """MPJPE against the number of parameters."""
-    figure, axes = panels(study, 1, len(study.detections), 2.2)
+    figure, axes = panels(study.detections, 2.2, below_legend(study))
     sizes = study.parameters
-    wide = max(sizes) > 1.5 * min(sizes)
-    for ax, kind in zip(axes[0], study.detections, strict=True):
+    for ax, kind in axes:
         for variant, count in zip(study.variants, sizes, strict=True):
             values = study.values(variant, kind, lambda run: run.mpjpe_mm)
-            if not values:
-                continue
-            ax.errorbar(
-                count / 1e6,
-                np.mean(values),
-                yerr=np.std(values, ddof=1) if len(values) > 1 else None,
-                fmt="o",
-                ms=5,
-                color=colour(variant),
-                mfc="white" if dashed(variant, study) else colour(variant),
-                elinewidth=1,
-            )
-        if wide:
+            if values:
+                sd = stdev(values) if len(values) > 1 else None
+                line = pen(variant, study) | {"linestyle": "none", "marker": "o", "ms": 5}
+                ax.errorbar(count / 1e6, fmean(values), yerr=sd, elinewidth=1, **line)
+        if max(sizes) > 1.5 * min(sizes):
             ax.set_xscale("log")
             plain_logarithms(ax.xaxis)
         ax.set(xlabel="parameters, millions", ylabel="MPJPE, mm")
-        ax.set_title(plain(detections_label(kind)))
     legend(figure, study, marker="o")
-    return Drawing(
-        "parameters",
-        "Error against parameters",
-        "Points: mean over seeds; bars: standard deviation. Hollow: coupled self-connections.",
-        to_svg(figure),
-    )
+    return figure
 
 
-def occlusion(study: Study) -> Drawing:
+def occlusion(study: Study) -> Figure:
     """Visible against occluded joints."""
-    height = 0.2 * len(study.variants)
-    margins = Margins(left=NAMES, across=0.25)
-    figure, (axes,) = blank(height, 1, len(study.detections), margins, sharey=True)
-    for ax, kind in zip(axes, study.detections, strict=True):
+    height, margins = 0.2 * len(study.variants), Margins(left=NAMES, across=0.25)
+    figure, axes = panels(study.detections, height, margins, sharey=True)
+    for ax, kind in axes:
         for place, variant in enumerate(study.variants):
             runs = [run for run in study.at(variant, kind) if run.occluded_share > 0]
             if not runs:
@@ -380,13 +290,7 @@ def occlusion(study: Study) -> Drawing:
             ax.plot(seen, place, "o", color=colour(variant), mfc="white", ms=5)
             ax.plot(hidden, place, "o", color=colour(variant), ms=5)
         ax.set(xlabel="mean error, mm")
-        ax.set_title(plain(detections_label(kind)))
-    axes[0].set_yticks(range(len(study.variants)), [plain(v.short) for v in study.variants])
-    axes[0].set_ylim(len(study.variants) - 0.5, -0.5)
-    return Drawing(
-        "occlusion",
-        "Visible and occluded joints",
-        "Hollow: joints that no limb hides from the camera; filled: joints that one does. "
-        + CONFOUND,
-        to_svg(figure),
-    )
+    first = axes[0][0]
+    first.set_yticks(range(len(study.variants)), [plain(v.short) for v in study.variants])
+    first.set_ylim(len(study.variants) - 0.5, -0.5)
+    return figure

@@ -1,90 +1,55 @@
 """Figures that are matrices: differences between methods, errors by joint and by activity."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 
-from graphlift.study.grid import Study, Variant, detections_label
-from graphlift.study.report.cells import number, signed
-from graphlift.study.report.figures import (
-    NAMES,
-    WIDTH,
-    Drawing,
-    Margins,
-    blank,
-    plain,
-    to_svg,
-    words,
-)
+from graphlift.study.grid import Study, Variant
+from graphlift.study.report.figures import NAMES, WIDTH, Margins, mean, panels, plain
+from graphlift.study.report.formatting import number, signed
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
 
-INK = "#222222"
-Read = Callable[[Result, str], float | None]
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
+INK, PALE = "#222222", "#a0a0a0"
+Matrix = Float[np.ndarray, "row column"]
 
 
-def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) -> Drawing:
-    """Which differences are real: rows against columns, by detections."""
+def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) -> Figure:
+    """Differences between all methods, row minus column, coloured where they are significant."""
     order = study.variants
     margins = Margins(left=NAMES, right=0.75, bottom=1.2, across=0.12)
-    figure, (axes,) = blank(0.25 * len(order), 1, len(found), margins)
+    figure, axes = panels([kind for kind, _ in found], 0.25 * len(order), margins)
     limit = max((abs(p.difference.estimate) for _, some in found for p in some), default=1.0)
-    for ax, (kind, some) in zip(axes, found, strict=True):
+    write = partial(signed, digits=1 if limit < 10 else 0)
+    names = [plain(variant.short) for variant in order]
+    for (ax, _), (_, some) in zip(axes, found, strict=True):
         matrix = np.full((len(order), len(order)), np.nan)
-        real = np.zeros_like(matrix, dtype=bool)
+        significant = np.zeros_like(matrix, dtype=bool)
         for pair in some:
             i, j = order.index(pair.first), order.index(pair.second)
             matrix[i, j], matrix[j, i] = pair.difference.estimate, -pair.difference.estimate
-            real[i, j] = real[j, i] = pair.real
-        shown = np.where(real, matrix, 0.0)
-        mesh = draw_matrix(ax, shown, "RdBu_r", (-limit, limit))
-        _matrix_words(ax, matrix, real, limit)
-        names = [plain(variant.short) for variant in order]
+            significant[i, j] = significant[j, i] = pair.significant
+        inks = np.where(np.abs(matrix) > 0.6 * limit, "white", INK)
+        colours = np.where(significant, matrix, 0.0)
+        mesh = draw_matrix(ax, colours, "RdBu_r", (-limit, limit))
+        write_matrix(ax, matrix, write, np.where(significant, inks, PALE), 5.5)
         ax.set_xticks(np.arange(len(order)) + 0.5, names, rotation=90)
-        ax.set_yticks(np.arange(len(order)) + 0.5, names if ax is axes[0] else [])
-        ax.set_title(plain(detections_label(kind)))
+        ax.set_yticks(np.arange(len(order)) + 0.5, names if ax is axes[0][0] else [])
     bar = figure.colorbar(mesh, cax=figure.add_axes((1 - 0.65 / WIDTH, 0.45, 0.012, 0.4)))
     bar.ax.set_title("mm", fontsize=8)
-    return Drawing(
-        "differences",
-        "Which differences are real",
-        "Row minus column, mm: blue, the row is better. Coloured cells stand at 5 % after Holm's "
-        "correction over all pairs of a panel; pale figures do not.",
-        to_svg(figure),
-    )
+    return figure
 
 
-def _matrix_words(
-    ax: "Axes", matrix: Float[np.ndarray, "out in"], real: Bool[np.ndarray, "out in"], limit: float
-) -> None:
-    digits = 1 if limit < 10 else 0
-    known = list(zip(*np.nonzero(np.isfinite(matrix)), strict=True))
-    inks = [
-        ("white" if abs(matrix[i, j]) > 0.6 * limit else INK) if real[i, j] else "#a0a0a0"
-        for i, j in known
-    ]
-    places = [(j + 0.5, i + 0.5) for i, j in known]
-    words(ax, places, [signed(matrix[at], digits) for at in known], inks, 5.5)
-
-
-def draw_matrix(
-    ax: "Axes", values: Float[np.ndarray, "out in"], palette: str, limits: tuple[float, float]
-) -> "QuadMesh":
+def draw_matrix(ax: Axes, values: Matrix, palette: str, limits: tuple[float, float]) -> QuadMesh:
     """Draw a matrix as a grid of coloured cells, first row on top."""
-    mesh = ax.pcolormesh(
-        np.ma.masked_invalid(values),
-        cmap=palette,
-        vmin=limits[0],
-        vmax=limits[1],
-        ec="white",
-        lw=0.8,
-    )
+    low, high = limits
+    shown = np.ma.masked_invalid(values)
+    mesh = ax.pcolormesh(shown, cmap=palette, vmin=low, vmax=high, ec="white", lw=0.8)
     ax.invert_yaxis()
     ax.grid(visible=False)
     ax.tick_params(length=0)
@@ -93,56 +58,40 @@ def draw_matrix(
     return mesh
 
 
+def write_matrix(
+    ax: Axes, values: Matrix, write: Callable[[float], str], inks: np.ndarray, points: float
+) -> None:
+    """Write the known values into the cells of a matrix, each in its ink."""
+    for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        text = ax.text(j + 0.5, i + 0.5, write(values[i, j]), color=inks[i, j], size=points)
+        text.set(ha="center", va="center_baseline")
+
+
 def heatmap(
-    study: Study, names: Sequence[str], read: Read, name: str, title: str, note: str
-) -> Drawing:
-    """Draw methods × names, one panel for each detections, on one scale."""
-    kinds = study.detections
+    study: Study, names: Sequence[str], read: Callable[[str, Result], float | None]
+) -> Figure:
+    """Draw methods × names, one panel for each detections, on one scale.
+
+    Args:
+        study: The runs.
+        names: Of the columns.
+        read: Reads the number of one name from a run.
+    """
     margins = Margins(left=NAMES, bottom=0.3, down=0.55)
-    figure, grid = blank(0.19 * len(study.variants), len(kinds), 1, margins)
-    panels = [
-        np.array([[_mean(study, v, kind, n, read) for n in names] for v in study.variants])
-        for kind in kinds
+    figure, axes = panels(study.detections, 0.19 * len(study.variants), margins, stacked=True)
+    reads = [partial(read, name) for name in names]
+    matrices = [
+        np.array([[mean(study, variant, kind, r) for r in reads] for variant in study.variants])
+        for kind in study.detections
     ]
-    known = [value for panel in panels for value in panel.ravel() if np.isfinite(value)]
+    known = [value for matrix in matrices for value in matrix.ravel() if np.isfinite(value)]
     low, high = min(known, default=0.0), max(known, default=1.0)
-    for ax, kind, panel in zip(grid[:, 0], kinds, panels, strict=True):
-        draw_matrix(ax, panel, "YlOrBr", (low - 0.1 * (high - low), high + 0.15 * (high - low)))
-        filled = list(zip(*np.nonzero(np.isfinite(panel)), strict=True))
-        dark = low + 0.7 * (high - low)
-        inks = ["white" if panel[at] > dark else INK for at in filled]
-        texts = [number(panel[at], 0) for at in filled]
-        words(ax, [(j + 0.5, i + 0.5) for i, j in filled], texts, inks, 6.5)
-        ax.set_xticks(np.arange(len(names)) + 0.5, [plain(n) for n in names])
-        rows = [plain(v.short) for v in study.variants]
+    extent = high - low
+    for (ax, _), matrix in zip(axes, matrices, strict=True):
+        draw_matrix(ax, matrix, "YlOrBr", (low - 0.1 * extent, high + 0.15 * extent))
+        inks = np.where(matrix > low + 0.7 * extent, "white", INK)
+        write_matrix(ax, matrix, partial(number, digits=0), inks, 6.5)
+        ax.set_xticks(np.arange(len(names)) + 0.5, [plain(name) for name in names])
+        rows = [plain(variant.short) for variant in study.variants]
         ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
-        ax.set_title(plain(detections_label(kind)))
-    return Drawing(name, title, note, to_svg(figure))
-
-
-def _mean(study: Study, variant: Variant, kind: str, name: str, read: Read) -> float:
-    values = study.values(variant, kind, lambda run: read(run, name))
-    return float(np.mean(values)) if values else float("nan")
-
-
-def by_joint(study: Study, names: Sequence[str]) -> Drawing:
-    """Errors by joint."""
-    return heatmap(
-        study,
-        names,
-        lambda run, name: run.per_joint_mm.get(name) or None,
-        "joints",
-        "Error by joint, mm",
-        "Mean over seeds, weighted over frames as MPJPE is. The root, always zero, is left out.",
-    )
-
-
-def by_activity(study: Study, names: Sequence[str]) -> Drawing:
-    """MPJPE by activity."""
-
-    def read(run: Result, name: str) -> float | None:
-        score = run.per_activity.get(name)
-        return None if score is None else score.mpjpe_mm
-
-    note = f"Mean over seeds; the plain mean of a row is the MPJPE of {study.errors_by}."
-    return heatmap(study, names, read, "activities", "MPJPE by activity, mm", note)
+    return figure

@@ -1,207 +1,174 @@
-"""The paper's own numbers beside ours: what it printed, what came out here, the difference."""
+"""Tables of the paper's own numbers beside ours: as printed, from our runs, the difference."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
+from statistics import fmean
 
 from graphlift.study import paper
-from graphlift.study.grid import Study, Variant
-from graphlift.study.report.cells import (
-    DASH,
+from graphlift.study.grid import LABELS, Read, Study, Variant, pck_in
+from graphlift.study.report.formatting import DASH, number, signed
+from graphlift.study.report.tables import (
+    ERRORS,
+    SCENES,
     Cell,
     Column,
     Row,
     Table,
     by_detections,
-    number,
-    signed,
+    mean_cell,
+    text_columns,
 )
-from graphlift.study.report.tables import PROTOCOLS, SCENES, pck_in
-from graphlift.study.statistics import rank_correlation, spread
+from graphlift.study.statistics import rank_correlation
 
 PUBLISHED = "Human3.6M, 4.2 M, published"
-_PUBLISHED = {"gt": "GT", "hg": "HG", "cpn": "CPN"}
-_PROTOCOL_NAMES = {"mpjpe_mm": "MPJPE", "p_mpjpe_mm": "P-MPJPE"}
+COLUMNS = ("gt", "hg", "cpn")
+"""The paper's kinds of detections."""
 COMPARED = ("here", "printed", "difference")
+
+
+def values_of(study: Study, name: tuple[str, bool], kind: str, read: Read) -> list[float]:
+    """One number from each run of a method, by its name; empty if the study has none."""
+    variant = study.find(*name)
+    return study.values(variant, kind, read) if variant else []
 
 
 def beside_paper(study: Study) -> Table:
     """Our MPJPE and P-MPJPE with the supplement's Table 1 beside them."""
-    kinds = [kind for kind in study.detections if paper.column(kind) in _PUBLISHED]
-    simulated = " (HG and CPN simulated)" if set(kinds) - {*_PUBLISHED} else ""
-    columns = [Column("Method", number=False)]
-    here = f"Here, open data{simulated}"
-    columns += [
-        Column(f"{_PUBLISHED[paper.column(k)]}/{p}", here) for k in kinds for p in ("P1", "P2")
+    kinds = [kind for kind in study.detections if paper.column(kind) in COLUMNS]
+    simulated = " (HG and CPN simulated)" if set(kinds) - {*COLUMNS} else ""
+    heads = [f"{LABELS[paper.column(kind)]}/{p}" for kind in kinds for p in ("P1", "P2")]
+    columns = [
+        *text_columns("Method"),
+        *(Column(head, f"Here, open data{simulated}") for head in heads),
+        Column("As printed", PUBLISHED, number=False),
+        *(Column(f"{LABELS[k]}/{p}", PUBLISHED) for k in COLUMNS for p in ("P1", "P2")),
     ]
-    columns.append(Column("As printed", PUBLISHED, number=False))
-    columns += [Column(f"{k}/{p}", PUBLISHED) for k in _PUBLISHED.values() for p in ("P1", "P2")]
     rows = []
     for printed in paper.TABLE_1:
-        variant = study.find(printed.method, printed.decoupled)
-        name = variant or Variant(printed.method, printed.decoupled)
+        name = printed.method, printed.decoupled
         ours = [
-            Cell(number(spread(values).mean))
-            if variant and (values := study.values(variant, kind, read))
-            else Cell(DASH)
+            mean_cell(values_of(study, name, kind, each.read), deviation=False)
             for kind in kinds
-            for _, read in PROTOCOLS
+            for each in ERRORS
         ]
-        rows.append(Row([Cell(name.label), *ours, Cell(printed.label), *_printed(printed)]))
-    return Table(
-        "The paper's own errors beside ours, mm",
-        "P1: MPJPE; P2: P-MPJPE. Not the same quantity on both sides: other people and cameras, "
-        "true detectors there and simulated ones here, networks of 4.2 M parameters, and weights "
-        "selected on the test subjects by the published code. The paper's plain pre-agg, post-agg "
-        "and full-sharing most likely denote the decoupled versions, so they stand on those rows.",
-        columns,
-        rows,
-    )
+        label = (study.find(*name) or Variant(*name)).label
+        rows.append([Cell(label), *ours, Cell(printed.label), *_printed(printed)])
+    return Table(columns, rows)
+
+
+def _printed(row: paper.PublishedErrors) -> Iterable[Cell]:
+    for kind in COLUMNS:
+        for at in range(len(ERRORS)):
+            values = [each.errors[kind][at] for each in paper.TABLE_1 if kind in each.errors]
+            value = row.errors[kind][at] if kind in row.errors else None
+            yield Cell(_or_dash(value, 2), best=value == min(values))
 
 
 def differences(study: Study) -> Table:
     """Table 1 of the supplement again: here, as printed, and the difference."""
+    columns = [
+        *text_columns("Method", "As printed"),
+        *(Column(head, each.head) for each in ERRORS for head in COMPARED),
+    ]
 
-    def cells(variant: Variant, kind: str) -> list[Cell] | None:
-        printed = next(
-            (r for r in paper.TABLE_1 if (r.method, r.decoupled) == _named(variant)), None
-        )
-        if printed is None or kind not in printed.errors:
-            return None
-        row = [Cell(printed.label)]
-        for (_, read), published in zip(PROTOCOLS, printed.errors[kind], strict=True):
-            row += _compared(study.values(variant, kind, read), published)
-        return row
+    def rows(kind: str) -> Iterable[Row]:
+        printed = {(row.method, row.decoupled): row for row in paper.TABLE_1}
+        for variant in study.variants:
+            row = printed.get((variant.method, variant.decoupled))
+            if row is not None and kind in row.errors:
+                yield [
+                    *(Cell(variant.label), Cell(row.label)),
+                    *(
+                        cell
+                        for each, published in zip(ERRORS, row.errors[kind], strict=True)
+                        for cell in _compared(study.values(variant, kind, each.read), published)
+                    ),
+                ]
 
-    return Table(
-        "Table 1 of the supplement: here, as printed, and the difference, mm",
-        f"Protocol {study.errors_by}; mean over seeds here. The published code kept the "
-        "weights that were best on the test subjects; here nothing is chosen on them. The paper's "
-        "plain pre-agg, post-agg and full-sharing most likely denote the decoupled versions."
-        + study.adapted,
-        [
-            Column("Method", number=False),
-            Column("As printed", number=False),
-            *(Column(c, p) for p, _ in PROTOCOLS for c in COMPARED),
-        ],
-        list(by_detections(study, cells)),
-    )
+    return by_detections(columns, study, rows)
 
 
-def activities(study: Study) -> Table | None:
-    """The main paper's rows by activity, with ours and the difference; None without any."""
-    columns, triples, sources = [Column("Activity", number=False)], [], {}
-    for printed in paper.PER_ACTIVITY:
-        variant = study.find(printed.method, printed.decoupled)
-        runs = study.at(variant, printed.detections) if variant else []
+def activities(study: Study) -> tuple[Table, dict[str, str]] | None:
+    """The main paper's rows by activity, with ours and the difference.
+
+    Returns:
+        The table, and where each group of its columns is printed; None without any.
+    """
+    columns, sources = text_columns("Activity"), {}
+    rows = [[Cell(activity)] for activity in paper.ACTIVITIES]
+    best = study.find(*paper.BEST)
+    for (kind, error), (printed, source) in paper.BEST_BY_ACTIVITY.items():
+        runs = study.at(best, kind) if best else []
         if not runs:
             continue
-        group = f"{_PUBLISHED[printed.detections]}, {_PROTOCOL_NAMES[printed.protocol]}"
+        group = f"{LABELS[kind]}, {'MPJPE' if error == 'mpjpe_mm' else 'P-MPJPE'}"
         columns += [Column(head, group) for head in COMPARED]
-        here = [
-            [getattr(r.per_activity[a], printed.protocol) for r in runs if a in r.per_activity]
-            for a in paper.ACTIVITIES
-        ]
-        triples.append(list(map(_compared, here, printed.errors)))
-        sources[group] = printed.source
-    if not triples:
-        return None
-    rows = [
-        Row([Cell(activity), *(cell for column in triples for cell in column[at])])
-        for at, activity in enumerate(paper.ACTIVITIES)
-    ]
-    printed_in = "; ".join(f"{group}: {source}" for group, source in sources.items())
-    note = f"Mean over seeds here. Printed, by sources of the second hand: {printed_in}."
-    title = "Pre-agg by activity: here, as printed, and the difference, mm"
-    return Table(title, note, columns, rows)
+        sources[group] = source
+        for row, activity, published in zip(rows, paper.ACTIVITIES, printed, strict=True):
+            scores = [run.per_activity[activity] for run in runs if activity in run.per_activity]
+            row += _compared([getattr(score, error) for score in scores], published)
+    return (Table(columns, rows), sources) if sources else None
 
 
 def cross_differences(study: Study) -> Table | None:
     """The paper's own row of Table 2 with ours; None if its best method was not trained."""
-    best, printed = study.find("pre-aggregation", True), paper.TABLE_2[-1]
-    reads = [*map(pck_in, SCENES), lambda r: r.cross_pck, lambda r: r.cross_auc]
+    best, printed = study.find(*paper.BEST), paper.TABLE_2[-1]
+    reads: list[Read] = [
+        *(partial(pck_in, scene) for scene in SCENES),
+        *(lambda run: run.cross_pck, lambda run: run.cross_auc),
+    ]
     values = [study.values(best, "gt", read) for read in reads] if best else []
-    if not any(values):
+    if not best or not any(values):
         return None
-    compared = zip(values, (*printed.pck, printed.auc), strict=True)
-    triples = [_compared(ours, published) for ours, published in compared]
-    return Table(
-        "The paper's row of Table 2: here, as printed, and the difference, per cent",
-        "What the paper's network saw and whether it was adapted is not printed; ours saw the "
-        f"annotated keypoints; {study.cross_adapted}.",
-        [
-            Column(best.label if best else "", number=False),
-            *(Column(name, "PCK") for name in (*SCENES, "all")),
-            Column("AUC", "all"),
-        ],
-        [
-            Row([Cell(name), *(triple[at] for triple in triples)])
-            for at, name in enumerate(COMPARED)
-        ],
-    )
+    compared = list(map(_compared, values, (*printed.pck, printed.auc)))
+    columns = [
+        *text_columns(best.label),
+        *(Column(name, "PCK") for name in (*SCENES, "all")),
+        Column("AUC", "all"),
+    ]
+    return Table(columns, list(zip(map(Cell, COMPARED), *compared, strict=True)))
 
 
-def cross_paper(study: Study) -> Table:
+def cross_paper() -> Table:
     """Table 2 of the supplement as printed."""
-
-    def show(value: float | None) -> Cell:
-        return Cell(DASH if value is None else number(value))
-
-    return Table(
-        "The paper's Table 2, per cent",
-        "MPI-INF-3DHP's test set, as printed. The rows differ in training data, adaptation and "
-        "joints scored."
-        if study.licensed
-        else "MPI-INF-3DHP's test set, as printed: another data set than ours, for orientation "
-        "only.",
-        [
-            Column("Method", number=False),
-            Column("Trained on", number=False),
-            *(Column(name, "PCK, published") for name in ("GS", "noGS", "Outdoor", "all")),
-            Column("AUC, published"),
-        ],
-        [
-            Row([Cell(r.label), Cell(r.training_data), *map(show, r.pck), show(r.auc)])
-            for r in paper.TABLE_2
-        ],
-        folded=True,
-    )
+    columns = [
+        *text_columns("Method", "Trained on"),
+        *(Column(name, "PCK, published") for name in (*SCENES, "all")),
+        Column("AUC, published"),
+    ]
+    rows = [
+        [*map(Cell, (row.label, row.training_data, *map(_or_dash, (*row.pck, row.auc))))]
+        for row in paper.TABLE_2
+    ]
+    return Table(columns, rows)
 
 
-def order_kept(study: Study) -> list[tuple[str, float]]:
+def rank_correlations(study: Study) -> list[tuple[str, float]]:
     """Rank correlation of our MPJPE with the paper's over the rows both have, by detections."""
     kept = []
     for kind in study.detections:
-        both = []
-        for printed in paper.TABLE_1:
-            variant = study.find(printed.method, printed.decoupled)
-            ours = study.values(variant, kind, lambda r: r.mpjpe_mm) if variant else []
-            if ours and paper.column(kind) in printed.errors:
-                both.append((spread(ours).mean, printed.errors[paper.column(kind)][0]))
+        both = [
+            (fmean(ours), printed.errors[paper.column(kind)][0])
+            for printed in paper.TABLE_1
+            if paper.column(kind) in printed.errors
+            and (
+                ours := values_of(
+                    study, (printed.method, printed.decoupled), kind, lambda run: run.mpjpe_mm
+                )
+            )
+        ]
         correlation = rank_correlation([a for a, _ in both], [b for _, b in both])
         if correlation is not None:
             kept.append((kind, correlation))
     return kept
 
 
-def _named(variant: Variant) -> tuple[str, bool]:
-    return variant.method, variant.decoupled
-
-
 def _compared(values: Sequence[float], printed: float | None) -> list[Cell]:
     """Ours, what is printed, and by how much ours is larger."""
-    shown = Cell(DASH if printed is None else number(printed, 2))
-    if not values:
-        return [Cell(DASH), shown, Cell(DASH)]
-    mean = spread(values).mean
-    difference = Cell(DASH if printed is None else signed(mean - printed, 2))
-    return [Cell(number(mean, 2)), shown, difference]
+    mean = fmean(values) if values else None
+    difference = DASH if mean is None or printed is None else signed(mean - printed, 2)
+    return [Cell(_or_dash(mean, 2)), Cell(_or_dash(printed, 2)), Cell(difference)]
 
 
-def _printed(row: paper.PublishedErrors) -> Iterator[Cell]:
-    for kind in _PUBLISHED:
-        for protocol in range(2):
-            if kind not in row.errors:
-                yield Cell(DASH)
-                continue
-            least = min(r.errors[kind][protocol] for r in paper.TABLE_1 if kind in r.errors)
-            value = row.errors[kind][protocol]
-            yield Cell(number(value, 2), best=value == least)
+def _or_dash(value: float | None, digits: int = 1) -> str:
+    return DASH if value is None else number(value, digits)

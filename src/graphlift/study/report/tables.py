@@ -1,190 +1,379 @@
-"""The paper's own tables again, one row a method: errors, cost, the other data set, training.
+"""The tables of our own runs, as plain data: text in cells, ready for HTML and Markdown.
 
-What goes deeper than one number a method and detections is in
-:mod:`graphlift.study.report.breakdowns`.
+The words around them, titles and notes, are in ``templates/report.j2``.
 """
 
-from graphlift.study.claims import curve_oscillation
-from graphlift.study.grid import Study, Variant, detections_label
-from graphlift.study.report.cells import (
-    DASH,
-    Cell,
-    Column,
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean, stdev
+
+from graphlift.study.claims import Claim, Comparison, curve_oscillation, joint_kinds
+from graphlift.study.grid import (
     Read,
-    Row,
-    Table,
-    best_means,
-    by_detections,
-    mean_cell,
+    Study,
+    Variant,
+    detections_label,
+    error_in,
+    mpjpe_in,
+    pck_in,
+)
+from graphlift.study.report.failures import Gallery
+from graphlift.study.report.formatting import (
+    DASH,
+    bin_label,
+    count,
+    interval,
     number,
-    one_of,
+    probability,
+    signed,
     size,
+    sizes,
 )
 from graphlift.study.results import Result
-from graphlift.study.statistics import spread
+from graphlift.study.statistics import Pair
 
-PROTOCOLS: tuple[tuple[str, Read], ...] = (
-    ("MPJPE", lambda run: run.mpjpe_mm),
-    ("P-MPJPE", lambda run: run.p_mpjpe_mm),
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head, the group of columns it stands under, and whether it holds numbers."""
+
+    head: str
+    group: str = ""
+    number: bool = True
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell.
+
+    Args:
+        text: Its text.
+        sd: A standard deviation to print behind it, smaller; empty for none.
+        best: Whether it is the best of its kind.
+        mark: A word for the style sheet, such as a verdict.
+        lines: Further lines below, smaller.
+    """
+
+    text: str
+    sd: str = ""
+    best: bool = False
+    mark: str = ""
+    lines: Sequence[str] = ()
+
+    def __str__(self) -> str:
+        return f"{self.text} ± {self.sd}" if self.sd else self.text
+
+
+Row = Sequence[Cell]
+"""A row; one with a single cell is a heading inside the table."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns from left to right and rows from top to bottom."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """Groups of columns with their widths; empty when no column is in one."""
+        spans: list[tuple[str, int]] = []
+        for column in self.columns:
+            if spans and spans[-1][0] == column.group:
+                spans[-1] = column.group, spans[-1][1] + 1
+            else:
+                spans.append((column.group, 1))
+        return spans if any(name for name, _ in spans) else []
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column of means over seeds.
+
+    Args:
+        head: Of the column.
+        read: Reads the number of one run.
+        group: Of the column.
+        digits: After the point.
+        best: ``min`` or ``max``: which mean of a column is set in bold.
+        deviation: Whether the standard deviation stands behind the mean.
+    """
+
+    head: str
+    read: Read
+    group: str = ""
+    digits: int = 1
+    best: Callable[[Iterable[float]], float] | None = None
+    deviation: bool = True
+
+
+def text_columns(*heads: str) -> list[Column]:
+    """Make columns of words."""
+    return [Column(head, number=False) for head in heads]
+
+
+def mean_cell(
+    values: Sequence[float], digits: int = 1, *, deviation: bool = True, best: float | None = None
+) -> Cell:
+    """Write mean and standard deviation, or a dash; bold if the mean is the best."""
+    if not values:
+        return Cell(DASH)
+    mean = fmean(values)
+    sd = number(stdev(values), digits) if deviation and len(values) > 1 else ""
+    return Cell(number(mean, digits), sd, mean == best)
+
+
+def mean_cells(study: Study, kind: str, measures: Sequence[Measure]) -> dict[Variant, list[Cell]]:
+    """Write one kind of detections: for every method a cell of each measure."""
+    rows: dict[Variant, list[Cell]] = {variant: [] for variant in study.variants}
+    for each in measures:
+        values = {variant: study.values(variant, kind, each.read) for variant in rows}
+        means = [fmean(some) for some in values.values() if some]
+        best = each.best(means) if each.best and means else None
+        for variant, some in values.items():
+            rows[variant].append(mean_cell(some, each.digits, deviation=each.deviation, best=best))
+    return rows
+
+
+def by_detections(
+    columns: Sequence[Column], study: Study, rows: Callable[[str], Iterable[Row]]
+) -> Table:
+    """Make a table with a heading over the rows of each kind of detections that has any."""
+    made: list[Row] = []
+    for kind in study.detections:
+        if some := list(rows(kind)):
+            made += [[Cell(detections_label(kind))], *some]
+    return Table(columns, made)
+
+
+def by_method(study: Study, measures: Sequence[Measure]) -> Table:
+    """Make a table with a row a method; methods without any of the numbers are left out."""
+
+    def rows(kind: str) -> Iterable[Row]:
+        for variant, cells in mean_cells(study, kind, measures).items():
+            if any(cell.text != DASH for cell in cells):
+                yield [Cell(variant.label), *cells]
+
+    columns = [*text_columns("Method"), *(Column(each.head, each.group) for each in measures)]
+    return by_detections(columns, study, rows)
+
+
+ERRORS = (
+    Measure("MPJPE", lambda run: run.mpjpe_mm, best=min),
+    Measure("P-MPJPE", lambda run: run.p_mpjpe_mm, best=min),
 )
-
 SCENES = ("GS", "noGS", "Outdoor")
 """MPI-INF-3DHP's groups of test sequences, in the order of the paper."""
 
 
 def accuracy(study: Study) -> Table:
     """Table 1 of the supplement with our errors: methods × detections."""
-    best = best_means(study, [read for _, read in PROTOCOLS])
-    columns = [Column("Method", number=False), Column("Parameters")]
+    columns = [*text_columns("Method"), Column("Parameters")]
+    rows = [
+        [Cell(variant.label), Cell(size(parameters))]
+        for variant, parameters in zip(study.variants, study.parameters, strict=True)
+    ]
     for kind in study.detections:
-        columns += [Column(head, detections_label(kind)) for head, _ in PROTOCOLS]
-    rows = []
-    for variant, count in zip(study.variants, study.parameters, strict=True):
-        cells = [Cell(variant.label), Cell(size(count))]
-        for kind in study.detections:
-            values = [study.values(variant, kind, read) for _, read in PROTOCOLS]
-            cells += [mean_cell(v, b) for v, b in zip(values, best[kind], strict=True)]
-        rows.append(Row(cells))
-    return Table(
-        "Errors on the test subjects, mm: mean ± standard deviation over seeds",
-        f"Protocol {study.errors_by}: mean over frames and cameras of each activity, then the "
-        f"plain mean of activities. Best mean of a column in bold.{study.adapted}",
-        columns,
-        rows,
-    )
+        columns += [Column(each.head, detections_label(kind)) for each in ERRORS]
+        for row, cells in zip(rows, mean_cells(study, kind, ERRORS).values(), strict=True):
+            row += cells
+    return Table(columns, rows)
 
 
 def cost(study: Study) -> Table:
     """Size and cost of the networks."""
+    heads = (
+        "Channels",
+        "Parameters",
+        "MACs, unified",
+        "MACs, reduced",
+        "Poses/s",
+        "Minutes a run",
+    )
     rows = []
     for variant in study.variants:
-        runs = [run for kind in study.detections for run in study.at(variant, kind)]
-        rows.append(
-            Row(
-                [
-                    Cell(variant.label),
-                    Cell(str(runs[0].channels)),
-                    Cell(f"{runs[0].parameters:,}"),
-                    Cell(size(runs[0].macs_unified)),
-                    Cell(size(runs[0].macs_reduced)),
-                    mean_cell([run.poses_per_second for run in runs], digits=0),
-                    Cell(number(spread([run.seconds for run in runs]).mean / 60)),
-                ]
-            )
-        )
-    at_once = sorted({run.runs_at_once for run in study.runs})
-    return Table(
-        "Size and cost of the networks",
-        "MACs: multiply-accumulates of the weight products for one pose, with every neighbour "
-        "transformed (unified) and in the order the layer chooses (reduced). Poses/s "
-        f"in training, with {one_of([str(n) for n in at_once])} runs at once and whatever else "
-        "the machine did; mean ± standard deviation over all runs of a method. It is this "
-        "implementation's speed, not a property of a method: pre-aggregation's training step is "
-        "written by hand (fused), the others' gradients are left to autograd.",
-        [
-            Column("Method", number=False),
-            Column("Channels"),
-            Column("Parameters"),
-            Column("MACs, unified"),
-            Column("MACs, reduced"),
-            Column("Poses/s"),
-            Column("Minutes a run"),
-        ],
-        rows,
-    )
+        runs = study.all_of(variant)
+        first = runs[0]
+        macs = (size(first.macs_unified), size(first.macs_reduced))
+        texts = (variant.label, str(first.channels), f"{first.parameters:,}", *macs)
+        speed = mean_cell([run.poses_per_second for run in runs], digits=0)
+        minutes = mean_cell([run.seconds / 60 for run in runs], deviation=False)
+        rows.append([*map(Cell, texts), speed, minutes])
+    return Table([*text_columns("Method"), *map(Column, heads)], rows)
 
 
 def cross(study: Study) -> Table:
     """Table 2 of the supplement with our scores on the other data set."""
-    runs = [run for run in study.runs if run.cross_pck is not None]
-    groups = sorted({name for run in runs for name in run.cross_per_activity})
-    if study.licensed:
-        groups = [name for name in SCENES if name in groups]
-    reads: list[Read] = [
-        *(pck_in(name) for name in groups),
-        lambda r: r.cross_pck,
-        lambda r: r.cross_auc,
-    ]
-
-    best = best_means(study, reads, highest=True)
-
-    def cells(variant: Variant, kind: str) -> list[Cell] | None:
-        values = [study.values(variant, kind, read) for read in reads]
-        if not any(values):
-            return None
-        return [mean_cell(v, b) for v, b in zip(values, best[kind], strict=True)]
-
-    meaning = (
-        "Groups are the test set's scenes; all is weighted by frames. Keypoints are the annotated "
-        f"ones; {study.cross_adapted}."
-        if study.licensed
-        else "Groups are activities: the paper's green screen, no green screen and outdoor have "
-        "no analogue here."
-    )
-    return Table(
-        f"PCK at 150 mm and AUC {_crossed_where(study, runs)}, per cent",
-        f"Protocol {study.crossed_by}; nothing was chosen on these people. {meaning}",
+    names = sorted(study.names(lambda run: run.cross_per_activity))
+    groups = [name for name in SCENES if name in names] if study.licensed else names
+    by = f"PCK by {'scene' if study.licensed else 'activity'}"
+    return by_method(
+        study,
         [
-            Column("Method", number=False),
-            *(
-                Column(name, f"PCK by {'scene' if study.licensed else 'activity'}")
-                for name in groups
-            ),
-            Column("PCK", "all"),
-            Column("AUC", "all"),
+            *(Measure(name, partial(pck_in, name), by, best=max) for name in groups),
+            Measure("PCK", lambda run: run.cross_pck, "all", best=max),
+            Measure("AUC", lambda run: run.cross_auc, "all", best=max),
         ],
-        list(by_detections(study, cells)),
     )
-
-
-def _crossed_where(study: Study, runs: list[Result]) -> str:
-    if crossed_on_prior(study):
-        return "through other cameras, other people of the same prior"
-    other = one_of(sorted({run.cross_data or "unnamed" for run in runs})) if runs else DASH
-    return f"on another data set ({other})"
-
-
-def crossed_on_prior(study: Study) -> bool:
-    """Whether the other test is of the prior, too: no other data set, but other cameras."""
-    other = [run.cross_data for run in study.runs if run.cross_data]
-    return bool(other) and all("prior" in name.lower() for name in other)
-
-
-def pck_in(group: str) -> Read:
-    """Read the PCK of one group of the other data set."""
-
-    def read(result: Result) -> float | None:
-        score = result.cross_per_activity.get(group)
-        return None if score is None else score.pck
-
-    return read
 
 
 def training(study: Study) -> Table:
     """How the runs trained: oscillation, where the best step lay, what was lost after it."""
-
-    def cells(variant: Variant, kind: str) -> list[Cell] | None:
-        runs = study.at(variant, kind)
-        if not runs:
-            return None
-        return [
-            mean_cell(study.values(variant, kind, curve_oscillation), digits=2),
-            mean_cell(study.values(variant, kind, lambda r: r.validation_mpjpe_mm)),
-            mean_cell(study.values(variant, kind, lambda r: r.validation_end_mm)),
-            Cell(number(spread([100 * r.best_step / r.steps for r in runs]).mean, 0)),
-        ]
-
-    return Table(
-        "How much the validation error oscillates, mm",
-        "Oscillation: root mean square, over the second half of training, of what is left of each "
-        "evaluation after the straight line through its two neighbours, scaled so that noise of "
-        "standard deviation s gives s; a smooth decay gives nothing.",
+    return by_method(
+        study,
         [
-            Column("Method", number=False),
-            Column("Oscillation"),
-            Column("Best validation MPJPE"),
-            Column("Validation MPJPE at the end"),
-            Column("Best step, % of run"),
+            Measure("Oscillation", curve_oscillation, digits=2),
+            Measure("Best validation MPJPE", lambda run: run.validation_mpjpe_mm),
+            Measure("Validation MPJPE at the end", lambda run: run.validation_end_mm),
+            Measure(
+                "Best step, % of run",
+                lambda run: 100 * run.best_step / run.steps,
+                digits=0,
+                deviation=False,
+            ),
         ],
-        list(by_detections(study, cells)),
     )
+
+
+def pairs(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) -> Table:
+    """Every pair of methods with its bootstrap, the largest difference first."""
+    columns = [
+        *text_columns("Better", "than"),
+        *map(Column, ("Difference", "95 % interval", "p", "p (Holm)")),
+    ]
+    pairs_of = dict(found)
+
+    def rows(kind: str) -> Iterable[Row]:
+        some = pairs_of.get(kind, ())
+        return map(_pair, sorted(some, key=lambda pair: -abs(pair.difference.estimate)))
+
+    return by_detections(columns, study, rows)
+
+
+def _pair(pair: Pair[Variant]) -> Row:
+    """Write a pair, the better method first."""
+    c, better, worse = pair.difference, pair.first, pair.second
+    if c.estimate > 0:
+        c, better, worse = -c, worse, better
+    numbers = (signed(c.estimate, 2), interval(c.low, c.high), probability(c.p))
+    corrected = Cell(probability(pair.p_holm), best=pair.significant)
+    return [*map(Cell, (better.label, worse.label, *numbers)), corrected]
+
+
+def verdicts(study: Study, found: Sequence[Claim]) -> Table:
+    """The paper's claims, what was measured, and whether they hold here."""
+    rows = [
+        [
+            Cell(claim.text, lines=[f"Source: {claim.source}."]),
+            Cell(
+                f"{claim.measure}; at {sizes(study.parameters)} parameters.",
+                lines=[_tally(claim), *map(comparison_text, claim.least_favourable)],
+            ),
+            Cell(claim.verdict, mark=claim.verdict.replace(" ", "-")),
+        ]
+        for claim in found
+    ]
+    return Table(text_columns("Claim", "Measured", "Verdict"), rows)
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Write a comparison in one line: detections, sides, estimate and interval."""
+    c, unit = comparison.contrast, comparison.unit
+    extent = f" {interval(c.low, c.high, 1)}" if c.low is not None else " (one seed)"
+    where = detections_label(comparison.detections) or "All detections together"
+    return f"{where}: {comparison.what} {signed(c.estimate)} {unit}{extent}"
+
+
+def _tally(claim: Claim) -> str:
+    contrasts = [comparison.contrast for comparison in claim.comparisons]
+    if not contrasts:
+        return "These runs have nothing to compare."
+    above = sum(c.low is not None and c.low > 0 for c in contrasts)
+    below = sum(c.high is not None and c.high < 0 for c in contrasts)
+    rest = len(contrasts) - above - below
+    return f"{count(len(contrasts), 'comparison')}: {above} for, {below} against, {rest} open."
+
+
+def joints(study: Study) -> Table:
+    """Mean error by kind of joint."""
+
+    def read(kind: str, run: Result) -> float | None:
+        return joint_kinds(run).get(kind)
+
+    return by_method(study, [Measure(k, partial(read, k)) for k in study.names(joint_kinds)])
+
+
+def activities(study: Study) -> Table:
+    """MPJPE by activity."""
+    names = sorted(study.names(lambda run: run.per_activity))
+    return by_method(study, [Measure(n, partial(mpjpe_in, n), best=min) for n in names])
+
+
+def noise(study: Study) -> Table:
+    """Mean 3D error by the error of the 2D detection."""
+    spans = study.noise_bins(*study.detections)
+    return by_method(study, [Measure(bin_label(*s), partial(error_in, s)) for s in spans])
+
+
+def occlusion(study: Study) -> Table:
+    """Mean error of joints that are visible and that are hidden."""
+
+    def ratio(run: Result) -> float | None:
+        hidden = run.occluded_share > 0 and run.visible_mm
+        return run.occluded_mm / run.visible_mm if hidden else None
+
+    return by_method(
+        study,
+        [
+            Measure("Visible", lambda run: run.visible_mm),
+            Measure("Occluded", lambda run: run.occluded_mm if run.occluded_share > 0 else None),
+            Measure("Ratio", ratio, digits=2),
+            Measure("Occluded, % of joints", lambda run: 100 * run.occluded_share),
+        ],
+    )
+
+
+def runs(study: Study) -> Table:
+    """Every run."""
+    heads = (
+        *("Seed", "MPJPE", "P-MPJPE", "N-MPJPE", "Validation", "at the end", "Best step"),
+        *("PCK", "AUC", "Minutes"),
+    )
+
+    def rows(kind: str) -> Iterable[Row]:
+        for variant in study.variants:
+            for run in study.at(variant, kind):
+                yield [*map(Cell, (variant.label, *_run(run)))]
+
+    return by_detections([*text_columns("Method"), *map(Column, heads)], study, rows)
+
+
+def _run(run: Result) -> list[str]:
+    errors = (
+        *(run.mpjpe_mm, run.p_mpjpe_mm, run.n_mpjpe_mm),
+        *(run.validation_mpjpe_mm, run.validation_end_mm),
+    )
+    return [
+        str(run.seed),
+        *(number(error, 2) for error in errors),
+        f"{run.best_step:,}",
+        *(DASH if score is None else number(score) for score in (run.cross_pck, run.cross_auc)),
+        number(run.seconds / 60),
+    ]
+
+
+def worst_frames(found: Gallery, most: int = 12) -> Table:
+    """The worst frames by name, which can be published where their poses cannot."""
+    columns = [
+        *text_columns("Activity", "Clip"),
+        *map(Column, ("Frame", "Camera", "MPJPE", "Runs")),
+        *text_columns("Largest error at"),
+    ]
+    rows = []
+    for frame, seeds in list(zip(found.frames, found.seeds, strict=True))[:most]:
+        where = (frame.activity, frame.clip, str(frame.frame), str(frame.camera))
+        joint = found.worst_joint(frame) if len(frame.predicted) else DASH
+        rows.append([*map(Cell, (*where, number(frame.mpjpe_mm), str(seeds), joint))])
+    return Table(columns, rows)

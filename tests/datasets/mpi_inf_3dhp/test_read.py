@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 from helpers import tiny_3dhp as tiny
 
-from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN
-from graphlift.datasets.mpi_inf_3dhp.parts import read_parts
+from graphlift.datasets.licensed.reading import ReadOptions
+from graphlift.datasets.mpi_inf_3dhp import read as reader
+from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, VNECT_CAMERAS
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+
+
+def read_parts(folder, *, cameras=VNECT_CAMERAS, **options):
+    return reader.read_parts(folder, ReadOptions(**options), cameras=cameras)
 
 
 def of_full_length(frames, *, extra=0, shape=12):
@@ -54,9 +59,9 @@ def test_the_published_counts_of_both_parts(tmp_path):
     assert list(counts)[-1] == "TS6TS6"
     assert sum(n for name, n in counts.items() if name.startswith("TS")) == 2929
     assert sum(n for name, n in counts.items() if name.startswith("S")) == 131_592
-    assert "test: 2,929 frames count, in 6 sequences" in parts.notes
-    assert "train: 131,592 frames count, in 16 sequences" in parts.notes
-    assert any("does not say which 3D" in note for note in parts.notes)
+    assert "the test part has 2,929 of 2,929 valid frames" in parts.notes
+    assert "the train part has 131,592 of 131,592 valid frames" in parts.notes
+    assert any("does not state which 3D" in note for note in parts.notes)
     assert [path.name for path in parts.sources] == ["data_train_3dhp.npz", "data_test_3dhp.npz"]
     assert parts.options == {
         "layout of train": "p-stmo",
@@ -79,11 +84,12 @@ def test_a_frame_too_few_is_named(tmp_path):
     save(tmp_path, "test", whole_test(TS4=of_full_length(552)))
 
     refused(
-        r"TS4 has 552 frames that count, not 553\. 2,928 of 2,929 frames .*--partial", tmp_path
+        "TS4 has 552 of 553 frames; the test part has 2,928 of 2,929 valid frames.*--partial",
+        tmp_path,
     )
     parts = read_parts(tmp_path, partial=True)
     assert len(list(parts.sequences)) == 6
-    assert "missing: TS4 has 552 frames that count, not 553." in parts.notes
+    assert "not complete: TS4 has 552 of 553 frames" in parts.notes
 
 
 def test_a_sequence_that_is_missing_is_named(tmp_path):
@@ -91,26 +97,25 @@ def test_a_sequence_that_is_missing_is_named(tmp_path):
     del data["TS5"]
     save(tmp_path, "test", data)
 
-    refused("has no TS5", tmp_path, DatasetNotFoundError)
+    refused("TS5 missing", tmp_path, DatasetNotFoundError)
     parts = read_parts(tmp_path, partial=True)
     assert len(list(parts.sequences)) == 5
-    assert "missing: TS5 is missing (276 frames)." in parts.notes
+    assert "not complete: TS5 has nothing" in parts.notes
 
 
 def test_a_layout_of_another_data_set(tmp_path):
     refused("no layout 'martinez'.*p-stmo", tmp_path, ConfigError, layout="martinez")
 
 
-def test_cameras_that_lack_the_same_are_told_together(tmp_path):
+def test_what_each_subject_lacks_is_noted(tmp_path):
     tiny.write_train_set(tmp_path, tiny.takes_of_train(("S1 Seq1",)))
 
     parts = read_parts(tmp_path, partial=True)
     list(parts.sequences)
-    told = [note for note in parts.notes if note.startswith("missing: ")]
-    assert len(told) == len(TRAIN) + 1
-    assert told[0].startswith("missing: S1 Seq1 camera 0, 1, 2, 4, 5, 6, 7, 8 has 9 frames")
-    assert "S8 Seq2 camera 0, 1, 2, 4, 5, 6, 7, 8 is missing (6,054 frames) each" in told[-2]
-    assert told[-1] == "missing: 72 of 1,052,736 frames of the train part are there."
+
+    assert "not complete: S1 has 9 of 6,416 frames of Seq1 and no frames of Seq2" in parts.notes
+    assert "not complete: S8 has nothing" in parts.notes
+    assert "the train part has 72 of 1,052,736 valid frames" in parts.notes
 
 
 def test_the_image_size_that_mmposes_cameras_get_wrong_is_the_data_sets(tmp_path):
@@ -131,8 +136,9 @@ def test_the_image_size_that_mmposes_cameras_get_wrong_is_the_data_sets(tmp_path
 
 def test_the_image_sizes_of_mmposes_test_cameras_are_the_data_sets(tmp_path):
     tiny.write_mmpose_test(tmp_path, tiny.takes_of_test())
-    sizes = {each.clip: each.lens.size for each in read_parts(tmp_path, partial=True).sequences}
-    assert not [n for n in read_parts(tmp_path, partial=True).notes if "pkl" in n]
+    before = read_parts(tmp_path, partial=True)
+    sizes = {each.clip: each.lens.size for each in before.sequences}
+    assert not [note for note in before.notes if "pkl" in note]
     path = tmp_path / "cameras_test.pkl"
     cameras = pickle.loads(path.read_bytes())
     path.write_bytes(pickle.dumps({n: c | {"w": 1, "h": 1} for n, c in cameras.items()}))

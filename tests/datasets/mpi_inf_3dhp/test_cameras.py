@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
 from graphlift.cameras import camera_to_image
-from graphlift.datasets.mpi_inf_3dhp.lens import fit_lens
+from graphlift.datasets.mpi_inf_3dhp.cameras import fit_lens
 from graphlift.errors import FormatError
 
 TAKE = tiny.take(3, 20)
