@@ -13,13 +13,11 @@ from graphlift.cameras import (
     H36M_TANGENTIAL,
     Camera,
     camera_to_image,
-    camera_to_world,
     distort,
     image_to_rays,
     image_to_screen,
     look_at,
     reproject,
-    screen_to_image,
     world_to_camera,
 )
 from graphlift.errors import ShapeError
@@ -114,7 +112,7 @@ def test_world_to_camera_and_back(position, positions, seed):
 
     there = world_to_camera(positions, sees)
 
-    np.testing.assert_allclose(camera_to_world(there, sees), positions, atol=1e-9)
+    np.testing.assert_allclose(there @ R + position, positions, atol=1e-9)
     np.testing.assert_allclose(  # lengths do not change
         np.linalg.norm(there, axis=-1), np.linalg.norm(positions - position, axis=-1), atol=1e-9
     )
@@ -299,6 +297,7 @@ def test_the_corners_of_a_human36m_image_on_the_screen():
 def test_image_to_screen_and_back_keeps_the_aspect(keypoints, width, height):
     screen = image_to_screen(keypoints, (width, height))
 
-    np.testing.assert_allclose(screen_to_image(screen, (width, height)), keypoints, atol=1e-6)
+    back = (screen + np.array([1, height / width])) * width / 2
+    np.testing.assert_allclose(back, keypoints, atol=1e-6)
     one_px = image_to_screen(keypoints + 1.0, (width, height)) - screen
     np.testing.assert_allclose(one_px, 2 / width, rtol=1e-6)  # the same sideways and downwards

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.plain_json import DEEPEST, check_plain, parse_json
+from graphlift.plain_json import MAX_DEPTH, check_plain, parse_json
 
 leaves = st.one_of(
     st.none(),
@@ -33,7 +33,7 @@ def test_sound_text_is_read_as_python_reads_it(value):
     [
         "", "{", "nul", "[1,]", "NaN", "[-Infinity]", '{"a": [1e999]}', '"\\ud800"',
         '{"\\udfff": 1}', "[" * 10**6, '{"a":' * 10**5, "9" * 10**4, b"\xff\xfe\xff",
-        "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1),
+        "[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1),
     ],
 )  # fmt: skip
 def test_all_else_is_a_value_error(text):
@@ -42,6 +42,6 @@ def test_all_else_is_a_value_error(text):
 
 
 def test_the_deepest_that_is_read():
-    text = "[" * DEEPEST + "]" * DEEPEST
+    text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
 
     assert json.dumps(parse_json(text)) == text

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphlift.preprocessing import FEWEST, canonical, turn_back, turn_to_z
+from graphlift.preprocessing import MIN_KEYPOINTS, canonical, turn_back, turn_to_z
 
 SEEDS = st.integers(0, 2**32 - 1)
 PATIENT = settings(deadline=None, max_examples=40)
@@ -104,7 +104,7 @@ def test_missing_joints_are_zero_and_do_not_move_the_others():
     assert (one.inputs[:, 0, 2] == 0.5).all()
 
 
-@pytest.mark.parametrize("seen", range(FEWEST))
+@pytest.mark.parametrize("seen", range(MIN_KEYPOINTS))
 def test_too_few_joints_are_no_pose(seen):
     confidence = np.zeros((1, 17))
     confidence[:, :seen] = 1

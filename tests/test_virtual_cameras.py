@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.cameras import camera_to_image, world_to_camera
-from graphlift.virtual_cameras import RandomRig, cross_rig, open_rig, place
+from graphlift.virtual_cameras import RandomRig, aimed_camera, cross_rig, open_rig
 
 PATIENT = settings(deadline=None)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -160,7 +160,7 @@ def test_many_draws_fill_their_ranges():
 @PATIENT
 @given(st.floats(0, 6.28), st.floats(1, 9), st.floats(0, 3), st.floats(-0.5, 0.5))
 def test_a_placed_camera_shows_its_target_in_the_middle(azimuth, distance, height, roll):
-    camera = place(azimuth=azimuth, distance=distance, height=height, focal=900.0,
+    camera = aimed_camera(azimuth=azimuth, distance=distance, height=height, focal=900.0,
                    target=(1.0, 2.0, 0.9), roll=roll)  # fmt: skip
 
     np.testing.assert_allclose(seen([1.0, 2.0, 0.9], camera), [500, 500], atol=1e-9)

@@ -42,7 +42,7 @@ class Camera:
         centre: Principal point, px.
         size: Image width and height, px.
         R: Rotation from world to camera axes: ``camera = R @ (world - position)``.
-        position: Where the camera stands, m, world frame.
+        position: Of the camera, m, world frame.
         radial: k1, k2, k3.
         tangential: p1, p2.
         distortion: Whose form of the tangential terms p1 and p2 belong to, see :func:`distort`.
@@ -161,13 +161,6 @@ def world_to_camera(
     return np.asarray((positions - camera.position) @ camera.R.T)
 
 
-def camera_to_world(
-    positions: Float[np.ndarray, "*batch 3"], camera: Camera
-) -> Float[np.ndarray, "*batch 3"]:
-    """Undo :func:`world_to_camera`."""
-    return np.asarray(positions @ camera.R + camera.position)
-
-
 def camera_to_image(
     positions: Float[np.ndarray, "*batch 3"], camera: Camera
 ) -> Float[np.ndarray, "*batch 2"]:
@@ -267,11 +260,3 @@ def image_to_screen(
     size = np.asarray(size)
     width = size[..., :1]
     return np.asarray(keypoints / width * 2 - size / width)
-
-
-def screen_to_image(
-    screen: Float[np.ndarray, "*batch 2"], size: tuple[int, int]
-) -> Float[np.ndarray, "*batch 2"]:
-    """Undo :func:`image_to_screen`."""
-    width, height = size
-    return np.asarray((screen + np.array([1, height / width])) * width / 2)

@@ -27,7 +27,7 @@ OUTPUTS = "root-relative position, m, axes of the virtual camera; logarithm of i
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What one must know of a model to use it, and to trust it no further than it goes.
+    """What a user must know of a model: how to use it, and what it can and cannot do.
 
     Args:
         name: Of the model.
@@ -40,7 +40,7 @@ class ModelCard:
         data: What it was trained on.
         data_digest: SHA-256 of that.
         licence: Of the weights.
-        acknowledgement: What the data's owners ask to be said.
+        acknowledgement: What the data's owners ask to be stated.
         metrics: What it scored; each entry names its protocol.
         limits: What it is not good at.
     """
@@ -82,8 +82,8 @@ class ModelCard:
 
 def _row(row: Mapping[str, Any]) -> str:
     numbers = {k: v for k, v in row.items() if k not in ("on", "protocol")}
-    told = ", ".join(f"{k} {v}" for k, v in numbers.items())
-    return f"- {row.get('on', '')}, {row.get('protocol', '')}: {told}"
+    scores = ", ".join(f"{k} {v}" for k, v in numbers.items())
+    return f"- {row.get('on', '')}, {row.get('protocol', '')}: {scores}"
 
 
 def read_card(text: str, where: str) -> ModelCard:
@@ -110,7 +110,7 @@ def read_card(text: str, where: str) -> ModelCard:
         ) from error
     if card.inputs not in INPUTS:
         raise FormatError(
-            f"{where}: the model wants {shown(card.inputs)} inputs, this version knows "
+            f"{where}: the model expects {shown(card.inputs)} inputs, this version knows "
             f"{', '.join(INPUTS)}: install a newer graphlift, or use another model"
         )
     return card

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from graphlift.graph import DECOUPLED, AffinityKind, Sharing, body_graph, weight_slots
-from graphlift.networks import Layout, NonLocalKind, layout
+from graphlift.networks import NonLocalKind, layout
 from graphlift.skeletons import H36M_16, Skeleton
 
 IN, OUT = 2, 3
@@ -43,20 +43,15 @@ def non_local_parameters(channels: int) -> int:
     return projections + 2 * inner + back + 2 * channels
 
 
-def non_local_macs(channels: int, joints: int) -> int:
-    """Count the multiply-accumulates of the four linear maps of one non-local layer, a pose."""
-    return joints * 4 * channels * max(channels // 2, 1)
-
-
 def _non_local(kind: NonLocalKind, channels: int, blocks: int, joints: int) -> tuple[int, int]:
     """Count parameters and multiply-accumulates of all non-local layers of a network."""
     if kind == "none":
         return 0, 0
     layers = blocks + 1 if kind == "grouped" else 1
-    each = non_local_parameters(channels)
+    inner, each = max(channels // 2, 1), non_local_parameters(channels)
     if kind == "embedded":  # a product of query and key, where grouped layers learn a score
-        each -= 2 * max(channels // 2, 1)
-    return layers * each, layers * non_local_macs(channels, joints)
+        each -= 2 * inner
+    return layers * each, layers * joints * 4 * channels * inner  # four linear maps
 
 
 def complexity(
@@ -151,15 +146,11 @@ def network_complexity(
 ) -> Complexity:
     """Count any network by its name (see :func:`graphlift.networks.layout`)."""
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
-    return _count(which, channels, affinity, skeleton)
-
-
-def _count(which: Layout, channels: int, affinity: AffinityKind, body: Skeleton) -> Complexity:
     if which.sharing is None:
-        return martinez_complexity(channels=channels, blocks=which.blocks, skeleton=body)
+        return martinez_complexity(channels=channels, blocks=which.blocks, skeleton=skeleton)
     if which.modulated:
         return modulated_complexity(
-            channels=channels, blocks=which.blocks, non_local=which.non_local, skeleton=body
+            channels=channels, blocks=which.blocks, non_local=which.non_local, skeleton=skeleton
         )
     return complexity(
         which.sharing,
@@ -168,7 +159,7 @@ def _count(which: Layout, channels: int, affinity: AffinityKind, body: Skeleton)
         blocks=which.blocks,
         non_local=which.non_local,
         affinity=affinity,
-        skeleton=body,
+        skeleton=skeleton,
     )
 
 
@@ -184,7 +175,7 @@ def channels_for(
 
     Args:
         method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``.
-        parameters: The size wanted; the paper compares at 4.2 million.
+        parameters: The size aimed at; the paper compares at 4.2 million.
         decouple_self: As in :func:`complexity`.
         blocks: Residual blocks; each network's own default (4; martinez 2) when left out.
         skeleton: The body.

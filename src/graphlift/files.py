@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: written beside their place, then renamed into it."""
+"""Files that are either whole or absent: written beside their path, then renamed to it."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ _MARK = ".graphlift-"
 _BEFORE = "-before"
 """At the end of the name of a folder that is being replaced; never removed by a later process,
 because it may be the only one that is whole."""
-_LONGEST = 80
+_MAX_LETTERS = 80
 """Letters of a name that are kept, so that the longer name is not too long for the system."""
 _OURS = re.compile(r"\..+\.graphlift-[a-z0-9_]{8}(\.[^.]*)?")
 _LOCKS = importlib.util.find_spec("fcntl") is not None
@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
     sweep(path.parent)
     with _instead(path.parent):
         handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem[:_LONGEST]}{_MARK}", suffix=path.suffix, dir=path.parent
+            prefix=f".{path.stem[:_MAX_LETTERS]}{_MARK}", suffix=path.suffix, dir=path.parent
         )
     beside = Path(name)
     try:
@@ -81,15 +81,17 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     """Give an empty folder beside ``folder`` to fill; rename it there once the block ends well.
 
     If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
-    A folder that was there is taken away only once the new one is whole; whether it may be is for
-    the caller to know. What a process that was killed has left beside it is removed, too.
+    A folder that existed is taken away only once the new one is whole; the caller decides whether
+    it may be. What a process that was killed has left beside it is removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     sweep(folder.parent)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name[:_LONGEST]}{_MARK}", dir=folder.parent))
+    beside = Path(
+        tempfile.mkdtemp(prefix=f".{folder.name[:_MAX_LETTERS]}{_MARK}", dir=folder.parent)
+    )
     before = beside.with_name(f"{beside.name}{_BEFORE}")
     try:
         with _held(os.open(beside, os.O_RDONLY) if _LOCKS else None):

@@ -107,11 +107,11 @@ class Lifter:
         positions = np.empty((*shape, 3), dtype=np.float32)
         sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
-            wanted = convert_keypoints(_frames(given, part), H36M_17)
-            seen[part] = wanted.seen
-            px = np.where(wanted.seen[..., None], wanted.positions, 0)
+            own = convert_keypoints(_frames(given, part), H36M_17)
+            seen[part] = own.seen
+            px = np.where(own.seen[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
-            confidence = np.where(wanted.seen, wanted.confidence, 0).reshape(-1, shape[2])
+            confidence = np.where(own.seen, own.confidence, 0).reshape(-1, shape[2])
             poses, sure = self.lift_rays(rays, confidence, flip=flip)
             positions[part] = poses.reshape(positions[part].shape)
             sigma[part] = sure.reshape(sigma[part].shape)
@@ -143,7 +143,7 @@ class Lifter:
         Args:
             skeleton: Joint order of the frames to come.
             camera: As in :meth:`__call__`.
-            image_size: As there.
+            image_size: As in :meth:`__call__`.
             fps: Frames per second; needed to smooth.
             field_of_view: As in :meth:`__call__`.
             smooth: Smooth each joint over time by a One-Euro filter.
@@ -259,17 +259,17 @@ def _read(model: str | Path) -> tuple[bytes, str]:
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
     """Refuse a card that does not describe its network."""
     joints = len(H36M_17)
-    wanted = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
+    expected = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
     found = tuple(
         [[each.name, each.shape[1:]] for each in ends]
         for ends in (session.get_inputs(), session.get_outputs())
     )
-    if card.skeleton != H36M_17.name or found != wanted:
+    if card.skeleton != H36M_17.name or found != expected:
         raise ModelError(
             f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
             f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
-            f"{H36M_17.name}, {wanted[0]} and {wanted[1]}: train with model.joints = 17, inputs = "
-            '"canonical" and sigma = true'
+            f"{H36M_17.name}, {expected[0]} and {expected[1]}: train with model.joints = 17, "
+            'inputs = "canonical" and sigma = true'
         )
     return card
 

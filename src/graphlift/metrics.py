@@ -76,10 +76,10 @@ def _errors(
     start: int,
 ) -> np.ndarray:
     rows = slice(start, start + _CHUNK)
-    there = None if present is None else present[rows]
-    aligned = _ALIGN[alignment](predicted[rows], target[rows], there)
+    some = None if present is None else present[rows]
+    aligned = _ALIGN[alignment](predicted[rows], target[rows], some)
     errors = np.asarray(np.linalg.norm(aligned - target[rows], axis=-1))
-    return errors if there is None else np.where(there, errors, np.nan)
+    return errors if some is None else np.where(some, errors, np.nan)
 
 
 def mpjpe(predicted: PoseArray, target: PoseArray) -> float:

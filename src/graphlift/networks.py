@@ -1,7 +1,7 @@
 """What a method's name means: the one place that says how the baselines are built."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from graphlift.errors import ModelError
 from graphlift.graph import METHODS, Sharing
@@ -9,7 +9,6 @@ from graphlift.graph import METHODS, Sharing
 NonLocalKind = Literal["none", "grouped", "embedded"]
 """``grouped``: SemGCN's, after the input layer and after every block; ``embedded``: one embedded
 Gaussian layer before the output layer, as in Modulated GCN for detected keypoints."""
-NON_LOCAL: tuple[NonLocalKind, ...] = get_args(NonLocalKind)
 Centre = Literal["spine", "root"]
 """Where convolution-style measures from: the study's authors from the spine, Any-GCN the root."""
 
@@ -41,7 +40,7 @@ def layout(
     blocks: int | None = None,
     non_local: NonLocalKind | None = None,
 ) -> Layout:
-    """Say which network a name means.
+    """Find which network a name means.
 
     Args:
         method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped

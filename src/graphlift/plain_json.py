@@ -1,23 +1,23 @@
 """JSON from other people's files, with a limit on depth and with finite numbers only.
 
-Every way in which a text can be refused is a ValueError, so that whoever reads a file has one kind
-of error to translate.
+Every way in which a text can be refused is a ValueError, so that readers of files have one kind of
+error to translate.
 """
 
 import json
 import math
 from typing import Any, NoReturn
 
-DEEPEST = 64
-"""Lists and objects within each other; a model card or the story of a run has six at most."""
+MAX_DEPTH = 64
+"""Lists and objects within each other; a model card or the record of a run has six at most."""
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
     """Parse JSON.
 
     Raises:
-        ValueError: If it is no JSON, nests deeper than :data:`DEEPEST`, or holds a number that is
-            not finite or text that is no Unicode.
+        ValueError: If it is no JSON, nests deeper than :data:`MAX_DEPTH`, or holds a number that
+            is not finite or text that is no Unicode.
     """
     try:
         value = json.loads(text, parse_constant=_not_finite)
@@ -28,10 +28,10 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
 
 
 def check_plain(value: Any) -> None:  # noqa: ANN401
-    """Refuse what :func:`parse_json` would not have given.
+    """Refuse a value that :func:`parse_json` would not have returned.
 
     Raises:
-        ValueError: As there.
+        ValueError: As :func:`parse_json`.
     """
     level, depth = [value], 0
     while level:
@@ -46,12 +46,12 @@ def check_plain(value: Any) -> None:  # noqa: ANN401
                     _not_finite(str(each))
                 case str():
                     each.encode()  # a lone surrogate is no text: UnicodeEncodeError, a ValueError
-            if depth == DEEPEST and isinstance(each, (dict, list, tuple)):
+            if depth == MAX_DEPTH and isinstance(each, (dict, list, tuple)):
                 raise ValueError(_TOO_DEEP)
         level, depth = inner, depth + 1
 
 
-_TOO_DEEP = f"lists and objects are nested more than {DEEPEST} deep"
+_TOO_DEEP = f"lists and objects are nested more than {MAX_DEPTH} deep"
 
 
 def _not_finite(number: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """The contract between keypoints and the open models: what goes in, how predictions come back.
 
 Rays through the intrinsics; a virtual camera that is turned to look straight at the person; a
-scale that makes everybody equally large. The same person gives the same input anywhere in the
+scale that makes all people equally large. The same person gives the same input anywhere in the
 image and at any focal length. Predictions are in the virtual camera's axes and are turned back.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-FEWEST = 3
-"""Joints that must be seen for a pose to mean anything; fewer leave its turn to noise."""
+MIN_KEYPOINTS = 3
+"""Joints that must be seen to lift a pose; with fewer, noise decides how it is turned."""
 
 _NEAREST_RAY = 0.05
 """Depth of a turned unit ray below which its joint counts as unseen: 87° from the middle."""
@@ -46,15 +46,15 @@ def canonical(
         rays: x, y at unit depth, camera axes; anything where confidence is 0.
         confidence: 0 for a missing joint.
     """
-    there = (confidence > 0)[..., None]
-    direction = np.concatenate([np.where(there, rays, 0), np.ones_like(rays[..., :1])], axis=-1)
+    present = (confidence > 0)[..., None]
+    direction = np.concatenate([np.where(present, rays, 0), np.ones_like(rays[..., :1])], axis=-1)
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    aim = np.where(there, direction, 0).sum(axis=1)
-    valid = there.sum(axis=(1, 2)) >= FEWEST
+    aim = np.where(present, direction, 0).sum(axis=1)
+    valid = present.sum(axis=(1, 2)) >= MIN_KEYPOINTS
     aim = np.where(valid[:, None], aim, [0, 0, 1])
     R = turn_to_z(aim / np.linalg.norm(aim, axis=-1, keepdims=True))
     turned = direction @ R.swapaxes(-1, -2)
-    ahead = there & (turned[..., 2:] > _NEAREST_RAY)
+    ahead = present & (turned[..., 2:] > _NEAREST_RAY)
     xy = np.where(ahead, turned[..., :2] / np.maximum(turned[..., 2:], _NEAREST_RAY), 0)
     count = np.maximum(ahead.sum(axis=(1, 2)), 1)
     size = np.sqrt((xy**2).sum(axis=(1, 2)) / count)

@@ -102,7 +102,7 @@ def check_simulated(detections: Detections) -> None:
     """
     if detections != "gt" and detections not in LEVELS:
         raise ConfigError(
-            f"detections = {detections!r} come with a data set that somebody ran the detector on "
+            f"detections = {detections!r} come with a data set that the detector was run on "
             f"(docs/human36m.md); on motion capture use gt, {' or '.join(LEVELS)}"
         )
 
@@ -165,7 +165,7 @@ def _swap(
     level: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Exchange left and right of whole legs or arms, now and then."""
+    """Exchange left and right of whole legs or arms in some frames."""
     seen = keypoints.copy()
     for limb in _LIMBS:
         left = skeleton.index(*(f"L{name}" for name in limb))

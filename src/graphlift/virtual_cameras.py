@@ -18,7 +18,7 @@ def open_rig() -> tuple[Camera, ...]:
     focal length 1145 px, Human3.6M-like distortion.
     """
     return tuple(
-        place(azimuth=azimuth, distance=5.5, height=1.55, focal=1145.0)
+        aimed_camera(azimuth=azimuth, distance=5.5, height=1.55, focal=1145.0)
         for azimuth in np.deg2rad([45, 135, 225, 315])
     )
 
@@ -36,12 +36,12 @@ def cross_rig() -> tuple[Camera, ...]:
         (280, 7.0, 2.6, 1400.0),
     )
     return tuple(
-        place(azimuth=np.deg2rad(azimuth), distance=d, height=h, focal=f, distorted=False)
+        aimed_camera(azimuth=np.deg2rad(azimuth), distance=d, height=h, focal=f, distorted=False)
         for azimuth, d, h, f in rows
     )
 
 
-def place(
+def aimed_camera(
     *,
     azimuth: float,
     distance: float,
@@ -98,10 +98,10 @@ class RandomRig:
     def draw(
         self, rng: np.random.Generator, *, around: tuple[float, float] = (0.0, 0.0)
     ) -> Camera:
-        """Draw one camera that looks at somebody who stands at ``around`` (x, y), m."""
+        """Draw one camera that looks at a person who stands at ``around`` (x, y), m."""
         radius, angle = self.off_centre * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
         half_width = np.tan(np.deg2rad(rng.uniform(*self.field_of_view)) / 2)
-        return place(
+        return aimed_camera(
             azimuth=rng.uniform(0, 2 * np.pi),
             distance=rng.uniform(*self.distance),
             height=rng.uniform(*self.height),
@@ -116,7 +116,7 @@ class RandomRig:
         )
 
     def draw_many(self, rng: np.random.Generator, count: int) -> "Placements":
-        """Draw many cameras, each around somebody who stands at the origin."""
+        """Draw many cameras, each around a person who stands at the origin."""
         beside, bearing = rng.random(count), rng.uniform(0, 2 * np.pi, count)
         radius = self.off_centre * np.sqrt(beside)
         return Placements(
@@ -157,10 +157,10 @@ class Placements:
     field_of_view: Float[np.ndarray, " camera"]
 
 
-def stand(
+def extrinsics(
     placements: Placements,
 ) -> tuple[Float[np.ndarray, "camera 3 3"], Float[np.ndarray, "camera 3"]]:
-    """Work out the turns and positions of many cameras, as :func:`place` does for one.
+    """Work out the turns and positions of many cameras, as :func:`aimed_camera` does for one.
 
     Returns:
         R and position of each, with ``camera = R @ (world - position)``.

@@ -8,7 +8,7 @@ import reprlib
 from collections.abc import Iterable
 from typing import Any
 
-LONGEST = 80
+MAX_CHARACTERS = 80
 """Characters of one value in a message."""
 
 
@@ -20,7 +20,7 @@ class _Short(reprlib.Repr):
         self.maxlevel = 2
         self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = 4
         self.maxdict = self.maxarray = 4
-        self.maxstring = self.maxother = self.maxlong = LONGEST
+        self.maxstring = self.maxother = self.maxlong = MAX_CHARACTERS
 
     def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
         """Write out 40 digits at most: more take long, and Python refuses 4,300."""
@@ -28,7 +28,7 @@ class _Short(reprlib.Repr):
 
     def repr_bytes(self, x: bytes, level: int) -> str:  # noqa: ARG002
         """Cut before writing out."""
-        return repr(x[:LONGEST])
+        return repr(x[:MAX_CHARACTERS])
 
 
 _SHORT = _Short()
@@ -43,17 +43,17 @@ def shown(value: object) -> str:
     return plain(text)
 
 
-def plain(text: object, longest: int = LONGEST) -> str:
+def plain(text: object, longest: int = MAX_CHARACTERS) -> str:
     """Put text on one line, cut it, and replace what cannot be printed: for a message."""
     cut = str(text)[: longest + 1]
     return one_line(cut if len(cut) <= longest else f"{cut[: longest - 3]}...")
 
 
-def listed(names: Iterable[object], most: int = 8) -> str:
+def listed(names: Iterable[object], most: int = 8, longest: int = 40) -> str:
     """Join a few names by commas, each cut: for a message."""
     several = list(names)
     more = ["..."] if len(several) > most else []
-    return ", ".join([*(plain(name, 40) for name in several[:most]), *more]) or "none"
+    return ", ".join([*(plain(name, longest) for name in several[:most]), *more]) or "none"
 
 
 def reason(error: BaseException) -> str:

@@ -74,7 +74,7 @@ def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
 
 def test_every_command_shown_is_a_verb_with_these_options():
     """Those that are run for themselves (test_blocks.py), too."""
-    second = "run|report|list|info|prepare|get|import"
+    second = "run|report|list|info|get|import|prepare mocap|prepare h36m|prepare 3dhp"
     commands = [shlex.join(words) for words in shown()]
     verbs = {re.match(rf"graphlift ([a-z]+(?: (?:{second}))?)", c)[1] for c in commands}
 
@@ -162,3 +162,25 @@ def test_every_page_is_in_the_site_s_contents():
 
     assert pages - named == {"study/open/report.md"}  # its twin, report.html, is
     assert not [name for name in named if not exists(ROOT / "docs" / name)]
+
+
+def test_paths_that_contributors_and_lawyers_are_shown_exist():
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "provenance.md"):
+        text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        paths = re.findall(r"`([\w./-]+(?:/|\.(?:py|md|npz|onnx|toml|json|safetensors)))`", text)
+        homes = (ROOT, ROOT / "src" / "graphlift")
+
+        assert len(paths) >= 8
+        assert not [path for path in paths if not any((home / path).exists() for home in homes)]
+
+
+def test_the_tree_for_contributors_is_the_package():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    tree = re.search(r"^src/graphlift/\n((?:  .*\n)+)", text, re.MULTILINE)[1]
+    named = {name for line in tree.splitlines() for name in line[:38].split()}
+    package = ROOT / "src" / "graphlift"
+    modules = {path.stem for path in package.glob("[a-z]*.py")}
+    folders = {path.name for path in package.iterdir() if any(path.glob("*.[jp][sy]*"))}
+
+    assert {name.rstrip("/") for name in named if "/" not in name.rstrip("/")} == modules | folders
+    assert all((package / name).is_dir() for name in named if name.endswith("/"))

@@ -48,14 +48,21 @@ def test_a_point_falls_where_opencv_says(tmp_path):
     assert camera.placed
 
 
+@pytest.mark.parametrize("vector", [(0, 0, 0), (1e-13, 0, 0), (0.3, -2.0, 1.5), (3.1, 0, -0.1)])
+def test_rotation_vectors_turn_as_opencvs(tmp_path, vector):
+    text = re.sub(r"(?m)^rotation = .*$", f"rotation = {[float(n) for n in vector]}", CAMERA)
+
+    camera = read_camera(calibration(tmp_path, text))
+
+    np.testing.assert_allclose(camera.R, cv2.Rodrigues(np.array(vector, float))[0], atol=1e-9)
+
+
 def test_one_of_several_is_named(tmp_path):
     left = CAMERA.partition("[metadata]")[0]
     path = calibration(tmp_path, left + left.replace("cam_01", "cam_02").replace("left", "r"))
 
     assert read_camera(path, "r").size == (1088, 1920)
-    with pytest.raises(
-        FormatError, match=r"holds 2 cameras \(left, r\): say which, as in .*:left"
-    ):
+    with pytest.raises(FormatError, match=r"holds 2 cameras \(left, r\): .* .*:left"):
         read_camera(path)
     with pytest.raises(FormatError, match="has no camera 'top': there are left, r"):
         read_camera(path, "top")
@@ -291,10 +298,10 @@ def test_a_lens_of_opencv_or_ros_projects_as_opencv(tmp_path, kind):
         ("0, 0, 1]", "0, 0]", "camera_matrix has 8 numbers, not 3 × 3"),
         ("image_width: 1280", "", "has no image_width: add it"),
         ("image_width: 1280", "image_width: [1280]", "has no image_width: add it"),
-        ("image_width: 1280", "image_width: 1280\nimage_width: 9", "image_width is there twice"),
+        ("image_width: 1280", "image_width: 1280\nimage_width: 9", "line .*image_width"),
         ("data: [1000", "date: [1000", "has no camera_matrix with numbers"),
         ("image_width: 1280", "&a [*a, *a]", "line 2: .* is nothing that OpenCV or ROS write"),
-        ("camera_name: left", "- 1\nimage_height:\n- 2", "line 4: a list where '720' stands"),
+        ("camera_name: left", "- 1\nimage_height:\n- 2", "line 4: a list .* '720'"),
     ],
 )
 def test_what_is_no_opencv_calibration_is_said(tmp_path, old, new, said):

@@ -127,7 +127,7 @@ def test_damage_anywhere_is_refused_or_read(tmp_path_factory, data, name):
         (["frame,joint,x,y", "0,Nose,one,2"], r"line 2: 'one' is no number: write positions with"),
         (["frame,joint,x,y", "0.5,Nose,1,2"], r"line 2: frame '0\.5' is no whole number"),
         (["frame,joint,x,y", "0,Nose,1,2", "0,Nose,1,2"], r"line 3: Nose of 0 comes twice in fra"),
-        (["joint,x,y", "Nose,1,2"], r"has no column frame beside joint, x, y: say which frame"),
+        (["joint,x,y", "Nose,1,2"], r"has no column frame beside joint, x, y"),
         (["frame,joint,x,y"], r"has a header but no row"),
         (["a,b,c", "1,2,3"], r"its columns \(a, b, c, \.\.\.\) are neither frame, joint, x,"),
         (["frame,joint,x,y", "0,tail,1,2"], r"only 0 of 1 body parts.*not known: tail; rename"),

@@ -230,7 +230,7 @@ def test_a_column_of_a_wide_table_that_comes_twice_is_found_at_once(tmp_path):
 def test_a_table_that_would_be_mostly_empty_takes_no_memory(long, tmp_path):
     rows = [f"{n},p{n // 2}," for n in range(1_500)]  # somebody else in every other frame
     if long:
-        lines = [f"{row}{name},5,5" for row in rows for name in NAMES[:4]]
+        lines = [f"{row}{name},5,5" for row in rows for name in NAMES[:6]]
         header = "frame,person,joint,x,y"
     else:
         lines = [row + ",".join(["5"] * 34) for row in rows]

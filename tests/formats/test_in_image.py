@@ -43,7 +43,7 @@ READERS = {
 def test_a_size_that_is_another_images_is_refused_by_every_reader(tmp_path, name):
     path = READERS[name](tmp_path / name, TRIPLES)
 
-    message = refused(path, r"said to be 128x72 px", image_size=(128, 72), skeleton="coco-17")
+    message = refused(path, r"stated to be 128x72 px", image_size=(128, 72), skeleton="coco-17")
 
     assert "100% of them lie outside" in message
     assert "image_size=(width, height) (--image-size WIDTHxHEIGHT)" in message
@@ -53,7 +53,9 @@ def test_a_size_that_is_another_images_is_refused_by_every_reader(tmp_path, name
 def test_swapped_sides_are_named_by_every_reader(tmp_path, name):
     path = READERS[name](tmp_path / name, TRIPLES)
 
-    message = refused(path, r"said to be 720x1280 px", image_size=(720, 1280), skeleton="coco-17")
+    message = refused(
+        path, r"stated to be 720x1280 px", image_size=(720, 1280), skeleton="coco-17"
+    )
 
     assert "in 1280x720 they fit: width and height are swapped" in message
     assert "--image-size 1280x720" in message
@@ -65,7 +67,7 @@ def test_swapped_sides_are_named_by_every_reader(tmp_path, name):
 def test_a_size_that_the_file_says_is_checked_too_and_the_callers_stands_above_it(tmp_path):
     path = dump(tmp_path / "a.json", coco_annotations(TRIPLES, NAMES, size=(720, 1280)))
 
-    refused(path, r"said to be 720x1280 px.*swapped")
+    refused(path, r"stated to be 720x1280 px.*swapped")
     assert read_keypoints(path, image_size=(1280, 720)).image_size == (1280, 720)
 
 

@@ -17,11 +17,11 @@ from graphlift.study.results import (
     RESULTS,
     ActivityScore,
     Bin,
-    Blocks,
     CrossScore,
     CurvePoint,
-    Failure,
     Result,
+    SecondErrors,
+    WorstFrame,
     append_result,
 )
 
@@ -191,10 +191,12 @@ def _crossed(rng: np.random.Generator, level: float, *, cross: bool) -> dict:
     }
 
 
-def _blocks(errors: np.ndarray, rng: np.random.Generator) -> Blocks:
+def _blocks(errors: np.ndarray, rng: np.random.Generator) -> SecondErrors:
     errors = errors * rng.normal(1, 0.06, errors.size)
     frames = [40] * (errors.size - 1) + [24]
-    return Blocks(frames, [round(e, 3) for e in errors], [round(0.76 * e, 3) for e in errors])
+    return SecondErrors(
+        frames, [round(e, 3) for e in errors], [round(0.76 * e, 3) for e in errors]
+    )
 
 
 def _cross(rng: np.random.Generator, level: float) -> CrossScore:
@@ -232,7 +234,7 @@ STANDING = np.array(
 )  # fmt: skip
 
 
-def _failure(number: int, rng: np.random.Generator) -> Failure:
+def _failure(number: int, rng: np.random.Generator) -> WorstFrame:
     turn = rng.uniform(0, 2 * np.pi)
     rotation = np.array(
         [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
@@ -244,7 +246,7 @@ def _failure(number: int, rng: np.random.Generator) -> Failure:
     predicted -= predicted[0]
     keypoints = 500 + 1145 * truth[:, :2] / (5500 + truth[:, 2:]) + 8 * rng.normal(size=(16, 2))
     error = float(np.linalg.norm(predicted - truth, axis=1).mean())
-    return Failure(
+    return WorstFrame(
         activity=list(ACTIVITIES)[number % len(ACTIVITIES)],
         clip=f"05_{number:02d}",
         frame=30 * number,

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from graphlift.motion import locate, stand, to_world
 from graphlift.motion.bones import SIZES
 from graphlift.motion.sizes import find_sizes, share_floor
-from graphlift.motion.supports import SUNK, Level, find_levels, lowest_parts, raise_sunk
+from graphlift.motion.supports import MAX_SUNK, Level, find_levels, lowest_parts, raise_sunk
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
@@ -228,7 +228,7 @@ def test_nobody_stays_in_the_floor_and_others_stay_where_they_are(depth, start, 
 
     raised = raise_sunk(poses)
 
-    assert lowest_parts(raised, UP).heights.min() > -SUNK - 1e-9
+    assert lowest_parts(raised, UP).heights.min() > -MAX_SUNK - 1e-9
     np.testing.assert_array_equal(raised.positions[:, 1], world[:, 1])
     np.testing.assert_array_equal(raised.positions[..., :2], world[..., :2])
     np.testing.assert_allclose(  # as a whole: no joint against another

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.motion.chain import solve_chain
-from graphlift.motion.placing import PIXELS, Placed
+from graphlift.motion.placing import PIXELS, Translations
 from graphlift.motion.trajectory import MEMORY, RESTLESS, SPEED, smooth_path
 
 RATES = [1.0, 30.0, 240.0, 1000.0]
@@ -14,7 +14,7 @@ RATES = [1.0, 30.0, 240.0, 1000.0]
 
 def written_out(roots, placed, fps, still=None):
     """All rows of the problem as one matrix: whitened by Q's Cholesky factor, solved by SVD."""
-    count = len(placed.told)
+    count = len(placed.known)
     rows, right = [], []
 
     def add(block, value):
@@ -30,7 +30,7 @@ def written_out(roots, placed, fps, still=None):
     dt = 1 / fps
     L = np.linalg.cholesky(RESTLESS * np.array([[dt**3 / 3, dt**2 / 2], [dt**2 / 2, dt]]))
     share = 1 / PIXELS / np.sqrt(max(1, 2 * MEMORY * fps))
-    for frame in np.flatnonzero(placed.told):
+    for frame in np.flatnonzero(placed.known):
         block = np.zeros((3, count, 2, 3))
         block[:, frame, 0] = share * roots[frame].T
         add(block, share * roots[frame].T @ placed.translation[frame])
@@ -50,16 +50,16 @@ def written_out(roots, placed, fps, still=None):
     return x.reshape(count, 2, 3)[:, 0]
 
 
-def some_places(rng, frames=12, *, depth=60.0, told=0.8):
+def some_places(rng, frames=12, *, depth=60.0, share=0.8):
     """Places that are known well across a slanted ray and less along it, in 1/m at 1 px."""
     ray = np.array([0.3, -0.2, 1.0])
     basis = np.linalg.qr(np.column_stack([ray, np.eye(3)[:, :2]]))[0]
     roots = basis * [depth, 400.0, 400.0] @ np.linalg.qr(rng.standard_normal((frames, 3, 3)))[0]
-    known = rng.random(frames) < told
+    known = rng.random(frames) < share
     known[[0, -1]] = True
     information = np.where(known[:, None, None], roots @ roots.swapaxes(1, 2), 0)
     where = rng.standard_normal((frames, 3)).cumsum(axis=0) * 0.02 + [0, 0, 5]
-    return roots, Placed(np.where(known[:, None], where, np.nan), information, known)
+    return roots, Translations(np.where(known[:, None], where, np.nan), information, known)
 
 
 @pytest.mark.parametrize("fps", RATES)
@@ -78,7 +78,7 @@ def test_the_path_is_that_of_the_whole_problem_written_out(rng, fps, depth):
 @pytest.mark.parametrize("fps", RATES)
 @pytest.mark.parametrize("frames", [2, 3, 60])
 def test_the_gap_between_two_known_frames_is_bridged(rng, fps, frames):
-    roots, placed = some_places(rng, frames, told=0.0)
+    roots, placed = some_places(rng, frames, share=0.0)
 
     np.testing.assert_allclose(
         smooth_path(placed, fps), written_out(roots, placed, fps), atol=1e-6
@@ -90,11 +90,11 @@ def test_a_faster_camera_of_which_few_frames_tell_gives_the_same_path(rng, times
     """Exact discretisation; only the speed at the ends is that of another step."""
     _, slow = some_places(rng, 40)
     count = 39 * times + 1
-    translation, told = np.full((count, 3), np.nan), np.zeros(count, dtype=bool)
+    translation, known = np.full((count, 3), np.nan), np.zeros(count, dtype=bool)
     information = np.zeros((count, 3, 3))
-    translation[::times], told[::times] = slow.translation, slow.told
+    translation[::times], known[::times] = slow.translation, slow.known
     information[::times] = slow.information * times  # errors last for as long in both
-    fast = smooth_path(Placed(translation, information, told), 30.0 * times)
+    fast = smooth_path(Translations(translation, information, known), 30.0 * times)
 
     np.testing.assert_allclose(fast[::times], smooth_path(slow, 30.0), atol=1e-5)
 
@@ -104,7 +104,9 @@ def test_steady_motion_passes_and_is_carried_through_a_gap(rng, fps, off):
     """But for what a runner's speed, 10 m/s, takes of 2.3 m/s where 40 frames leave it open."""
     _, placed = some_places(rng, frames=40)
     line = np.arange(40)[:, None] / fps * [1.0, -0.5, 2.0] + [0.0, 1.0, 4.0]
-    steady = Placed(np.where(placed.told[:, None], line, np.nan), placed.information, placed.told)
+    steady = Translations(
+        np.where(placed.known[:, None], line, np.nan), placed.information, placed.known
+    )
 
     np.testing.assert_allclose(smooth_path(steady, fps), line, atol=off)
 
@@ -113,7 +115,9 @@ def test_steady_motion_passes_and_is_carried_through_a_gap(rng, fps, off):
 def test_no_path_is_faster_than_people_where_depth_is_all_but_unknown(fps):
     """Two frames, a step apart by their bad depth: the path has a person's speed, not theirs."""
     information = np.broadcast_to(np.diag([1e5, 1e5, 1e-2]), (2, 3, 3))
-    placed = Placed(np.array([[0, 0, 4.0], [0, 0, 9.0]]), information, np.ones(2, dtype=bool))
+    placed = Translations(
+        np.array([[0, 0, 4.0], [0, 0, 9.0]]), information, np.ones(2, dtype=bool)
+    )
 
     step = np.diff(smooth_path(placed, fps), axis=0)[0]
 
@@ -122,33 +126,33 @@ def test_no_path_is_faster_than_people_where_depth_is_all_but_unknown(fps):
 
 
 def test_one_known_frame_is_a_place_not_a_path():
-    told = np.array([False, True, False])
-    placed = Placed(
-        np.where(told[:, None], [1.0, 2.0, 5.0], np.nan),
-        np.where(told[:, None, None], 1e4 * np.eye(3), 0.0),
-        told,
+    known = np.array([False, True, False])
+    placed = Translations(
+        np.where(known[:, None], [1.0, 2.0, 5.0], np.nan),
+        np.where(known[:, None, None], 1e4 * np.eye(3), 0.0),
+        known,
     )
 
     np.testing.assert_allclose(smooth_path(placed, 30.0), [[1.0, 2.0, 5.0]] * 3, atol=1e-6)
-    alone = Placed(placed.translation[1:2], placed.information[1:2], told[1:2])
+    alone = Translations(placed.translation[1:2], placed.information[1:2], known[1:2])
     np.testing.assert_allclose(smooth_path(alone, 30.0), [[1.0, 2.0, 5.0]], atol=1e-6)
 
 
 @pytest.mark.parametrize("fps", [0.001, *RATES, 10_000.0])
 @pytest.mark.parametrize(("frames", "at"), [(1, 0), (3, 1), (31, 15), (900, 899)])
 def test_one_known_frame_is_a_place_at_any_frame_rate(fps, frames, at):
-    told = np.arange(frames) == at
-    placed = Placed(
-        np.where(told[:, None], [1.0, 2.0, 5.0], np.nan),
-        np.where(told[:, None, None], np.diag([1e4, 1e4, 1e-4]), 0.0),
-        told,
+    known = np.arange(frames) == at
+    placed = Translations(
+        np.where(known[:, None], [1.0, 2.0, 5.0], np.nan),
+        np.where(known[:, None, None], np.diag([1e4, 1e4, 1e-4]), 0.0),
+        known,
     )
 
     np.testing.assert_allclose(smooth_path(placed, fps), [[1.0, 2.0, 5.0]] * frames, atol=1e-12)
 
 
 def test_where_no_frame_tells_there_is_no_path():
-    nobody = Placed(np.full((4, 3), np.nan), np.zeros((4, 3, 3)), np.zeros(4, dtype=bool))
+    nobody = Translations(np.full((4, 3), np.nan), np.zeros((4, 3, 3)), np.zeros(4, dtype=bool))
 
     assert np.isnan(smooth_path(nobody, 30.0)).all()
 

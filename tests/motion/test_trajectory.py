@@ -16,7 +16,7 @@ from graphlift.cameras import (
 )
 from graphlift.errors import ModelError, ShapeError
 from graphlift.motion import locate
-from graphlift.motion.placing import place
+from graphlift.motion.placing import find_translations
 from graphlift.motion.trajectory import (
     choose_camera,
     sightings,
@@ -47,13 +47,13 @@ def test_a_projected_person_is_found_where_it_stood(seed, missing):
     rng, poses, path, rays = scene(seed)
     weights = np.where(rng.random(rays.shape[:2]) < missing, 0.0, rng.uniform(0.1, 1, (6, 17)))
 
-    placed = place(poses, rays, weights, FOCAL)
+    placed = find_translations(poses, rays, weights, FOCAL)
 
-    np.testing.assert_array_equal(placed.told[(weights > 0).sum(axis=1) < 4], False)
-    np.testing.assert_allclose(placed.translation[placed.told], path[placed.told], atol=1e-6)
-    assert placed.told[(weights > 0).sum(axis=1) > 8].all()
-    assert np.isnan(placed.translation[~placed.told]).all()
-    assert not placed.information[~placed.told].any()
+    np.testing.assert_array_equal(placed.known[(weights > 0).sum(axis=1) < 4], False)
+    np.testing.assert_allclose(placed.translation[placed.known], path[placed.known], atol=1e-6)
+    assert placed.known[(weights > 0).sum(axis=1) > 8].all()
+    assert np.isnan(placed.translation[~placed.known]).all()
+    assert not placed.information[~placed.known].any()
 
 
 def test_the_place_has_the_least_reprojection_error():
@@ -68,7 +68,7 @@ def test_the_place_has_the_least_reprojection_error():
         return (np.sqrt(weights[0])[:, None] * error).ravel()
 
     best = least_squares(errors, [0.0, 0.0, 5.0], xtol=1e-15, ftol=1e-15, gtol=1e-15)
-    placed = place(poses, rays, weights, FOCAL, iterations=10)
+    placed = find_translations(poses, rays, weights, FOCAL, iterations=10)
 
     np.testing.assert_allclose(placed.translation[0], best.x, atol=1e-6)
     np.testing.assert_allclose(placed.information[0], best.jac.T @ best.jac, rtol=1e-4)
@@ -78,7 +78,7 @@ def test_one_joint_far_off_does_not_carry_the_person_away():
     _, poses, path, rays = scene(4)
     rays[:, 16] += 0.2  # 220 px
 
-    placed = place(poses, rays, np.ones((6, 17)), FOCAL, iterations=20)
+    placed = find_translations(poses, rays, np.ones((6, 17)), FOCAL, iterations=20)
 
     assert np.abs(placed.translation - path)[:, :2].max() < 0.01
     assert (np.abs(placed.translation - path)[:, 2] / path[:, 2]).max() < 0.02
@@ -90,13 +90,15 @@ def test_frames_that_do_not_tell_the_distance_are_not_believed():
     three = np.zeros((6, 17))
     three[:, :3] = 1
 
-    assert not place(poses, together, np.ones((6, 17)), FOCAL).told.any()
-    assert not place(poses, rays, three, FOCAL).told.any()
-    assert not place(poses, np.full_like(rays, np.nan), np.ones((6, 17)), FOCAL).told.any()
+    assert not find_translations(poses, together, np.ones((6, 17)), FOCAL).known.any()
+    assert not find_translations(poses, rays, three, FOCAL).known.any()
+    assert not find_translations(
+        poses, np.full_like(rays, np.nan), np.ones((6, 17)), FOCAL
+    ).known.any()
     # Turned by half in the image, the person would have to be behind the camera.
-    behind = place(poses, -rays, np.ones((6, 17)), FOCAL)
-    assert (poses[..., 2] + behind.translation[:, None, 2])[behind.told].min(initial=1) > 0.1
-    assert len(place(poses[:0], rays[:0], three[:0], FOCAL).told) == 0
+    behind = find_translations(poses, -rays, np.ones((6, 17)), FOCAL)
+    assert (poses[..., 2] + behind.translation[:, None, 2])[behind.known].min(initial=1) > 0.1
+    assert len(find_translations(poses[:0], rays[:0], three[:0], FOCAL).known) == 0
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4, 1e-5])
@@ -107,19 +109,19 @@ def test_people_so_small_that_rays_nearly_coincide_are_placed_as_well(size):
     at = poses + path[:, None]
     scaled = (FOCAL[0] / size, FOCAL[1] / size)  # a lens in which they look as large
 
-    placed = place(poses, at[..., :2] / at[..., 2:], np.ones((6, 17)), scaled)
+    placed = find_translations(poses, at[..., :2] / at[..., 2:], np.ones((6, 17)), scaled)
 
-    assert placed.told.all()
+    assert placed.known.all()
     np.testing.assert_allclose(placed.translation, path, atol=1e-13 / size + 1e-9)
 
 
 def test_many_frames_are_placed_like_each_alone():
     _, poses, _, rays = scene(6, frames=1100)  # more than two blocks
 
-    together = place(poses, rays, np.ones((1100, 17)), FOCAL)
+    together = find_translations(poses, rays, np.ones((1100, 17)), FOCAL)
 
     for frame in (0, 511, 512, 1099):
-        alone = place(poses[[frame]], rays[[frame]], np.ones((1, 17)), FOCAL)
+        alone = find_translations(poses[[frame]], rays[[frame]], np.ones((1, 17)), FOCAL)
         np.testing.assert_allclose(together.translation[frame], alone.translation[0], atol=1e-12)
 
 
@@ -304,7 +306,7 @@ def test_what_cannot_be_placed_is_said():
         locate(locate(poses, film()), film())
     small = keypoints_from(poses.keypoints.positions, H36M_17, image_size=(640, 480))
     with pytest.raises(
-        ModelError, match="camera's image is 1000 x 1000 px, but the keypoints' 64"
+        ShapeError, match="camera's image is 1000 x 1000 px, but the keypoints' 64"
     ):
         locate(Poses(poses.positions, H36M_17, keypoints=small), film())
     for degrees in (0.0, 180.0, float("nan")):

@@ -132,8 +132,8 @@ def test_every_way_of_saving_is_read(tmp_path, state):
     for path in paths[:3]:
         assert_same(read_foreign(path).tensors, state)
     assert_same(read_foreign(paths[3]).tensors, {n: t for n, t in state.items() if t.ndim})
-    assert read_foreign(paths[0]).said == {"epoch": 50, "lr": 5e-4, "step": 9, "error": 42.14}
-    assert read_foreign(paths[2]).said == {}
+    assert read_foreign(paths[0]).numbers == {"epoch": 50, "lr": 5e-4, "step": 9, "error": 42.14}
+    assert read_foreign(paths[2]).numbers == {}
 
 
 def test_a_file_of_python_2_is_read(tmp_path, state):

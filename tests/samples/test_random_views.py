@@ -18,7 +18,7 @@ from graphlift.samples.random_views import (
     training_views,
 )
 from graphlift.skeletons import H36M_17
-from graphlift.virtual_cameras import RandomRig, place, stand
+from graphlift.virtual_cameras import RandomRig, aimed_camera, extrinsics
 
 SEEDS = st.integers(0, 2**31 - 1)
 PATIENT = settings(deadline=None, max_examples=10)
@@ -37,10 +37,10 @@ def people():
 @given(SEEDS)
 def test_many_cameras_stand_where_each_would_by_itself(seed):
     drawn = TRAINING_RIG.draw_many(np.random.default_rng(seed), 5)
-    R, position = stand(drawn)
+    R, position = extrinsics(drawn)
 
     for k in range(5):
-        alone = place(
+        alone = aimed_camera(
             azimuth=drawn.azimuth[k], distance=drawn.distance[k], height=drawn.height[k],
             focal=1000.0, target=tuple(drawn.target[k]), roll=float(drawn.roll[k]),
         )  # fmt: skip

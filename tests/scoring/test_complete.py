@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphlift.scoring import mean_over_activities
+from graphlift.protocols import PROTOCOLS
+from graphlift.scoring import CompleteScores, mean_over_activities, score_poses
 
 
 def test_the_mean_over_activities_by_hand():
@@ -30,3 +31,29 @@ def test_the_mean_over_activities_does_not_care_how_often_an_activity_was_record
     )
 
     assert again == pytest.approx(mean_over_activities(values, activity))
+
+
+@pytest.mark.parametrize("name", ["h36m-17", "h36m-16", "open-16", "cross-14", "unseen-17"])
+def test_complete_scores_are_those_of_the_same_arrays_in_chunks(name, rng):
+    protocol = PROTOCOLS[name]
+    skeleton = protocol.skeletons[0]
+    target = rng.normal(scale=0.4, size=(60, len(skeleton), 3))
+    target -= target[:, [skeleton.root]]
+    predicted = target + rng.normal(scale=0.08, size=target.shape)
+    predicted -= predicted[:, [skeleton.root]]
+    activity = np.array(["Eating", "Walking", "Walking"]).repeat(20)
+
+    ours = CompleteScores(predicted, target, activity, protocol, skeleton)
+    theirs = score_poses(predicted, target, protocol, activity=activity)
+
+    for metric, mean in ours.overall().items():
+        assert mean == pytest.approx(getattr(theirs.overall, f"{metric}_mm"))
+    for joint, mean in ours.per_joint().items():
+        assert mean == pytest.approx(theirs.per_joint[joint].mpjpe_mm)
+    correct = ours.correct()
+    assert correct.pop("")[0] == 60
+    for each, (frames, pck, auc) in correct.items():
+        score = theirs.per_activity[each]
+        assert frames == score.frames
+        assert (pck, auc) == pytest.approx((score.pck, score.auc))
+        assert ours.per_activity()[each][1] == pytest.approx(score.mpjpe_mm)

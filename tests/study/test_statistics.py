@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.study.results import Blocks
+from graphlift.study.results import SecondErrors
 from graphlift.study.statistics import (
     DRAWS,
     FALSE_POSITIVES,
@@ -22,25 +22,16 @@ from graphlift.study.statistics import (
     prior,
     rank_correlation,
     resample,
-    spread,
 )
 
 
 def one_activity(errors, frames=None):
     errors = np.asarray(errors, dtype=float)
-    return {"walk": Blocks(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
+    return {"walk": SecondErrors(frames or [40] * errors.size, errors.tolist(), errors.tolist())}
 
 
 def hard_seconds(blocks=200, seed=0):
     return 50 * np.random.default_rng(seed).lognormal(0, 0.4, blocks)
-
-
-def test_spread_divides_by_one_less_than_the_number_of_seeds():
-    assert spread([1.0, 2.0, 6.0]).mean == 3.0
-    assert spread([1.0, 2.0, 6.0]).sd == pytest.approx(np.sqrt((4 + 1 + 9) / 2))
-    assert spread([5.0]).sd is None
-    with pytest.raises(ValueError, match="data"):
-        spread([])
 
 
 def test_oscillation_of_a_smooth_decay_is_nearly_nothing():
@@ -80,12 +71,15 @@ def test_oscillation_looks_at_the_second_half_and_needs_three_evaluations():
 
 
 def test_the_first_draw_is_the_protocols_error():
-    blocks = {"walk": Blocks([4, 4, 2], [10, 20, 30], [0, 0, 0]), "run": Blocks([1], [50], [0])}
+    blocks = {
+        "walk": SecondErrors([4, 4, 2], [10, 20, 30], [0, 0, 0]),
+        "run": SecondErrors([1], [50], [0]),
+    }
 
     errors = resample({"a": blocks}, draws=5)
 
-    walk = (4 * 10 + 4 * 20 + 2 * 30) / 10
-    assert errors["a"][0] == pytest.approx((walk + 50) / 2)
+    mean = (4 * 10 + 4 * 20 + 2 * 30) / 10
+    assert errors["a"][0] == pytest.approx((mean + 50) / 2)
 
 
 def test_the_bootstrap_spreads_as_independent_blocks_do():
@@ -156,8 +150,8 @@ def test_a_spread_is_lifted_to_the_others_but_never_lowered():
 
     narrow, wide = by_seeds(common, 0.5 * seeds), by_seeds(common, 20 * seeds)
 
-    leant = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
-    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * leant)
+    moderated = np.sqrt((6 * 4 + 2 * 0.25) / 8 / 3)
+    assert narrow.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * moderated)
     assert wide.high == pytest.approx(scipy.stats.t.ppf(0.975, 8) * 20 / np.sqrt(3))
 
 

@@ -76,7 +76,7 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
         source: The file, and what the caller states, which stands above what the file states.
 
     Raises:
-        FormatError: If the file is not as this module says, is damaged, or too large to be read
+        FormatError: If the file is not laid out as above, is damaged, or too large to be read
             whole.
     """
     members = list_members(path)
@@ -125,7 +125,7 @@ def _shaped(
             f"{where}: confidence is {confidence.shape} of {confidence.dtype}, but should be "
             f"numbers, {array.shape[:-1]}, one a joint"
         )
-    while array.ndim < 4:  # one frame; nobody else
+    while array.ndim < 4:  # one frame, one person
         axis = 0 if array.ndim == 2 else 1
         array = np.expand_dims(array, axis)
         confidence = None if confidence is None else np.expand_dims(confidence, axis)
@@ -212,7 +212,7 @@ def _skeleton(
 def _ordered(
     array: np.ndarray, confidence: np.ndarray | None, count: int, places: dict[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put joints into a skeleton's order; those that are not there are missing."""
+    """Put joints into a skeleton's order; those that the file lacks are missing."""
     positions = np.full((*array.shape[:2], count, 2), np.nan)
     positions[:, :, list(places)] = array[:, :, list(places.values())]
     known = np.zeros(positions.shape[:3])
@@ -223,7 +223,7 @@ def _ordered(
 
 
 def _is_tidy(array: np.ndarray, confidence: np.ndarray) -> bool:
-    """Say whether arrays of a file obey the rules of keypoints already, looked at in chunks."""
+    """Say whether arrays of a file obey the rules of keypoints already; checked in chunks."""
     for each in (array, confidence):
         if each.dtype not in (np.float32, np.float64) or not isinstance(each, np.memmap):
             return False

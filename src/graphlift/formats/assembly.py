@@ -1,4 +1,4 @@
-"""From what a file holds to keypoints: people over frames, checked once for all formats."""
+"""From detections to keypoints: people over frames, checked once for all formats."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from graphlift.tracking import (
 from graphlift.words import plain
 
 MOST_TOLD_APART = 300
-"""People in one frame whom nothing but likeness tells apart: it takes time by their square."""
+"""People in one frame who have no ids. Tracking them takes time by the square of their number."""
 
 _LONGEST_NAME = 100
 
@@ -37,7 +37,7 @@ class Detection:
     Args:
         frame: Number, as the file counts.
         joints: x and y, px, and confidence.
-        id: Who it is, if the file says so.
+        id: Of the person, if the file has one.
     """
 
     frame: int
@@ -50,13 +50,13 @@ def assemble(
 ) -> Keypoints:
     """Sort detections into people over frames.
 
-    Ids are the file's if it gives everybody one and nobody the same twice in a frame; otherwise
-    people are told apart by how alike they are (:mod:`graphlift.tracking`).
+    Ids are the file's if every person has one and no two in a frame have the same; otherwise
+    people are tracked (:mod:`graphlift.tracking`).
 
     Args:
         detections: In any order.
         source: Where they are from.
-        frames: First to last; when left out, from the first that shows anybody to the last.
+        frames: First to last; when left out, from the first with a person to the last.
 
     Raises:
         FormatError: If there is nobody, joints differ in number, or frames are too many.
@@ -103,7 +103,7 @@ def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashabl
 
 
 def _count(found: Sequence[Detection], where: str) -> int:
-    """Count the joints that everybody has."""
+    """Count the joints, which must be the same for all people."""
     count = len(found[0].joints)
     for each in found:
         if len(each.joints) != count:
@@ -115,10 +115,10 @@ def _count(found: Sequence[Detection], where: str) -> int:
 
 
 def identity(value: object) -> int | str | None:
-    """Read who somebody is, as a file says it: a number or a name, perhaps in lists of one.
+    """Read a person's id as files write it: a number or a name, perhaps in lists of one.
 
     Returns:
-        None for anything else, and for -1, which trackers write for nobody known.
+        None for anything else, and for -1, which trackers write for an unknown person.
     """
     while isinstance(value, list) and value:
         value = value[0]
@@ -135,7 +135,7 @@ def _identify(
     people: Sequence[np.ndarray],
     source: KeypointSource,
 ) -> tuple[list[tuple[Hashable, ...]], str, tuple[str, ...]]:
-    """Give everybody an id; say how, and what was decided."""
+    """Give each detection an id; return also how, and what the tracker decided."""
     ids = [tuple(each.id for each in one) for one in by_frame]
     everybody = all(name is not None for one in ids for name in one)
     if everybody and all(len(set(one)) == len(one) for one in ids):
@@ -176,7 +176,7 @@ def finish(
 
 
 def sourced(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
-    """Check keypoints against their image, and state in their source what was found.
+    """Check keypoints against their image, and add to their source what was found.
 
     Raises:
         FormatError: As :func:`graphlift.formats.in_image.check_image`.
@@ -188,7 +188,7 @@ def sourced(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
 
 
 def select_people(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
-    """Keep whom the caller wants, of people that the file tells apart; never one never seen."""
+    """Keep the people whom the caller chose; those who are seen in no frame are left out."""
     count = len(keypoints.people)
     if count == 1 and source.person is None:
         return keypoints  # a mapped file must not come in whole

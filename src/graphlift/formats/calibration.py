@@ -53,7 +53,7 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     """Read one camera of a calibration file.
 
     Args:
-        path: One of the kinds above, told by its suffix.
+        path: One of the kinds above, recognised by its suffix.
         name: Of the camera; may be left out where there is one only. Qualisys' cameras are named
             by their serial numbers.
 
@@ -69,7 +69,7 @@ def read_camera(path: Path, name: str | None = None) -> Camera:
     tables = _tables(path)
     if name is None and len(tables) > 1:
         raise FormatError(
-            f"{path}: holds {len(tables)} cameras ({listed(tables, _SHOWN)}): say which, as in "
+            f"{path}: holds {len(tables)} cameras ({listed(tables, _SHOWN)}): name one, as in "
             f"{path}:{plain(next(iter(tables)), 40)}"
         )
     name = next(iter(tables)) if name is None else name

@@ -64,17 +64,17 @@ def read_in_child(
         ended = threading.Timer(seconds, child.kill)
         ended.start()
         try:
-            said, data = _ask(child, request)
+            answer, data = _ask(child, request)
         finally:
             ended.cancel()
-        if not said:
+        if not answer:
             _end(max_bytes)
-    if not said:
+    if not answer:
         raise ValueError(f"no end after {seconds:g} seconds, or its reader broke down")
-    if said.startswith(_REFUSED):
-        raise FormatError(said.removeprefix(_REFUSED))
-    if said != "read":
-        raise ValueError(said)
+    if answer.startswith(_REFUSED):
+        raise FormatError(answer.removeprefix(_REFUSED))
+    if answer != "read":
+        raise ValueError(answer)
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return dict(arrays)
 
@@ -128,14 +128,14 @@ def serve(max_bytes: int) -> None:
             read = getattr(importlib.import_module(request["module"]), request["name"])
             arrays = read(Path(request["path"]), **request["arguments"])
             np.savez(data, **arrays)
-            said = "read"
+            answer = "read"
         except FormatError as error:
-            said = f"{_REFUSED}{error}"
+            answer = f"{_REFUSED}{error}"
         except Exception as error:  # whatever it is, the parent raises it about the file
-            said = f"{type(error).__name__}: {str(error)[:300]}"
-        if said != "read":
+            answer = f"{type(error).__name__}: {str(error)[:300]}"
+        if answer != "read":
             data = io.BytesIO()
-        answers.write(json.dumps([said, len(data.getvalue())]).encode() + b"\n")
+        answers.write(json.dumps([answer, len(data.getvalue())]).encode() + b"\n")
         answers.write(data.getvalue())
         answers.flush()
 

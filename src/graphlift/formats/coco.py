@@ -78,7 +78,7 @@ def from_results(data: list[dict[str, Any]], source: KeypointSource) -> Keypoint
 def frames_of_names(
     names: Collection[int | str], source: KeypointSource
 ) -> tuple[dict[int | str, int], range]:
-    """Say which frame each image is, and which frames there are.
+    """Find the frame of each image, and the frames from the first to the last.
 
     Raises:
         FormatError: If a name has no number, or two have the same.
@@ -89,7 +89,7 @@ def frames_of_names(
             f"{source.where}: images of two names have one number, among "
             f"{listed(sorted(map(str, frames)), 4)}: split it by clip"
         )
-    # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those with nobody.
+    # AlphaPose names a video's frames 0.jpg, 1.jpg, ... and leaves out those without people.
     video = all(re.fullmatch(r"[0-9]+\.\w+", str(name)) for name in frames)
     return frames, span_of([*frames.values(), *([0] if video else [])], source)
 

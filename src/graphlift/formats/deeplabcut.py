@@ -178,7 +178,7 @@ def _fixed(group: Any, where: str, max_bytes: int) -> tuple[list[int], Blocks]: 
 
 
 def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> list[str]:  # noqa: ANN401
-    """Read one level of an index: its words, and which of them stands where."""
+    """Read one level of an index: its words, in the order of the rows or columns."""
     words = texts(read_dataset(group, f"{axis}_level{level}", where, max_bytes))
     places = read_dataset(group, f"{axis}_label{level}", where, max_bytes)
     if (
@@ -192,8 +192,8 @@ def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> lis
 def _check_block(names: Sequence[tuple[str, ...]], values: np.ndarray, where: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind not in "iuf":
         raise FormatError(
-            f"{where}: {len(names)} columns are named, but {values.shape} of {values.dtype} are "
-            "there: the file is damaged or no table of keypoints"
+            f"{where}: {len(names)} columns are named, but the values are "
+            f"{values.shape} of {values.dtype}: the file is damaged or no table of keypoints"
         )
 
 

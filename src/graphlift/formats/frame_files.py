@@ -1,7 +1,7 @@
 """A folder with one file a frame: OpenPose's, AlphaPose's, MMPose's and ultralytics'.
 
-What lies in the files says whose they are; the number at the end of each name says which frame.
-A number without a file is a frame with nobody.
+The content of the files shows which tool wrote them; the number at the end of each name is the
+frame. A number without a file is a frame without people.
 
 * *OpenPose*, also as Pose2Sim's RTMLib writes it, and AlphaPose's ``open``:
   :mod:`graphlift.formats.openpose`.
@@ -28,11 +28,11 @@ from graphlift.sequences import Keypoints
 from graphlift.skeletons import Skeleton
 
 _LOOKED_AT = 100
-"""Files that may show nobody, and so be of any kind, before a folder is given up."""
+"""Files without people, which may be of any kind, that are tried before a folder is refused."""
 
 
 class _Kind(NamedTuple):
-    """How one tool writes a frame."""
+    """A tool, and how it writes a frame."""
 
     name: str
     what: str
@@ -71,7 +71,7 @@ def read_folder(folder: Path, source: KeypointSource) -> Keypoints:
     Raises:
         DatasetNotFoundError: If there is no such file in it.
         FormatError: If a file is not as its tool writes it, files are of two tools, two clips or
-            two skeletons, a name has no frame number, or nobody is in any.
+            two skeletons, a name has no frame number, or no person is in any.
     """
     paths = _listed(folder)
     if not paths and ultralytics.label_files(folder):
@@ -102,7 +102,7 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def _kind_of(files: Sequence[Path], max_bytes: int) -> _Kind | None:
-    """Find whose files they are; None if the first that shows anybody is nobody's."""
+    """Find which tool wrote the files; None if the first with people is of no known kind."""
     for path in files[:_LOOKED_AT]:
         data = read_json(path, max_bytes)
         if data != []:

@@ -1,4 +1,4 @@
-"""Which frame: by the numbers in names of files and images, and from the first to the last."""
+"""Numbers of frames: in names of files and images, and from the first to the last."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ def span_of(frames: Collection[int], source: KeypointSource) -> range:
 def first_frame(frames: range) -> str:
     """Say how a file counts its frames, for a note, where they do not begin at 0 or 1.
 
-    What came before may have been frames with nobody, which such files leave out.
+    Frames before the first may have had no people, which such files leave out.
     """
     return f"frames {frames.start} to {frames.stop - 1}" if frames.start > 1 else ""
 

@@ -1,4 +1,4 @@
-"""HDF5 files of others, read with limits: no links to other files, no objects."""
+"""HDF5 files, read with limits: no links to other files, no objects."""
 
 import math
 import os
@@ -18,7 +18,7 @@ from graphlift.words import shown
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Any]:
-    """Open a file to read from; what goes wrong inside is said of the file.
+    """Open a file to read from; errors inside the block name the file.
 
     Raises:
         FormatError: If it is no HDF5, cut short or damaged.
@@ -39,7 +39,7 @@ def read_dataset(
     """Read an array of numbers, strings or records.
 
     Raises:
-        FormatError: If it is not there, is kept outside the file, or is too large.
+        FormatError: If it is missing, is kept outside the file, or is too large.
     """
     import h5py
 

@@ -1,8 +1,8 @@
 """What the columns of a table hold, by their names; every column is understood or reported.
 
-A column that says who a row is of, and is not understood, makes one person of several. So every
-column must be understood: as the frame, the person, a joint's number, a time, or a number of the
-whole person such as a score or a box; of others only those that never change are left out.
+If the column of people were not understood, several people would become one. So every column must
+be understood: as the frame, the person, a joint's number, a time, or a number of the whole person
+such as a score or a box. Other columns are left out only if they never change.
 """
 
 import re
@@ -64,10 +64,10 @@ class Header:
     """What each column of a table is, by place.
 
     Args:
-        names: As they stand in the file.
+        names: As in the file.
         frame: Which column counts frames.
-        person: Which says who.
-        joint: Of a long table, which says which joint.
+        person: Which names people.
+        joint: Of a long table, which names joints.
         numbers: Of a long table, which hold a joint's numbers.
         points: Of a wide table, which hold which number of which joint.
         depth: Which hold a joint's z.
@@ -130,8 +130,8 @@ def read_header(names: Sequence[str], path: Path) -> Header:
                 points[place] = point[0], NUMBERS[point[1]]
     placed = {point for point, number in points.values() if number != "c"}
     points, scores = (
-        {n: point for n, point in points.items() if (point[0] in placed) is there}
-        for there in (True, False)
+        {n: point for n, point in points.items() if (point[0] in placed) is has_position}
+        for has_position in (True, False)
     )
     kinds["strange"] += scores  # a confidence of something that has no position
     return Header(
@@ -150,7 +150,7 @@ def _check_cells(plains: Sequence[str], path: Path) -> None:
 
 
 def _kind(name: str, split: tuple[str, str] | None) -> str:
-    """Say what a column is that is no frame, person or joint."""
+    """Say what a column is that is neither frame, person nor joint."""
     if name in _TIME:
         return "time"
     if name in (*_FRAME, *_INDEX) or _OF_PERSON.fullmatch(name):
@@ -162,7 +162,7 @@ def _kind(name: str, split: tuple[str, str] | None) -> str:
 
 @dataclass
 class Watch:
-    """What the columns that are not used say from row to row.
+    """Checks the columns that are not used, row by row.
 
     Args:
         header: Of the table.
@@ -177,11 +177,11 @@ class Watch:
     _times: set[str] = field(default_factory=set)
 
     def see(self, row: Sequence[str], line: int) -> None:
-        """Look at a row.
+        """Check a row.
 
         Raises:
             FormatError: If a column that is not understood changes, or a time comes twice where
-                nothing else says which frame it is; column and line are named.
+                no other column counts frames; column and line are named.
         """
         header = self.header
         for place in header.strange:
@@ -218,7 +218,7 @@ class Watch:
 
 
 def person_in(cell: str) -> str | None:
-    """Read who a row is of; None where it is not said."""
+    """Read the person of a row; None where the cell is empty."""
     name = cell.strip()
     return None if name.lower() in _NOBODY else name
 

@@ -1,4 +1,4 @@
-"""Check that keypoints are px, and lie within the image whose size is stated.
+"""Check that keypoints are px, and lie within the image of the stated size.
 
 A detector finds a person who is in the image, and of that person a joint or two may be guessed
 beyond its border. So where people lie outside by more than half of their joints, the size is that
@@ -17,27 +17,26 @@ FARTHEST = 1e6
 """px; no image is so large."""
 
 _FRACTIONS = 2.0
-"""Positions that all lie nearer to the corner than this are fractions of the image, no px."""
+"""Positions that all lie nearer to the corner than this are fractions of the image, not px."""
 _SURE = 0.5
 """Confidence of the joints that count; a guess beyond the border is less sure."""
 _NOTED = 0.1
-"""Share of joints outside from which it is said."""
+"""Share of joints outside from which a note is made."""
 _SWAPPED = 0.05
-"""Share of people outside from which swapped sides are thought of."""
+"""Share of people outside from which swapped sides are tried."""
 _REFUSED = 0.9
-"""Share of people outside that no detector leaves."""
+"""Share of people outside from which the size is refused."""
 _NO_FRACTIONS = 0.5
-"""Share of people outside that fractions of another origin have, such as from -1 to 1."""
+"""Share of people outside from which fractions are of another origin, such as from -1 to 1."""
 _CHUNK = 4096
-"""Frames that are looked at together."""
+"""Frames that are checked at once."""
 
 
 def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str, ...]]:
-    """Check that positions are px of the image whose size is said.
+    """Check that positions are px of the image of the stated size.
 
     Returns:
-        The keypoints, multiplied by the image's size if they were fractions of it; and what is to
-        be noted.
+        The keypoints, multiplied by the image's size if they were fractions of it; and notes.
 
     Raises:
         FormatError: If nobody is seen, positions cannot be px, or people lie outside the image;
@@ -65,7 +64,7 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
 
 
 def nobody(where: str, frames: int) -> FormatError:
-    """Make the error that nobody is in any frame."""
+    """Make the error that no person is seen in any frame."""
     return FormatError(
         f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
         "detector's video and threshold"
@@ -73,7 +72,7 @@ def nobody(where: str, frames: int) -> FormatError:
 
 
 def too_far(where: str, largest: float) -> FormatError:
-    """Make the error that a joint lies where no image is."""
+    """Make the error that a joint lies farther away than any image reaches."""
     return FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
 
 
@@ -92,7 +91,7 @@ def _measure(keypoints: Keypoints, size: tuple[int, int] | None) -> _Extent:
     """Go through the frames in chunks: a mapped file must not come in whole."""
     border = np.asarray(size or (np.inf, np.inf), dtype=float)
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    joints, outside, people, strangers = 0, 0, 0, 0
+    joints, outside, people, people_out = 0, 0, 0, 0
     for start in range(0, len(keypoints), _CHUNK):
         xy = np.asarray(keypoints.positions[start : start + _CHUNK], dtype=float)
         confidence = keypoints.confidence[start : start + _CHUNK]
@@ -102,13 +101,13 @@ def _measure(keypoints: Keypoints, size: tuple[int, int] | None) -> _Extent:
         low = np.minimum(low, xy[seen].min(axis=0))
         high = np.maximum(high, xy[seen].max(axis=0))
         sure = seen & (confidence >= _SURE)
-        sure |= seen & ~sure.any(axis=-1, keepdims=True)  # somebody of whom nothing is sure
+        sure |= seen & ~sure.any(axis=-1, keepdims=True)  # a person without sure joints
         out = sure & ((xy < 0) | (xy > border)).any(axis=-1)
         joints, outside = joints + int(sure.sum()), outside + int(out.sum())
         people += int(sure.any(axis=-1).sum())
-        strangers += int((2 * out.sum(axis=-1) > sure.sum(axis=-1)).sum())
+        people_out += int((2 * out.sum(axis=-1) > sure.sum(axis=-1)).sum())
     farthest = max(-1.0, float(np.abs([*low, *high]).max())) if people else -1.0
-    return _Extent(farthest, low, high, outside / max(joints, 1), strangers / max(people, 1))
+    return _Extent(farthest, low, high, outside / max(joints, 1), people_out / max(people, 1))
 
 
 def _check_size(
@@ -116,20 +115,20 @@ def _check_size(
 ) -> tuple[str, ...]:
     if extent.joints_outside < _NOTED and extent.people_outside < _SWAPPED:
         return ()
-    said = (
-        f"{where}: the image is said to be {size[0]}x{size[1]} px, but the keypoints reach from "
+    found = (
+        f"{where}: the image is stated to be {size[0]}x{size[1]} px, but the keypoints reach from "
         f"{_point(extent.low)} to {_point(extent.high)}, and {extent.joints_outside:.0%} of them "
         "lie outside"
     )
     swapped = _measure(keypoints, size[::-1])
     if extent.people_outside > _SWAPPED and swapped.people_outside < extent.people_outside / 10:
         raise FormatError(
-            f"{said}; in {size[1]}x{size[0]} they fit: width and height are swapped: give "
+            f"{found}; in {size[1]}x{size[0]} they fit: width and height are swapped: give "
             f"image_size=({size[1]}, {size[0]}) (--image-size {size[1]}x{size[0]})"
         )
     if extent.people_outside > _REFUSED:
         raise FormatError(
-            f"{said}: give the size of the video that they were found in, "
+            f"{found}: give the size of the video that they were found in, "
             "image_size=(width, height) (--image-size WIDTHxHEIGHT)"
         )
     if extent.joints_outside < _NOTED:

@@ -1,4 +1,4 @@
-"""Joints by the names that people give them: ``left_shoulder``, ``LShoulder``, ``shoulderL``."""
+"""Joints by their names in files: ``left_shoulder``, ``LShoulder``, ``shoulderL``."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ def recognise(
     ``landmark_0`` to ``landmark_32``, are the joints of the skeleton of so many, in its order.
 
     Args:
-        names: As they stand in the file, in any order.
+        names: As in the file, in any order.
         source: The file; the caller's skeleton is taken if there is one.
 
     Returns:
@@ -85,7 +85,7 @@ def order_by_name(
         The detections, and the source with that skeleton and a note of the names not used.
 
     Raises:
-        FormatError: As :func:`recognise`, or if somebody has another number of joints.
+        FormatError: As :func:`recognise`, or if a person has another number of joints.
     """
     skeleton, joints, unknown = recognise(names, source)
     ordered = []

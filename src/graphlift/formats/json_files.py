@@ -1,4 +1,4 @@
-"""JSON of others: read with limits, and numbers taken from it with the place named."""
+"""JSON files, read with limits; errors about numbers in them name the place."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is read: where it is, and what the caller and the file state of it."""
+"""What is read: where it is, and what the caller and the file state about it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,11 +33,12 @@ _NUMBER = 8
 """Bytes of a number in the arrays."""
 
 _PLENTY = 1 << 26
-"""Bytes of arrays that may be made of any file."""
+"""Bytes of arrays that any file may become."""
 
 _SPARSE = 200
-"""Beyond that: times more numbers than the file holds. Frames without anybody, and people who are
-away, take room; more than this and the file counts something else than frames or people."""
+"""Larger arrays may have at most so many times the numbers that the file holds. Frames without
+people and people who are absent take room; if they take more than this, the file counts something
+else than frames or people."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class KeypointSource:
         skeleton: Joint order.
         image_size: Width and height, px.
         fps: Frames per second.
-        people: Keep the so many people who are seen longest and largest.
+        people: How many people to keep: those who are seen longest and largest.
         clip: Which clip, of a file that holds several.
         max_bytes: The most that is read whole.
         person: Keep one of them: see :func:`graphlift.tracking.choose`.
@@ -136,7 +137,7 @@ class KeypointSource:
             frames: From the first to the last.
             people: In all of them together.
             joints: Of each.
-            given: How many poses the file holds, if it leaves out those of people who are away.
+            given: How many poses the file holds, if it leaves out people who are absent.
 
         Raises:
             FormatError: Naming how many frames and people there would be.
@@ -168,7 +169,7 @@ def skeleton_named(name: str) -> Skeleton:
 
 
 def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
-    """Say which skeleton so many joints are: the caller's, a usual one, or the only one that fits.
+    """Find the skeleton of a number of joints: the caller's, a usual one, or the only one.
 
     Args:
         count: Joints in the file; those beyond the skeleton's are face, hands and feet.

@@ -41,8 +41,8 @@ class Member:
     """An array in a file.
 
     Args:
-        shape: As its header says.
-        dtype: As its header says; may hold objects.
+        shape: As in its header.
+        dtype: As in its header; may hold objects.
         fortran: Whether the first axis is the fastest.
         offset: Where its numbers begin in the file; None if they are compressed.
         packed: Bytes it takes in the file.
@@ -79,7 +79,7 @@ def list_members(path: Path) -> dict[str, Member]:
 def read_members(
     path: Path, members: Mapping[str, Member], names: Collection[str], max_bytes: int
 ) -> dict[str, np.ndarray]:
-    """Read some arrays whole; those that are not there are left out.
+    """Read some arrays whole; those that are absent are left out.
 
     Raises:
         FormatError: If an array holds objects, records or text that is none, is larger than

@@ -46,7 +46,7 @@ def read_opencv_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
         text: The file's content.
 
     Raises:
-        FormatError: If it is of another layout, says a thing twice, lacks the size, the matrix or
+        FormatError: If it is of another layout, has a key twice, lacks the size, the matrix or
             the distortion, or the lens is a fisheye.
     """
     values = _values(path, text)
@@ -72,13 +72,13 @@ def read_opencv_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _values(path: Path, text: str) -> Values:
-    """Gather what stands under each key of the first level; of a matrix its ``data``."""
+    """Gather the value of each key of the first level; of a matrix its ``data``."""
     values: Values = {}
     top, depth = "", 0
     for number, key, indent, value in _entries(path, text):
         if key is None:
             if not isinstance(rest := values.setdefault(top, []), list):
-                raise FormatError(f"{path}, line {number}: a list where {rest[:40]!r} stands")
+                raise FormatError(f"{path}, line {number}: a list after the value {rest[:40]!r}")
             rest.append(str(value))
             continue
         if not indent:
@@ -90,7 +90,7 @@ def _values(path: Path, text: str) -> Values:
         if value is None:
             continue
         if "." not in name and values.get(name):
-            raise FormatError(f"{path}, line {number}: {key[:40]} is there twice: keep one")
+            raise FormatError(f"{path}, line {number}: {key[:40]} comes twice: keep one")
         values[name] = value
     return values
 

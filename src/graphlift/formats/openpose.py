@@ -3,7 +3,7 @@
 Layout: ``write_json`` of OpenPose 1.0 to 1.7, ``{"version": 1.3, "people": [{"person_id": [-1],
 "pose_keypoints_2d": [x, y, c, ...]}]}`` in files named ``NAME_000000000012_keypoints.json``
 (``pose_keypoints`` before 1.2). Px, as ``--keypoint_scale 0`` writes them. A missing joint is
-0, 0, 0. Ids are there only if ``person_id`` is not -1. Others write the same with joints of their
+0, 0, 0. Ids are known only if ``person_id`` is not -1. Others write the same with joints of their
 own: 17 are taken as COCO's (Pose2Sim's ``COCO_17``), 26 are Halpe's, 133 COCO-WholeBody's.
 
 Source: OpenPose's documentation of its output (``doc/02_output.md``); Pose2Sim's

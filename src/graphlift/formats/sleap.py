@@ -2,7 +2,7 @@
 
 Layout: ``tracks`` (track, 2, node, frame), ``point_scores`` (track, node, frame), ``node_names``,
 ``track_names``; with an attribute ``dims`` (sleap-io) the axes may come in any order. A point
-that is not there is NaN. No track names means one animal.
+that is missing is NaN. No track names means one animal.
 
 Source: SLEAP's ``write_tracking_h5.py`` (1.2 to 1.4) and sleap-io's ``analysis_h5.py``.
 """

@@ -144,8 +144,8 @@ def _long(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
     frame_at, joint_at = header.frame, header.joint or 0
     if frame_at is None:
         raise FormatError(
-            f"{path}: has no column frame beside {listed(header.names)}: say which frame each row "
-            "is"
+            f"{path}: has no column frame beside {listed(header.names)}: add one that "
+            "counts frames"
         )
     columns: dict[Column, int] = {}
     cells: dict[tuple[int, int], float] = {}
@@ -159,8 +159,8 @@ def _long(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
             if (frame, column) in cells:
                 raise FormatError(
                     f"{path}, line {line}: {plain(row[joint_at])} of {plain(person)} comes "
-                    f"twice in frame {plain(row[frame_at])}: keep one of them, or state who each "
-                    "is of in a column person"
+                    f"twice in frame {plain(row[frame_at])}: keep one of them, or name "
+                    "each person in a column person"
                 )
             cells[frame, column] = cell(row[place], path, line)
     frames, places = np.array(list(cells), dtype=np.int64).reshape(-1, 2).T
@@ -172,7 +172,7 @@ def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
     if person_at is not None and frame_at is None:
         raise FormatError(
             f"{path}: has a column {plain(header.names[person_at])} but none that counts "
-            "frames, so who is beside whom is not said: add a column frame"
+            "frames, so who is in one frame with whom is unknown: add a column frame"
         )
     if not header.points:
         raise FormatError(
@@ -198,7 +198,7 @@ def _wide(path: Path, header: Header, rows: Rows, source: KeypointSource) -> Key
 
 
 def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tuple[int, Numbers]]]:
-    """Read rows, sorted by who they are of; those that do not say it stand by themselves."""
+    """Read rows, sorted by person; those without a person come separately."""
     frame_at, person_at = header.frame, header.person
     tables: People = {}
     nameless: list[tuple[int, Numbers]] = []
@@ -210,7 +210,7 @@ def _by_person(path: Path, header: Header, rows: Rows) -> tuple[People, list[tup
         if frame in table:
             raise FormatError(
                 f"{path}, line {line}: frame {frame} of {plain(person)} comes twice: keep one of "
-                "them, or say who each is of in a column person"
+                "them, or name each person in a column person"
             )
         table[frame] = numbers
         if person is None:
@@ -225,7 +225,7 @@ def _check_people(tables: People, header: Header, path: Path) -> None:
     if once and len(frames) >= _FEW and header.person is not None:
         raise FormatError(
             f"{path}: {plain(header.names[header.person])} is another in every frame: if it "
-            "counts rows, and does not say who they are of, take it out"
+            "counts rows, and not people, take it out"
         )
 
 
@@ -235,7 +235,7 @@ def _tracked(
     header: Header,
     source: KeypointSource,
 ) -> Keypoints:
-    """Make keypoints of rows of which some do not say who they are of."""
+    """Make keypoints of rows of which some name no person: these are tracked."""
     points = list(header.points.values())
     names = list(dict.fromkeys(joint for joint, _ in points))
     at = ([names.index(joint) for joint, _ in points], ["xyc".index(n) for _, n in points])

@@ -42,7 +42,8 @@ def bone_lengths(poses: Poses, *, symmetric: bool = True) -> Float[np.ndarray, "
         symmetric: Whether to give the left and the right bone of a pair their mean length.
 
     Returns:
-        m, of the bone that ends in each joint; 0 for the root, NaN for people never there.
+        m, of the bone that ends in each joint; 0 for the root, NaN for people
+        who are never present.
     """
     skeleton = poses.skeleton
     found = np.stack(
@@ -74,13 +75,13 @@ def hold_bones(poses: Poses, *, symmetric: bool = True) -> Poses:
         symmetric: Whether left and right get the same lengths.
     """
     skeleton = poses.skeleton
-    wanted = bone_lengths(poses, symmetric=symmetric)[..., None]
+    lengths = bone_lengths(poses, symmetric=symmetric)[..., None]
     positions = np.empty_like(poses.positions)
     for part in blocks(len(poses)):
         here = poses.positions[part].astype(np.float64)
         vectors = bone_vectors(here, skeleton.parents)
         now = np.linalg.norm(vectors, axis=-1, keepdims=True)
-        vectors *= np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
+        vectors *= np.divide(lengths, now, out=np.zeros_like(now), where=now > 0)
         vectors[..., skeleton.root, :] = here[..., skeleton.root, :]
         positions[part] = chain_bones(vectors, skeleton.parents, skeleton.order)
     sides = ", left as long as right" if symmetric else ""
@@ -125,7 +126,7 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
 
     Args:
         poses: Rooted.
-        height: m; one for everybody, or by person's name, others left as they are.
+        height: m; one for all, or by person's name, others left as they are.
 
     Raises:
         ModelError: If a height is no person's, a name is unknown, or poses are not rooted.
@@ -148,12 +149,12 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
                 f"a height of {metres:g} m for person {name}: give metres between {_HEIGHTS[0]} "
                 f"and {_HEIGHTS[1]}, such as 1.75"
             )
-    wanted = np.array([stated.get(name, np.nan) for name in poses.people])
-    scale = wanted / statures(poses)
+    heights = np.array([stated.get(name, np.nan) for name in poses.people])
+    scale = heights / statures(poses)
     scale = np.where(np.isfinite(scale), scale, 1.0).astype(poses.positions.dtype)[:, None]
-    said = ", ".join(f"{name}: {metres:g} m" for name, metres in stated.items())
+    words = ", ".join(f"{name}: {metres:g} m" for name, metres in stated.items())
     return poses.noting(
-        f"Scaled to the stated height ({said}), from the lengths of legs and trunk.",
+        f"Scaled to the stated height ({words}), from the lengths of legs and trunk.",
         positions=poses.positions * scale[..., None],
         sigma=poses.sigma * scale,
     )

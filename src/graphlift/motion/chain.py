@@ -1,6 +1,6 @@
 """Least squares along a chain of states, by orthogonal factorisation.
 
-Nothing here knows people: states are numbered, and what they mean is the caller's.
+States are plain numbers; what they mean is up to the caller.
 """
 
 from collections.abc import Callable
@@ -83,10 +83,10 @@ def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
     for gains in reversed(levels):
         count, size = len(gains), states.shape[-1]
         before, after = states[:count, :, None], states[1 : count + 1, :, None]
-        told = gains[..., :size] @ before + gains[..., size:-1] @ after + gains[..., -1:]
+        found = gains[..., :size] @ before + gains[..., size:-1] @ after + gains[..., -1:]
         longer = np.empty((len(states) + count, size))
         longer[: 2 * count : 2], longer[2 * count :] = states[:count], states[count:]
-        longer[1 : 2 * count : 2] = told[..., 0]
+        longer[1 : 2 * count : 2] = found[..., 0]
         states = longer
     return states
 

@@ -88,8 +88,8 @@ def plant_feet(
     """Hold each foot still during a contact; knees follow so that no bone changes its length.
 
     The ankle is moved to its mean place over the contact, at the height of a standing ankle, and
-    is led there and back over BLEND seconds. The hip stays; what is out of the leg's reach is
-    approached as near as the leg allows.
+    is led there and back over BLEND seconds. The hip stays; a place out of the leg's reach is
+    approached as far as the leg allows.
 
     Args:
         poses: World axes.
@@ -173,9 +173,9 @@ def _shifts(
     shift = np.zeros_like(ankle)
     contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
     for number, (start, end) in enumerate(contacts):
-        place = ankle[start:end].mean(axis=0)
-        place[2] = ANKLE_HEIGHT
-        shift[start:end] = place - ankle[start:end]
+        held = ankle[start:end].mean(axis=0)
+        held[2] = ANKLE_HEIGHT
+        shift[start:end] = held - ankle[start:end]
         before = contacts[number - 1][1] if number else 0
         after = contacts[number + 1][0] if number + 1 < len(contacts) else len(ankle)
         fade = _fade(start - before, fps)

@@ -1,7 +1,7 @@
-"""Gaps: frames in which a joint was not found, bridged if they are short and never silently.
+"""Gaps: frames in which a joint was not found. Short ones are filled, with a note.
 
-A gap has known values on both sides; what lies before the first or after the last is no gap and
-stays missing.
+A gap has known values on both sides; frames before the first or after the last known value are no
+gap and stay missing.
 """
 
 from dataclasses import replace
@@ -15,8 +15,8 @@ from graphlift.sequences import Keypoints, Poses, frame_rate
 
 Method = Literal["linear", "pchip"]
 
-LONGEST = 0.5
-"""s; nobody's motion can be guessed for longer, and most blinks of a detector are shorter."""
+MAX_GAP = 0.5
+"""s; motion cannot be guessed for longer, and most gaps that detectors leave are shorter."""
 
 FILLED_CONFIDENCE = 0.5
 """Confidence of a filled keypoint, as a share of the lower one of those at the gap's two ends."""
@@ -48,15 +48,15 @@ def fill(
     gaps = bridgeable(known, longest)
     filled = np.array(values, dtype=np.float64)
     for column in np.flatnonzero(gaps.any(axis=0)):
-        at, wanted = np.flatnonzero(known[:, column]), np.flatnonzero(gaps[:, column])
-        filled[wanted, column] = _interpolate(at, filled[at, column], wanted, method)
+        at, missing = np.flatnonzero(known[:, column]), np.flatnonzero(gaps[:, column])
+        filled[missing, column] = _interpolate(at, filled[at, column], missing, method)
     return filled
 
 
 def fill_keypoints(
     keypoints: Keypoints,
     *,
-    seconds: float = LONGEST,
+    seconds: float = MAX_GAP,
     frames: int | None = None,
     method: Method = "pchip",
 ) -> Keypoints:
@@ -97,7 +97,7 @@ def fill_keypoints(
 def fill_poses(
     poses: Poses,
     *,
-    seconds: float = LONGEST,
+    seconds: float = MAX_GAP,
     frames: int | None = None,
     method: Method = "pchip",
 ) -> Poses:
@@ -143,20 +143,20 @@ def _bridge_bones(
         lengths = np.linalg.norm(bones, axis=-1, keepdims=True)
         turned = fill(bones, longest=longest, method=method)
         now = np.linalg.norm(turned, axis=-1, keepdims=True)
-        wanted = fill(lengths, longest=longest, method="linear")
-        scale = np.divide(wanted, now, out=np.ones_like(now), where=now > 0)
+        expected = fill(lengths, longest=longest, method="linear")
+        scale = np.divide(expected, now, out=np.ones_like(now), where=now > 0)
         bridged[:, :, joint] = bridged[:, :, parents[joint]] + turned * scale
     return bridged
 
 
 def _interpolate(
-    at: np.ndarray, values: np.ndarray, wanted: np.ndarray, method: Method
+    at: np.ndarray, values: np.ndarray, missing: np.ndarray, method: Method
 ) -> np.ndarray:
     if method == "pchip":
         from scipy.interpolate import PchipInterpolator
 
-        return np.asarray(PchipInterpolator(at, values)(wanted))
-    return np.stack([np.interp(wanted, at, line) for line in values.T], axis=-1)
+        return np.asarray(PchipInterpolator(at, values)(missing))
+    return np.stack([np.interp(missing, at, line) for line in values.T], axis=-1)
 
 
 def _carried(values: np.ndarray, known: np.ndarray) -> np.ndarray:

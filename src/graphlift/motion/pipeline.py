@@ -6,7 +6,7 @@ from functools import partial
 from graphlift.cameras import Camera
 from graphlift.motion.bones import hold_bones, scale_to_height
 from graphlift.motion.feet import find_contacts, plant_feet
-from graphlift.motion.gaps import LONGEST, fill_poses
+from graphlift.motion.gaps import MAX_GAP, fill_poses
 from graphlift.motion.requirements import check_axes
 from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother
@@ -23,7 +23,7 @@ def to_world(
     camera: Camera | None = None,
     field_of_view: float | None = None,
     height: float | Mapping[str, float] | None = None,
-    gaps: float = LONGEST,
+    gaps: float = MAX_GAP,
     smooth: Smoother | None = "savgol",
     bones: bool = True,
     trajectory: bool = True,
@@ -35,14 +35,15 @@ def to_world(
     given one length for the clip; people scaled to their height; the root's path found from the
     keypoints; several people scaled so that they share a floor; gravity and floor found; people
     raised where they sank into it; feet held still while they stand. As many frames come out
-    as went in, NaN where nobody was there for longer than ``gaps``. Nothing is mirrored.
+    as went in, NaN where a person was missing for longer than ``gaps``. Nothing is mirrored.
 
     Args:
         poses: Rooted, camera axes, with their keypoints.
-        camera: Standing still. One with a place in the world gives gravity and floor exactly; one
-            without (R the identity, position 0) its lens only. ``poses.camera`` when left out.
+        camera: Standing still. One whose place in the world is known gives gravity and floor
+            exactly; another (R the identity, position 0) only its lens. ``poses.camera`` when
+            left out.
         field_of_view: Of the image's longer side, degrees, without a camera; 55 when left out.
-        height: Of everybody, or by name, m; the model's own scale when left out.
+        height: Of all people, or by name, m; the model's own scale when left out.
         gaps: Longest gap to fill, s; 0 for none.
         smooth: ``savgol``, ``one-euro`` or None, which leaves the root's path rough, too.
         bones: Whether bones keep their lengths.
@@ -74,8 +75,8 @@ def _walk(
 ) -> tuple[Poses, Gravity | None]:
     """Move rooted poses along their path, in camera axes; find gravity if sizes depend on it.
 
-    Each pass knows more than the one before: what the floor tells of the sizes of people whose
-    height is not stated, and which feet stand, which steadies the path.
+    Each pass uses what the one before has found: the sizes, from the floor, of people whose height
+    is not stated; and which feet stand, which steadies the path.
     """
     moving, gravity, sized = find_path(poses), None, poses
     if moving.camera is not None and moving.camera.placed:

@@ -1,7 +1,6 @@
-"""Where a person of known size must stand to look as in the image, frame by frame.
+"""Where a person of known size must be to look as in the image, each frame by itself.
 
-A root-relative pose fixes its distance from the camera by its size in the image. Nothing here
-knows time.
+The size of a root-relative pose in the image gives its distance from the camera.
 """
 
 from dataclasses import dataclass
@@ -10,40 +9,43 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import NEAREST
-from graphlift.motion.requirements import blocks
 
-FEWEST = 4
-"""Joints that must be seen to place a person; three unknowns, eight equations."""
+MIN_SEEN = 4
+"""Joints that must be seen to find a translation; three unknowns, eight equations."""
 PIXELS = 4.0
 """px; how far a reprojected joint is usually off: detector and pose together."""
 WORST_DEPTH = 0.3
-"""Share of the distance; a frame whose distance is less certain than that is not believed."""
+"""Share of the distance; a frame whose distance is less certain than that is not used."""
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
-    """Where poses stand, as far as single frames tell.
+class Translations:
+    """Translations of poses, each from its own frame alone.
 
     Args:
-        translation: Of each pose's origin, m, camera axes.
+        translation: Position of each pose's origin, m, camera axes; NaN where not known.
         information: Inverse covariance of the translation per px² of reprojection error, 1/m²;
-            zero where the frame tells nothing.
-        told: Whether it tells anything.
+            zero where it is not known.
+        known: Whether the frame determines it.
     """
 
     translation: Float[np.ndarray, "frame 3"]
     information: Float[np.ndarray, "frame 3 3"]
-    told: Bool[np.ndarray, " frame"]
+    known: Bool[np.ndarray, " frame"]
+
+    def part(self, frames: slice) -> "Translations":
+        """Take some frames."""
+        return Translations(self.translation[frames], self.information[frames], self.known[frames])
 
 
-def place(
+def find_translations(
     positions: Float[np.ndarray, "frame joint 3"],
     rays: Float[np.ndarray, "frame joint 2"],
     weights: Float[np.ndarray, "frame joint"],
     focal: tuple[float, float],
     *,
     iterations: int = 4,
-) -> Placed:
+) -> Translations:
     """Find the translations that minimise the reprojection error, all frames at once.
 
     A joint X at translation t looks along (x, y) if X_x + t_x = x (X_z + t_z), and so for y:
@@ -61,23 +63,8 @@ def place(
     geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 1964.
     """
-    found = [
-        _place(positions[part], rays[part], weights[part], focal, iterations)
-        for part in blocks(len(positions))
-    ]
-    return Placed(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
-
-
-def _place(
-    positions: np.ndarray,
-    rays: np.ndarray,
-    weights: np.ndarray,
-    focal: tuple[float, float],
-    iterations: int,
-) -> tuple[np.ndarray, ...]:
-    """Place one block of frames: the fields of :class:`Placed`."""
     used = (weights > 0) & np.isfinite(positions).all(-1) & np.isfinite(rays).all(-1)
-    used &= (used.sum(axis=1) >= FEWEST)[:, None]
+    used &= (used.sum(axis=1) >= MIN_SEEN)[:, None]
     weights = np.where(used, weights, 0.0)
     X, seen, scale = _planes(positions, used), _planes(rays, used), np.reshape(focal, (2, 1, 1))
     even = np.broadcast_to(weights, seen.shape)
@@ -92,16 +79,17 @@ def _place(
         # Never through the camera, nor more than twice as far, in one step.
         longest = np.maximum(np.abs(t[2]), 1.0) / 2
         t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[2]), 1e-12))
-    told = used.any(axis=1) & np.isfinite(t).all(axis=0)
-    told &= WORST_DEPTH * t[2] * np.sqrt(certain) > PIXELS
-    told &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
-    return np.where(told[:, None], t.T, np.nan), information * told[:, None, None], told
+    known = used.any(axis=1) & np.isfinite(t).all(axis=0)
+    known &= WORST_DEPTH * t[2] * np.sqrt(certain) > PIXELS
+    known &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
+    translation = np.where(known[:, None], t.T, np.nan)
+    return Translations(translation, information * known[:, None, None], known)
 
 
 def _planes(
     values: Float[np.ndarray, "frame joint d"], used: Bool[np.ndarray, "frame joint"]
 ) -> Float[np.ndarray, "d frame joint"]:
-    """Coordinates apart, in float64, and 0 where not used."""
+    """Separate the coordinates, in float64; 0 where not used."""
     planes = np.zeros((values.shape[-1], *used.shape))
     np.copyto(planes, np.moveaxis(values, -1, 0), where=used)
     return planes

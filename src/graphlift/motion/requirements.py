@@ -10,7 +10,7 @@ from graphlift.sequences import Axes, Poses
 from graphlift.skeletons import Skeleton
 
 _BLOCK = 512
-"""Frames at a time: what is computed of them, in float64, stays in the cache."""
+"""Frames at a time: what is computed of them in float64 stays in the processor's cache."""
 
 
 def check_axes(poses: Poses, axes: Axes, step: str) -> None:
@@ -49,14 +49,14 @@ def middle(
     return np.asarray(positions[..., pair, :].mean(axis=-2))
 
 
-def blocks(count: int) -> Iterator[slice]:
+def blocks(count: int, size: int = _BLOCK) -> Iterator[slice]:
     """Cut ``count`` frames into short blocks, at least one, maybe empty.
 
     Steps keep whole clips in the poses' own precision, and float64 for a block only: an hour of
     frames needs little memory.
     """
-    for start in range(0, max(count, 1), _BLOCK):
-        yield slice(start, start + _BLOCK)
+    for start in range(0, max(count, 1), size):
+        yield slice(start, start + size)
 
 
 def runs(flags: np.ndarray) -> np.ndarray:

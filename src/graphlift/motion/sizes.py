@@ -2,14 +2,13 @@
 
 A monocular lifter does not know how tall people are. A person of another size who looks the same
 in the image is as much nearer or further away, so their feet are as much nearer to or further
-from the camera's height: where the floor is known, or where several people share it, it tells.
+from the camera's height: a known floor, or one that several people share, gives their sizes.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from graphlift.cameras import Camera
 from graphlift.motion.bones import SIZES
@@ -17,31 +16,14 @@ from graphlift.motion.supports import Level, find_levels
 from graphlift.motion.upright import Gravity, find_up
 from graphlift.sequences import Poses
 
-LEADING = 0.25
-"""Share of the longest rest that anybody shows; who rests less does not move the others."""
-LEVEL = 0.2
-"""m; a camera this near to the floor's height sees feet at one height, however far away."""
-WORTH_SCALING = 5e-4
-"""Share of their size; if nobody is further off, nothing is changed and nothing is said."""
+LEADING_REST = 0.25
+"""Share of the longest rest of any person; people who rest less do not move the others."""
+MIN_CAMERA_HEIGHT = 0.2
+"""m; a camera nearer to the floor than this sees all feet at one height, however far away."""
+MIN_SCALING = 5e-4
+"""Share of people's size; if nobody is further off, nothing is changed and nothing is noted."""
 SMALLEST, LARGEST = 0.55, 1.25
-"""People are not taken to be further from a lifter's size: these, on another floor, they are."""
-
-
-@dataclass(frozen=True, eq=False)
-class FloorDepths:
-    """How far below the camera the floor under each person lies, as logarithms.
-
-    Args:
-        depth: Of the floor under them below the camera, log m.
-        error: Its standard deviation.
-        free: Standard deviation of their size: SIZES, or 0 for a stated height.
-        leads: Whether they are there for long enough to count for others' sizes.
-    """
-
-    depth: Float[np.ndarray, " person"]
-    error: Float[np.ndarray, " person"]
-    free: Float[np.ndarray, " person"]
-    leads: Bool[np.ndarray, " person"]
+"""Bounds of the factors on a lifter's size; a person beyond stands on another floor."""
 
 
 def scale_to_floor(
@@ -50,7 +32,7 @@ def scale_to_floor(
     """Scale people so that they reach the floor of a camera whose place is known.
 
     A person taken for too large is put too far away, and seen from above stands below the floor:
-    where they stand tells the size. What it tells is weighed against the model's own scale.
+    where they stand gives the size, which is weighed against the model's own scale.
 
     Args:
         poses: Rooted, camera axes.
@@ -97,7 +79,7 @@ def find_sizes(
     Minimises, over log sizes a and the log depth F of the floor below the camera, the sum of
     ((d + a - F) / error)² + (a / SIZES)², with d the log depth of each person's own floor. Small
     people are less rare than giants: below -2 SIZES the second term grows linearly (Huber), so a
-    child beside an adult is a child. Only people who are there for a while (LEADING) count for F.
+    child beside an adult is a child. Only people who rest for a while (LEADING_REST) count for F.
     A person whose size would be out of bounds stands elsewhere: they keep the model's size, and
     do not count.
 
@@ -107,23 +89,25 @@ def find_sizes(
         stated: People whose size is known.
 
     Returns:
-        Factors, for those of whom the floor tells something.
+        Factors, for those whose size the floor gives.
     """
-    names = [name for name, level in levels.items() if level.height < -LEVEL]
-    if height is not None and height < LEVEL:
+    names = [name for name, level in levels.items() if level.height < -MIN_CAMERA_HEIGHT]
+    if height is not None and height < MIN_CAMERA_HEIGHT:
         return {}
     depth = np.array([-levels[name].height for name in names])
     postures = np.array([levels[name].postures for name in names])
-    depths = FloorDepths(
-        depth=np.log(depth),
-        error=np.array([levels[name].error for name in names]) / depth,
-        free=np.array([0.0 if name in stated else SIZES for name in names]),
-        leads=postures >= LEADING * postures.max(initial=0.0),
+    people = np.array(
+        [
+            np.log(depth),
+            np.array([levels[name].error for name in names]) / depth,
+            [0.0 if name in stated else SIZES for name in names],
+            postures >= LEADING_REST * postures.max(initial=0.0),
+        ]
     )
     counted = np.ones(len(names), dtype=bool)
     known = None if height is None else float(np.log(height))
     while counted.sum() > (0 if height is not None else 1):
-        sizes = _solve(depths, counted, known)
+        sizes = _solve(people[:, counted], known)
         bounded = (np.log(SMALLEST) <= sizes) & (sizes <= np.log(LARGEST))
         if bounded.all():
             return dict(zip(np.array(names)[counted].tolist(), np.exp(sizes), strict=True))
@@ -133,15 +117,18 @@ def find_sizes(
 
 
 def _solve(
-    depths: FloorDepths,
-    counted: Bool[np.ndarray, " person"],
-    known: float | None,
-    *,
-    iterations: int = 50,
-) -> Float[np.ndarray, " counted"]:
-    """Log sizes of those who count, by reweighting: each pass has a closed solution."""
-    depth, error, free = (x[counted] for x in (depths.depth, depths.error, depths.free))
-    leads = depths.leads[counted] | ~depths.leads[counted].any()
+    people: Float[np.ndarray, "4 person"], known: float | None, *, iterations: int = 50
+) -> Float[np.ndarray, " person"]:
+    """Find log sizes by reweighting: each pass has a closed solution.
+
+    Args:
+        people: Of each person: log depth of their floor below the camera, its standard deviation,
+            that of their size (0 for a stated height), and 1 if they count for others' sizes.
+        known: Log depth of the floor, if known.
+        iterations: Passes.
+    """
+    depth, error, free, leads = people
+    leads = leads if leads.any() else np.ones_like(leads)
     sizes = np.zeros(len(depth))
     for _ in range(iterations):
         prior = free**2 * np.maximum(1, -sizes / (2 * SIZES))
@@ -154,11 +141,11 @@ def _solve(
 
 def _scaled(poses: Poses, sizes: Mapping[str, float], goal: str) -> Poses:
     scale = np.array([sizes.get(name, 1.0) for name in poses.people])
-    if np.abs(scale - 1).max(initial=0.0) < WORTH_SCALING:
+    if np.abs(scale - 1).max(initial=0.0) < MIN_SCALING:
         return poses
-    said = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
+    factors = ", ".join(f"{name}: {s:.3f}" for name, s in zip(poses.people, scale, strict=True))
     return poses.noting(
-        f"Scaled so that people {goal} ({said}).",
+        f"Scaled so that people {goal} ({factors}).",
         positions=poses.positions * scale[:, None, None].astype(poses.positions.dtype),
         sigma=poses.sigma * scale[:, None].astype(poses.sigma.dtype),
     )

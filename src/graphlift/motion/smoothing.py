@@ -1,6 +1,6 @@
 """Smoothing over time: One-Euro for streams, Savitzky-Golay where the future is known.
 
-A missing value stays missing, and no other value is made of it.
+A missing value stays missing and has no effect on other values.
 """
 
 from typing import Any, Literal
@@ -82,7 +82,7 @@ class OneEuro:
             raise ShapeError(
                 f"a frame of {x.shape} after frames of {self._value.shape}: start another filter"
             )
-        there = np.isfinite(x).all(axis=-1, keepdims=True)
+        present = np.isfinite(x).all(axis=-1, keepdims=True)
         elapsed = self._missed + self._step
         known = elapsed <= FORGET + self._step
         elapsed_or_step = np.where(known, elapsed, self._step)
@@ -93,10 +93,10 @@ class OneEuro:
         speed = np.sqrt((velocity**2).sum(axis=-1, keepdims=True))
         cutoff = self._min_cutoff + self._beta * speed
         value = self._value + _share(cutoff, elapsed_or_step) * (x - self._value)
-        self._value = np.where(there, np.where(known, value, x), self._value)
-        self._velocity = np.where(there, np.where(known, velocity, 0.0), self._velocity)
-        self._missed = np.where(there, 0.0, elapsed)
-        return np.where(there, self._value, np.nan)
+        self._value = np.where(present, np.where(known, value, x), self._value)
+        self._velocity = np.where(present, np.where(known, velocity, 0.0), self._velocity)
+        self._missed = np.where(present, 0.0, elapsed)
+        return np.where(present, self._value, np.nan)
 
 
 def one_euro(

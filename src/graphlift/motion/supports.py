@@ -37,15 +37,15 @@ UNEVEN = 0.07
 """m; how far a support is from the plane of the floor, errors included."""
 ANKLES = 0.03
 """m; how far all of a person's supports are off together."""
-HALF = 0.5
-"""Share of the longest rest at one height; less of it is error, or no place to stand."""
-RESTING = 0.25
+MIN_REST = 0.5
+"""Share of the longest rest at one height; a height with less is an error, or no floor."""
+FLOOR_QUANTILE = 0.25
 """Share of the frames of rest that lie below the floor: heels lift off before the foot does."""
-SUNK = 0.02
+MAX_SUNK = 0.02
 """m; how deep below the floor a part may be before the whole person is raised."""
-WORTH_RAISING = 0.005
-"""m; who never sinks deeper than SUNK by more than this is left alone."""
-RAISING = 0.25
+MIN_RAISE = 0.005
+"""m; people who never sink deeper than MAX_SUNK by more than this are not raised."""
+RAISE_TIME = 0.25
 """s; how long before and after it a person is raised and let down."""
 POSTURE_TIME = 0.5
 """s; frames closer together show one posture, and share their errors."""
@@ -74,8 +74,8 @@ class Lowest:
         points: Where it touches a floor if there is one, m: the joint's centre less its
             :data:`CLEARANCE`.
         heights: The same along the given up, m.
-        weights: How much it says about the floor: 1 at rest, less the faster it moves, 0 where
-            there is nothing or the joint was not seen.
+        weights: How much it counts for the floor: 1 at rest, less the faster it moves, 0 where
+            there is no pose or the joint was not seen.
     """
 
     points: Float[np.ndarray, "frame person 3"]
@@ -85,14 +85,14 @@ class Lowest:
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Where one person, or everybody together, stands.
+    """The floor that one person, or all together, stand on.
 
     Args:
         height: Of the floor under them along up, m.
         spread: Standard deviation of the supports about it, m.
         point: A place on it, the middle of the supports, m.
-        postures: How many postures tell it, at least 1.
-        share: Of all their rest, how much is there.
+        postures: How many postures show it, at least 1.
+        share: Share of all their rest that is at this height.
     """
 
     height: float
@@ -144,22 +144,24 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
         seen[part] = np.take_along_axis(usable[part], at, axis=2)[..., 0]
     heights = points @ up
-    there = np.isfinite(heights)
-    still = np.where(seen & there, 1 / (1 + np.nan_to_num(speed, nan=np.inf) ** 2 / SLOW**2), 0.0)
-    # Somebody of whom no lowest part was ever seen, or who is there for single frames only.
-    weights = np.where((still > 0).any(axis=0), still, there.astype(float))
+    present = np.isfinite(heights)
+    still = np.where(
+        seen & present, 1 / (1 + np.nan_to_num(speed, nan=np.inf) ** 2 / SLOW**2), 0.0
+    )
+    # People of whom no lowest part was ever seen, or who are present for single frames only.
+    weights = np.where((still > 0).any(axis=0), still, present.astype(float))
     return Lowest(points=points, heights=heights, weights=weights)
 
 
 def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) -> Level | None:
     """Find the height that people's lowest parts rest at: the lowest one, if there are several.
 
-    Of all heights, 4 UNEVEN wide, it is the lowest at which they rest for at least HALF as long
-    as anywhere, moved until it is centred: steps, boxes and jumps are above the floor, and below
-    it is error, which is rare. The floor is the RESTING quantile of what is there.
+    Of all heights, 4 UNEVEN wide, it is the lowest at which they rest for at least MIN_REST as
+    long as anywhere, moved until it is centred: steps, boxes and jumps are above the floor, and
+    below it is error, which is rare. The floor is the FLOOR_QUANTILE of these heights.
 
     Returns:
-        None where nobody is there.
+        None if nobody is present.
     """
     heights, weights = lowest.heights[:, people].ravel(), lowest.weights[:, people].ravel()
     used = np.flatnonzero(weights > 0)
@@ -170,10 +172,10 @@ def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) ->
     total = np.append(0.0, weights.cumsum())
     ends = np.searchsorted(heights, heights + 4 * UNEVEN, side="right")
     rest = total[ends] - total[:-1]
-    start = int(np.argmax(rest >= HALF * rest.max()))
+    start = int(np.argmax(rest >= MIN_REST * rest.max()))
     near = slice(start, int(ends[start]))
     for _ in range(50):  # it settles in a few
-        height = _quantile(heights[near], weights[near], RESTING)
+        height = _quantile(heights[near], weights[near], FLOOR_QUANTILE)
         bounds = np.searchsorted(heights, height + np.array([-2, 2]) * UNEVEN).tolist()
         if bounds == [near.start, near.stop]:
             break
@@ -197,7 +199,7 @@ def _quantile(
 
 
 def find_levels(poses: Poses, up: Float[np.ndarray, "3"]) -> dict[str, Level]:
-    """Find the floor under each person who is ever there, by name (:func:`find_level`)."""
+    """Find the floor under each person who is ever present, by name (:func:`find_level`)."""
     lowest, (fps, _) = lowest_parts(poses, up), frame_rate(poses)
     found = {name: find_level(lowest, fps, p) for p, name in enumerate(poses.people)}
     return {name: level for name, level in found.items() if level is not None}
@@ -206,7 +208,7 @@ def find_levels(poses: Poses, up: Float[np.ndarray, "3"]) -> dict[str, Level]:
 def raise_sunk(poses: Poses) -> Poses:
     """Raise people, smoothly over time, where their lowest part would be in the floor.
 
-    How far each frame must rise is widened to the most within RAISING, then averaged over as
+    How far each frame must rise is widened to the most within RAISE_TIME, then averaged over as
     long, so that no frame rises less than it must. Nobody is lowered: people jump.
 
     Args:
@@ -220,19 +222,19 @@ def raise_sunk(poses: Poses) -> Poses:
     check_axes(poses, "world", "raising people above the floor")
     fps, _ = frame_rate(poses)
     heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
-    need = np.nan_to_num(np.maximum(-SUNK - heights, 0.0))
-    half = max(1, round(RAISING * fps))
+    need = np.nan_to_num(np.maximum(-MAX_SUNK - heights, 0.0))
+    half = max(1, round(RAISE_TIME * fps))
     window = np.hanning(2 * half + 3)[1:-1]
     widest = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
     rise = convolve1d(widest, window / window.sum(), axis=0, mode="nearest")
     most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
-    raised = np.flatnonzero(most >= WORTH_RAISING)
+    raised = np.flatnonzero(most >= MIN_RAISE)
     if not raised.size:
         return poses
     positions = poses.positions.copy()
     positions[..., 2] += rise[..., None]
-    said = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
-    return poses.noting(f"Raised out of the floor, at most by ({said}).", positions=positions)
+    most_cm = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
+    return poses.noting(f"Raised out of the floor, at most by ({most_cm}).", positions=positions)
 
 
 def clearances(
@@ -253,7 +255,7 @@ def lowest_joint(
     up: Float[np.ndarray, "3"],
     clearance: Float[np.ndarray, " joint"],
 ) -> Int[np.ndarray, "frame person"]:
-    """Find which joint's part of the body is lowest along up; any where nobody is there."""
+    """Find which joint's part of the body is lowest along up; any joint if nobody is present."""
     heights = joints @ up - clearance
     return np.asarray(np.where(np.isfinite(heights), heights, np.inf).argmin(axis=-1))
 

@@ -34,16 +34,16 @@ LEAN, POSTURE = np.deg2rad(5.0), np.deg2rad(12.0)
 """How far a standing person's axis is from vertical: on average over a clip, and in one frame."""
 SLOPE = np.deg2rad(20.0)
 """Footholds that would tilt people by more lie on stairs or a ladder, not on a floor."""
-BELIEVED = np.deg2rad(45.0)
-"""A body axis further from the camera's vertical is no standing person's."""
+MAX_TILT = np.deg2rad(45.0)
+"""A body axis further from the camera's vertical is not that of a standing person."""
 EXTENDED = 0.85
 """A standing leg is at least this share of thigh and shin, hip to ankle."""
-FEWEST = 0.1
-"""Share of a clip's frames in which somebody must stand for the bodies to be believed."""
-APART = 0.15
-"""m; people whose feet are further from the floor than this are named."""
-SELDOM = 0.5
-"""Share of the time in which they rest; who is less of it on the floor is named."""
+MIN_STANDING = 0.1
+"""Share of a clip's frames in which a person must stand for the bodies to be used."""
+NAMED_DISTANCE = 0.15
+"""m; people whose feet are further from the floor than this are named in the note."""
+NAMED_SHARE = 0.5
+"""People who are on the floor for a smaller share of the time in which they rest are named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Gravity:
 
     Args:
         up: Unit vector in camera axes.
-        note: What it rests on.
+        note: How it was found.
         assumed: A note if the frame rate was assumed.
     """
 
@@ -95,7 +95,7 @@ def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = 
         camera = replace(camera, R=R.T, position=-R @ origin)
     return poses.noting(
         *gravity.assumed,
-        f"{gravity.note} {say_floor(poses, up, floor)}",
+        f"{gravity.note} {describe_floor(poses, up, floor)}",
         positions=_turned(poses.positions, R, origin),
         axes="world",
         camera=camera,
@@ -157,19 +157,19 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
 def find_floor(poses: Poses, up: Float[np.ndarray, "3"]) -> float:
     """Find how high the floor is along ``up``, m, in camera axes: negative, as cameras look down.
 
-    It is where the lowest parts of everybody's bodies rest: 0 if there is nobody.
+    It is where the lowest parts of all bodies rest: 0 if there are no people.
     """
     level = find_level(lowest_parts(poses, up), frame_rate(poses)[0])
     return 0.0 if level is None else level.height
 
 
-def say_floor(poses: Poses, up: Float[np.ndarray, "3"], floor: float) -> str:
-    """Say how far from the floor people stand, and who does not stand on it at all."""
+def describe_floor(poses: Poses, up: Float[np.ndarray, "3"], floor: float) -> str:
+    """Describe how far from the floor people stand, and who does not stand on it at all."""
     levels = find_levels(poses, up)
     if not levels:
         return "Nobody is there to stand on the floor."
     above = {name: level.height - floor for name, level in levels.items()}
-    off = {name: height for name, height in above.items() if abs(height) > APART}
+    off = {name: height for name, height in above.items() if abs(height) > NAMED_DISTANCE}
     rest = [np.hypot(above[name], levels[name].spread) for name in levels if name not in off]
     words = [f"they stand on it to within {100 * max(rest):.0f} cm"] if rest else []
     words += [
@@ -179,7 +179,7 @@ def say_floor(poses: Poses, up: Float[np.ndarray, "3"], floor: float) -> str:
     words += [
         f"person {name} rests on it for {level.share:.0%} of their time only"
         for name, level in levels.items()
-        if name not in off and level.share < SELDOM
+        if name not in off and level.share < NAMED_SHARE
     ]
     return f"The floor lies under people's lowest parts: {'; '.join(words)}."
 
@@ -189,14 +189,14 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
 
     Returns:
         Unit vectors in camera axes, and which they are; none if nobody is upright in a tenth of
-        the frames in which somebody is there.
+        the frames in which a person is present.
     """
     found = [_block_axes(poses, part) for part in blocks(len(poses))]
     whole, trunk, extended = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     choices = {"standing": (whole, extended), "sitting": (trunk, np.ones_like(extended))}
     for which, (axes, fit) in choices.items():
-        chosen = axes[fit & (axes @ CAMERA_UP > np.cos(BELIEVED))]
-        if len(chosen) > FEWEST * len(axes):
+        chosen = axes[fit & (axes @ CAMERA_UP > np.cos(MAX_TILT))]
+        if len(chosen) > MIN_STANDING * len(axes):
             return chosen, which
     return np.zeros((0, 3)), "no"
 
@@ -229,8 +229,8 @@ def _agree(
     """Find the up that agrees best with bodies, footholds, people and a camera held level.
 
     Gauss-Newton over the two angles by which it can turn. Each person's footholds lie in a level
-    plane; and so do the people's levels, as far as their unknown sizes allow: a person who is a
-    share larger is as much further away, and as much further below the camera.
+    plane; and so do the people's levels, as far as their unknown sizes allow: a person who is
+    larger by some share is further away, and further below the camera, by the same share.
     """
     up = body
     for _ in range(iterations):
@@ -255,7 +255,7 @@ def _agree(
 def _centred(
     points: Float[np.ndarray, "point 3"], sd: Float[np.ndarray, " point"], up: np.ndarray
 ) -> Float[np.ndarray, "point 3"]:
-    """Places from their middle, over their errors; one far off the plane weighs less (Huber)."""
+    """Centre places and divide them by their errors; one far off the plane weighs less (Huber)."""
     heights = points @ up
     off = np.abs(heights - np.median(heights))
     weights = np.minimum(1, 2 * sd / np.maximum(off, 1e-9)) / sd**2
@@ -266,9 +266,9 @@ def _centred(
 def _by_camera(poses: Poses, camera: Camera) -> Poses:
     if poses.rooted:
         return _in_place(poses, camera.R.T, "Gravity is the given camera's.")
-    said = say_floor(poses, camera.R[:, 2], -float(camera.position[2]))
+    note = describe_floor(poses, camera.R[:, 2], -float(camera.position[2]))
     return poses.noting(
-        f"Gravity and floor are the given camera's. {said}",
+        f"Gravity and floor are the given camera's. {note}",
         positions=_turned(poses.positions, camera.R.T, -camera.R @ camera.position),
         axes="world",
         camera=camera,

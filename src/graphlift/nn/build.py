@@ -38,7 +38,7 @@ def build_network(
         dropout: Share of features dropped in training.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`; of modulated, as in
             :class:`graphlift.nn.modulated.ModulatedConv`.
-        init: As there.
+        init: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
         joints: 16 or 17.
         inputs: ``screen``, or ``canonical`` with confidence as a third number.

@@ -83,7 +83,7 @@ def _by_slot(
     """
     slots = weight_slots(graph, sharing)
     order = np.argsort(slots, kind="stable")
-    with torch.inference_mode(mode=False):  # they are kept, and may be wanted for a gradient
+    with torch.inference_mode(mode=False):  # they are kept, and a gradient may need them
         target, source = (
             torch.from_numpy(joints[order]).to(device) for joints in (graph.target, graph.source)
         )
@@ -121,7 +121,7 @@ def pre_aggregation_layer(
         *(x, a[edges.target, edges.source], a.diagonal() if conv.decouple_self else None),
         *(conv.weight, norm.weight, norm.bias, norm, edges),
     )
-    # BatchNorm1d keeps statistics unless told not to, and nothing here tells it.
+    # BatchNorm1d keeps statistics by default.
     assert norm.running_mean is not None
     assert norm.num_batches_tracked is not None
     with torch.no_grad():
@@ -163,7 +163,7 @@ def _edges(graph: BodyGraph, decoupled: bool, device: torch.device) -> _Edges:
     target, source = graph.target[kept], graph.source[kept]
     first = np.searchsorted(target, np.arange(len(graph.skeleton)))
     reverse = np.lexsort((target, source))  # the body's edges go both ways
-    with torch.inference_mode(mode=False):  # they are kept, and may be wanted for a gradient
+    with torch.inference_mode(mode=False):  # they are kept, and a gradient may need them
         tensors = (torch.from_numpy(v).to(device) for v in (target, source, first, reverse))
         return _Edges(*tensors)
 

@@ -30,7 +30,7 @@ from torch import Tensor
 from graphlift.errors import CheckpointError
 from graphlift.graph import body_graph
 from graphlift.skeletons import H36M_16, H36M_17
-from graphlift.words import plain
+from graphlift.words import listed
 
 Family = Literal["semgcn", "liu", "any-gcn", "modulated"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -99,7 +99,7 @@ def map_state_dict(
         family: Whose code wrote them.
         where: What to call them in messages.
         sharing: ``pre-aggregation`` or ``post-aggregation``, whose tensors look the same.
-        joints: 16 or 17, where no tensor tells.
+        joints: 16 or 17, where no tensor shows it.
 
     Raises:
         CheckpointError: If a name is missing or unknown, a shape is another, or the tensors leave
@@ -110,7 +110,7 @@ def map_state_dict(
     if "W" not in first or first["W"].ndim < 3:
         raise CheckpointError(
             f"{where}: has no {_INPUT}.W of three axes, as all four codes write it, but "
-            f"{listed(sorted(theirs))}: give a checkpoint of {', '.join(FAMILIES)}"
+            f"{listed(sorted(theirs), longest=60)}: give a checkpoint of {', '.join(FAMILIES)}"
         )
     layer = _layer(first, family, where, sharing, joints)
     grouped = any(name.startswith("gconv_input.1.") for name in theirs)
@@ -120,20 +120,14 @@ def map_state_dict(
     count = max(numbers, default=-1) + 1
     blocks = (count + 1) // 2 if grouped else count
     channels = first["W"].shape[-1]
-    wanted = _pieces(layer, channels, blocks, grouped, embedded)
-    _check(theirs, wanted, where)
+    expected = _pieces(layer, channels, blocks, grouped, embedded)
+    _check(theirs, expected, where)
     non_local = "grouped" if grouped else "embedded" if embedded else "none"
     model = layer.model | {"channels": channels, "blocks": blocks, "non_local": non_local}
     if model["method"] == "full-sharing" and grouped and "affinity" not in model:
         model |= {"method": "semgcn", "decouple_self": False}  # as a run of ours would call it
-    turned = {p.ours: p.turn(theirs[name]).contiguous() for name, p in wanted.items()}
+    turned = {p.ours: p.turn(theirs[name]).contiguous() for name, p in expected.items()}
     return Mapped(model, turned, layer.left_out)
-
-
-def listed(names: list[str], most: int = 8) -> str:
-    """Name some of many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(plain(name, 60) for name in names[:most]) or "none") + more
 
 
 # How each code writes a graph convolution
@@ -167,11 +161,11 @@ def _layer(
 
 
 def _joints(first: Mapping[str, Tensor], joints: int | None, where: str) -> int:
-    """How many joints there are: what a tensor tells, or else what the user says."""
-    told = _joints_told(first)
-    if told is not None and joints not in (None, told):
-        raise CheckpointError(f"{where} is of {told} joints: drop --joints")
-    body = told or joints
+    """Find how many joints there are: from a tensor, or else what the user states."""
+    found = _joints_of_tensors(first)
+    if found is not None and joints not in (None, found):
+        raise CheckpointError(f"{where} is of {found} joints: drop --joints")
+    body = found or joints
     if body is None:
         raise CheckpointError(
             f"{where} does not tell how many joints there are: say --joints 16 (as for ground "
@@ -198,8 +192,8 @@ def _not_theirs(family: Family, where: str, looks: str) -> CheckpointError:
     )
 
 
-def _joints_told(first: Mapping[str, Tensor]) -> int | None:
-    """How many joints there are, where a tensor tells."""
+def _joints_of_tensors(first: Mapping[str, Tensor]) -> int | None:
+    """Find how many joints there are, if a tensor shows it."""
     if "M" in first:
         return len(first["M"])
     if "e" in first:  # an edge a joint itself, and two a bone, of which there is one fewer
@@ -369,22 +363,25 @@ def _embedded(channels: int) -> dict[str, _Piece]:
     return {**_projections(channels, names, (1, 1)), **_norm(channels, "W.1.", "norm.")}
 
 
-def _check(theirs: Mapping[str, Tensor], wanted: Mapping[str, _Piece], where: str) -> None:
+def _check(theirs: Mapping[str, Tensor], expected: Mapping[str, _Piece], where: str) -> None:
     """Refuse tensors that are missing, unknown or of another shape."""
-    missing, unknown = sorted(wanted.keys() - theirs.keys()), sorted(theirs.keys() - wanted.keys())
+    missing, unknown = (
+        sorted(expected.keys() - theirs.keys()),
+        sorted(theirs.keys() - expected.keys()),
+    )
     if missing or unknown:
         raise CheckpointError(
             f"{where}: is not the network that its first layer promises: it lacks "
-            f"{listed(missing)}, and has {listed(unknown)} besides: it may be of a variant that "
-            "is not read (docs/checkpoints.md)"
+            f"{listed(missing, longest=60)}, and has {listed(unknown, longest=60)} besides: it "
+            "may be of a variant that is not read (docs/checkpoints.md)"
         )
     wrong = [
         f"{name} is {tuple(theirs[name].shape)} and not {piece.shape}"
-        for name, piece in wanted.items()
+        for name, piece in expected.items()
         if tuple(theirs[name].shape) != piece.shape
     ]
     if wrong:
         raise CheckpointError(
-            f"{where}: has tensors of other shapes: {listed(wrong)}: it may be of a variant that "
-            "is not read (docs/checkpoints.md)"
+            f"{where}: has tensors of other shapes: {listed(wrong, longest=120)}: it may be of a "
+            "variant that is not read (docs/checkpoints.md)"
         )

@@ -35,8 +35,8 @@ class PoseGCN(nn.Module):
             before the output layer.
         modulated: Modulate decoupled full-sharing: Modulated GCN.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
-        init: As there.
-        order: As there.
+        init: As in ``GraphConv``.
+        order: As in ``GraphConv``.
         features: Numbers of a joint that go in, and that come out.
 
     Raises:

@@ -104,13 +104,13 @@ def group_joints(skeleton: Skeleton) -> list[tuple[int, int]]:
     parents, free, pairs = skeleton.parents, set(range(len(skeleton))), []
     ends = [joint for joint in skeleton.order if joint not in parents]
     inner = [joint for joint in skeleton.order if joint != skeleton.root]
-    wanted = (
+    candidates = (
         *((parents[joint], joint) for joint in ends),
         *skeleton.pairs,
         *((parents[joint], joint) for joint in inner),
         *((joint, joint) for joint in skeleton.order),
     )
-    for one, other in wanted:
+    for one, other in candidates:
         if one in free and other in free:
             free -= {one, other}
             pairs.append((one, other))

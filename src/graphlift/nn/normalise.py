@@ -10,7 +10,7 @@ def normalise(norm: nn.BatchNorm1d, x: Tensor, bias: Tensor) -> Tensor:
     In training the batch's own mean takes the bias out again, so its true gradient is zero. Left
     to autograd it is rounding noise, which Adam scales up to whole steps: the bias then wanders,
     the running mean lags behind it, and evaluation in mid-training is far off. So training leaves
-    the bias out and tells it to the running mean alone; the bias stays, as published networks
+    the bias out and adds it to the running mean alone; the bias stays, as published networks
     count it among their parameters.
 
     Args:
@@ -23,7 +23,7 @@ def normalise(norm: nn.BatchNorm1d, x: Tensor, bias: Tensor) -> Tensor:
         out: Tensor = norm(flat + bias)
         return out.view_as(x)
     momentum = norm.momentum or 0.0
-    assert norm.running_mean is not None  # BatchNorm1d keeps statistics unless told not to
+    assert norm.running_mean is not None  # BatchNorm1d keeps statistics by default
     with torch.no_grad():  # ahead of the update, (1 - momentum) · mean + momentum · batch's mean
         norm.running_mean.add_(bias, alpha=momentum / (1 - momentum))
     out = norm(flat)

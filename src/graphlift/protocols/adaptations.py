@@ -84,11 +84,11 @@ def match_bone_length(
         present: Joints that both have; a bone counts if both its ends are.
     """
     parent, child = np.array(skeleton.bones).T
-    there = present[:, parent] & present[:, child]
+    both = present[:, parent] & present[:, child]
 
     def total(poses: np.ndarray) -> np.ndarray:
         lengths = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
-        return np.asarray(np.where(there, lengths, 0).sum(axis=1))
+        return np.asarray(np.where(both, lengths, 0).sum(axis=1))
 
     mine, theirs = total(predicted), total(target)
     scale = np.divide(theirs, mine, out=np.ones_like(mine), where=mine > 0)

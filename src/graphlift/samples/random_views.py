@@ -16,7 +16,7 @@ from graphlift.samples.augment import Augmentation, detect_varied, vary_bodies
 from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
 from graphlift.samples.samples import Samples, Selection, activity_weights
 from graphlift.skeletons import H36M_17
-from graphlift.virtual_cameras import RandomRig, stand
+from graphlift.virtual_cameras import RandomRig, extrinsics
 
 TRAINING_RIG = RandomRig(
     distance=(1.8, 8.0), height=(0.2, 3.2), roll=(-12.0, 12.0), field_of_view=(30.0, 90.0),
@@ -159,6 +159,6 @@ def _seen_by(
     # No person is nearer than half a metre: long limbs push the camera back.
     reach = np.linalg.norm(bodies[..., :2], axis=-1).max(axis=1) + rig.off_centre + 0.5
     cameras = replace(cameras, distance=np.maximum(cameras.distance, reach))
-    R, position = stand(cameras)
+    R, position = extrinsics(cameras)
     positions = (bodies - position[:, None]) @ R.swapaxes(-1, -2)
     return positions, np.tan(cameras.field_of_view / 2)

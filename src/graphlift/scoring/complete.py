@@ -4,6 +4,8 @@ Everything is computed in the precision of the arrays. Files, and arrays in whic
 missing or not valid: :func:`graphlift.scoring.score_poses`.
 """
 
+from functools import cached_property
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -35,16 +37,19 @@ class CompleteScores:
         if protocol.scored != skeleton.joints:
             joints = skeleton.index(*protocol.scored)
             predicted, target = predicted[:, joints], target[:, joints]
+        self.predicted, self.target = predicted, target
         self.activity, self.protocol = activity, protocol
-        errors = {
-            metric: joint_errors(predicted, target, alignment=alignment)
-            for metric, alignment in ALIGNMENTS.items()
-        }
-        self.metres = errors["mpjpe"]
+        self.metres = joint_errors(predicted, target)
         self.joints = self.metres * 1000
         """MPJPE of each joint in each frame, mm."""
-        self.frames = {name: (each * 1000).mean(axis=1) for name, each in errors.items()}
-        """Means over joints, mm, by name of metric."""
+
+    @cached_property
+    def frames(self) -> dict[str, Float[np.ndarray, " frame"]]:
+        """Mean over the joints of each frame, mm, by name of metric."""
+        return {
+            name: (joint_errors(self.predicted, self.target, alignment=how) * 1000).mean(axis=1)
+            for name, how in ALIGNMENTS.items()
+        }
 
     def overall(self) -> dict[str, float]:
         """Average each metric, mm, over activities or frames, as the protocol does."""

@@ -1,8 +1,8 @@
 """From one skeleton's joints to another's: which joints, with which weights, how well.
 
 Tables of what the lifter's joints (``h36m-17``) are made of, one for each source. They are data:
-training makes the same stand-ins from its own people, so that the lifter meets at work what it
-has learnt from. The aim is the body of the motion capture it is trained on (``docs/data.md``):
+training makes the same stand-ins from its own people, so that the lifter sees in use what it
+was trained on. The aim is the body of the motion capture it is trained on (``docs/data.md``):
 Neck/Nose is the base of the skull and Head about the middle of the head.
 
 Where a detector has a nose and ears, Neck/Nose is the nose and Head the middle of the ears, also
@@ -30,8 +30,8 @@ class JointMap:
     """How to get the joints of one skeleton from another's.
 
     Args:
-        source: Skeleton one has.
-        target: Skeleton one wants.
+        source: Skeleton of the joints that are given.
+        target: Skeleton of the joints that come out.
         weights: For each target joint the mean it is of source joints; NaN where it is missing.
         kinds: Per target joint: ``exact`` (the same point of the body), ``derived`` (a mean of
             others, or a near neighbour under another definition) or ``missing``.
@@ -66,7 +66,7 @@ class JointMap:
         return mixed
 
     def choose(self, seen: Bool[np.ndarray, "*batch other"]) -> Int[np.ndarray, "*batch joint"]:
-        """Say which weights serve each target joint.
+        """Choose the weights for each target joint.
 
         Returns:
             0 for ``weights``, 1 for the first of ``fallbacks``, ...; -1 where the joint is
@@ -75,10 +75,10 @@ class JointMap:
         chosen = np.full((*seen.shape[:-1], len(self.target)), -1)
         choices = (self.weights, *self.fallbacks)
         for choice, weights in reversed(list(enumerate(choices))):
-            there = ~np.isnan(weights).any(axis=1)
+            defined = ~np.isnan(weights).any(axis=1)
             # A missing source joint spoils only the joints made of it.
             spoilt = np.matmul(~seen, (np.nan_to_num(weights) != 0).T)
-            chosen[there & ~spoilt] = choice
+            chosen[defined & ~spoilt] = choice
         return chosen
 
     def confidence(

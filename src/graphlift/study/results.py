@@ -59,7 +59,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Blocks:
+class SecondErrors:
     """Errors over blocks of one second (all its frames, all cameras) of one activity.
 
     Neighbouring frames hold nearly the same pose, so a bootstrap draws blocks, not frames.
@@ -71,7 +71,7 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Failure:
+class WorstFrame:
     """One of the test frames with the largest errors, to be drawn.
 
     ``keypoints`` in px of the 1000 px image; ``predicted`` and ``truth`` in mm, camera axes,
@@ -115,7 +115,7 @@ class Result:
         p_mpjpe_mm: The same after similarity alignment.
         n_mpjpe_mm: The same after scaling.
         cross_pck: PCK at 150 mm on the other data set, protocol ``cross-14``; None without it.
-        cross_auc: AUC there.
+        cross_auc: AUC on the other data set.
         data: Name of the training and test data.
         data_digest: SHA-256 of it.
         cross_data: Name of the other data set, or None.
@@ -172,8 +172,8 @@ class Result:
     occluded_share: Annotated[float, Field(ge=0, le=1)]
     noise_bins: Sequence[Bin]
     curve: Sequence[CurvePoint]
-    blocks: Mapping[str, Blocks]
-    failures: Sequence[Failure]
+    blocks: Mapping[str, SecondErrors]
+    failures: Sequence[WorstFrame]
     protocols: Mapping[str, str] = field(default_factory=dict)
     adaptations: Sequence[str] = field(default_factory=list)
     config: Mapping[str, Any]

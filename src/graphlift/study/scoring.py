@@ -16,11 +16,11 @@ from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
     ActivityScore,
     Bin,
-    Blocks,
     CrossScore,
     CurvePoint,
-    Failure,
     Result,
+    SecondErrors,
+    WorstFrame,
 )
 from graphlift.training.config import ModelConfig, TrainConfig
 
@@ -194,7 +194,7 @@ def _noise_bins(scores: CompleteScores, noise: np.ndarray, others: np.ndarray) -
     ]
 
 
-def _blocks(scores: CompleteScores, test: Samples) -> dict[str, Blocks]:
+def _blocks(scores: CompleteScores, test: Samples) -> dict[str, SecondErrors]:
     """Average over the frames of each second of each clip, all cameras together."""
     second = (test.frame // max(test.fps, 1)).astype(int)
     _, first, block = np.unique(
@@ -203,7 +203,7 @@ def _blocks(scores: CompleteScores, test: Samples) -> dict[str, Blocks]:
     frames, means = scores.per_group(block)
     activity = test.activity[first]
     return {
-        str(name): Blocks(
+        str(name): SecondErrors(
             frames[activity == name].tolist(),
             *np.round(means[:, activity == name], 1).tolist(),
         )
@@ -211,7 +211,7 @@ def _blocks(scores: CompleteScores, test: Samples) -> dict[str, Blocks]:
     }
 
 
-def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[Failure]:
+def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[WorstFrame]:
     """Take the worst frame of each of the worst clips."""
     chosen: dict[int, int] = {}
     for at in np.argsort(-mean, kind="stable"):
@@ -219,7 +219,7 @@ def _failures(predicted: np.ndarray, mean: np.ndarray, test: Samples) -> list[Fa
         if len(chosen) == FAILURES:
             break
     return [
-        Failure(
+        WorstFrame(
             activity=str(test.activity[at]),
             clip=test.clips[clip],
             frame=int(test.frame[at]),

@@ -11,13 +11,12 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from statistics import fmean, stdev
 from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.study.results import Blocks
+from graphlift.study.results import SecondErrors
 
 DRAWS = 10_000
 """Enough that the smallest p, 2/(DRAWS + 1), survives Holm's correction over 45 pairs."""
@@ -44,23 +43,6 @@ Over 1,000 such studies without frame noise: 11.1 per cent, and 2.3 of the other
 """
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and standard deviation (n - 1 in the denominator; None for one value)."""
-
-    mean: float
-    sd: float | None
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Average over seeds.
-
-    Raises:
-        StatisticsError: If there are no values.
-    """
-    return Spread(fmean(values), stdev(values) if len(values) > 1 else None)
 
 
 @dataclass(frozen=True)
@@ -112,7 +94,7 @@ def oscillation(steps: Sequence[int], errors: Sequence[float]) -> float | None:
 
 
 def resample(
-    runs: Mapping[Key, Mapping[str, Blocks]], draws: int = DRAWS, seed: int = SEED
+    runs: Mapping[Key, Mapping[str, SecondErrors]], draws: int = DRAWS, seed: int = SEED
 ) -> dict[Key, Float[np.ndarray, " draw"]]:
     """Draw the seconds of the test set many times, the same seconds for every run.
 
@@ -146,7 +128,7 @@ def resample(
     return dict(zip(runs, errors.T, strict=True))
 
 
-def block_layout(blocks: Mapping[str, Blocks]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def block_layout(blocks: Mapping[str, SecondErrors]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """List the seconds a run was tested on: equal for runs that can be compared in pairs."""
     return tuple(sorted((name, tuple(block.frames)) for name, block in blocks.items()))
 

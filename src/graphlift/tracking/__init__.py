@@ -1,4 +1,4 @@
-"""Who is who over frames, told from keypoints alone."""
+"""Tracking: which detections are the same person over frames, from keypoints alone."""
 
 from graphlift.tracking.choosing import Appearance as Appearance
 from graphlift.tracking.choosing import appearance as appearance

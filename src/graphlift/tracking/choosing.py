@@ -12,11 +12,11 @@ from graphlift.tracking.likeness import body_size
 ORDERS = ("largest", "first", "longest", "centre")
 """Ways of choosing one person besides their id."""
 
-_BRIEF = 0.1
-"""Whoever is seen for less than this part of the longest time is not chosen as the largest, the
-first or the one in the middle."""
+_MIN_SHARE = 0.1
+"""A person who is seen for less than this share of the longest time is not chosen as the largest,
+the first or the one in the middle."""
 
-_NAMED = 6
+_MAX_NAMED = 6
 """People whom a note names."""
 
 
@@ -42,11 +42,11 @@ class Appearance:
 def appearances(
     frames: Sequence[Float[np.ndarray, "person joint _"]], ids: Sequence[Sequence[Hashable]]
 ) -> list[Appearance]:
-    """Say where and how long everybody is seen, in order of first appearance.
+    """Find where and how long each person is seen, in order of first appearance.
 
     Args:
         frames: The people of each frame: x and y, px, NaN where missing.
-        ids: Whose they are; negative for nobody's. None twice in a frame.
+        ids: Of these people; negative for none. No id comes twice in a frame.
     """
     seen: dict[Hashable, list[tuple[int, np.ndarray]]] = {}
     for frame, (people, whose) in enumerate(zip(frames, ids, strict=True)):
@@ -63,20 +63,20 @@ def appearances(
 def appearance(
     name: Hashable, joints: Float[np.ndarray, "frame joint _"], numbers: Sequence[int]
 ) -> Appearance | None:
-    """Say where and how long somebody is seen; None if never.
+    """Find where and how long a person is seen; None if never.
 
     Args:
         name: Who.
         joints: x and y, px, NaN where missing.
         numbers: Of the frames, ascending.
     """
-    there = np.isfinite(joints[..., :2]).all(axis=-1)
-    frames = np.flatnonzero(there.any(axis=1))
+    present = np.isfinite(joints[..., :2]).all(axis=-1)
+    frames = np.flatnonzero(present.any(axis=1))
     if not len(frames):
         return None
-    xy, there = joints[frames, :, :2], there[frames, :, None]
-    middle = np.where(there, xy, 0).sum(axis=1) / there.sum(axis=1)
-    size = body_size(np.where(there, xy, np.nan))
+    xy, present = joints[frames, :, :2], present[frames, :, None]
+    middle = np.where(present, xy, 0).sum(axis=1) / present.sum(axis=1)
+    size = body_size(np.where(present, xy, np.nan))
     x, y = middle.mean(axis=0).tolist()
     return Appearance(name, len(frames), int(numbers[frames[0]]), float(size.mean()), (x, y))
 
@@ -92,7 +92,7 @@ def choose(
 
     Args:
         seen: Everybody.
-        people: Keep the so many who are seen longest and largest: frames times mean size.
+        people: How many to keep: those who are seen longest and largest (frames times mean size).
         person: Keep one of them: ``largest`` in the image, ``first`` seen, seen for the
             ``longest`` time, nearest to the ``centre`` of the image, or an id.
         image_size: Width and height, px; for ``centre``.
@@ -124,7 +124,7 @@ def _one(
     if person == "centre" and image_size is None:
         raise ConfigError("person centre: the image's size is not known: give it, too")
     longest = max(each.frames for each in seen)
-    lasting = [each for each in seen if each.frames >= _BRIEF * longest]
+    lasting = [each for each in seen if each.frames >= _MIN_SHARE * longest]
     middle = np.array(image_size or (0, 0)) / 2
     least = {
         "largest": lambda each: -each.size,
@@ -136,16 +136,16 @@ def _one(
 
 
 def left_out(seen: Sequence[Appearance], kept: Iterable[Hashable], frames: int) -> str:
-    """Say who was left out and in what part of the frames they are; nothing if nobody was."""
+    """Describe who was left out and in how many frames they are; empty if nobody was."""
     names = set(kept)
     others = [each for each in seen if each.name not in names]
     others.sort(key=lambda each: -each.frames)
     if not others:
         return ""
     named = [f"{each.name} (in {_per_cent(each.frames / frames)} of frames)" for each in others]
-    more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+    more = [f"and {len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
     who = "1 other person was" if len(others) == 1 else f"{len(others)} other people were"
-    return f"{who} left out: {', '.join(named[:_NAMED] + more)}."
+    return f"{who} left out: {', '.join(named[:_MAX_NAMED] + more)}."
 
 
 def _per_cent(share: float) -> str:
@@ -161,13 +161,13 @@ def gather(
 
     Args:
         frames: The people of each frame, at least one frame; in each as many joints.
-        ids: Whose they are. None twice in a frame.
+        ids: Of these people. No id comes twice in a frame.
         names: Whom to keep, in this order.
 
     Returns:
         Their keypoints, NaN in frames without them.
     """
-    column = {name: place for place, name in enumerate(names)}
+    column = {name: number for number, name in enumerate(names)}
     together = np.full((len(frames), len(names), *frames[0].shape[1:]), np.nan)
     for frame, (people, whose) in enumerate(zip(frames, ids, strict=True)):
         for person, name in zip(people, whose, strict=True):

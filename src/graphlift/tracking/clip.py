@@ -1,8 +1,8 @@
-"""People told apart over a whole clip, from what came before and what comes after.
+"""Tracking over a whole clip, from past and future frames.
 
 Three steps, from what is sure to what is likely. *Link*: from each frame to the next, detections
-that resemble each other become tracklets; a tracklet ends where somebody is missed, or might as
-well be somebody else (:class:`graphlift.tracking.stream.Tracker`). *Join*: tracklets are joined
+that resemble each other become tracklets; a tracklet ends where a person is missed, or might as
+well be another (:class:`graphlift.tracking.stream.Tracker`). *Join*: tracklets are joined
 over gaps, all at once and each at most once, at the least cost of motion and size
 (:mod:`graphlift.tracking.joining`); short gaps first, so that motion is known over longer tracks
 when long gaps come. *Clean*: tracks that repeat another person, and tracks too short to be one,
@@ -34,28 +34,27 @@ GHOST = 5
 a tenth of the frames."""
 
 _RIVALS = 5
-"""Frames for which somebody unseen makes the pairing of others doubtful."""
+"""Frames for which a person who is not seen makes the pairing of others doubtful."""
 
 _REPEATED = 0.5
-"""Part of a track's frames in which it repeats somebody else, from which it is a duplicate."""
+"""A track is a duplicate if it repeats another person in at least this share of its frames."""
 
 _JOINTS = 3
-"""Joints without which nobody can be lifted."""
-
+"""Joints without which a person cannot be lifted."""
 
 _NO_FILM = (
-    "Frames do not follow each other as a film's do: whoever is alone in them is taken for one "
-    "person."
+    "Frames do not follow each other as a film's do: a person alone in them is taken to be always "
+    "the same."
 )
 
 
 @dataclass(frozen=True)
 class Association:
-    """Who is who in a clip.
+    """Which detections of a clip are the same person.
 
     Args:
-        ids: For each frame, whose its detections are: from 0 by first appearance, -1 for nobody's.
-        notes: What was taken out, and where somebody new begins because nobody moves so far; one
+        ids: For each frame, the person of each detection: from 0 by first appearance, -1 for none.
+        notes: What was taken out, and where a new person begins because nobody moves so far; one
             sentence each.
     """
 
@@ -66,10 +65,10 @@ class Association:
 def track(
     frames: Sequence[Float[np.ndarray, "person joint 3"]], *, fps: float | None = None
 ) -> Association:
-    """Say who is who in a clip.
+    """Find which detections of a clip are the same person.
 
-    If nobody is ever beside anybody else and frames hardly resemble those that follow, they are
-    single pictures, and whoever is in them is one person.
+    If there is never more than one person in a frame and frames hardly resemble those that follow,
+    they are single pictures, and the person in them is taken to be the same.
 
     Args:
         frames: The people of each frame, in any order: x and y, px, and confidence; missing
@@ -116,16 +115,16 @@ def _tracklets(
 
 
 def _is_film(tracklets: Sequence[Tracklet], people: Sequence[np.ndarray]) -> bool:
-    """Say whether at least half of the frames that follow each other show the same person."""
-    there = np.array([np.isfinite(each[..., 0]).any() for each in people])
+    """Tell whether at least half of the frames that follow each other show the same person."""
+    present = np.array([np.isfinite(each[..., 0]).any() for each in people])
     links = sum(len(each.places) - 1 for each in tracklets)
-    return links >= 0.5 * int((there[1:] & there[:-1]).sum())
+    return links >= 0.5 * int((present[1:] & present[:-1]).sum())
 
 
 def _cleaned(
     tracks: Sequence[Tracklet], people: Sequence[np.ndarray], duplicates: int
 ) -> tuple[list[Tracklet], list[str]]:
-    """Take out duplicates and ghosts, and say how many; somebody always stays."""
+    """Take out duplicates and ghosts, and note how many; at least one track stays."""
     repeats = _repeats(tracks, people)
     twice = [each for number, each in enumerate(tracks) if number in repeats]
     rest = [each for number, each in enumerate(tracks) if number not in repeats]

@@ -36,8 +36,8 @@ _PLACE = (0.12, 0.35)
 _UNKNOWN = 1.5
 """Sizes a second that are added to b where a velocity is not known: 2.5 m/s of an adult."""
 
-_BLIND = 0.5
-"""s beyond which nobody is joined whose velocity is not known before and after."""
+_MAX_UNKNOWN = 0.5
+"""s beyond which tracklets are not joined unless the velocity before and after is known."""
 
 _VELOCITY = 0.6
 """c, sizes a second: how much velocity changes."""
@@ -48,8 +48,8 @@ _SIZE = (0.2, 0.1)
 _LASTING = 5
 """Detections from which a tracklet is a person, who ends somewhere."""
 
-_STRAY = 0.3
-"""What the end of a shorter one costs at least, in parts of that."""
+_MIN_END_COST = 0.3
+"""What the end of a shorter one costs at least, as a share of that."""
 
 _WINDOW = 0.6
 """s from which a velocity is found: about a step, so that limbs that swing cancel."""
@@ -57,15 +57,15 @@ _WINDOW = 0.6
 _SHORTEST = 0.08
 """s from which a velocity is known at all."""
 
-_TOGETHER = 0.5
-"""s within which somebody who is found may be taken for somebody who was lost."""
+_MAX_LOST = 0.5
+"""s within which a person who is found may be the one who was lost."""
 
 _LEAP = (0.5, 3.0)
 """Sizes, and sizes a second, that a person alone may be from where they were lost: 5 m/s of an
 adult, and half a body for what was read badly."""
 
-_TOLD = 3
-"""Jumps that are said one by one."""
+_MAX_JUMPS = 3
+"""Jumps that are noted one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +137,12 @@ def join_lone(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
 
 
 def _is_near(old: Tracklet, new: Tracklet, dt: float) -> bool:
-    """Say whether a person can be lost and found so, whatever they do meanwhile."""
+    """Tell whether a person lost in one tracklet can be found in the other so soon."""
     ends = np.stack([old.joints[-1, :, :2], new.joints[0, :, :2]])
     sizes = body_size(ends)
-    far = np.linalg.norm(np.diff(np.nanmean(ends, axis=1), axis=0)) / sizes.max()
+    distance = np.linalg.norm(np.diff(np.nanmean(ends, axis=1), axis=0)) / sizes.max()
     return bool(
-        dt <= _TOGETHER and far < _LEAP[0] + _LEAP[1] * dt and sizes.max() < 2 * sizes.min()
+        dt <= _MAX_LOST and distance < _LEAP[0] + _LEAP[1] * dt and sizes.max() < 2 * sizes.min()
     )
 
 
@@ -187,7 +187,9 @@ def _assign(
     rows, columns, costs = (np.array(each) for each in zip(*pairs, strict=True))
     count = len(lengths)
     alone = np.arange(count)
-    ends = np.log1p(GATE / TYPICAL) * np.minimum(1, _STRAY + (1 - _STRAY) * lengths / _LASTING)
+    ends = np.log1p(GATE / TYPICAL) * np.minimum(
+        1, _MIN_END_COST + (1 - _MIN_END_COST) * lengths / _LASTING
+    )
     cost = 1 + np.concatenate([np.log1p(costs / TYPICAL), ends])  # 0 would be no edge
     where = (np.concatenate([rows, alone]), np.concatenate([columns, count + alone]))
     graph = csr_array((cost, where), shape=(count, 2 * count))
@@ -196,10 +198,10 @@ def _assign(
 
 
 def _end(tracklet: Tracklet, fps: float, *, last: bool) -> _End:
-    """Say how a tracklet begins or ends, from its last or first part of a second.
+    """Find how a tracklet begins or ends, from its last or first part of a second.
 
-    Velocity is the mean over what both of two detections show, so that a joint that comes or goes
-    moves nobody. Joints that are hidden at the very end are where they would have moved along.
+    Velocity is the mean over joints that both of two detections show, so that a joint that comes
+    or goes has no effect. Joints that are hidden at the very end are moved along with the rest.
     """
     step = -1 if last else 1
     times = np.array([frame for frame, _ in tracklet.places])[::step] / fps
@@ -227,7 +229,7 @@ def _cost(before: _End, after: _End, dt: float) -> float:
     size = max(before.size, after.size)
     moved = np.median(after.pose[shared] - before.pose[shared], axis=0) / size
     known = [each for each in (before.velocity, after.velocity) if np.isfinite(each[0])]
-    if len(known) < 2 and dt > _BLIND:
+    if len(known) < 2 and dt > _MAX_UNKNOWN:
         return np.inf
     velocities = [each / size for each in known] or [np.zeros(2)]
     width = _PLACE[0] + (_PLACE[1] + _UNKNOWN * (len(known) < 2)) * dt
@@ -239,7 +241,7 @@ def _cost(before: _End, after: _End, dt: float) -> float:
 
 
 def find_jumps(tracks: Sequence[Tracklet], fps: float) -> list[str]:
-    """Say where somebody is found just after another was lost, too far away to be the same.
+    """Describe where a person is found just after another was lost, too far away to be the same.
 
     Args:
         tracks: Everybody, in order of first appearance.
@@ -251,14 +253,14 @@ def find_jumps(tracks: Sequence[Tracklet], fps: float) -> list[str]:
             (new.first - last, which, place)
             for which, old in enumerate(tracks)
             if (place := bisect_left(old.places, (new.first, 0)))
-            and new.first - (last := old.places[place - 1][0]) <= _TOGETHER * fps
+            and new.first - (last := old.places[place - 1][0]) <= _MAX_LOST * fps
             and (place == len(old.places) or old.places[place][0] > new.first)
         ]
         if lost:
             gap, which, place = min(lost)
             jumps.append(_jump(tracks[which].joints[place - 1], which, new, number, gap / fps))
-    told = jumps[:_TOLD]
-    return told + ([f"So do {len(jumps) - _TOLD} more."] if len(jumps) > _TOLD else [])
+    more = [f"So do {len(jumps) - _MAX_JUMPS} more."] if len(jumps) > _MAX_JUMPS else []
+    return jumps[:_MAX_JUMPS] + more
 
 
 def _jump(
@@ -266,8 +268,8 @@ def _jump(
 ) -> str:
     old, found = lost[:, :2], new.joints[0, :, :2]
     size = max(float(body_size(old)), float(body_size(found)))
-    far = np.hypot(*(np.nanmean(found, axis=0) - np.nanmean(old, axis=0))) / size
+    distance = np.hypot(*(np.nanmean(found, axis=0) - np.nanmean(old, axis=0))) / size
     return (
-        f"Person {number} begins in frame {new.first}, {far:.1f} body lengths from where person "
-        f"{who} was lost {seconds:.2f} s before: not joined to one person."
+        f"Person {number} begins in frame {new.first}, {distance:.1f} body lengths from where "
+        f"person {who} was lost {seconds:.2f} s before: not joined to one person."
     )

@@ -13,8 +13,8 @@ DUPLICATE = 0.5
 """Likeness from which two detections of one frame are one person, reported twice."""
 
 CLOSE = 0.1
-"""Width of the likeness of duplicates, in sizes of the person: at a distance of 0.12 sizes in
-every joint (20 cm of a standing adult) two detections are as alike as :data:`DUPLICATE`."""
+"""Width of the likeness of duplicates, in sizes of the person: if every joint is 0.12 sizes away
+(20 cm of a standing adult), the likeness of two detections is :data:`DUPLICATE`."""
 
 _FEW = 3
 """Joints that two detections must share to be compared in full; fewer count in proportion."""
@@ -30,7 +30,7 @@ def clean(people: np.ndarray) -> Float[np.ndarray, "person joint 3"]:
     if people.ndim != 3 or people.shape[2] != 3:
         raise ShapeError(
             f"people {people.shape} should be (person, joint, 3): x, y and confidence of each "
-            "joint; nobody is (0, joint, 3)"
+            "joint; no people are (0, joint, 3)"
         )
     seen = joints_seen(people[..., :2], people[..., 2])
     return np.where(seen[..., None], people, np.nan)
@@ -58,7 +58,7 @@ def likeness(
         ours: x and y, px, and confidence; NaN where missing.
         theirs: The others.
         reach: Width for each pair, px.
-        scraps: Compare in full what shares fewer than three joints, too.
+        scraps: Compare detections that share fewer than three joints in full, too.
     """
     distance2 = ((ours[:, None, :, :2] - theirs[None, :, :, :2]) ** 2).sum(axis=-1)
     weight = np.nan_to_num(np.minimum(ours[:, None, :, 2], theirs[None, :, :, 2]))

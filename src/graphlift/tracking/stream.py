@@ -1,10 +1,10 @@
-"""People told apart as their frames come, from the past alone.
+"""Tracking frame by frame, from past frames alone.
 
-Detectors list the people of a frame in any order. Whoever was seen in the frame before is paired
-first: with whom they resemble most, joints near to where they were expected, by the best pairing
-for all together. Of the detections that are left, those that repeat somebody who is paired already
-are duplicates. Only then may somebody who has not been seen for a while take one, so that a person
-who is seen never loses to one who is not; the rest are new.
+Detectors list the people of a frame in any order. People who were seen in the frame before are
+paired first, each with the detection that resembles them most (joints near to where they are
+expected), by the best pairing for all together. Of the detections that are left, those that
+repeat a person who is paired already are duplicates. Only then may a person who has not been seen
+for a while take one, so that a person who is seen never loses to one who is not; the rest are new.
 
 Source: the pairing is the assignment problem (Kuhn, "The Hungarian method", 1955); that those seen
 last come first is the matching cascade of Wojke et al., "Simple online and realtime tracking with
@@ -19,29 +19,29 @@ from jaxtyping import Float
 from graphlift.tracking.likeness import DUPLICATE, body_size, clean, likeness, same_person
 
 PATIENCE = 30
-"""Frames for which somebody who is not seen keeps the id."""
+"""Frames for which a person who is not seen keeps the id."""
 
-LEAST = 0.1
-"""Similarity below which two detections are two people."""
+_MIN_SIMILARITY = 0.1
+"""Similarity, from 0 to 1, below which two detections are two people."""
 
-SURE = 0.4
-"""Similarity from which whoever was seen in the frame before is the same person."""
+_SURE = 0.4
+"""Similarity from which a person seen in the frame before is the same person."""
 
 _WIDTH = 0.15
 """How far a joint strays from one frame to the next, in sizes of the person. A runner at 25 frames
 per second moves 0.11 of a body's height a frame, and is expected to."""
 
 _AHEAD = 3
-"""Frames for which somebody unseen is expected to move on as before."""
+"""Frames for which a person who is not seen is expected to move on as before."""
 
 _RIVAL = 0.7
-"""Somebody lost who resembles a detection nearly as much as whoever takes it, in parts of that
-likeness, makes the pairing doubtful."""
+"""A pairing is doubtful if another lost person resembles the detection by at least this share of
+the paired person's likeness."""
 
 
 @dataclass(eq=False)
 class _Track:
-    """Somebody who has been seen, how, and how many frames ago."""
+    """A person who has been seen: where, and how many frames ago."""
 
     id: int
     joints: Float[np.ndarray, "joint 3"]
@@ -51,23 +51,19 @@ class _Track:
 
 
 class Tracker:
-    """Gives people ids, frame by frame, from what came before alone.
+    """Gives people ids, frame by frame, from past frames alone.
 
-    Memory is bounded: whoever is unseen for more than ``patience`` frames is forgotten, and is a
-    new person when they return. The same frames give the same ids.
+    Memory is bounded: a person who is not seen for more than ``patience`` frames is forgotten,
+    and is a new person when they return. The same frames give the same ids.
 
     Args:
-        patience: Frames for which somebody who is not seen keeps the id.
-        least: Similarity, from 0 to 1, below which two detections are two people.
-        doubt: Give a new id where somebody was lost who might as well be the one who is seen;
-            :mod:`graphlift.tracking.clip` decides then, from what came after, too.
+        patience: Frames for which a person who is not seen keeps the id.
+        doubt: Give a new id where a person was lost who might as well be the one who is seen;
+            :mod:`graphlift.tracking.clip` then decides, from later frames, too.
     """
 
-    def __init__(
-        self, *, patience: int = PATIENCE, least: float = LEAST, doubt: bool = False
-    ) -> None:
+    def __init__(self, *, patience: int = PATIENCE, doubt: bool = False) -> None:
         self.patience = patience
-        self.least = least
         self.doubt = doubt
         self.duplicates = 0
         self._tracks: list[_Track] = []
@@ -78,24 +74,24 @@ class Tracker:
 
         Args:
             people: x and y, px, and confidence; missing joints as in
-                :func:`graphlift.sequences.keypoints_from`. May be nobody.
+                :func:`graphlift.sequences.keypoints_from`. May be empty.
 
         Returns:
-            An id for each person, from 0 in order of first appearance; -1 for one of whom no
-            joint is seen, and for one who repeats another of the frame.
+            An id for each person, from 0 in order of first appearance; -1 for a person of whom no
+            joint is seen, or who repeats another of the frame.
 
         Raises:
             ShapeError: If the array has other axes.
         """
         people = clean(people)
-        there = np.flatnonzero(np.isfinite(people[..., 0]).any(axis=1))
+        present = np.flatnonzero(np.isfinite(people[..., 0]).any(axis=1))
         ids = np.full(len(people), -1)
         for track in self._tracks:
             track.gap += 1
-        self._give(there, people, ids, sure=True)
-        new = self._without_duplicates(there, people, ids)
+        self._pair(present, people, ids, sure=True)
+        new = self._without_duplicates(present, people, ids)
         if not self.doubt:
-            self._give(new, people, ids, sure=False)
+            self._pair(new, people, ids, sure=False)
         for person in new[ids[new] < 0]:
             ids[person] = self._next
             size = float(body_size(people[person]))
@@ -104,17 +100,19 @@ class Tracker:
         self._tracks = [track for track in self._tracks if track.gap <= self.patience]
         return tuple(map(int, ids))
 
-    def _give(self, there: np.ndarray, people: np.ndarray, ids: np.ndarray, *, sure: bool) -> None:
+    def _pair(
+        self, present: np.ndarray, people: np.ndarray, ids: np.ndarray, *, sure: bool
+    ) -> None:
         """Pair people with those tracks that have nobody in this frame yet."""
         waiting = [track for track in self._tracks if track.gap]
-        if not waiting or not len(there):
+        if not waiting or not len(present):
             return
-        alike = _similarity(waiting, people[there])
+        alike = _similarity(waiting, people[present])
         gap = np.array([track.gap for track in waiting])[:, None]
         if sure:
-            chance = np.where((gap == 1) & (alike >= SURE), alike, 0)
+            chance = np.where((gap == 1) & (alike >= _SURE), alike, 0)
         else:  # a density in the plane: it falls with the square of its width
-            chance = np.where(alike >= self.least, alike / gap, 0)
+            chance = np.where(alike >= _MIN_SIMILARITY, alike / gap, 0)
         rows, columns = assign(chance)
         others = np.setdiff1d(np.arange(len(waiting)), rows)
         ended: list[_Track] = []
@@ -123,20 +121,20 @@ class Tracker:
             if self.doubt and len(rivals):
                 ended += [waiting[each] for each in (row, *rivals)]
             else:
-                _see(waiting[row], people[there[column]])
-                ids[there[column]] = waiting[row].id
+                _update(waiting[row], people[present[column]])
+                ids[present[column]] = waiting[row].id
         self._tracks = [track for track in self._tracks if track not in ended]
 
     def _without_duplicates(
-        self, there: np.ndarray, people: np.ndarray, ids: np.ndarray
+        self, present: np.ndarray, people: np.ndarray, ids: np.ndarray
     ) -> np.ndarray:
-        """List those without an id who repeat nobody with one, nor a surer one without."""
-        new = np.asarray(there[ids[there] < 0])
-        if not len(new) or len(there) == 1:
+        """List people without an id who repeat neither one with an id nor a surer one without."""
+        new = np.asarray(present[ids[present] < 0])
+        if not len(new) or len(present) == 1:
             return new
         surest_first = new[np.argsort(-np.nansum(people[new, :, 2], axis=1), kind="stable")]
         alike = same_person(people, people)
-        kept = there[ids[there] >= 0].tolist()
+        kept = present[ids[present] >= 0].tolist()
         known = len(kept)
         for person in surest_first:
             if alike[person, kept].max(initial=0) >= DUPLICATE:
@@ -147,7 +145,7 @@ class Tracker:
 
 
 def assign(gain: Float[np.ndarray, "row column"]) -> tuple[np.ndarray, np.ndarray]:
-    """Pair rows with columns so that the sum of gains is greatest; pairs of no gain are none."""
+    """Pair rows with columns so that the sum of gains is greatest; leave out pairs of no gain."""
     if min(gain.shape) == 1:
         best = np.unravel_index(gain.argmax(), gain.shape)
         rows, columns = np.array([best[0]]), np.array([best[1]])
@@ -159,7 +157,7 @@ def assign(gain: Float[np.ndarray, "row column"]) -> tuple[np.ndarray, np.ndarra
     return rows[kept], columns[kept]
 
 
-def _see(track: _Track, joints: Float[np.ndarray, "joint 3"]) -> None:
+def _update(track: _Track, joints: Float[np.ndarray, "joint 3"]) -> None:
     both = np.isfinite(track.joints[:, 0]) & np.isfinite(joints[:, 0])
     moved = (joints[both, :2] - track.joints[both, :2]).mean(axis=0)
     track.velocity = (track.velocity + moved / track.gap) / 2

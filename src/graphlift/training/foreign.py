@@ -24,11 +24,11 @@ import graphlift
 from graphlift.errors import CheckpointError
 from graphlift.formats.pickle_machine import PickleMachine
 from graphlift.nn.build import build_network
-from graphlift.nn.foreign import Family, listed, map_state_dict
+from graphlift.nn.foreign import Family, map_state_dict
 from graphlift.training.checkpoints import load_weights, write_checkpoint
 from graphlift.training.config import ModelConfig, parse_table
 from graphlift.training.legacy_torch import PICKLES, respell
-from graphlift.words import plain, reason, shown
+from graphlift.words import listed, plain, reason, shown
 
 MAX_BYTES = 1 << 30
 """The largest of the published networks, Any-GCN's no-sharing, takes 400 MB with its optimiser."""
@@ -58,11 +58,11 @@ class Foreign:
 
     Args:
         tensors: Its state dict, in single precision, without the prefix of a parallel run.
-        said: Numbers that were saved beside it, such as epoch and error.
+        numbers: Numbers that were saved beside it, such as epoch and error.
     """
 
     tensors: dict[str, Tensor]
-    said: dict[str, int | float]
+    numbers: dict[str, int | float]
 
 
 def read_foreign(path: Path, *, max_bytes: int = MAX_BYTES) -> Foreign:
@@ -115,7 +115,7 @@ def import_checkpoint(
         family: Whose code wrote it.
         out: Our file.
         sharing: As in :func:`graphlift.nn.foreign.map_state_dict`.
-        joints: As there.
+        joints: As in ``map_state_dict``.
 
     Returns:
         The record that was written.
@@ -134,7 +134,7 @@ def import_checkpoint(
     load_weights(network, mapped.tensors, source)
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.said}
+    origin = {"file": source.name, "sha256": digest, "kind": family, "said": foreign.numbers}
     record = {
         "version": graphlift.__version__,
         "config": {"model": asdict(config)},

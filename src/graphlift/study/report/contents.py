@@ -4,18 +4,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from graphlift.study import paper, statistics
 from graphlift.study.claims import Claim, claims, errors_of
 from graphlift.study.grid import Study, Variant, mpjpe_in
 from graphlift.study.report import failures, figures, heatmaps, published, tables
-from graphlift.study.statistics import Pair, all_pairs, block_layout, resample, spread
+from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from graphlift.study.results import Blocks
+    from graphlift.study.results import SecondErrors
 
 OF_THE_GRID = {
     *("data", "detections", "seed", "model.method", "model.decouple_self", "model.channels"),
@@ -58,7 +59,7 @@ def find(study: Study) -> Findings:
     """Resample a study's runs once and draw every conclusion from the same draws."""
     layouts = Counter(block_layout(run.blocks) for run in study.runs if run.blocks)
     common = layouts.most_common(1)[0][0] if layouts else None
-    kept: dict[tuple[Variant, str, int], Mapping[str, Blocks]] = {}
+    kept: dict[tuple[Variant, str, int], Mapping[str, SecondErrors]] = {}
     left_out = []
     for run in study.runs:
         if common is not None and block_layout(run.blocks) == common:
@@ -98,7 +99,7 @@ class Best:
 def best_of(study: Study, kind: str, pairs: Sequence[Pair[Variant]]) -> Best:
     """Find the best method on some detections."""
     ranked = sorted(
-        (spread(values).mean, variant.label, variant)
+        (fmean(values), variant.label, variant)
         for variant in study.variants
         if (values := study.values(variant, kind, lambda run: run.mpjpe_mm))
     )
@@ -147,7 +148,7 @@ def facts(study: Study) -> dict[str, Any]:
         "lengths": sorted({(run.steps, run.batch_size) for run in runs}),
         "kept_last": all(run.config.get("keep") == "last" for run in runs),
         "joints": sorted({run.config.get("model", {}).get("joints", 16) for run in runs}),
-        "mean_parameters": spread(study.parameters).mean,
+        "mean_parameters": fmean(study.parameters),
         "data": sorted({(run.data, run.data_digest) for run in runs}),
         "cross_data": sorted(cross_data),
         "crossed": sorted({r.cross_data or "unnamed" for r in runs if r.cross_pck is not None}),

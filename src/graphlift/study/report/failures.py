@@ -14,7 +14,7 @@ from graphlift.study import paper
 from graphlift.study.claims import joint_kind
 from graphlift.study.grid import Study, Variant
 from graphlift.study.report.figures import WIDTH, plain
-from graphlift.study.results import Failure, Result
+from graphlift.study.results import Result, WorstFrame
 
 Points = Float[np.ndarray, "joint 2"]
 _SIDE, _GAP, _PAIR, _TOP, _ROW = 1.55, 0.1, 4.95, 0.45, 2.05
@@ -41,12 +41,12 @@ class Gallery:
     detections: str
     skeleton: Skeleton | None
     joints: tuple[str, ...]
-    frames: Sequence[Failure]
+    frames: Sequence[WorstFrame]
     seeds: Sequence[int]
     occluded_share: float
 
     @property
-    def posed(self) -> list[Failure]:
+    def posed(self) -> list[WorstFrame]:
         """Frames with their poses; none in lines that were published."""
         return [failure for failure in self.frames if len(failure.predicted)]
 
@@ -61,7 +61,7 @@ class Gallery:
         """In how many frames the joint with the largest error is hidden."""
         return sum(f.occluded[self.joints.index(self.worst_joint(f))] for f in self.posed)
 
-    def worst_joint(self, frame: Failure) -> str:
+    def worst_joint(self, frame: WorstFrame) -> str:
         """Name the joint with the largest error in a frame."""
         errors = np.linalg.norm(np.subtract(frame.predicted, frame.truth), axis=1)
         return self.joints[int(errors.argmax())]
@@ -88,7 +88,7 @@ def gallery(study: Study) -> Gallery | None:
     return None
 
 
-def _drawable(frame: Failure, run: Result) -> bool:
+def _drawable(frame: WorstFrame, run: Result) -> bool:
     """Whether a frame has a row for each joint, or no poses at all."""
     joints = len(run.per_joint_mm)
     poses = {2: [frame.keypoints], 3: [frame.predicted, frame.truth]}
@@ -101,17 +101,17 @@ def _drawable(frame: Failure, run: Result) -> bool:
     )
 
 
-def _distinct(failures: Sequence[Failure]) -> tuple[list[Failure], list[int]]:
+def _distinct(failures: Sequence[WorstFrame]) -> tuple[list[WorstFrame], list[int]]:
     """Keep each frame of each camera once, by its largest error; count how many runs kept it."""
-    frames: dict[tuple[str, int, int], list[Failure]] = {}
+    frames: dict[tuple[str, int, int], list[WorstFrame]] = {}
     for failure in sorted(failures, key=lambda f: -f.mpjpe_mm):
         frames.setdefault((failure.clip, failure.frame, failure.camera), []).append(failure)
     return [same[0] for same in frames.values()], [len(same) for same in frames.values()]
 
 
-def choose(worst_first: Sequence[Failure], count: int) -> list[Failure]:
+def choose(worst_first: Sequence[WorstFrame], count: int) -> list[WorstFrame]:
     """Take the worst frame of each clip first, so that not all are of the same second."""
-    clips: dict[str, Failure] = {}
+    clips: dict[str, WorstFrame] = {}
     for failure in worst_first:
         clips.setdefault(failure.clip, failure)
     chosen = list(clips.values())[:count]
@@ -149,7 +149,7 @@ def worst_frames(found: Gallery, count: int = 6) -> Figure:
     return figure
 
 
-def _views(frame: Failure) -> list[tuple[str, Points, Points]]:
+def _views(frame: WorstFrame) -> list[tuple[str, Points, Points]]:
     """Title, what to draw and the truth behind it (for the 2D input, the input itself)."""
     keypoints = np.array(frame.keypoints, dtype=float)
     predicted, truth = (np.array(p, dtype=float) for p in (frame.predicted, frame.truth))

@@ -9,7 +9,8 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
+from statistics import fmean, stdev
 from typing import Any
 
 import matplotlib as mpl
@@ -17,18 +18,12 @@ import matplotlib.axis
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath, text_to_path
-from matplotlib.transforms import IdentityTransform
 
 from graphlift.study.grid import Read, Study, Variant, detections_label, error_in
 from graphlift.study.report.formatting import bin_label
 from graphlift.study.results import CurvePoint
-from graphlift.study.statistics import spread
 
 COLOURS = {
     "pre-aggregation": "#0072b2",
@@ -39,7 +34,7 @@ COLOURS = {
     "semgcn": "#4b4b4b",
     "martinez": "#8f8f8f",
 }
-"""Source: after Okabe and Ito, "Color universal design", 2008: told apart by the colour-blind."""
+"""Source: after Okabe and Ito, "Color universal design", 2008: also for the colour-blind."""
 NAMES = 1.4
 """Room for the names of methods beside a panel, inches."""
 WIDTH = 10.0
@@ -179,43 +174,6 @@ def below_legend(study: Study) -> Margins:
     return Margins(top=0.4 + 0.17 * ((len(study.variants) + 4) // 5))
 
 
-@lru_cache(maxsize=256)
-def _glyph(letter: str, points: float) -> tuple[Path, float]:
-    """Outline of a letter, its middle line at 0, and its advance; in points."""
-    font = FontProperties(family=STYLE["font.family"], size=points)
-    outline = TextPath((0, -0.36 * points), letter, prop=font)
-    return outline, float(text_to_path.get_text_width_height_descent(letter, font, False)[0])
-
-
-def words(
-    ax: Axes,
-    places: Sequence[tuple[float, float]],
-    texts: Sequence[str],
-    inks: Sequence[str],
-    points: float,
-) -> None:
-    """Write many numbers, centred on places.
-
-    The letters of one kind are one collection: hundreds of texts would take seconds.
-    """
-    left, right = ax.get_xlim()
-    unit = (right - left) / (72 * WIDTH * ax.get_position().width)
-    spots: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for (x, y), text, ink in zip(places, texts, inks, strict=True):
-        pen = x - unit * sum(_glyph(letter, points)[1] for letter in text) / 2
-        for letter in text:
-            spots.setdefault((letter, ink), []).append((pen, y))
-            pen += unit * _glyph(letter, points)[1]
-    for (letter, ink), offsets in spots.items():
-        outline = _glyph(letter, points)[0]
-        drawn = PathCollection(
-            [outline], sizes=[1.0], facecolors=ink, lw=0, offsets=offsets, clip_on=False
-        )
-        drawn.set_offset_transform(ax.transData)
-        drawn.set_transform(IdentityTransform())
-        ax.add_collection(drawn, autolim=False)
-
-
 def curves(study: Study) -> Figure:
     """Fig. 1 of the supplement: training loss and validation error."""
     figure, axes = blank(2.1, len(study.detections), 2, below_legend(study))
@@ -306,9 +264,9 @@ def parameters(study: Study) -> Figure:
         for variant, count in zip(study.variants, sizes, strict=True):
             values = study.values(variant, kind, lambda run: run.mpjpe_mm)
             if values:
-                s = spread(values)
+                sd = stdev(values) if len(values) > 1 else None
                 line = pen(variant, study) | {"linestyle": "none", "marker": "o", "ms": 5}
-                ax.errorbar(count / 1e6, s.mean, yerr=s.sd, elinewidth=1, **line)
+                ax.errorbar(count / 1e6, fmean(values), yerr=sd, elinewidth=1, **line)
         if max(sizes) > 1.5 * min(sizes):
             ax.set_xscale("log")
             plain_logarithms(ax.xaxis)

@@ -10,7 +10,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from graphlift.study.grid import Study, Variant
-from graphlift.study.report.figures import NAMES, WIDTH, Margins, mean, panels, plain, words
+from graphlift.study.report.figures import NAMES, WIDTH, Margins, mean, panels, plain
 from graphlift.study.report.formatting import number, signed
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
@@ -62,9 +62,9 @@ def write_matrix(
     ax: Axes, values: Matrix, write: Callable[[float], str], inks: np.ndarray, points: float
 ) -> None:
     """Write the known values into the cells of a matrix, each in its ink."""
-    known = list(zip(*np.nonzero(np.isfinite(values)), strict=True))
-    places = [(j + 0.5, i + 0.5) for i, j in known]
-    words(ax, places, [write(values[at]) for at in known], [str(inks[at]) for at in known], points)
+    for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        text = ax.text(j + 0.5, i + 0.5, write(values[i, j]), color=inks[i, j], size=points)
+        text.set(ha="center", va="center_baseline")
 
 
 def heatmap(

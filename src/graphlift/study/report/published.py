@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from statistics import fmean
 
 from graphlift.study import paper
 from graphlift.study.grid import LABELS, Read, Study, Variant, pck_in
@@ -17,7 +18,7 @@ from graphlift.study.report.tables import (
     mean_cell,
     text_columns,
 )
-from graphlift.study.statistics import rank_correlation, spread
+from graphlift.study.statistics import rank_correlation
 
 PUBLISHED = "Human3.6M, 4.2 M, published"
 COLUMNS = ("gt", "hg", "cpn")
@@ -147,7 +148,7 @@ def rank_correlations(study: Study) -> list[tuple[str, float]]:
     kept = []
     for kind in study.detections:
         both = [
-            (spread(ours).mean, printed.errors[paper.column(kind)][0])
+            (fmean(ours), printed.errors[paper.column(kind)][0])
             for printed in paper.TABLE_1
             if paper.column(kind) in printed.errors
             and (
@@ -164,7 +165,7 @@ def rank_correlations(study: Study) -> list[tuple[str, float]]:
 
 def _compared(values: Sequence[float], printed: float | None) -> list[Cell]:
     """Ours, what is printed, and by how much ours is larger."""
-    mean = spread(values).mean if values else None
+    mean = fmean(values) if values else None
     difference = DASH if mean is None or printed is None else signed(mean - printed, 2)
     return [Cell(_or_dash(mean, 2)), Cell(_or_dash(printed, 2)), Cell(difference)]
 

@@ -6,6 +6,7 @@ The words around them, titles and notes, are in ``templates/report.j2``.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean, stdev
 
 from graphlift.study.claims import Claim, Comparison, curve_oscillation, joint_kinds
 from graphlift.study.grid import (
@@ -30,7 +31,7 @@ from graphlift.study.report.formatting import (
     sizes,
 )
 from graphlift.study.results import Result
-from graphlift.study.statistics import Pair, spread
+from graphlift.study.statistics import Pair
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def mean_cell(
     """Write mean and standard deviation, or a dash; bold if the mean is the best."""
     if not values:
         return Cell(DASH)
-    s = spread(values)
-    sd = number(s.sd, digits) if deviation and s.sd is not None else ""
-    return Cell(number(s.mean, digits), sd, s.mean == best)
+    mean = fmean(values)
+    sd = number(stdev(values), digits) if deviation and len(values) > 1 else ""
+    return Cell(number(mean, digits), sd, mean == best)
 
 
 def mean_cells(study: Study, kind: str, measures: Sequence[Measure]) -> dict[Variant, list[Cell]]:
@@ -129,7 +130,7 @@ def mean_cells(study: Study, kind: str, measures: Sequence[Measure]) -> dict[Var
     rows: dict[Variant, list[Cell]] = {variant: [] for variant in study.variants}
     for each in measures:
         values = {variant: study.values(variant, kind, each.read) for variant in rows}
-        means = [spread(some).mean for some in values.values() if some]
+        means = [fmean(some) for some in values.values() if some]
         best = each.best(means) if each.best and means else None
         for variant, some in values.items():
             rows[variant].append(mean_cell(some, each.digits, deviation=each.deviation, best=best))
