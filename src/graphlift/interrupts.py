@@ -7,11 +7,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def deferred() -> Iterator[Callable[[], bool]]:
+def deferred(*, ignored: bool = False) -> Iterator[Callable[[], bool]]:
     """Hold SIGINT and SIGTERM back until the block ends.
 
-    A signal that the process ignores stays ignored. Outside the main thread nothing is held back:
-    Python hands signals to that thread alone.
+    Outside the main thread nothing is held back: Python hands signals to that thread alone.
+
+    Args:
+        ignored: Whether to receive those that the process ignores, too, as one that a script
+            started in the background ignores SIGINT.
 
     Yields:
         A function that tells whether one was received; what to do about it is for the caller.
@@ -21,7 +24,7 @@ def deferred() -> Iterator[Callable[[], bool]]:
     before = {
         number: signal.signal(number, lambda number, _: received.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
-        if main and signal.getsignal(number) != signal.SIG_IGN
+        if main and (ignored or signal.getsignal(number) != signal.SIG_IGN)
     }
     try:
         yield lambda: bool(received)

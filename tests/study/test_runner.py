@@ -251,9 +251,7 @@ def test_weights_of_another_configuration_or_other_data_are_refused_before_they_
     with pytest.raises(CheckpointError, match=rf"full-sharing-4.*/{MODEL}: .*learning_rate"):
         go_on(faster, folder, pack)
     others = write_folder(tmp_path / "others", seed=1)
-    with pytest.raises(
-        CheckpointError, match=rf"{MODEL}: was trained on other data than .*others"
-    ):
+    with pytest.raises(CheckpointError, match=rf"{MODEL}: was trained on other data .*others"):
         go_on(ours, folder, others)
     assert not (folder / RESULTS).exists()
 

@@ -77,7 +77,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 events = open_until_the_end.enter_context(
                     SummaryWriter(str(out), purge_step=run.step)
                 )
-            interrupted = open_until_the_end.enter_context(deferred())
+            interrupted = open_until_the_end.enter_context(deferred(ignored=True))
             saved = time.monotonic()
             while run.step < steps:
                 began = time.perf_counter()
