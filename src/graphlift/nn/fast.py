@@ -11,7 +11,7 @@ the definition, in value and in gradient.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,12 +21,23 @@ from torch.autograd.function import once_differentiable
 
 from graphlift.graph import DECOUPLED, BodyGraph, Sharing, weight_slots
 
-if TYPE_CHECKING:
-    from graphlift.nn.graph_conv import GraphConv
+
+class Convolution(Protocol):
+    """What is needed of a :class:`graphlift.nn.graph_conv.GraphConv`, which says what each is."""
+
+    graph: BodyGraph
+    sharing: Sharing
+    decouple_self: bool
+    joints: int
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def affinities(self) -> Tensor:
+        """The affinities as a matrix."""
 
 
 def weighted_sum(
-    conv: "GraphConv", x: Float[Tensor, "joint batch in"]
+    conv: Convolution, x: Float[Tensor, "joint batch in"]
 ) -> Float[Tensor, "joint batch out"]:
     """Σ_j a_ij W_s(i,j) h_j in the order that takes fewest multiply-accumulates.
 
@@ -49,14 +60,14 @@ def weighted_sum(
     return torch.baddbmm(between, x, a_self[:, None, None] * own)
 
 
-def _joint_by_joint(conv: "GraphConv", x: Tensor, a: Tensor, weight: Tensor) -> Tensor:
+def _joint_by_joint(conv: Convolution, x: Tensor, a: Tensor, weight: Tensor) -> Tensor:
     """Transform each joint once and aggregate, or the other way round."""
     if conv.sharing == "post-aggregation":
         return _transform(_aggregate(a, x), weight)
     return _aggregate(a, _transform(x, weight))
 
 
-def _edge_by_edge(conv: "GraphConv", x: Tensor, a: Tensor) -> Tensor:
+def _edge_by_edge(conv: Convolution, x: Tensor, a: Tensor) -> Tensor:
     """Transform every neighbour for every joint, then aggregate."""
     target, source, counts = _by_slot(conv.graph, conv.sharing, a.device)
     # index_select, not x[...]: its gradient is a plain sum over equal rows.
@@ -109,7 +120,7 @@ def fusable(conv: nn.Module) -> bool:
 
 
 def pre_aggregation_layer(
-    x: Float[Tensor, "joint batch in"], conv: "GraphConv", norm: nn.BatchNorm1d
+    x: Float[Tensor, "joint batch in"], conv: Convolution, norm: nn.BatchNorm1d
 ) -> Float[Tensor, "joint batch out"]:
     """Convolve, normalise by the batch's own statistics, rectify; moves the running statistics.
 
