@@ -343,7 +343,7 @@ def assert_not_imported(path, family, message, **options):
 def test_missing_and_unknown_names_are_listed(tmp_path, state):
     for change, message in [
         ({"gconv_input.0.gconv.T": torch.zeros(1)}, r"lacks none, and has gconv_input\.0\.g"),
-        ({"gconv_layers.7.gconv1.bn.bias": torch.zeros(1)}, r"lacks gconv_layers\.2\..* and \d+ "),
+        ({"gconv_layers.7.gconv1.bn.bias": torch.zeros(1)}, r"lacks gconv_layers\.2\..*\.\.\."),
         ({"gconv_output.bias": None}, r"lacks gconv_output\.bias, and has none besides"),
         ({"post_refine.0.weight": torch.zeros(2)}, r"has post_refine\.0\.weight besides"),
         ({"gconv_output.W": torch.zeros(2, 6, 4)},
@@ -500,8 +500,8 @@ def test_an_imported_network_is_scored_by_the_published_protocol(tmp_path, rng, 
 def test_wrong_words_are_named_in_one_line(tmp_path, semgcn):
     out = tmp_path / "m.safetensors"
     for words, faults in [
-        ((semgcn, "--kind", "hgcn", "-o", out), ("--kind 'hgcn': use one of semgcn, liu",)),
-        ((semgcn, "--kind", "liu", "-o", out, "--sharing", "none"), ("--sharing 'none': use",)),
+        ((semgcn, "--kind", "hgcn", "-o", out), ("--kind", "'hgcn'", "'semgcn', 'liu'")),
+        ((semgcn, "--kind", "liu", "-o", out, "--sharing", "none"), ("--sharing", "'none'", "pre-aggregation")),
         ((semgcn, "--kind", "semgcn", "-o", semgcn), (semgcn, "give the result another name")),
         ((tmp_path / "no.pth", "--kind", "liu", "-o", out), (tmp_path / "no.pth", "No such file")),
         ((tmp_path, "--kind", "liu", "-o", out), (tmp_path, "Is a directory")),

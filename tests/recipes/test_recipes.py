@@ -107,8 +107,8 @@ def test_the_whole_first_table_comes_out(packs, tmp_path):
     report = (out / "report.md").read_text()
     for line in (
         "h36m-16 and h36m-17 (errors), 3dhp-14 (PCK and AUC). Adaptations: root-in-place",
-        "Rows or columns have recipes of their own (decay,",
-        "seen through Human3.6M's lens; adaptations: none",
+        "settings of their own (decay,",
+        "as Human3.6M's camera would see them; adaptations: none",
         "over 16 or 17 joints",
         "epochs, model.dropout, model.joints differ",
     ):

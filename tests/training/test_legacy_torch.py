@@ -63,7 +63,7 @@ def test_a_long_text_and_a_huge_number_do_not_stop_the_reader(tmp_path, state):
 
     assert found.tensors.keys() == state.keys()
     assert all(torch.equal(found.tensors[name], state[name]) for name in state)
-    assert found.said == {"step": 2**40}
+    assert found.numbers == {"step": 2**40}
 
 
 numbers = st.one_of(st.integers(), st.integers(-(2**70), 2**70), st.booleans())

@@ -95,7 +95,9 @@ def _fail_usage(error: Any) -> NoReturn:  # noqa: ANN401
         typer.echo(error.format_message(), err=True)
         sys.exit(2)
     command = error.ctx.command_path if error.ctx else "graphlift"
-    _fail(f"{' '.join(error.format_message().split()).rstrip('.')}: see {command} --help")
+    # Typer checks values by pydantic, whose class of error tells users nothing.
+    message = " ".join(error.format_message().split()).replace("Value error, ", "")
+    _fail(f"{message.rstrip('.')}: see {command} --help")
 
 
 def _one_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ the definition, in value and in gradient.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from graphlift.graph import DECOUPLED, BodyGraph, Sharing, weight_slots
 
 
+@runtime_checkable
 class Convolution(Protocol):
     """What is needed of a :class:`graphlift.nn.graph_conv.GraphConv`, which says what each is."""
 
