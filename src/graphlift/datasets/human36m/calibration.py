@@ -96,8 +96,6 @@ S11 0.5894251465797424 -0.7818877100944519 0.13991211354732513 -0.14715361595153
 
 def published_cameras() -> dict[tuple[str, str], Camera]:
     """Make the cameras of every subject with 3D poses, by (subject, camera)."""
-    from scipy.spatial.transform import Rotation
-
     words = _INTRINSICS.split()
     numbers = {words[i]: list(map(float, words[i + 1 : i + 10])) for i in range(0, len(words), 10)}
     words = _EXTRINSICS.split()
@@ -106,7 +104,7 @@ def published_cameras() -> dict[tuple[str, str], Camera]:
         (subject, name): make_camera(
             name,
             numbers[name],
-            R=Rotation.from_quat([*map(float, place[1:4]), float(place[0])]).as_matrix().T,
+            R=_quaternion_to_matrix(np.array(place[:4], dtype=float)).T,
             position=np.array(place[4:], dtype=float) / 1000,
         )
         for (subject, *place), name in zip(places, CAMERAS * (len(places) // 4), strict=True)
@@ -131,4 +129,19 @@ def make_camera(name: str, numbers: list[float], *, R: np.ndarray, position: np.
         position=position,
         radial=(k1, k2, k3),
         tangential=(p1, p2),
+    )
+
+
+def _quaternion_to_matrix(q: np.ndarray) -> np.ndarray:
+    """Turn a quaternion w, x, y, z into the matrix that rotates columns as it does.
+
+    SciPy's matrix differs in the last bit, and so would the digest of every pack.
+    """
+    w, x, y, z = q / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
     )

@@ -38,8 +38,6 @@ def read_metadata_xml(path: Path) -> Cameras:
         FormatError: If it is no such XML, declares a document type or entities, or its ``w0`` is
             not 300 finite numbers.
     """
-    from scipy.spatial.transform import Rotation
-
     text = _text_of(path, "w0").strip().removeprefix("[").removesuffix("]")
     try:
         w0 = [decimal(word) for word in text.split()]
@@ -57,7 +55,7 @@ def read_metadata_xml(path: Path) -> Cameras:
         for subject in SUBJECTS:
             start = 6 * (_PEOPLE * c + int(subject[1:]) - 1)
             place = np.array(w0[start : start + 6])
-            R = Rotation.from_euler("XYZ", place[:3]).as_matrix()
+            R = _euler_to_matrix(place[:3])
             cameras[subject, name] = make_camera(name, lens, R=R, position=place[3:] / 1000)
     return cameras
 
@@ -110,3 +108,15 @@ def _text_of(path: Path, element: str) -> str:
             f"{path}: is no XML, or damaged ({reason(error)}): copy it again"
         ) from error
     return "".join(found)
+
+
+def _euler_to_matrix(angles: np.ndarray) -> np.ndarray:
+    """Multiply R1 R2 R3, rotations about x, then y, then z of the rotated axes.
+
+    SciPy's matrix differs in the last bit, and so would the digest of every pack.
+    """
+    (c1, c2, c3), (s1, s2, s3) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, c1, -s1], [0, s1, c1]])
+    about_y = np.array([[c2, 0, s2], [0, 1, 0], [-s2, 0, c2]])
+    about_z = np.array([[c3, -s3, 0], [s3, c3, 0], [0, 0, 1]])
+    return np.asarray(about_x @ about_y @ about_z)
