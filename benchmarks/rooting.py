@@ -13,7 +13,7 @@ from pathlib import Path
 
 from graphlift.nn.build import build_network
 from graphlift.protocols import root_in_place
-from graphlift.samples import read_open_data
+from graphlift.samples.open_data import read_open_data
 from graphlift.scoring import mpjpe_over_activities
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.config import TrainConfig, parse_table

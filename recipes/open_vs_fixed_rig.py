@@ -18,7 +18,7 @@ import numpy as np
 from graphlift.lifting import SHIPPED, Lifter
 from graphlift.nn.build import build_network
 from graphlift.protocols import PROTOCOLS, STRIDE
-from graphlift.samples import read_open_data
+from graphlift.samples.open_data import read_open_data
 from graphlift.samples.random_views import exact_views, people_of
 from graphlift.scoring import CompleteScores
 from graphlift.skeletons import H36M_16, H36M_17, joint_map

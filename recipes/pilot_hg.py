@@ -19,7 +19,7 @@ from unittest.mock import patch
 import numpy as np
 
 from graphlift import simulated_detector
-from graphlift.samples import read_open_data
+from graphlift.samples.open_data import read_open_data
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.loop import LOG, train
 

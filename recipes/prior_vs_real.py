@@ -15,7 +15,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from graphlift.samples import OpenData, read_open_data
+from graphlift.samples.open_data import OpenData, read_open_data
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import planned_runs, read_plan
 from graphlift.training.loop import train

@@ -6,7 +6,7 @@ import pytest
 
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.samples import OpenData
+from graphlift.samples.open_data import OpenData
 from graphlift.skeletons import H36M_17
 
 # Speed is benchmarked, never asserted: a busy machine must not fail a property.

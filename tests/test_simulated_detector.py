@@ -11,8 +11,7 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import kurtosis
 
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.samples import read_open_data
-from graphlift.samples.open_data import observe
+from graphlift.samples.open_data import observe, read_open_data
 from graphlift.simulated_detector import (
     CPN_LEVEL,
     HG_LEVEL,

@@ -12,7 +12,7 @@ from helpers.command import assert_refused, command, here
 from helpers.tiny_pack import write_folder
 
 from graphlift.files import LOCK
-from graphlift.samples import read_open_data
+from graphlift.samples.open_data import read_open_data
 from graphlift.study.results import Result
 from graphlift.training.checkpoints import read_checkpoint, write_checkpoint
 from graphlift.training.config import read_config

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
-from graphlift.samples import Selection, read_data, read_open_data
+from graphlift.samples import Selection
+from graphlift.samples.open_data import read_open_data
+from graphlift.samples.read import read_data
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.foreign import import_checkpoint, read_foreign
 

@@ -13,8 +13,8 @@ from graphlift.datasets.mocap.pack import write_pack
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.protocols import PROTOCOLS
-from graphlift.samples import OpenData, Selection, read_open_data
-from graphlift.samples.open_data import observe
+from graphlift.samples import Selection
+from graphlift.samples.open_data import OpenData, observe, read_open_data
 from graphlift.samples.samples import activity_weights
 from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import cross_rig, open_rig

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from graphlift.datasets import Clip, MotionCapture
-from graphlift.samples import OpenData, Selection
+from graphlift.samples import Selection
+from graphlift.samples.open_data import OpenData
 from graphlift.skeletons import H36M_16
 from graphlift.study.results import RESULTS, append_result, read_results
 from graphlift.study.scoring import FAILURES, NOISE_EDGES, score_run

@@ -14,7 +14,8 @@ from safetensors.torch import save
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
 from graphlift.nn.build import build_network
-from graphlift.samples import OpenData, Selection
+from graphlift.samples import Selection
+from graphlift.samples.open_data import OpenData
 from graphlift.training.checkpoints import load_weights, read_checkpoint, write_checkpoint
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import predict, validate

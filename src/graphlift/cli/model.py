@@ -98,7 +98,7 @@ def export(
     The run must have been made for lifting, as recipes/open.toml makes it. Leaves NAME.onnx,
     NAME.safetensors and the model card NAME.json; prints the card's scores.
     """
-    from graphlift.samples import read_open_data
+    from graphlift.samples.open_data import read_open_data
     from graphlift.study.release import release
     from graphlift.training.checkpoints import read_checkpoint
 

@@ -1,34 +1,5 @@
-"""Samples to train and test on, from whatever data set. NumPy only.
+"""Samples to train and test on, the same from whatever data set. NumPy only."""
 
-A data set is a function in :data:`READERS`, from a source as ``--data`` names it to a
-:class:`TrainingData`, or to None if the source is not its own.
-"""
-
-from collections.abc import Callable
-
-from graphlift.samples.licensed import LicensedData as LicensedData
-from graphlift.samples.licensed import official_joints as official_joints
-from graphlift.samples.licensed import read_packs
-from graphlift.samples.open_data import OpenData as OpenData
-from graphlift.samples.open_data import read_open_data as read_open_data
 from graphlift.samples.samples import Samples as Samples
 from graphlift.samples.samples import Selection as Selection
 from graphlift.samples.samples import TrainingData as TrainingData
-
-READERS: tuple[Callable[[str], TrainingData | None], ...] = (read_packs, read_open_data)
-"""Tried in turn; the last takes what the others leave, or says why it cannot."""
-
-
-def read_data(source: str) -> TrainingData:
-    """Open what a run or a study is made on.
-
-    Args:
-        source: ``prior``; a folder of motion capture, with ``cmu.npz`` and ``splits.json``; or a
-            pack of Human3.6M, or a folder with one called ``h36m`` and, for ``3dhp-14``, one of
-            MPI-INF-3DHP's test set called ``3dhp``.
-
-    Raises:
-        DatasetNotFoundError: If nothing of that kind is there.
-        FormatError: If a file is damaged.
-    """
-    return next(data for read in READERS if (data := read(source)) is not None)

@@ -12,8 +12,8 @@ from graphlift.datasets import MotionCapture
 from graphlift.errors import ModelError
 from graphlift.files import replacing
 from graphlift.protocols import STRIDE
-from graphlift.samples import OpenData
 from graphlift.samples.augment import Augmentation
+from graphlift.samples.open_data import OpenData
 from graphlift.samples.random_views import (
     UNSEEN_RIG,
     Views,

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from graphlift.errors import ConfigError, GraphliftError
 from graphlift.files import alone
 from graphlift.interrupts import deferred
-from graphlift.samples import Selection, TrainingData, read_data
+from graphlift.samples import Selection, TrainingData
+from graphlift.samples.read import read_data
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, PlannedRun, planned_runs
 from graphlift.study.results import (

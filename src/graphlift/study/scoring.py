@@ -10,7 +10,8 @@ import numpy as np
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
 from graphlift.protocols import PROTOCOLS, share_out
-from graphlift.samples import Samples, Selection, TrainingData, official_joints
+from graphlift.samples import Samples, Selection, TrainingData
+from graphlift.samples.licensed import official_joints
 from graphlift.scoring import CompleteScores, mpjpe_over_activities, score_poses
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
