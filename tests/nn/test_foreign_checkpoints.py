@@ -503,7 +503,10 @@ def test_wrong_words_are_named_in_one_line(tmp_path, semgcn):
     out = tmp_path / "m.safetensors"
     for words, faults in [
         ((semgcn, "--kind", "hgcn", "-o", out), ("--kind", "'hgcn'", "'semgcn', 'liu'")),
-        ((semgcn, "--kind", "liu", "-o", out, "--sharing", "none"), ("--sharing", "'none'", "pre-aggregation")),
+        (
+            (semgcn, "--kind", "liu", "-o", out, "--sharing", "none"),
+            ("--sharing", "'none'", "pre-aggregation"),
+        ),
         ((semgcn, "--kind", "semgcn", "-o", semgcn), (semgcn, "give the result another name")),
         ((tmp_path / "no.pth", "--kind", "liu", "-o", out), (tmp_path / "no.pth", "No such file")),
         ((tmp_path, "--kind", "liu", "-o", out), (tmp_path, "Is a directory")),
