@@ -117,8 +117,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 def sweep(folder: Path) -> None:
     """Remove what killed processes of ours were writing in a folder; looks once in a process.
 
-    A file or folder is removed if it bears our mark, was not changed for a while, and nobody
-    holds its lock.
+    A file or folder is removed if it bears our mark, was not changed for a while, and no
+    process holds its lock.
     """
     if folder in _swept:
         return

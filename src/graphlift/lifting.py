@@ -153,8 +153,8 @@ class Lifter:
                 without ``fps``.
         """
         body = _skeleton(skeleton)
-        nobody = np.full((1, 1, len(body), 2), np.nan)
-        known = keypoints_from(nobody, body, image_size=image_size, fps=fps)
+        unseen = np.full((1, 1, len(body), 2), np.nan)
+        known = keypoints_from(unseen, body, image_size=image_size, fps=fps)
         lens, _ = _camera_or_assumed(known, camera, field_of_view)
         if smooth and not fps:
             raise ShapeError("smoothing needs the frame rate: give fps=")

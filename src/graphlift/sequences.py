@@ -71,7 +71,7 @@ class Keypoints:
         fps: Frames per second, if known.
         people: A name for each person, kept over time.
         source: What it was read from, in a few words.
-        notes: What was decided about who is who, one sentence each.
+        notes: What was decided about the identity of people, one sentence each.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position is infinite, or the image size or
@@ -251,7 +251,7 @@ def keypoints_from(
         fps: Frames per second, if known.
         people: Names; ``0``, ``1``, ... when left out.
         source: What it came from, in a few words.
-        notes: What was decided about who is who.
+        notes: What was decided about the identity of people.
 
     Raises:
         ShapeError: If an array has none of these shapes, the joints are not the skeleton's, or

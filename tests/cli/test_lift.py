@@ -340,5 +340,5 @@ def test_who_is_chosen_and_who_is_left_out_is_said(seen, tmp_path):
     assert "1 other person was left out: 1 (in 50 % of frames)." in kept.err
     assert "1 other person was left out: 0 (in 100 % of frames)." in other.err
     assert nobody.status == 2 or nobody.status == 1
-    assert "nobody is called '9'" in nobody.err
+    assert "no person is called '9'" in nobody.err
     assert "0, 1" in nobody.err

@@ -90,7 +90,7 @@ def test_whatever_is_seen_comes_back(tmp_path_factory, positions, fps):
         assert_equal(read, ours.of_people(there))
         assert bool(read.notes) == (len(there) < 2)
     else:
-        with pytest.raises(FormatError, match=r"nobody|fractions"):
+        with pytest.raises(FormatError, match=r"no person|fractions"):
             read_keypoints(path)
 
 

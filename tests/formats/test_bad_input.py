@@ -89,9 +89,11 @@ def test_a_file_that_shows_nobody_at_all_says_so(tmp_path):
     openpose(tmp_path / "a", [walk(OPENPOSE_BODY_25)[0][:0]] * 5)
     blind = TRIPLES * [1, 1, 0]
 
-    refused(tmp_path / "a", r"nobody is seen in any of 5 frames: .* check the detector's video")
-    refused(dump(tmp_path / "b.json", coco_results(blind)), r"nobody is seen in any of 4 frames")
-    refused(dump(tmp_path / "c.json", {"people": []}), r"nobody is seen in any of 1 frames")
+    refused(tmp_path / "a", r"no person is seen in any of 5 frames: .* check the detector's video")
+    refused(
+        dump(tmp_path / "b.json", coco_results(blind)), r"no person is seen in any of 4 frames"
+    )
+    refused(dump(tmp_path / "c.json", {"people": []}), r"no person is seen in any of 1 frames")
 
 
 @pytest.mark.parametrize("value", [float("nan"), -0.3, 0, None])

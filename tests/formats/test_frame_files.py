@@ -96,7 +96,9 @@ def test_mmposes_folder_of_images_is_a_clip(tmp_path):
     triples[[3, 7]] = 0
     assert_same(keypoints, triples, people=("0",))
     assert keypoints.skeleton is COCO_17
-    assert "12 frames, 0 to 11, 1 without a file taken as nobody" in keypoints.source
+    assert (
+        "12 frames, 0 to 11, 1 without a file taken as frames without people" in keypoints.source
+    )
 
 
 def test_the_first_images_may_show_nobody(tmp_path):
@@ -158,7 +160,7 @@ def test_frames_without_a_label_file_show_nobody_the_first_of_a_video_too(tmp_pa
     there[[0, 4]] = False
     np.testing.assert_array_equal(video.seen.any(axis=(1, 2)), there)
     np.testing.assert_array_equal(images.seen.any(axis=(1, 2)), there[1:])
-    assert "2 without a file taken as nobody" in video.source
+    assert "2 without a file taken as frames without people" in video.source
 
 
 @pytest.mark.parametrize("skeleton", [COCO_17, HALPE_26], ids=lambda skeleton: skeleton.name)

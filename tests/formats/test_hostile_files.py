@@ -205,7 +205,7 @@ def test_half_of_a_character_is_refused_and_a_whole_one_is_not(half, tmp_path):
 def test_a_crowd_that_nothing_tells_apart_is_refused(tmp_path):
     crowd = [each | {"image_id": 1} for each in coco_results(TRIPLES)[:1] * 400]
 
-    refused(dump(tmp_path / "a.json", crowd), r"400 people in one frame.* no more than 300 can be")
+    refused(dump(tmp_path / "a.json", crowd), r"400 people in one frame.* at most 300 can be")
 
 
 def test_positions_beyond_any_image_are_refused_before_people_are_told_apart(tmp_path):
@@ -259,7 +259,7 @@ def test_fractions_of_the_image_that_overflow_are_refused(tmp_path):
     line = " ".join(["0 0.5 0.5 0.2 0.6", *["1.7e308 0.5 0.9"] * 17])
     (tmp_path / "clip_1.txt").write_text(line)
 
-    refused(tmp_path, r"clip|px|nobody", image_size=(640, 480))
+    refused(tmp_path, r"clip|px|no person", image_size=(640, 480))
 
 
 @pytest.mark.filterwarnings("error")
@@ -283,7 +283,7 @@ def test_a_pose_file_of_nobody_for_billions_of_frames_is_refused(points, frames,
     changed = data[: at + 4] + struct.pack("<I", frames) + data[at + 8 :]
     (tmp_path / "a.pose").write_bytes(changed)
 
-    refused(tmp_path / "a.pose", r"no points with x and y|would take|nobody|only \d of")
+    refused(tmp_path / "a.pose", r"no points with x and y|would take|no person|only \d of")
 
 
 def test_joints_on_which_none_of_the_17_hangs_take_nothing(tmp_path):

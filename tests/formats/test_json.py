@@ -68,7 +68,9 @@ def test_openposes_missing_files_are_frames_with_nobody_and_stated(tmp_path):
 
     triples[[2, 3]] = 0
     assert_same(keypoints, triples)
-    assert "6 frames, 40 to 45, 2 without a file taken as nobody" in keypoints.source
+    assert (
+        "6 frames, 40 to 45, 2 without a file taken as frames without people" in keypoints.source
+    )
 
 
 def test_openposes_people_are_told_apart_whatever_their_order(tmp_path):

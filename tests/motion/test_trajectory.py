@@ -300,7 +300,7 @@ def test_what_cannot_be_placed_is_said():
         ModelError, match=r"neither a camera nor the image size is known: give cam"
     ):
         locate(Poses(poses.positions, H36M_17, keypoints=sizeless))
-    with pytest.raises(ModelError, match=r"nobody can be placed: no frame shows 4 joints"):
+    with pytest.raises(ModelError, match=r"no person can be placed: no frame shows 4 joints"):
         locate(Poses(poses.positions, H36M_17, keypoints=blind))
     with pytest.raises(ModelError, match="move through space already"):
         locate(locate(poses, film()), film())

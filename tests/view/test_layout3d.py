@@ -91,7 +91,7 @@ def test_rooted_people_stand_side_by_side_on_their_lowest_joint(axes):
         layout.joints[:, 1, 0, :2], [[ROOTED_DISTANCE / 2, 0]] * 4, atol=1e-12
     )
     assert layout.frustum is None
-    assert layout.notes[-1] == "No path through space: everybody stands on their lowest joint."
+    assert layout.notes[-1] == "No path through space: all people stand on their lowest joint."
 
 
 def test_an_unknown_frame_rate_is_assumed_and_noted_after_the_notes_of_the_poses():
@@ -119,7 +119,7 @@ def test_missing_people_and_joints_stay_missing():
     ("joints", "what"),
     [
         (np.zeros((0, 1, 17, 3)), "it has no frames"),
-        (np.full((5, 1, 17, 3), np.nan), "nobody is in any of its frames"),
+        (np.full((5, 1, 17, 3), np.nan), "no person is in any of its frames"),
     ],
 )
 def test_nothing_to_show_is_refused(joints, what):

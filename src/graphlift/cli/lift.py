@@ -157,8 +157,8 @@ def lift(
 
     graphlift lift videos/ -o motion/ --format .glb
 
-    Prints what was read, assumed and written. Frames out = frames in; joints that nobody saw are
-    filled in by the network, frames with nobody stay empty.
+    Prints what was read, assumed and written. Frames out = frames in; joints that were not
+    seen are filled in by the network, frames without people stay empty.
     """
     source = find_sample(source)
     kind = kind_of(source)

@@ -121,7 +121,7 @@ def h36m(
     Each user asks for the licence of Human3.6M. The folder has it in any of the layouts that it is
     passed around in, with the 2D (gt, cpn, hg) beside the 3D. The pack is a folder that training
     maps: metres in camera axes, and px. If it would not hold the published 1,559,752 poses to
-    train and 543,344 to test, you are told what is missing and nothing is written; --partial
+    train and 543,344 to test, what is missing is printed and nothing is written; --partial
     writes what is present (docs/human36m.md).
     """  # noqa: D301
     _prepare("h36m", folder, out, joints=joints, layout=layout, partial=partial)
@@ -148,7 +148,7 @@ def mpi_inf_3dhp(
 
     The folder has the test part, the training part or both, in any of the layouts that they are
     passed around in. The pack is a folder that training maps: metres in camera axes, and px. If
-    the test part would not hold the published 2,929 valid frames, you are told what is missing and
+    the test part would not hold the published 2,929 valid frames, what is missing is printed and
     nothing is written; --partial writes what is present (docs/mpi-inf-3dhp.md).
     """  # noqa: D301
     _prepare("3dhp", folder, out, annotation=annotation, layout=layout, partial=partial)

@@ -148,7 +148,7 @@ def get_weights(
     archive: Path | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[Path]:
-    """Find a detector's weights in the cache; fetch and convert them if they are not there.
+    """Find a detector's weights in the cache; fetch and convert them if they are missing.
 
     Args:
         name: One of :data:`MODELS`.

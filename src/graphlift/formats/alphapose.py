@@ -42,10 +42,10 @@ def is_by_image(data: Any) -> bool:  # noqa: ANN401
     return all(
         is_frame(frame) or openpose.is_frame(frame) or isinstance(frame, list)
         for frame in data.values()
-    ) and any(_holds_somebody(frame) for frame in data.values())
+    ) and any(_has_people(frame) for frame in data.values())
 
 
-def _holds_somebody(frame: Any) -> bool:  # noqa: ANN401
+def _has_people(frame: Any) -> bool:  # noqa: ANN401
     if not isinstance(frame, list):
         return True
     return any(isinstance(each, dict) and "keypoints" in each for each in frame)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from graphlift.errors import FormatError
 from graphlift.formats.frame_numbers import LARGEST_FRAME, span_of
-from graphlift.formats.in_image import FARTHEST, check_image, nobody, too_far
+from graphlift.formats.in_image import FARTHEST, check_image, no_person, too_far
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import Skeleton
@@ -24,7 +24,7 @@ from graphlift.tracking import (
 )
 from graphlift.words import plain
 
-MOST_TOLD_APART = 300
+MOST_WITHOUT_IDS = 300
 """People in one frame who have no ids. Tracking them takes time by the square of their number."""
 
 _LONGEST_NAME = 100
@@ -59,11 +59,11 @@ def assemble(
         frames: First to last; when left out, from the first with a person to the last.
 
     Raises:
-        FormatError: If there is nobody, joints differ in number, or frames are too many.
+        FormatError: If there is no person, joints differ in number, or frames are too many.
     """
     found = list(detections)
     if not found:
-        raise nobody(source.where, len(frames or ()))
+        raise no_person(source.where, len(frames or ()))
     skeleton = skeleton_of(_count(found, source.where), source)
     span = span_of([each.frame for each in found], source) if frames is None else frames
     source.check_room(len(span), 1, len(skeleton), given=len(found))
@@ -83,7 +83,7 @@ def assemble(
     ids, how, notes = _identify(by_frame, cleaned, source)
     seen = appearances(cleaned, ids)
     if not seen:
-        raise nobody(source.where, len(span))
+        raise no_person(source.where, len(span))
     names = _chosen(seen, source)
     source.check_room(len(span), len(names), len(skeleton), given=len(found))
     together = gather(people, ids, names)
@@ -137,15 +137,15 @@ def _identify(
 ) -> tuple[list[tuple[Hashable, ...]], str, tuple[str, ...]]:
     """Give each detection an id; return also how, and what the tracker decided."""
     ids = [tuple(each.id for each in one) for one in by_frame]
-    everybody = all(name is not None for one in ids for name in one)
-    if everybody and all(len(set(one)) == len(one) for one in ids):
+    all_named = all(name is not None for one in ids for name in one)
+    if all_named and all(len(set(one)) == len(one) for one in ids):
         return ids, "", ()
     most = max(map(len, people))
-    if most > MOST_TOLD_APART:
+    if most > MOST_WITHOUT_IDS:
         raise FormatError(
-            f"{source.where}: {most:,} people in one frame, and the file does not state who is "
-            f"who: no more than {MOST_TOLD_APART} can be told apart by likeness; raise the "
-            "detector's threshold"
+            f"{source.where}: {most:,} people in one frame, and the file states no ids: "
+            f"at most {MOST_WITHOUT_IDS} can be told apart by likeness; raise the detector's "
+            "threshold"
         )
     found = track(people, fps=source.fps)
     return list(found.ids), "" if most == 1 else "people told apart by likeness", found.notes
@@ -162,7 +162,7 @@ def finish(
     """Make keypoints of arrays, and check what every format must hold to.
 
     Raises:
-        FormatError: If nobody is seen in any frame, or the positions are no px of the image.
+        FormatError: If no person is seen in any frame, or the positions are no px of the image.
     """
     keypoints = keypoints_from(
         positions,
@@ -193,15 +193,13 @@ def select_people(keypoints: Keypoints, source: KeypointSource) -> Keypoints:
     if count == 1 and source.person is None:
         return keypoints  # a mapped file must not come in whole
     numbers = range(len(keypoints))
-    everybody = [
+    found = [
         appearance(name, keypoints.positions[:, place], numbers)
         for place, name in enumerate(keypoints.people)
     ]
-    seen = [each for each in everybody if each is not None]
+    seen = [each for each in found if each is not None]
     chosen = _chosen(seen, source)
-    kept = [
-        place for place, each in enumerate(everybody) if each is not None and each.name in chosen
-    ]
+    kept = [place for place, each in enumerate(found) if each is not None and each.name in chosen]
     if len(kept) == count:
         return keypoints
     notes = list(keypoints.notes)

@@ -7,7 +7,7 @@ frame. A number without a file is a frame without people.
   :mod:`graphlift.formats.openpose`.
 * *AlphaPose* ``cmu``: :mod:`graphlift.formats.alphapose`.
 * *MMPose's inferencer on images*: ``NAME.json`` with the instances of the image ``NAME.jpg``,
-  ``[]`` where there is nobody: :mod:`graphlift.formats.mmpose`.
+  ``[]`` for no person: :mod:`graphlift.formats.mmpose`.
 * *ultralytics* ``to_json``, and ``save_txt`` (in the folder or in ``labels`` below it):
   :mod:`graphlift.formats.ultralytics`.
 

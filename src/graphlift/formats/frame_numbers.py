@@ -79,5 +79,5 @@ def frames_noted(frames: range, files: int) -> tuple[str, str]:
     gaps = len(frames) - files
     return (
         f"{len(frames)} frames, {frames[0]} to {frames[-1]}",
-        f"{gaps} without a file taken as nobody" if gaps else "",
+        f"{gaps} without a file taken as frames without people" if gaps else "",
     )

@@ -39,14 +39,14 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
         The keypoints, multiplied by the image's size if they were fractions of it; and notes.
 
     Raises:
-        FormatError: If nobody is seen, positions cannot be px, or people lie outside the image;
+        FormatError: If no person is seen, positions cannot be px, or people lie outside the image;
             the message names both sizes and how to give another.
     """
     size = keypoints.image_size
     notes: tuple[str, ...] = ()
     extent = _measure(keypoints, size)
     if extent.farthest < 0:
-        raise nobody(where, len(keypoints))
+        raise no_person(where, len(keypoints))
     if extent.farthest > FARTHEST:
         raise too_far(where, extent.farthest)
     if extent.farthest <= _FRACTIONS:
@@ -63,11 +63,11 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
     return keypoints, notes
 
 
-def nobody(where: str, frames: int) -> FormatError:
+def no_person(where: str, frames: int) -> FormatError:
     """Make the error that no person is seen in any frame."""
     return FormatError(
-        f"{where}: nobody is seen in any of {frames} frames: there is nothing to lift; check the "
-        "detector's video and threshold"
+        f"{where}: no person is seen in any of {frames} frames: there is nothing to lift; check "
+        "the detector's video and threshold"
     )
 
 

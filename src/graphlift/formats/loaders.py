@@ -26,7 +26,7 @@ class Options(TypedDict, total=False):
     skeleton: str | None
     """Joint order by name, where the file does not state it."""
     people: int | None
-    """Keep the so many people who are seen longest and largest; everybody when left out."""
+    """Keep the so many people who are seen longest and largest; all when left out."""
     person: str | None
     """Keep one person: ``largest``, ``first``, ``longest``, ``centre``, or an id."""
     max_bytes: int
@@ -56,7 +56,7 @@ def read_keypoints(
         image_size: Width and height, px.
         fps: Frames per second.
         people: Keep the so many people who are seen longest and largest (frames times size);
-            everybody when left out.
+            all when left out.
         clip: Which clip, of a file that holds several.
         max_bytes: The most that is read whole.
         person: Keep one person: ``largest`` in the image, ``first`` seen, seen for the
@@ -64,8 +64,8 @@ def read_keypoints(
 
     Raises:
         DatasetNotFoundError: If there is no such file, or a folder has no keypoints.
-        FormatError: If it is of no kind that is known, damaged, too large, shows nobody, or does
-            not state something that must be known; the message names how to give it.
+        FormatError: If it is of no kind that is known, damaged, too large, shows no person, or
+            does not state something that must be known; the message names how to give it.
         ConfigError: If what the caller states cannot be.
         ModuleNotFoundError: If h5py is not installed, for .h5 (extra ``formats``).
     """

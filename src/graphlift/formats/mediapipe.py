@@ -2,11 +2,11 @@
 
 There is no file format of MediaPipe's own. Read is a list with one entry a frame (also under
 ``frames``, beside ``width`` and ``height`` or ``image_size``, and ``fps``), each entry ``null`` or
-``[]`` for nobody, 33 landmarks ``{"x", "y", "z", "visibility"}``, a list of such lists for several
-people, or an object with one of these under ``pose_landmarks``, ``poseLandmarks``, ``landmarks``
-or ``landmark``: what ``MessageToDict``, the JavaScript results and most loggers give. Objects are
-recognised by their attribute ``pose_landmarks``: of the legacy solution (one person) and of the
-tasks' ``PoseLandmarkerResult`` (several).
+``[]`` for no person, 33 landmarks ``{"x", "y", "z", "visibility"}``, a list of such lists for
+several people, or an object with one of these under ``pose_landmarks``, ``poseLandmarks``,
+``landmarks`` or ``landmark``: what ``MessageToDict``, the JavaScript results and most loggers
+give. Objects are recognised by their attribute ``pose_landmarks``: of the legacy solution (one
+person) and of the tasks' ``PoseLandmarkerResult`` (several).
 
 x and y are fractions of the image's width and height, so its size must be known. Visibility is
 taken as confidence; a landmark without one has confidence 1.

@@ -6,8 +6,8 @@
 ``person``; without either the rows are the frames. Separated by commas, semicolons or tabs; an
 empty cell is a joint that is missing. *SLEAP's analysis csv* is wide: ``track``, ``frame_idx``,
 ``instance.score``, ``nose.x``, ``nose.y``, ``nose.score``; instances of no track have an empty
-one, labelled ones have no scores, and a row with neither track nor positions is a frame with
-nobody. What else a column may be called: :mod:`graphlift.formats.headers`.
+one, labelled ones have no scores, and a row with neither track nor positions is a frame
+without people. What else a column may be called: :mod:`graphlift.formats.headers`.
 
 Source: SLEAP's ``sleap/info/write_tracking_h5.py`` and ``sleap/io/format/csv.py`` (1.2 to 1.5).
 """

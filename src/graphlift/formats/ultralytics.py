@@ -3,7 +3,7 @@
 Layouts. *to_json*: a frame is ``[{"name", "class", "confidence", "box", "track_id"?, "keypoints":
 {"x": [...], "y": [...], "visible"?: [...]}}]``, one object a person; a video is a list of such
 lists, as they are collected, or a folder of one file a frame. *save_txt*: ``NAME_12.txt`` for
-frame 12 of a video, which counts from 1, and no file for a frame with nobody; a line a person:
+frame 12 of a video, which counts from 1, and no file for a frame without people; a line a person:
 class, x, y, width and height of the box, then x, y and, if the model has it, visibility of each
 joint, then the box's confidence (with ``save_conf``) and the track's id (with ``track``). All
 positions are fractions of the image, so its size must be known. Seventeen joints are COCO's.
@@ -129,7 +129,7 @@ def read_labels(folder: Path, source: KeypointSource) -> Keypoints:
 def _lines(path: Path, max_bytes: int) -> Iterator[tuple[str, tuple[float, ...]]]:
     """Read the lines of a file as numbers, each with its place for messages."""
     if path.stat().st_size == 0:
-        return  # a frame with nobody
+        return  # a frame without people
     check_file_size(path, max_bytes, "split it into clips")
     known: set[str] = set()
     for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):

@@ -8,9 +8,9 @@ preparation fills gaps by interpolation.
 
 *Detectron*, as VideoPose3D's inference leaves it: ``keypoints``, objects (frame, 2): an empty list
 (the class *background*), then the people of the frame as an array (person, 4, joint) of x, y, a
-logit (0 from Detectron2) and a score, or an empty list for nobody; ``boxes`` and ``segments``
-likewise; ``metadata`` ``{"w", "h"}``, the image's size. Seventeen joints are COCO's. Nobody has an
-id.
+logit (0 from Detectron2) and a score, or an empty list for no person; ``boxes`` and ``segments``
+likewise; ``metadata`` ``{"w", "h"}``, the image's size. Seventeen joints are COCO's. There are no
+ids.
 
 All of it is pickled, and read by :mod:`graphlift.formats.plain_pickle`.
 
@@ -118,7 +118,7 @@ def read_detectron(path: Path, source: KeypointSource) -> Keypoints:
 
 def _frames(found: Any, path: Path) -> list[Any]:  # noqa: ANN401
     """List the people of each frame; NumPy kept the two classes as an axis or as lists."""
-    if isinstance(found, np.ndarray):  # nobody anywhere
+    if isinstance(found, np.ndarray):  # no person in any frame
         return [[] for _ in range(len(found))]
     if isinstance(found, list) and all(isinstance(each, list) and each for each in found):
         if all(len(each) == _CLASSES for each in found):

@@ -102,11 +102,11 @@ def check_people(path: Path, poses: Poses) -> None:
     """Refuse to write motion without people.
 
     Raises:
-        FormatError: If no joint of anybody has a position in any frame.
+        FormatError: If no joint of any person has a position in any frame.
     """
     if not np.isfinite(poses.positions).any():
         raise FormatError(
-            f"{path}: nobody is in any of the {len(poses)} frames, so there is no motion to "
+            f"{path}: no person is in any of the {len(poses)} frames, so there is no motion to "
             "write: check the keypoints, or write .npz, which keeps empty frames"
         )
 

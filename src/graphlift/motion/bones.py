@@ -140,7 +140,7 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
     stated = dict(height) if isinstance(height, Mapping) else dict.fromkeys(poses.people, height)
     if unknown := set(stated) - set(poses.people):
         raise ModelError(
-            f"a height for {', '.join(sorted(unknown))}, who is not there: people are "
+            f"a height for {', '.join(sorted(unknown))}, who is not in the poses: people are "
             f"{', '.join(poses.people)}"
         )
     for name, metres in stated.items():

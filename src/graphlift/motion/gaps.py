@@ -83,14 +83,14 @@ def fill_keypoints(
     confidence = keypoints.confidence.reshape(len(keypoints), joints)
     lower = np.minimum(_carried(confidence, ~gaps), _carried(confidence[::-1], ~gaps[::-1])[::-1])
     note = f"{gaps.sum()} joints filled over gaps of up to {words} ({method})"
-    unsaid = [each.rstrip(".") for each in assumed]
+    unstated = [each.rstrip(".") for each in assumed]
     return replace(
         keypoints,
         positions=fill(columns, longest=longest, method=method).reshape(keypoints.positions.shape),
         confidence=np.where(gaps, FILLED_CONFIDENCE * lower, confidence).reshape(
             keypoints.confidence.shape
         ),
-        source="; ".join(filter(None, (keypoints.source, note, *unsaid))),
+        source="; ".join(filter(None, (keypoints.source, note, *unstated))),
     )
 
 

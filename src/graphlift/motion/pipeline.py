@@ -52,7 +52,7 @@ def to_world(
 
     Raises:
         ModelError: If poses are in world axes, the path cannot be found (no keypoints, neither
-            camera nor image size, nobody visible enough), or an option is out of range.
+            camera nor image size, no person visible enough), or an option is out of range.
         SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
     """
     check_axes(poses, "camera", "to_world()")

@@ -21,7 +21,7 @@ LEADING_REST = 0.25
 MIN_CAMERA_HEIGHT = 0.2
 """m; a camera nearer to the floor than this sees all feet at one height, however far away."""
 MIN_SCALING = 5e-4
-"""Share of people's size; if nobody is further off, nothing is changed and nothing is noted."""
+"""Share of people's size; if no person is further off, nothing is changed and nothing is noted."""
 SMALLEST, LARGEST = 0.55, 1.25
 """Bounds of the factors on a lifter's size; a person beyond stands on another floor."""
 

@@ -161,7 +161,7 @@ def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) ->
     below it is error, which is rare. The floor is the FLOOR_QUANTILE of these heights.
 
     Returns:
-        None if nobody is present.
+        None if no person is present.
     """
     heights, weights = lowest.heights[:, people].ravel(), lowest.weights[:, people].ravel()
     used = np.flatnonzero(weights > 0)
@@ -255,7 +255,7 @@ def lowest_joint(
     up: Float[np.ndarray, "3"],
     clearance: Float[np.ndarray, " joint"],
 ) -> Int[np.ndarray, "frame person"]:
-    """Find which joint's part of the body is lowest along up; any joint if nobody is present."""
+    """Find which joint's part of the body is lowest along up; any joint if no one is present."""
     heights = joints @ up - clearance
     return np.asarray(np.where(np.isfinite(heights), heights, np.inf).argmin(axis=-1))
 

@@ -243,7 +243,7 @@ def _translations(poses: Poses, camera: Camera) -> list[Translations]:
     ]
     if poses.valid.any() and not any(one.known.any() for one in placed):
         raise ModelError(
-            f"nobody can be placed: no frame shows {MIN_SEEN} joints of one person far enough "
+            f"no person can be placed: no frame shows {MIN_SEEN} joints of one person far enough "
             "apart to give the distance; give trajectory=False to leave people in place"
         )
     return placed

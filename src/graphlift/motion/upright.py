@@ -67,7 +67,7 @@ def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = 
     With a camera whose place is known this is exact. Otherwise gravity is what agrees best with
     the axes of standing people, with cameras being held about level, and with one plane through
     the places where feet stand; the floor lies under the lowest parts of bodies, feet or others,
-    while they rest (:func:`graphlift.motion.supports.find_level`). Where nobody stands (lying,
+    while they rest (:func:`graphlift.motion.supports.find_level`). Where no person stands (lying,
     only a face), the camera's own vertical is taken. All people share one gravity and one floor;
     a note says how far from it they stand. Poses that are still rooted stay in place, their
     lowest part on the floor.
@@ -188,7 +188,7 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
     """Find the directions from feet to shoulders of standing people, or else of upright trunks.
 
     Returns:
-        Unit vectors in camera axes, and which they are; none if nobody is upright in a tenth of
+        Unit vectors in camera axes, and which they are; none if no person is upright in a tenth of
         the frames in which a person is present.
     """
     found = [_block_axes(poses, part) for part in blocks(len(poses))]
@@ -311,7 +311,7 @@ def _world_axes(up: np.ndarray) -> Float[np.ndarray, "3 3"]:
 
 
 def _first_root(poses: Poses) -> Float[np.ndarray, "3"]:
-    """Where the first person is first seen; the camera if nobody ever is."""
+    """Where the first person is first seen; the camera if no person ever is."""
     frames, people = np.nonzero(poses.valid)
     if not len(frames):
         return np.zeros(3)

@@ -21,7 +21,7 @@ ADAPTATIONS: Mapping[str, str] = {
     "the spine to the middle of the two, because MPI-INF-3DHP's hips sit higher than Human3.6M's",
     "bone-length": "each prediction is scaled until its bones add up to the length of the truth's",
     "own-width": "2D input was normalised by the width of each image, not by Human3.6M's 1000 px "
-    "(what went into a network: `score` cannot see it, and prints that you said so)",
+    "(what went into a network: `score` cannot see it, and prints that you stated it)",
     "root-in-place": "predictions are not moved: only their root is set to the origin, which is "
     "all that is left of the published codes' subtraction in place",
 }

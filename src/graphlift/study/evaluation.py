@@ -23,7 +23,7 @@ def evaluate_model(
 ) -> Result:
     """Score trained weights on the test subjects and on the other data set.
 
-    On the device of the training where that is there, else on the processor.
+    On the device of the training where it is available, else on the processor.
 
     Args:
         model: ``model.safetensors`` of a run.

@@ -98,7 +98,7 @@ def choose(
         image_size: Width and height, px; for ``centre``.
 
     Raises:
-        ConfigError: If nobody has that id, or the middle of the image is not known.
+        ConfigError: If no person has that id, or the middle of the image is not known.
     """
     kept = list(seen)
     if people is not None and len(kept) > people:
@@ -117,7 +117,7 @@ def _one(
             if str(each.name) == person:
                 return each
         raise ConfigError(
-            f"nobody is called {person!r}: the people are "
+            f"no person is called {person!r}: the people are "
             f"{', '.join(str(each.name) for each in seen)}; give one of them, or "
             f"{', '.join(ORDERS)}"
         )
@@ -136,7 +136,7 @@ def _one(
 
 
 def left_out(seen: Sequence[Appearance], kept: Iterable[Hashable], frames: int) -> str:
-    """Describe who was left out and in how many frames they are; empty if nobody was."""
+    """Describe who was left out and in how many frames they are; empty if no person was."""
     names = set(kept)
     others = [each for each in seen if each.name not in names]
     others.sort(key=lambda each: -each.frames)

@@ -54,8 +54,8 @@ class Association:
 
     Args:
         ids: For each frame, the person of each detection: from 0 by first appearance, -1 for none.
-        notes: What was taken out, and where a new person begins because nobody moves so far; one
-            sentence each.
+        notes: What was taken out, and where a new person begins because no person moves so far;
+            one sentence each.
     """
 
     ids: list[tuple[int, ...]]

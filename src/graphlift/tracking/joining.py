@@ -117,10 +117,10 @@ def join(tracklets: Sequence[Tracklet], longest: float, fps: float) -> list[Trac
 
 
 def join_lone(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
-    """Join tracklets that follow each other while nobody else is there, unless it is impossible.
+    """Join tracklets that follow each other while no other person is present, if possible.
 
-    A person alone in the image may tumble, or be read badly for a moment, as no steady motion
-    explains; but nobody is farther away than :data:`_LEAP` allows, or of twice the size.
+    A person alone in the image may tumble, or be detected badly for a moment, which no steady
+    motion explains; but no person gets farther than :data:`_LEAP` allows, or doubles in size.
     """
     present = Counter(frame for each in tracklets for frame, _ in each.places)
     tracklets = sorted(tracklets, key=lambda each: each.places[0])

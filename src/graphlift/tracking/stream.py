@@ -103,7 +103,7 @@ class Tracker:
     def _pair(
         self, present: np.ndarray, people: np.ndarray, ids: np.ndarray, *, sure: bool
     ) -> None:
-        """Pair people with those tracks that have nobody in this frame yet."""
+        """Pair people with those tracks that have no person in this frame yet."""
         waiting = [track for track in self._tracks if track.gap]
         if not waiting or not len(present):
             return

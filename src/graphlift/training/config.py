@@ -147,8 +147,8 @@ class TrainConfig:
             17 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
-        held_out: Training subjects of a pack that are validated on instead. With nobody held out
-            the curve is of test subjects, and the last weights must be kept.
+        held_out: Training subjects of a pack that are validated on instead. If none is held
+            out, the curve is of test subjects, and the last weights must be kept.
         model: Which network.
 
     Source: the recipe is that of the code published by the paper's first authors.
@@ -260,7 +260,7 @@ def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
     """Name the keys in which a stored configuration is not this one.
 
     A key that the stored one lacks has its default there. ``data`` is left out: it is a path, and
-    what lies at its end is told by the digest.
+    the digest identifies the data that it leads to.
     """
     ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
     theirs = merge([default, other])

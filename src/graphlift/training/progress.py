@@ -1,4 +1,4 @@
-"""Where a run stands, told without torch: a study's parent listens and never trains."""
+"""How far a run has come. Without torch, because the parent process of a study only reads it."""
 
 from dataclasses import dataclass
 

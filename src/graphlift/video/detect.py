@@ -1,4 +1,4 @@
-"""People in a video -> keypoints: as many frames as the video has, NaN where nobody is."""
+"""People in a video -> keypoints: as many frames as the video has, NaN where no person is."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,7 +72,7 @@ class DetectedFrame:
     time: float | None = None
 
     def keypoints(self, skeleton: Skeleton) -> Float[np.ndarray, "person joint 3"]:
-        """Stack all people's x, y, px, and confidence; (0, joint, 3) if nobody is there."""
+        """Stack all people's x, y, px, and confidence; (0, joint, 3) if no person is in it."""
         joints = [person.keypoints for person in self.people]
         return np.array(joints).reshape(-1, len(skeleton), 3)
 
@@ -129,12 +129,12 @@ def stream_people(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
         FormatError: As :meth:`graphlift.video.frames.Video.frames`.
     """
     tracker, seats = Tracker(), Seats(detector.people)
-    for everybody in _watched(video, detector):
-        joints = everybody.keypoints(detector.skeleton)
+    for detected in _watched(video, detector):
+        joints = detected.keypoints(detector.skeleton)
         ids = tracker.update(joints)
         kept = seats.update(ids, body_size(joints))
-        people = tuple(everybody.people[place] for place in kept)
-        yield replace(everybody, people=people, ids=tuple(str(ids[place]) for place in kept))
+        people = tuple(detected.people[place] for place in kept)
+        yield replace(detected, people=people, ids=tuple(str(ids[place]) for place in kept))
 
 
 def _watched(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
@@ -183,7 +183,7 @@ def detect_people(
     """Detect people in every frame of a video.
 
     Who is who is decided over the whole clip (:func:`graphlift.tracking.track`); ``notes`` state
-    who was left out, and where a new person begins because nobody moves so far.
+    who was left out, and where a new person begins because no person moves so far.
 
     Args:
         source: As :func:`graphlift.video.frames.open_video`; a webcam ends with Ctrl-C, and its
@@ -204,7 +204,7 @@ def detect_people(
     Raises:
         ModelError: As :func:`load_detector`.
         FormatError: If the video cannot be read to its end.
-        ConfigError: If nobody is called ``person``.
+        ConfigError: If no person is called ``person``.
     """
     video = source if isinstance(source, Video) else open_video(source, fps=fps)
     if not isinstance(detector, Detector):
@@ -221,11 +221,11 @@ def detect_people(
         if not (live and frames):
             raise
     rate = len(frames) / (time.monotonic() - began) if live else video.fps
-    keypoints = _who_is_who(frames, detector, person, video, rate)
+    keypoints = _assign_people(frames, detector, person, video, rate)
     return keypoints if video.fps_given else at_even_times(keypoints, times)
 
 
-def _who_is_who(
+def _assign_people(
     frames: Sequence[Float[np.ndarray, "person joint 3"]],
     detector: Detector,
     person: str | None,
@@ -234,10 +234,10 @@ def _who_is_who(
 ) -> Keypoints:
     """Assign a clip's detections to people, and keep those that the caller asked for."""
     found = track(frames, fps=fps)
-    everybody = appearances(frames, found.ids)
+    seen = appearances(frames, found.ids)
     most = None if person is not None and detector.people == 1 else detector.people
-    names = choose(everybody, people=most, person=person, image_size=video.size)
-    others = left_out(everybody, names, len(frames))
+    names = choose(seen, people=most, person=person, image_size=video.size)
+    others = left_out(seen, names, len(frames))
     joints = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan)
     return keypoints_from(
         gather(frames, found.ids, names) if names else joints,
@@ -268,7 +268,7 @@ def _check_request(name: str | Path, people: int, finder: Finder | None) -> None
 
 
 def _watch_all(people: int, threads: int) -> Watch:
-    """Run MoveNet on every whole frame, without following anybody."""
+    """Run MoveNet on every whole frame, without following people."""
     session = movenet.load_movenet(threads=threads)
 
     def watch(images: Iterable[Image]) -> Iterator[tuple[Image, list[DetectedPerson]]]:

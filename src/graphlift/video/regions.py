@@ -2,8 +2,8 @@
 
 A detector of joints reads one person at a time, in a rectangle that is cut out around them. The
 rectangle for the next frame follows from the joints of this one; only people who are not followed
-yet have to be found in the whole image. Nobody who is found is identified with a person who was
-lost: who is who is decided afterwards, over the whole clip (:mod:`graphlift.tracking`).
+yet have to be found in the whole image. No person who is found is identified with one who was
+lost: identities are decided afterwards, over the whole clip (:mod:`graphlift.tracking`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,7 +116,7 @@ def follow(
 ) -> Iterator[tuple[Image, list[DetectedPerson]]]:
     """Read people's joints in every frame; yield each image with the people in it.
 
-    The whole image is searched if nobody is followed, at once when a person is lost, every
+    The whole image is searched if no person is followed, at once when a person is lost, every
     :data:`SEARCH_EVERY` frames while fewer are followed than asked for or a person was lost not
     long ago, and every :data:`LOOK_EVERY` frames for others. Up to :data:`SPARE_PEOPLE` more than
     asked for are followed if they are about as large.

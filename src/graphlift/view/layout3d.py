@@ -91,10 +91,10 @@ def lay_out(poses: Poses, *, name: str = "the motion") -> Layout3D:
         name: What to call the motion in an error.
 
     Raises:
-        ShapeError: If there is no frame, or nobody in any of them.
+        ShapeError: If there is no frame, or no person in any of them.
     """
     if not np.isfinite(poses.positions).all(axis=-1).any():
-        what = "nobody is in any of its frames" if len(poses) else "it has no frames"
+        what = "no person is in any of its frames" if len(poses) else "it has no frames"
         raise ShapeError(f"{name}: nothing to show: {what}; lift a video with people in it")
     joints, shift, notes = _place_people(poses)
     forward = _forward(poses)
@@ -172,7 +172,7 @@ def _place_people(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
         shift = np.stack([aside, *np.zeros((2, count))], axis=-1)
         joints = joints - joints[..., [poses.skeleton.root], :] + shift[:, None]
         joints = joints - _lowest(joints, axis=-2) * [0.0, 0, 1]
-        notes += ("No path through space: everybody stands on their lowest joint.",)
+        notes += ("No path through space: all people stand on their lowest joint.",)
         return joints, np.zeros(3), notes
     if poses.axes == "world":
         return joints, np.zeros(3), notes

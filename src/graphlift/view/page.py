@@ -49,7 +49,7 @@ def write_page(
 
     Raises:
         FormatError: If ``path`` does not end in ``.html``.
-        ShapeError: If there is no frame, or nobody in any of them.
+        ShapeError: If there is no frame, or no person in any of them.
         ModuleNotFoundError: Without viser.
         OSError: If the page cannot be written.
     """

@@ -25,7 +25,7 @@ PEOPLE: tuple[RGB, ...] = (
 )
 """Hues of the first, second, ... person; the fifth has the first's again, and a label."""
 NEUTRAL: RGB = (0x80, 0x80, 0x80)
-"""What belongs to nobody: floor, camera, board."""
+"""Colours of what is no person: floor, camera, board."""
 
 
 def own_colour(person: int) -> RGB:

@@ -46,7 +46,7 @@ def serve(
         announce: Called with the page's address.
 
     Raises:
-        ShapeError: If there is no frame, or nobody in any of them.
+        ShapeError: If there is no frame, or no person in any of them.
         ModuleNotFoundError: Without viser.
     """
     layout = lay_out(poses, name=name)

@@ -233,7 +233,7 @@ def _read_bones(
             name = " ".join(bone.get("name", (0, []))[1]).lower()
             if not name or name == _ROOT or name in bones or len(bones) == MOST_JOINTS:
                 raise lines.error(
-                    f"a bone's name is {shown(name)}: it should be there, not be root, and not "
+                    f"a bone's name is {shown(name)}: it should be given, not be root, and not "
                     f"appear twice; and there can be {MOST_JOINTS:,} bones",
                     number,
                 )

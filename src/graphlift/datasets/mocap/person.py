@@ -66,7 +66,7 @@ def check_not_mirrored(clips: Sequence[Clip], where: str) -> None:
         where: What to call the file in an error.
 
     Raises:
-        FormatError: If somebody's knees bend backward.
+        FormatError: If a person's knees bend backward.
     """
     people: dict[str, list[np.ndarray]] = {}
     for clip in clips:

@@ -294,7 +294,7 @@ def read_activity_table(path: Path) -> dict[str, str]:
                 if not clip or not activity or table.get(clip, activity) != activity:
                     raise FormatError(
                         f"{path}, line {rows.line_num}: clip {shown(clip)}, activity "
-                        f"{shown(activity)}: both should be there, and each clip have one activity"
+                        f"{shown(activity)}: both should be given, and each clip have one activity"
                     )
                 table[clip] = activity
     except (csv.Error, UnicodeDecodeError) as error:

@@ -308,7 +308,7 @@ def load_prior(path: Path = PRIOR_FILE) -> PosePrior:
     """Read the parameters.
 
     Raises:
-        DatasetNotFoundError: If the file is not there.
+        DatasetNotFoundError: If the file does not exist.
         FormatError: If it is damaged or not of this layout.
     """
     if not path.is_file():

@@ -134,8 +134,8 @@ TEST_LENSES: Mapping[str, Intrinsics] = {
     for name, scene in SCENES.items()
 }
 """For files without ``annot3``, to which the lens is fitted. TS1 to TS4 are of training camera
-8. TS5 and TS6's lens also has a distortion (k1 −0.277), which is left out: nobody who publishes
-figures undoes it, and whether the 2D has it could not be confirmed.
+8. TS5 and TS6's lens also has a distortion (k1 −0.277), which is left out: no published evaluation
+undoes it, and whether the 2D has it could not be confirmed.
 
 Source: the focal lengths and offsets of the test calibration as given in MeTRAbs' data code
 (Sárándi et al., 2021): TS1-TS4 7.32506 of 10 units across 2048 px, TS5-TS6 8.770747 across 1920.
