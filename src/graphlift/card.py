@@ -1,6 +1,6 @@
-"""Model cards: what a model expects and answers, how it was made, what it scored.
+"""Model cards: a model's inputs and outputs, how it was trained, and what it scored.
 
-They travel inside the model's file.
+A card is stored inside the model's file.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How large a network is and what it costs, by formula; tests count the real networks."""
+"""Parameters and multiply-accumulates of each network, by formula; tests count the networks."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,9 @@ class Complexity:
 
     Args:
         parameters: Learnt numbers.
-        macs_unified: Multiply-accumulates of the weight products for one pose when every
-            neighbour is transformed and then aggregated: D'·D·Σ|N̂_i| a layer, for every method.
-        macs_reduced: The same in the order the layer chooses: D'·D·N a layer for full-sharing,
+        macs_unified: Multiply-accumulates of the weight products for one pose when every neighbour
+            is transformed and then aggregated: D'·D·Σ|N̂_i| per layer, for every method.
+        macs_reduced: The same in the order the layer chooses: D'·D·N per layer for full-sharing,
             pre- and post-aggregation, twice that when decoupled; unreduced for the other two.
 
     Source: the study's supplement, section 2.
@@ -66,9 +66,9 @@ def complexity(
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.gcn.PoseGCN`.
 
-    Per layer: one matrix a slot, one bias a channel, one affinity an edge if it is learnt; the
-    normalised layers add a scale and a shift a channel. Non-local layers cost the same in either
-    order.
+    Per layer: one matrix per slot, one bias per channel, one affinity per edge if it is learnt;
+    the normalised layers add a scale and a shift per channel. Non-local layers cost the same in
+    either order.
     """
     graph = body_graph(skeleton)
     edges, joints = graph.target.size, len(skeleton)
@@ -89,12 +89,12 @@ def modulated_complexity(
     non_local: NonLocalKind = "none",
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
-    """Count Modulated GCN.
+    """Count parameters and multiply-accumulates of Modulated GCN.
 
-    Per layer: two matrices, one factor a joint and channel, one affinity for every two joints, one
-    bias a channel; the normalised layers add a scale and a shift. Every joint is a neighbour of
-    every other, so that unreduced it transforms N² of them. 0.29 M at 128 channels and 1.10 M at
-    256 are the published sizes.
+    Per layer: two matrices, one factor per joint and channel, one affinity for every two joints,
+    one bias per channel; the normalised layers add a scale and a shift. Every joint is a neighbour
+    of every other, so that unreduced it transforms N² of them. 0.29 M at 128 channels and 1.10 M
+    at 256 are the published sizes.
 
     Source: Zou and Tang, ICCV 2021.
     """
@@ -112,7 +112,7 @@ def modulated_complexity(
 def martinez_complexity(
     *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
 ) -> Complexity:
-    """Count the fully connected baseline of Martinez et al., ICCV 2017; it has no neighbours."""
+    """Count the fully connected baseline of Martinez et al., ICCV 2017; it has no graph."""
     joints = len(skeleton)
     products = joints * IN * channels + 2 * blocks * channels**2 + channels * joints * OUT
     parameters = products + (2 * blocks + 1) * 3 * channels + joints * OUT
@@ -121,7 +121,7 @@ def martinez_complexity(
 
 @dataclass(frozen=True)
 class Width:
-    """A number of channels and how near it comes to the size that was asked for.
+    """A number of channels, and how near the network comes to the size asked for.
 
     Args:
         channels: Features of a joint (of a pose, for the fully connected network).
@@ -144,7 +144,7 @@ def network_complexity(
     affinity: AffinityKind = "learnt",
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
-    """Count any network by its name (see :func:`graphlift.networks.layout`)."""
+    """Count what :func:`graphlift.networks.layout` finds by the name of any network."""
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
     if which.sharing is None:
         return martinez_complexity(channels=channels, blocks=which.blocks, skeleton=skeleton)

@@ -1,14 +1,14 @@
-"""What goes wrong at the border: each error names the thing, the place and the way out.
+"""Errors that users can cause: each message names the thing, the place and the way out.
 
-Code inside the border trusts its callers; code that meets a user's file, flag or array raises one
-of these. Every class is also the built-in that fits, so ``except ValueError`` works::
+Code that reads a user's file, flag or array raises one of these; all other code trusts its
+callers. Every class is also the built-in that fits, so ``except ValueError`` works::
 
     GraphliftError
     ├── SkeletonError         joints, parents or sides do not form a skeleton
-    ├── ShapeError            an array, frame rate or image size cannot mean what it stands for
-    ├── FormatError           a file is not what its name or header says
+    ├── ShapeError            an array, frame rate or image size is impossible
+    ├── FormatError           a file is not what its name or header states
     │   └── CheckpointError   a checkpoint is corrupt, or of another run or network
-    ├── DatasetNotFoundError  a data set's files are not where they were looked for
+    ├── DatasetNotFoundError  a data set's files were not found
     ├── ConfigError           a configuration or plan has wrong, unknown or missing keys
     └── ModelError            a model or method cannot do what was asked
 """
@@ -23,11 +23,11 @@ class SkeletonError(GraphliftError, ValueError):
 
 
 class ShapeError(GraphliftError, ValueError):
-    """An array, a frame rate or an image size cannot mean what it stands for."""
+    """An array, a frame rate or an image size is impossible."""
 
 
 class FormatError(GraphliftError, ValueError):
-    """A file is there but is not what its name or header says."""
+    """A file exists but is not what its name or header states."""
 
 
 class CheckpointError(FormatError):
@@ -35,7 +35,7 @@ class CheckpointError(FormatError):
 
 
 class DatasetNotFoundError(GraphliftError, FileNotFoundError):
-    """A data set's files are not where they were looked for."""
+    """A data set's files were not found at the place that was given."""
 
 
 class ConfigError(GraphliftError, ValueError):

@@ -1,7 +1,8 @@
-"""A trained network as ONNX, with everything folded that is constant once training is over.
+"""Export of a trained network to ONNX, with all that is constant after training folded.
 
-Affinities become numbers, batch normalisation moves into weights and biases, and the affinity of a
-self-connection into its matrix. Weights are stored in half precision and used in single.
+Affinities become constants, batch normalisation is folded into weights and biases, and the
+affinity of a self-connection into its matrix. Weights are stored in half precision and used in
+single.
 """
 
 from pathlib import Path
@@ -24,14 +25,14 @@ PARITY = 2e-3
 
 
 def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
-    """Write a network of a graph-convolution method as ONNX, its card inside.
+    """Write a network of a graph-convolution method as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
     out), float32. The file is checked against the network before it is kept.
 
     Args:
         network: In any mode; it is evaluated as trained.
-        card: Goes into the file's metadata under ``card``.
+        card: Written to the file's metadata under ``card``.
         path: Ends in .onnx.
 
     Raises:
@@ -53,7 +54,7 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
 
 
 def _network(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
-    """Write the whole network down; joints, features in and features out."""
+    """Build the whole graph; return the numbers of joints, of inputs and of outputs per joint."""
     if any(len(list(mixer.parameters())) for mixer in network.mixers):
         raise ModelError("non-local layers have no export: lift with a plain graph network")
     if hasattr(network.output, "modulation") or [*network.attention.parameters()]:
@@ -112,7 +113,7 @@ def _reduced(
 def _unified(
     graph: OnnxGraph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray
 ) -> str:
-    """One matrix an edge: edges that share one hold copies of it."""
+    """One matrix per edge: edges that share one hold copies of it."""
     target, sender, slot = (t.numpy() for t in (conv.target, conv.source, conv.slot))
     senders = graph.add("Gather", x, graph.constant(sender), axis=0)
     messages = graph.add("MatMul", senders, graph.weight(weight[slot]))

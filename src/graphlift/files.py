@@ -16,24 +16,24 @@ from graphlift.errors import FormatError, GraphliftError
 from graphlift.words import reason
 
 LOCK = ".lock"
-"""Name of the file by which a process holds a folder."""
+"""Name of the file whose lock shows that a process uses a folder."""
 _MARK = ".graphlift-"
-"""In the names of files and folders that are being written, so that they are known as ours."""
+"""Part of the names of temporary files and folders, by which graphlift recognises its own."""
 _BEFORE = "-before"
-"""At the end of the name of a folder that is being replaced; never removed by a later process,
-because it may be the only one that is whole."""
+"""Ending of the name of a folder that is being replaced. A later process never removes it, because
+it may be the only complete copy."""
 _MAX_LETTERS = 80
-"""Letters of a name that are kept, so that the longer name is not too long for the system."""
+"""Letters kept of a name, so that the longer name stays within the limit of the file system."""
 _OURS = re.compile(r"\..+\.graphlift-[a-z0-9_]{8}(\.[^.]*)?")
 _LOCKS = importlib.util.find_spec("fcntl") is not None
 _YOUNG = 60 if _LOCKS else 86_400
-"""s; younger files may be of a process that has not yet locked them, or that cannot."""
+"""s; a younger temporary file may belong to a process that has not yet locked it, or cannot."""
 _swept: set[Path] = set()
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Name ``path`` in an error of the system that names nothing, such as a full disk's."""
+    """Name ``path`` in an error of the system that names no file, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -46,11 +46,11 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to; rename it there once the block ends well.
+    """Give a path beside ``path`` to write to; rename it once the block ends without an error.
 
     If the block raises (a full disk, an interrupt), the half-written file is removed and whatever
     was at ``path`` before is untouched. The new file gets the permissions any new file would.
-    What a process that was killed has left in the same folder is removed, too.
+    Temporary files of killed processes in the same folder are removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names the
@@ -78,11 +78,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder beside ``folder`` to fill; rename it there once the block ends well.
+    """Give an empty folder beside ``folder``; rename it once the block ends without an error.
 
     If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
-    A folder that existed is taken away only once the new one is whole; the caller decides whether
-    it may be. What a process that was killed has left beside it is removed, too.
+    A folder that existed is removed only once the new one is complete; the caller decides whether
+    it may be. Temporary folders of killed processes beside it are removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names it.
@@ -115,10 +115,10 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes of ours were writing in a folder; looks once in a process.
+    """Remove the temporary files of killed processes from a folder; once in each process.
 
-    A file or folder is removed if it bears our mark, was not changed for a while, and no
-    process holds its lock.
+    A file or folder is removed if its name is that of a temporary one, it was not changed for a
+    while, and no process holds its lock.
     """
     if folder in _swept:
         return
@@ -143,7 +143,7 @@ def _remove_if_left(path: Path) -> None:
 
 @contextmanager
 def _held(handle: int | None) -> Iterator[bool]:
-    """Lock an open file until the block or the process ends; say whether no other had locked it.
+    """Lock an open file until the block or the process ends; yield whether no other had locked it.
 
     Where there are no locks, the file is closed at once: an open one could not be renamed.
     """
@@ -160,7 +160,7 @@ def _held(handle: int | None) -> Iterator[bool]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             mine = False
-        except OSError:  # a file system without locks: only its age tells
+        except OSError:  # a file system without locks: only the age of the file counts
             mine = time.time() - os.fstat(handle).st_mtime > 86_400
         yield mine
     finally:
@@ -206,10 +206,10 @@ def locked(path: Path, refusal: str) -> Iterator[None]:
 
 
 def alone(folder: Path, what: str) -> AbstractContextManager[None]:
-    """Keep other processes that train out of a folder; the system lets them in once this one ends.
+    """Lock a folder against other processes that train, until the block or this process ends.
 
     Raises:
-        BlockingIOError: When entered, if another holds the folder.
+        BlockingIOError: When entered, if another process has locked the folder.
     """
     return locked(
         folder / LOCK,
@@ -244,13 +244,13 @@ def _umask() -> int:
 
 @contextmanager
 def container(where: Path | str, kind: str) -> Iterator[None]:
-    """Turn whatever another library raises while it takes a file apart into an error of ours.
+    """Turn any error that another library raises while it reads a file into a FormatError.
 
-    Damaged and made-up bytes can make zipfile, NumPy, h5py and their like raise anything. So this
-    stands around them alone, and none of our own reasoning is inside.
+    Damaged or forged bytes can make zipfile, NumPy, h5py and similar libraries raise any
+    exception. So only calls of such libraries belong in the block, and no logic of graphlift.
 
     Args:
-        where: The file, and perhaps what in it.
+        where: The file, and perhaps the part of it that is read.
         kind: What it should have been, such as ``an .npz``.
 
     Raises:

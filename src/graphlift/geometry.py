@@ -1,4 +1,4 @@
-"""Alignment of poses, turns and bones."""
+"""Alignment and rotation of poses, and bone vectors."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,16 +9,17 @@ def align_similarity(
     onto: Float[np.ndarray, "*batch joint 3"],
     present: Bool[np.ndarray, "*batch joint"] | None = None,
 ) -> Float[np.ndarray, "*batch joint 3"]:
-    """Move, turn and scale each pose of ``points`` to lie as near ``onto`` as possible.
+    """Align each pose of ``points`` to ``onto`` by the similarity with the least squared error.
 
-    Reflections are not used. A pose whose joints coincide, up to rounding, is only moved. Where
-    joints lie on a line, every turn about it is as good; the aligned points do not depend on it.
+    A similarity is a translation, a rotation without reflection and a scale. A pose whose joints
+    coincide up to rounding is only translated. If the joints lie on a line, the rotation about it
+    is not determined, and the aligned points do not depend on it.
 
     Args:
-        points: Poses to move.
-        onto: Where to, joint by joint.
-        present: Joints that decide, all of them when left out; the others, which may be NaN, are
-            moved along.
+        points: Poses to align.
+        onto: Target positions, joint by joint.
+        present: Joints that determine the alignment, all of them when left out; the others, which
+            may be NaN, are transformed with them.
 
     Returns:
         The aligned points, in the unit and frame of reference of ``onto``.
@@ -30,7 +31,7 @@ def align_similarity(
     moved = points - centre
     x, y = _present(moved, present), _present(onto - goal, present)
     size = (x**2).sum(axis=(-1, -2))
-    # What is left of joints that coincide is the rounding of their mean.
+    # Joints that coincide differ from their mean by rounding alone.
     rounding = (8 * np.finfo(x.dtype).eps) ** 2 * (_present(points, present) ** 2).sum((-1, -2))
     apart = size > rounding
     U, spread, Vt = np.linalg.svd(y.swapaxes(-1, -2) @ x * apart[..., None, None])
@@ -46,11 +47,11 @@ def align_scale(
     onto: Float[np.ndarray, "*batch joint 3"],
     present: Bool[np.ndarray, "*batch joint"] | None = None,
 ) -> Float[np.ndarray, "*batch joint 3"]:
-    """Scale each root-relative pose to lie as near ``onto`` as possible.
+    """Scale each root-relative pose by the factor with the least squared error to ``onto``.
 
     Args:
         points: Poses to scale.
-        onto: What to come near, joint by joint.
+        onto: Target positions, joint by joint.
         present: As in :func:`align_similarity`.
 
     Source: Rhodin et al., "Unsupervised geometry-aware representation", ECCV 2018 (N-MPJPE).
@@ -63,7 +64,7 @@ def align_scale(
 
 
 def _present(points: np.ndarray, present: np.ndarray | None) -> np.ndarray:
-    """Put the joints that do not decide at the origin, where they add nothing to a sum."""
+    """Set joints that are not present to the origin, where they add nothing to a sum."""
     return points if present is None else np.where(present[..., None], points, 0)
 
 
@@ -101,11 +102,11 @@ def chain_bones(
 def turn_about_z(
     positions: Float[np.ndarray, "*batch joint 3"], angle: Float[np.ndarray, "*batch"]
 ) -> Float[np.ndarray, "*batch joint 3"]:
-    """Turn poses about the world's vertical, counter-clockwise seen from above.
+    """Rotate poses about the world's vertical, counter-clockwise seen from above.
 
     Args:
         positions: World frame, z up.
-        angle: One a pose, radians.
+        angle: One angle per pose, radians.
     """
     cos, sin = np.cos(angle)[..., None], np.sin(angle)[..., None]
     x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
@@ -113,7 +114,7 @@ def turn_about_z(
 
 
 def y_up_to_z_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    """Turn y up into z up: (x, y, z) becomes (x, -z, y).
+    """Convert axes with y up to axes with z up: (x, y, z) becomes (x, -z, y).
 
     A quarter turn about x (determinant +1), so left stays left; swapping y and z would mirror.
     """

@@ -5,7 +5,7 @@ A graph convolution sums, for every joint *i*, messages from its neighbours *j* 
     h'_i = sum over j of  a_ij W_s(i,j) h_j
 
 The five methods of the study differ in one thing only: which weight matrix *s(i, j)* an edge uses.
-So a method is a map from edges to weight slots, and the rest of the network never asks which.
+So a method is a map from edges to weight slots, and the rest of the network is the same for all.
 
 Source: Liu et al., "A Comprehensive Study of Weight Sharing in Graph Networks for 3D Human Pose
 Estimation", ECCV 2020.
@@ -67,7 +67,7 @@ def body_graph(skeleton: Skeleton) -> BodyGraph:
 def weight_slots(
     graph: BodyGraph, sharing: Sharing, *, decouple_self: bool = False
 ) -> Int[np.ndarray, " edge"]:
-    """Say which weight matrix each edge uses.
+    """Choose the weight matrix that each edge uses.
 
     Args:
         graph: The body graph.
@@ -121,7 +121,7 @@ def fixed_affinity(
     graph: BodyGraph,
     kind: Literal["row-normalised", "column-normalised", "symmetric", "whole-self"],
 ) -> Float[np.ndarray, " edge"]:
-    """Give each edge an affinity that is not learnt.
+    """Give each edge a fixed affinity, one that is not learnt.
 
     With A the adjacency, self-connections included, and D its degrees: ``row-normalised`` is
     D⁻¹A (where the learnt affinity starts), ``column-normalised`` is AD⁻¹ (what Any-GCN's

@@ -1,7 +1,7 @@
 """Errors of 3D poses, as the field reports them. NumPy only: one definition for all callers.
 
-Everything starts from :func:`joint_errors`, one distance a frame and joint; its mean over joints
-is the per-frame form of a metric, its mean over frames the per-joint form, and
+All metrics are made from :func:`joint_errors`, one distance per frame and joint; its mean over
+joints is the per-frame form of a metric, its mean over frames the per-joint form, and
 :func:`by_activity` gives the per-activity form of either.
 """
 
@@ -29,7 +29,7 @@ AUC_THRESHOLDS = np.arange(31) * 0.005
 evaluation of MPI-INF-3DHP (Mehta et al., 3DV 2017)."""
 
 _CHUNK = 4096
-"""Frames at a time: what lies in between stays in the processor's cache."""
+"""Frames computed at a time, so that intermediate arrays stay in the processor's cache."""
 
 Alignment = Literal["none", "scale", "similarity"]
 _ALIGN: Mapping[Alignment, Callable[[np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]] = {
@@ -51,10 +51,10 @@ def joint_errors(
     Args:
         predicted: Root-relative joint positions, m.
         target: The same joints in the same order, m.
-        alignment: What each predicted pose is first allowed: nothing, the best scale about the
-            root, or the best similarity (turn, scale, move).
-        present: Joints to compare, all of them when left out. The others may be NaN and have no
-            part in an alignment.
+        alignment: How each predicted pose is aligned first: not at all, by the best scale about
+            the root, or by the best similarity (rotation, scale, translation).
+        present: Joints to compare, all of them when left out. The others may be NaN and do not
+            take part in an alignment.
 
     Returns:
         Distances in the unit of the inputs; NaN where a joint is not present.
@@ -95,8 +95,8 @@ def mpjpe(predicted: PoseArray, target: PoseArray) -> float:
 def p_mpjpe(predicted: PoseArray, target: PoseArray) -> float:
     """MPJPE after the best similarity alignment of every frame (Protocol 2).
 
-    The scale, rotation and origin of ``predicted`` do not matter; its mirror image does. Arguments
-    and errors are those of :func:`joint_errors`.
+    Scale, rotation and origin of ``predicted`` do not change the result; a reflection does.
+    Arguments and errors are those of :func:`joint_errors`.
 
     Source: Martinez et al., "A simple yet effective baseline for 3D human pose estimation",
     ICCV 2017.
@@ -124,7 +124,7 @@ def mpjve(predicted: PoseArray, target: PoseArray, *, starts: Sequence[int] = (0
         starts: Frames at which a new clip begins; no difference is taken across one.
 
     Returns:
-        Mean distance of velocities, in the unit of the inputs a frame.
+        Mean distance of velocities, in the unit of the inputs per frame.
 
     Raises:
         ShapeError: As :func:`joint_errors`, or if no clip has two frames.

@@ -1,4 +1,4 @@
-"""What a method's name means: the one place that says how the baselines are built."""
+"""The network that each method's name stands for; only here the baselines are defined."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,12 +10,12 @@ NonLocalKind = Literal["none", "grouped", "embedded"]
 """``grouped``: SemGCN's, after the input layer and after every block; ``embedded``: one embedded
 Gaussian layer before the output layer, as in Modulated GCN for detected keypoints."""
 Centre = Literal["spine", "root"]
-"""Where convolution-style measures from: the study's authors from the spine, Any-GCN the root."""
+"""Where convolution-style counts bones from: the spine in the study, the root in Any-GCN."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A network, but for its width and its body.
+    """A network, without its width and its skeleton.
 
     Args:
         sharing: Weight-sharing method of its graph convolutions; None for the fully connected
@@ -40,7 +40,7 @@ def layout(
     blocks: int | None = None,
     non_local: NonLocalKind | None = None,
 ) -> Layout:
-    """Find which network a name means.
+    """Look up the network that a name stands for.
 
     Args:
         method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped

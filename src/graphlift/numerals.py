@@ -1,7 +1,7 @@
 """Numbers as files and command lines write them: ASCII digits, sign, point and exponent.
 
-Python's ``int`` and ``float`` also take ``1_0`` for 10, and digits of every script; in a file of
-others either is damage, not a number. Text becomes a number here and nowhere else.
+Python's ``int`` and ``float`` also accept ``1_0`` as 10, and the digits of every script. In a file
+that another program wrote, either is an error. All text is converted to numbers here.
 """
 
 
@@ -17,5 +17,5 @@ def decimal(text: str) -> float:
 
 
 def is_whole(text: str) -> bool:
-    """Say whether a text is the digits 0 to 9 and nothing else."""
+    """Whether a text consists of the digits 0 to 9 and nothing else."""
     return text.isascii() and text.isdecimal()

@@ -9,15 +9,15 @@ import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
-"""Lists and objects within each other; a model card or the record of a run has six at most."""
+"""Limit on the nesting of lists and objects; a model card or the record of a run nests six."""
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
     """Parse JSON.
 
     Raises:
-        ValueError: If it is no JSON, nests deeper than :data:`MAX_DEPTH`, or holds a number that
-            is not finite or text that is no Unicode.
+        ValueError: If it is not JSON, nests deeper than :data:`MAX_DEPTH`, or holds a number that
+            is not finite or text that is not Unicode.
     """
     try:
         value = json.loads(text, parse_constant=_not_finite)

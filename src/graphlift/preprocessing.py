@@ -1,8 +1,9 @@
-"""The contract between keypoints and the open models: what goes in, how predictions come back.
+"""Inputs of the open models from keypoints, and predictions back in the camera's axes.
 
-Rays through the intrinsics; a virtual camera that is turned to look straight at the person; a
-scale that makes all people equally large. The same person gives the same input anywhere in the
-image and at any focal length. Predictions are in the virtual camera's axes and are turned back.
+The intrinsics turn keypoints into rays. A virtual camera is rotated to look straight at the
+person, and the person is scaled so that all people are equally large. The same person gives the
+same input anywhere in the image and at any focal length. Predictions are in the axes of the
+virtual camera and are rotated back.
 """
 
 from dataclasses import dataclass
@@ -11,20 +12,20 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 MIN_KEYPOINTS = 3
-"""Joints that must be seen to lift a pose; with fewer, noise decides how it is turned."""
+"""Joints that must be seen to lift a pose; with fewer, noise determines its orientation."""
 
 _NEAREST_RAY = 0.05
-"""Depth of a turned unit ray below which its joint counts as unseen: 87° from the middle."""
+"""Depth of a unit ray in the virtual camera below which its joint is not seen: 87° off axis."""
 
 
 @dataclass(frozen=True, eq=False)
 class Canonical:
-    """Keypoints as a network sees them, and the way back.
+    """Inputs of a network, and the rotation that leads back to the camera's axes.
 
     Args:
         inputs: x and y from the virtual camera in units of the person's size, and confidence;
             all three 0 where a joint is missing.
-        R: Turn from the camera's axes to the virtual camera's: ``virtual = R @ camera``.
+        R: Rotation from the camera's axes to the virtual camera's: ``virtual = R @ camera``.
         valid: Whether enough joints were seen; elsewhere inputs are 0 and R the identity.
     """
 
@@ -36,14 +37,14 @@ class Canonical:
 def canonical(
     rays: Float[np.ndarray, "frame joint 2"], confidence: Float[np.ndarray, "frame joint"]
 ) -> Canonical:
-    """Turn the camera to the person and scale the person to size 1.
+    """Rotate the camera to look at the person, and scale the person to size 1.
 
-    The virtual camera looks along the mean of the visible unit rays, turned there by the smallest
-    rotation, so that its roll is the camera's. Positions are divided by their root-mean-square
-    distance from its axis.
+    The virtual camera looks along the mean of the visible unit rays. It is rotated there by the
+    smallest rotation, so that its roll is the camera's. Positions are divided by their
+    root-mean-square distance from its axis.
 
     Args:
-        rays: x, y at unit depth, camera axes; anything where confidence is 0.
+        rays: x, y at unit depth, camera axes; any values where confidence is 0.
         confidence: 0 for a missing joint.
     """
     present = (confidence > 0)[..., None]
@@ -79,5 +80,5 @@ def turn_to_z(direction: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "fra
 def turn_back(
     positions: Float[np.ndarray, "frame joint 3"], seen: Canonical
 ) -> Float[np.ndarray, "frame joint 3"]:
-    """Express predictions of the virtual camera's axes in the camera's."""
+    """Rotate predictions from the virtual camera's axes to the camera's."""
     return np.asarray(positions @ seen.R.astype(positions.dtype))

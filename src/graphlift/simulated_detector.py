@@ -1,4 +1,4 @@
-"""Simulated 2D detections: what a keypoint detector would have seen, mistakes included.
+"""Simulated 2D detections: what a keypoint detector would report, errors included.
 
 The error model is seeded, heavy-tailed, per joint and aware of occlusion; it grows with the
 person's size in the image, as a detector works on a crop scaled to the person. Three mistakes:
@@ -6,12 +6,12 @@ person's size in the image, as a detector works on a crop scaled to the person. 
 * *jitter*: every joint, Student's t with 3 degrees of freedom, wider for wrists than for hips,
   wider again where a limb hides the joint;
 * *swap*: left and right of a pair of limbs change places;
-* *miss*: the joint is taken for its parent, with a large error. It is never at (0, 0).
+* *miss*: the joint is detected at its parent, with a large error. It is never at (0, 0).
 
-Every frame is drawn by itself: a real detector's mistakes last for several frames, which a lifter
-of single frames cannot tell.
+Every frame is drawn independently. A real detector's mistakes last for several frames, which makes
+no difference to a lifter of single frames.
 
-The factors are ours, chosen to be plausible and never tuned on results, but for the two levels.
+The factors were chosen to be plausible and were not tuned on results, except the two levels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ SWAP = {"visible": 0.004, "hidden": 0.03}
 MISS = {"visible": 0.004, "hidden": 0.04}
 """Chance that a joint is missed; a hidden one more often."""
 MISS_SPREAD = 0.06
-"""Standard deviation about the wrong place of a missed joint, in persons' sizes."""
+"""Standard deviation about the wrong position of a missed joint, as a share of person size."""
 
 _FACTORS = {"Hip": 0.8, "Spine": 0.8, "Thorax": 0.7, "Neck/Nose": 0.7, "Head": 0.8}
 _LIMB_FACTORS = {"Hip": 0.9, "Knee": 1.0, "Foot": 1.2, "Shoulder": 0.9, "Elbow": 1.2, "Wrist": 1.5}
@@ -60,8 +60,8 @@ class Detected:
     """What a simulated detector reports.
 
     Args:
-        keypoints: Where it says the joints are, px.
-        error: How far that is from where they are, px.
+        keypoints: Reported positions of the joints, px.
+        error: Distance from the true positions, px.
     """
 
     keypoints: Float[np.ndarray, "frame joint 2"]
@@ -95,7 +95,7 @@ def detect(
 
 
 def check_simulated(detections: Detections) -> None:
-    """Refuse a detector that motion capture cannot be seen through.
+    """Refuse a detector that cannot be simulated on motion capture.
 
     Raises:
         ConfigError: If it is one that is not simulated.
@@ -117,8 +117,8 @@ def simulate(
 ) -> Detected:
     """Apply the error model at any level: jitter and the chances of mistakes scale with it.
 
-    Arguments are those of :func:`detect`. At the same seed, a higher level makes the same
-    mistakes, larger, and further ones.
+    Arguments are those of :func:`detect`. With the same seed, a higher level makes the same
+    mistakes, but larger, and additional ones.
     """
     rng = np.random.default_rng(seed)
     shape = keypoints.shape[:2]
@@ -178,7 +178,7 @@ def _swap(
     return seen
 
 
-_RADII = {  # m, of the flesh around the bone that ends at this joint
+_RADII = {  # m, radius of the body around the bone that ends at this joint
     "Hip": 0.09, "Knee": 0.08, "Foot": 0.05, "Spine": 0.13, "Thorax": 0.13, "Neck/Nose": 0.06,
     "Head": 0.09, "Shoulder": 0.07, "Elbow": 0.05, "Wrist": 0.04,
 }  # fmt: skip
@@ -200,7 +200,7 @@ def occluded(
     """
     hidden = np.zeros(positions.shape[:2], dtype=bool)
     depth = positions[..., 2]
-    sight = positions[..., :2] / depth[..., None]  # where each line of sight pierces depth 1
+    sight = positions[..., :2] / depth[..., None]  # where each line of sight crosses depth 1
     for parent, child in skeleton.bones:
         name = skeleton.joints[child]
         radius = _RADII.get(name, _RADII.get(name[1:], 0.0))

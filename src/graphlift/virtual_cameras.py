@@ -51,15 +51,15 @@ def aimed_camera(
     roll: float = 0.0,
     distorted: bool = True,
 ) -> Camera:
-    """Stand a camera on a circle around the vertical through ``target`` and aim it there.
+    """Place a camera on a circle around the vertical through ``target``, aimed at ``target``.
 
     Args:
-        azimuth: Where on the circle, radians from the world's x axis, counter-clockwise.
+        azimuth: Position on the circle, radians from the world's x axis, counter-clockwise.
         distance: From ``target``, horizontally, m.
         height: Above the floor, m.
         focal: px of a 1000 px image.
         target: What the centre of the image shows, m, world frame.
-        roll: Turn about the viewing axis, radians.
+        roll: Rotation about the viewing axis, radians.
         distorted: Whether to have Human3.6M-like distortion.
     """
     x, y, z = target
@@ -138,13 +138,14 @@ class RandomRig:
 
 @dataclass(frozen=True, eq=False)
 class Placements:
-    """Where many cameras stand and look, each around the origin; angles in radians, lengths in m.
+    """Positions and directions of many cameras around the origin; angles in radians, lengths in m.
 
     Args:
-        azimuth: Where on a circle around ``target``, from the world's x axis, counter-clockwise.
+        azimuth: Position on a circle around ``target``, from the world's x axis,
+            counter-clockwise.
         distance: From ``target``, horizontally.
         height: Above the floor.
-        target: What the middle of the image shows.
+        target: The point in the middle of the image.
         roll: About the viewing axis.
         field_of_view: Of the image's width.
     """
@@ -160,7 +161,7 @@ class Placements:
 def extrinsics(
     placements: Placements,
 ) -> tuple[Float[np.ndarray, "camera 3 3"], Float[np.ndarray, "camera 3"]]:
-    """Work out the turns and positions of many cameras, as :func:`aimed_camera` does for one.
+    """Compute rotations and positions of many cameras, as :func:`aimed_camera` does for one.
 
     Returns:
         R and position of each, with ``camera = R @ (world - position)``.

@@ -1,7 +1,7 @@
 """Text for messages: short and printable, whatever a file holds.
 
-A file may hold a number of a million digits, a list that contains itself a billion times over, or
-half of a character. What of it goes into a message is short, printable, and takes no time to make.
+A file may hold a number of a million digits, lists that share their elements a billion times, or a
+lone surrogate. What a message quotes of it is short, printable and made quickly.
 """
 
 import reprlib
@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from typing import Any
 
 MAX_CHARACTERS = 80
-"""Characters of one value in a message."""
+"""Most characters of one value in a message."""
 
 
 class _Short(reprlib.Repr):
-    """Two containers deep and four things wide; no number is written out that has many digits."""
+    """A ``repr`` of two levels of containers, four elements each, and no number of many digits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,11 +23,11 @@ class _Short(reprlib.Repr):
         self.maxstring = self.maxother = self.maxlong = MAX_CHARACTERS
 
     def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
-        """Write out 40 digits at most: more take long, and Python refuses 4,300."""
+        """Write out 40 digits at most: more take long, and Python refuses more than 4,300."""
         return repr(x) if x.bit_length() < 130 else f"<a number of {x.bit_length()} bits>"
 
     def repr_bytes(self, x: bytes, level: int) -> str:  # noqa: ARG002
-        """Cut before writing out."""
+        """Cut the bytes before they are written out."""
         return repr(x[:MAX_CHARACTERS])
 
 
@@ -35,7 +35,7 @@ _SHORT = _Short()
 
 
 def shown(value: object) -> str:
-    """Write a value as Python would, cut to a few words: for a message."""
+    """Shorten the ``repr`` of a value for a message."""
     try:
         text = _SHORT.repr(value)
     except Exception:  # an object whose own repr fails
@@ -57,16 +57,16 @@ def listed(names: Iterable[object], most: int = 8, longest: int = 40) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Say in a few words what another library's error says; its kind if it says nothing."""
+    """Shorten the message of another library's error; the name of its class if it has none."""
     return plain(error, 200) or type(error).__name__
 
 
 def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, which is not imported
-    """Say what is wrong with a document by pydantic's check of it: the first three places.
+    """Describe the first three errors that pydantic found in a document.
 
     Args:
         error: A ``ValidationError``.
-        whole: What to call the document where all of it is wrong.
+        whole: Name of the document, for an error that concerns all of it.
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     wrong = [
@@ -78,6 +78,6 @@ def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, whic
 
 
 def one_line(text: object) -> str:
-    """Put text on one line, without the characters that steer a terminal or cannot be printed."""
+    """Put text on one line, without control characters and what cannot be printed."""
     shown = "".join(c if c.isprintable() or c.isspace() else "?" for c in str(text))
     return " ".join(shown.split())

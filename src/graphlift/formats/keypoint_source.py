@@ -153,7 +153,7 @@ class KeypointSource:
         if given is not None and size > max(_PLENTY, _SPARSE * given * joints * 3 * _NUMBER):
             raise FormatError(
                 f"{self.where}: {taken}, and the file holds {given:,} poses, fewer than one in "
-                f"{_SPARSE}: check that its frame numbers count frames, and the ids of people"
+                f"{_SPARSE}: check that its numbers count frames, and check the ids of people"
             )
 
 

@@ -1,4 +1,4 @@
-"""Skeletons: which joints a pose has, in which order, and how to get one's from another's."""
+"""Skeletons: which joints a pose has, in which order, and how to convert between them."""
 
 from graphlift.skeletons.conversion import JointMap as JointMap
 from graphlift.skeletons.conversion import Kind as Kind

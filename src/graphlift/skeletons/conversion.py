@@ -1,14 +1,14 @@
-"""From one skeleton's joints to another's: which joints, with which weights, how well.
+"""Conversion of one skeleton's joints to another's: from which joints, with which weights.
 
 Tables of what the lifter's joints (``h36m-17``) are made of, one for each source. They are data:
-training makes the same stand-ins from its own people, so that the lifter sees in use what it
-was trained on. The aim is the body of the motion capture it is trained on (``docs/data.md``):
+training derives the same joints from its own people, so that the lifter's input in use is the one
+it was trained on. The aim is the body of the motion capture it is trained on (``docs/data.md``):
 Neck/Nose is the base of the skull and Head about the middle of the head.
 
 Where a detector has a nose and ears, Neck/Nose is the nose and Head the middle of the ears, also
-where it has the top of the head: the same stand-in for all of them. One ear alone stands for both,
-because an ear is lost when it is on the far side, and then both are nearly on one line of sight.
-The eyes, some 9 cm further forward, do not stand for the ears.
+where it has the top of the head, so that all detectors are treated alike. If one ear alone is
+seen, it replaces the middle of both: an ear is hidden when it is on the far side, and then both
+are nearly on one line of sight. The eyes, some 9 cm further forward, do not replace the ears.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ Kind = Literal["exact", "derived", "missing"]
 
 @dataclass(frozen=True, eq=False)
 class JointMap:
-    """How to get the joints of one skeleton from another's.
+    """Conversion of the joints of one skeleton to those of another.
 
     Args:
         source: Skeleton of the joints that are given.
@@ -36,7 +36,7 @@ class JointMap:
         kinds: Per target joint: ``exact`` (the same point of the body), ``derived`` (a mean of
             others, or a near neighbour under another definition) or ``missing``.
         fallbacks: Second best weights, and third: for a target joint of which a source joint was
-            not seen. NaN where there are none. A joint by them is derived, whatever its kind.
+            not seen. NaN where there are none. A joint made by them is derived, whatever its kind.
     """
 
     source: Skeleton
@@ -70,13 +70,13 @@ class JointMap:
 
         Returns:
             0 for ``weights``, 1 for the first of ``fallbacks``, ...; -1 where the joint is
-            missing, because of all of them at least one source joint was not seen.
+            missing, because each of them needs a source joint that was not seen.
         """
         chosen = np.full((*seen.shape[:-1], len(self.target)), -1)
         choices = (self.weights, *self.fallbacks)
         for choice, weights in reversed(list(enumerate(choices))):
             defined = ~np.isnan(weights).any(axis=1)
-            # A missing source joint spoils only the joints made of it.
+            # A missing source joint makes only the joints made of it missing.
             spoilt = np.matmul(~seen, (np.nan_to_num(weights) != 0).T)
             chosen[defined & ~spoilt] = choice
         return chosen
@@ -84,14 +84,14 @@ class JointMap:
     def confidence(
         self, confidence: Float[np.ndarray, "*batch other"], seen: Bool[np.ndarray, "*batch other"]
     ) -> Float[np.ndarray, "*batch joint"]:
-        """Give each target joint the least confidence of what it is made of; 0 where missing."""
+        """Give each target joint the least confidence of its source joints; 0 where missing."""
         chosen = self.choose(seen)
         least = np.zeros(chosen.shape)
         for choice, weights in enumerate((self.weights, *self.fallbacks)):
             if not (chosen == choice).any():
                 continue
             made_of = np.nan_to_num(weights) != 0
-            sure = confidence[..., made_of.argmax(axis=1)]  # right for joints made of one
+            sure = confidence[..., made_of.argmax(axis=1)]  # correct for joints made of one joint
             for joint in np.flatnonzero(made_of.sum(axis=1) > 1):
                 sure[..., joint] = confidence[..., made_of[joint]].min(axis=-1)
             least = np.where(chosen == choice, sure, least)
@@ -145,15 +145,15 @@ the next best; ``=`` if it is the same point of the body under another name or w
 
 _SAME_POINT = {"RFoot": "RAnkle", "LFoot": "LAnkle", "RAnkle": "RFoot", "LAnkle": "LFoot"}
 _ELSEWHERE = ("Head", "Spine", "Thorax", "Neck")
-"""What every data set puts elsewhere: derived between families even under one name."""
+"""Joints that data sets define differently: derived between families even under one name."""
 
 
-@lru_cache(maxsize=64)  # a stream asks anew for every frame
+@lru_cache(maxsize=64)  # a stream calls this for every frame
 def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
-    """Find how to get ``target``'s joints from ``source``'s.
+    """Find the conversion of ``source``'s joints to ``target``'s.
 
-    Joints of the same name are exact (Human3.6M's ``Foot`` is the ankle), except those that every
-    data set puts elsewhere (Head, Spine, Thorax, Neck); named means are derived; the rest is
+    Joints of the same name are exact (Human3.6M's ``Foot`` is the ankle), except those that data
+    sets define differently (Head, Spine, Thorax, Neck); named means are derived; the rest is
     missing.
     """
     derived = _DERIVED.get((source.name, target.name), {})

@@ -78,8 +78,8 @@ OPENPOSE_BODY_25 = _skeleton(
 )
 """OpenPose's BODY_25. Its Neck is the middle of the shoulders, its MidHip that of the hips.
 
-Source: Cao et al., "OpenPose", TPAMI 2021, and its documentation of the output (1.7); the tree
-hangs from MidHip, which is ours.
+Source: Cao et al., "OpenPose", TPAMI 2021, and its documentation of the output (1.7); the tree,
+rooted at MidHip, is ours.
 """
 
 OPENPOSE_COCO_18 = _skeleton(

@@ -1,4 +1,4 @@
-"""What a skeleton is: joints in an order, and how they hang together."""
+"""Skeletons: named joints in an order, and the tree that connects them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ class Skeleton:
         joints: Joint names in array order, as the field writes them. A name that starts with
             ``L`` or ``R`` and differs from another in that letter alone is one of a pair.
         parents: For each joint the index of its parent; the root's is -1.
-        centre: The joint that "towards the body" means, by name.
+        centre: Name of the joint from which convolution-style sharing counts bones.
 
     Raises:
         SkeletonError: If names repeat, there is not exactly one root, a parent is no joint, the
