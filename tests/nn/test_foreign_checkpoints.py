@@ -383,15 +383,13 @@ def test_what_a_file_leaves_open_must_be_said(tmp_path, rng):
         return saved(tmp_path / "x.pth", tensors(theirs.weights(conv, rng, **layout)))
 
     open_sharing = file(theirs.any_dc_pre)
-    assert_not_imported(open_sharing, "any-gcn", "say --sharing pre-aggregation or post-agg")
+    assert_not_imported(open_sharing, "any-gcn", "--sharing pre-aggregation or post-agg")
     open_joints = file(theirs.any_convst)
-    assert_not_imported(open_joints, "any-gcn", "say --joints 16 .* or --joints 17")
+    assert_not_imported(open_joints, "any-gcn", "--joints 16 .* or --joints 17")
     assert_not_imported(open_joints, "any-gcn", "is of 18 joints: only", joints=18)
     told = file(theirs.semgcn)
     assert_not_imported(told, "semgcn", "is of 16 joints: drop --joints", joints=17)
-    assert_not_imported(
-        told, "semgcn", "tells its method: drop --sharing", sharing="pre-aggregation"
-    )
+    assert_not_imported(told, "semgcn", "drop --sharing", sharing="pre-aggregation")
 
 
 def test_non_local_layers_that_cannot_be_told_are_refused(tmp_path, rng):

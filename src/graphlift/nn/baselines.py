@@ -15,7 +15,7 @@ class Martinez(nn.Module):
         skeleton: The body.
         channels: Width of the hidden vectors.
         blocks: Residual blocks of two layers.
-        dropout: Share of features dropped after each ReLU in training; theirs was 0.5.
+        dropout: Share of features dropped after each ReLU in training; 0.5 in the paper.
 
     Source: Martinez et al., ICCV 2017, in the form SemGCN's code trains it: metres, no
     standardisation, no max-norm.
@@ -61,7 +61,7 @@ class DenseLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "batch in"]) -> Float[Tensor, "batch out"]:
-        """Map, normalise, rectify."""
+        """Apply the linear map, batch normalisation, ReLU and dropout."""
         h = nn.functional.linear(x, self.linear.weight)
         out: Tensor = self.dropout(torch.relu(normalise(self.norm, h, self.linear.bias)))
         return out

@@ -32,7 +32,7 @@ def build_network(
 
     Args:
         method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``.
-        decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always do.
+        decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always are.
         channels: Width.
         blocks: Residual blocks; the network's own number when left out.
         dropout: Share of features dropped in training.
@@ -42,9 +42,9 @@ def build_network(
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
         joints: 16 or 17.
         inputs: ``screen``, or ``canonical`` with confidence as a third number.
-        sigma: Whether a standard deviation comes out beside each position.
+        sigma: Whether the network also returns a standard deviation per position.
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
-        centre: What "towards the body" means to convolution-style: the skeleton's centre, or its
+        centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
 
     Raises:

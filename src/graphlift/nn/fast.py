@@ -1,11 +1,11 @@
 """The graph convolution in fewer operations: equal to its definition but for rounding.
 
-Two things are here. :func:`weighted_sum` evaluates the sum of
+:func:`weighted_sum` evaluates the sum of
 :class:`graphlift.nn.graph_conv.GraphConv` in another order, where the method allows it.
 :func:`pre_aggregation_layer` is a whole training step of a pre-aggregation layer in as few passes
 over memory as it needs: graph convolution, batch normalisation and ReLU with their gradient
-written out. Left to autograd, the same layer makes about twice as many passes over features and
-weights, and at 128 channels those cost as much as the matrix products. Tests hold both equal to
+written out. By autograd, the same layer makes about twice as many passes over features and
+weights, and at 128 channels those cost as much as the matrix products. Tests check that both equal
 the definition, in value and in gradient.
 """
 
@@ -24,7 +24,7 @@ from graphlift.graph import DECOUPLED, BodyGraph, Sharing, weight_slots
 
 @runtime_checkable
 class Convolution(Protocol):
-    """What is needed of a :class:`graphlift.nn.graph_conv.GraphConv`, which says what each is."""
+    """Attributes of :class:`graphlift.nn.graph_conv.GraphConv` that are used; documented there."""
 
     graph: BodyGraph
     sharing: Sharing
@@ -88,7 +88,7 @@ def _edge_by_edge(conv: Convolution, x: Tensor, a: Tensor) -> Tensor:
 def _by_slot(
     graph: BodyGraph, sharing: Sharing, device: torch.device
 ) -> tuple[Tensor, Tensor, list[int]]:
-    """Order edges by their matrix, so that those which share one lie together.
+    """Order edges by their matrix, so that edges which share one are adjacent.
 
     Returns:
         Target and source of each edge, and how many edges use each matrix.
@@ -103,7 +103,7 @@ def _by_slot(
 
 
 def _transform(x: Tensor, weight: Tensor) -> Tensor:
-    """Multiply each joint's features by its matrix, or all by the only one."""
+    """Multiply each joint's features by its matrix, or all by a single one."""
     if len(weight) == 1:
         return x @ weight[0]
     return torch.bmm(x, weight)
@@ -115,7 +115,7 @@ def _aggregate(a: Tensor, messages: Tensor) -> Tensor:
 
 
 def fusable(conv: nn.Module) -> bool:
-    """Whether :func:`pre_aggregation_layer` can stand for the plain layer in training."""
+    """Whether :func:`pre_aggregation_layer` can replace the plain layer in training."""
     pre_aggregation = getattr(conv, "sharing", None) == "pre-aggregation"
     return pre_aggregation and getattr(conv, "order", None) == "reduced"
 
@@ -123,7 +123,7 @@ def fusable(conv: nn.Module) -> bool:
 def pre_aggregation_layer(
     x: Float[Tensor, "joint batch in"], conv: Convolution, norm: nn.BatchNorm1d
 ) -> Float[Tensor, "joint batch out"]:
-    """Convolve, normalise by the batch's own statistics, rectify; moves the running statistics.
+    """Convolve, normalise by the batch's own statistics, rectify; updates the running statistics.
 
     The bias is treated as :func:`graphlift.nn.normalise.normalise` does.
     """
@@ -174,7 +174,7 @@ def _edges(graph: BodyGraph, decoupled: bool, device: torch.device) -> _Edges:
     kept = ~graph.itself if decoupled else np.ones_like(graph.itself)
     target, source = graph.target[kept], graph.source[kept]
     first = np.searchsorted(target, np.arange(len(graph.skeleton)))
-    reverse = np.lexsort((target, source))  # the body's edges go both ways
+    reverse = np.lexsort((target, source))  # each bone is an edge in both directions
     with torch.inference_mode(mode=False):  # they are kept, and a gradient may need them
         tensors = (torch.from_numpy(v).to(device) for v in (target, source, first, reverse))
         return _Edges(*tensors)
@@ -229,7 +229,7 @@ class _Layer(torch.autograd.Function):
         dsent = edges.sum(a[edges.reverse], dz)
         dweight = torch.empty_like(weight)
         torch.bmm(x.transpose(1, 2), dsent, out=dweight[:joints])
-        if own is not None:  # d(a_ii W_i) first, from which both factors' gradients follow
+        if own is not None:  # first d(a_ii W_i), from which the gradients of both factors follow
             down = torch.bmm(x.transpose(1, 2), dz, out=dweight[joints:])
             da_self = (down * weight[joints:]).sum((1, 2))
             down.mul_(a_self[:, None, None])

@@ -1,7 +1,7 @@
-"""Other people's state dicts, name by name, as networks of ours that compute the same.
+"""State dicts of other codes, mapped name by name to networks of ours that compute the same.
 
-Four published codes share one skeleton of a network and the names of its parts: SemGCN and its
-descendants. What differs is the graph convolution. All of them are read as
+Four published codes, SemGCN and those that build on it, share one architecture and the names of
+its parts. They differ in the graph convolution. All of them are read as
 :class:`graphlift.nn.gcn.PoseGCN`:
 
 - ``semgcn``: W is (itself, others); e, one number an edge, is our learnt affinity.
@@ -16,8 +16,8 @@ Dropout follows ReLU in all of them and in ours; their second ReLU changes nothi
 
 Source: parameter names and arithmetic as in the repositories garyzhao/SemGCN,
 RufusDing/3D-HPE-using-GCN, tamasino52/Any-GCN (its last commits) and ZhimingZo/Modulated-GCN. That
-of the embedded non-local layer is Cai et al., ICCV 2019, from whose code the last one says it is
-extended: that file of it could not be seen.
+of the embedded non-local layer is Cai et al., ICCV 2019, whose code the last one states that it
+extends; that file was not available to us.
 """
 
 import re
@@ -40,7 +40,7 @@ _INPUT = "gconv_input.0.gconv"
 
 @dataclass(frozen=True, eq=False)
 class Mapped:
-    """A network of ours with the weights of another.
+    """A network of ours with the weights of another code's network.
 
     Args:
         model: Keys of :class:`graphlift.training.config.ModelConfig`, those that matter.
@@ -55,7 +55,7 @@ class Mapped:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A tensor of theirs: its name with us, its shape with them, and how it is turned."""
+    """One of their tensors: our name for it, its shape in their file, and how to convert it."""
 
     ours: str
     shape: tuple[int, ...]
@@ -67,7 +67,7 @@ class _Layer:
     """How one code writes its graph convolutions.
 
     ``stack`` is the leading shape of W; ``extra`` gives what there is beside W and bias, by the
-    number of channels that come out.
+    number of output channels.
     """
 
     model: dict[str, Any]
@@ -92,18 +92,18 @@ def map_state_dict(
     sharing: str | None = None,
     joints: int | None = None,
 ) -> Mapped:
-    """Find the network that a state dict belongs to, and its weights in our names and order.
+    """Find the network that a state dict belongs to, and its weights by our names and order.
 
     Args:
-        tensors: Theirs, without the prefix of a parallel run.
+        tensors: Their state dict, without the prefix of a parallel run.
         family: Whose code wrote them.
         where: What to call them in messages.
         sharing: ``pre-aggregation`` or ``post-aggregation``, whose tensors look the same.
         joints: 16 or 17, where no tensor shows it.
 
     Raises:
-        CheckpointError: If a name is missing or unknown, a shape is another, or the tensors leave
-            open what must be known; the message lists them.
+        CheckpointError: If a name is missing or unknown, a shape differs, or the tensors do not
+            determine the network; the message lists them.
     """
     theirs = {name.replace(".nonlocal.", ".non_local."): t for name, t in tensors.items()}
     first = {n.rpartition(".")[2]: t for n, t in theirs.items() if n.rpartition(".")[0] == _INPUT}
@@ -125,7 +125,7 @@ def map_state_dict(
     non_local = "grouped" if grouped else "embedded" if embedded else "none"
     model = layer.model | {"channels": channels, "blocks": blocks, "non_local": non_local}
     if model["method"] == "full-sharing" and grouped and "affinity" not in model:
-        model |= {"method": "semgcn", "decouple_self": False}  # as a run of ours would call it
+        model |= {"method": "semgcn", "decouple_self": False}  # as a run of ours names it
     turned = {p.ours: p.turn(theirs[name]).contiguous() for name, p in expected.items()}
     return Mapped(model, turned, layer.left_out)
 
@@ -140,14 +140,14 @@ def _layer(
     sharing: str | None,
     joints: int | None,
 ) -> _Layer:
-    """Tell from the first layer how all of them are written."""
+    """Recognise from the first layer how all layers are stored."""
     W = first["W"]
     looks = ", ".join(f"{name} {tuple(tensor.shape)}" for name, tensor in sorted(first.items()))
     body = _joints(first, joints, f"{where}: its first layer ({looks})")
     slots = len(W)
     if sharing and family != "liu" and (W.ndim, slots) != (4, 2):
         raise CheckpointError(
-            f"{where}: its first layer ({looks}) tells its method: drop --sharing"
+            f"{where}: its first layer ({looks}) shows its method: drop --sharing"
         )
     if family == "modulated" and {"M", "adj2"} <= first.keys():
         return _modulated(body, "learnt")
@@ -168,7 +168,7 @@ def _joints(first: Mapping[str, Tensor], joints: int | None, where: str) -> int:
     body = found or joints
     if body is None:
         raise CheckpointError(
-            f"{where} does not tell how many joints there are: say --joints 16 (as for ground "
+            f"{where} does not show how many joints it has: give --joints 16 (as for ground "
             "truth) or --joints 17 (as for CPN detections)"
         )
     if body not in _BODIES:
@@ -196,14 +196,14 @@ def _joints_of_tensors(first: Mapping[str, Tensor]) -> int | None:
     """Find how many joints there are, if a tensor shows it."""
     if "M" in first:
         return len(first["M"])
-    if "e" in first:  # an edge a joint itself, and two a bone, of which there is one fewer
+    if "e" in first:  # one edge per joint, and two per bone, of which there is one fewer
         edges = first["e"].shape[-1] if first["e"].ndim else 0
         return (edges + 2) // 3
     return first["W"].shape[1] if first["W"].ndim == 4 else None
 
 
 def _semantic(joints: int, sharing: str, each: int) -> _Layer:
-    """A learnt softmax over neighbours; ``each`` matrices for joints themselves, then for others.
+    """A learnt softmax over neighbours; ``each`` matrices for self-connections, then for others.
 
     e has the order of our edges: by receiver, then by sender.
     """
@@ -252,7 +252,7 @@ def _any_gcn(
             if sharing not in ("pre-aggregation", "post-aggregation"):
                 raise CheckpointError(
                     f"{where}: its first layer ({looks}) may be pre- or post-aggregation, whose "
-                    "tensors look the same: say --sharing pre-aggregation or post-aggregation"
+                    "tensors look the same: give --sharing pre-aggregation or post-aggregation"
                 )
             model = fixed | {"method": sharing, "decouple_self": True}
             return _Layer(model, (2, joints), lambda w: w.flip(0).flatten(0, 1))
@@ -298,7 +298,7 @@ def _check_non_local(
 def _pieces(
     layer: _Layer, channels: int, blocks: int, grouped: bool, embedded: bool
 ) -> dict[str, _Piece]:
-    """Every tensor that their network has, by its whole name."""
+    """Every tensor of their network, by its full name."""
     found: dict[str, _Piece] = {}
 
     def add(theirs: str, ours: str, pieces: dict[str, _Piece]) -> None:
@@ -336,7 +336,7 @@ def _norm(channels: int, theirs: str = "", ours: str = "") -> dict[str, _Piece]:
 def _projections(
     channels: int, names: Mapping[str, str], extent: tuple[int, ...]
 ) -> dict[str, _Piece]:
-    """Convolutions of extent 1, which are linear maps."""
+    """Convolutions with a kernel of size 1, which are linear maps."""
     inner = max(channels // 2, 1)
     found = {}
     for theirs, ours in names.items():
@@ -371,7 +371,7 @@ def _check(theirs: Mapping[str, Tensor], expected: Mapping[str, _Piece], where: 
     )
     if missing or unknown:
         raise CheckpointError(
-            f"{where}: is not the network that its first layer promises: it lacks "
+            f"{where}: is not the network that its first layer indicates: it lacks "
             f"{listed(missing, longest=60)}, and has {listed(unknown, longest=60)} besides: it "
             "may be of a variant that is not read (docs/checkpoints.md)"
         )

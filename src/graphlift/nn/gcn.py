@@ -1,4 +1,4 @@
-"""The study's network around the graph convolution, and SemGCN, which is one setting of it."""
+"""The study's network around the graph convolution, and SemGCN, which is one of its settings."""
 
 import torch
 from jaxtyping import Float
@@ -30,19 +30,19 @@ class PoseGCN(nn.Module):
         channels: Features of a joint inside.
         blocks: Residual blocks.
         dropout: Share of features dropped after each ReLU in training.
-        non_local: ``grouped`` adds a non-local layer after the input layer and after every block:
-            decoupled full-sharing with them is SemGCN. ``embedded`` adds one of another kind
-            before the output layer.
+        non_local: ``grouped`` adds a non-local layer after the input layer and after every block
+            (decoupled full-sharing with these layers is SemGCN). ``embedded`` adds one of another
+            kind before the output layer.
         modulated: Modulate decoupled full-sharing: Modulated GCN.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         init: As in ``GraphConv``.
         order: As in ``GraphConv``.
-        features: Numbers of a joint that go in, and that come out.
+        features: Numbers per joint in the input, and in the output.
 
     Raises:
         ModelError: As :func:`graphlift.graph.weight_slots`.
 
-    Source: Liu et al., ECCV 2020; the skeleton of the network is that of Zhao et al., CVPR 2019.
+    Source: Liu et al., ECCV 2020; the architecture is that of Zhao et al., CVPR 2019.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
-        """Convolve, normalise, rectify."""
+        """Apply graph convolution, batch normalisation, ReLU and dropout."""
         if self.training and isinstance(self.conv, GraphConv) and fast.fusable(self.conv):
             h = fast.pre_aggregation_layer(x, self.conv, self.norm)
         else:

@@ -1,6 +1,6 @@
 """The graph convolution, with its weights shared by any of the five methods.
 
-This module is the definition. What computes the same faster is in :mod:`graphlift.nn.fast`.
+This module is the definition. :mod:`graphlift.nn.fast` computes the same in fewer operations.
 """
 
 from typing import Literal
@@ -32,7 +32,7 @@ class GraphConv(nn.Module):
     Parameters: ``weight`` (slot, in, out), ``affinity`` (edge) and ``bias`` (out).
 
     Features are held joint by joint, (joint, batch, channel): the rows that one matrix transforms
-    then lie together, and a layer is a few batched matrix products.
+    are then adjacent in memory, and a layer is a few batched matrix products.
 
     Args:
         graph: The body graph, fixed for the life of the layer.
@@ -87,7 +87,7 @@ class GraphConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start as a plain mean over neighbours, with random weights."""
+        """Initialise affinities as a plain mean over neighbours, and weights randomly."""
         draw_weights(self.weight, self.bias, self.init)
         if self.learnt:
             nn.init.ones_(self.affinity)
@@ -100,7 +100,7 @@ class GraphConv(nn.Module):
         return a.softmax(dim=-1) if self.learnt else a
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
-        """Exchange features between neighbouring joints."""
+        """Sum the messages of neighbouring joints: equation (1)."""
         return self.without_bias(x) + self.bias
 
     def without_bias(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
@@ -108,14 +108,14 @@ class GraphConv(nn.Module):
         return fast.weighted_sum(self, x) if self.order == "reduced" else self.definition(x)
 
     def definition(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
-        """Equation (1) without its bias, edge by edge, as it reads."""
+        """Equation (1) without its bias, edge by edge, as it is written."""
         a = self.affinities()[self.target, self.source]  # a_ij of each edge
         messages = torch.bmm(x[self.source], self.weight[self.slot])  # W_s(i,j) h_j of each edge
         total = x.new_zeros(self.joints, *messages.shape[1:])
         return total.index_add(0, self.target, a[:, None, None] * messages)
 
     def extra_repr(self) -> str:
-        """Say how many weight matrices of which size, and the method."""
+        """Describe the weight matrices and the method, for ``print``."""
         slots, before, after = self.weight.shape
         decoupled = ", decoupled" if self.decouple_self else ""
         return f"{before}, {after}, slots={slots}, {self.sharing}{decoupled}, {self.order}"

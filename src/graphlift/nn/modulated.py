@@ -1,4 +1,4 @@
-"""Modulated graph convolution: one matrix, tuned for each joint, over a graph that is learnt."""
+"""Modulated graph convolution: one matrix, scaled for each joint, over a learnt graph."""
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ class ModulatedConv(nn.Module):
 
     Decoupled full-sharing, in which each sender's message is scaled, channel by channel, by a
     vector m_j of its own; and a = (B + Bᵀ) / 2 with B = A + Q, where A is fixed and Q is learnt
-    for every two joints, bone or none. Parameters: ``weight`` (slot, in, out), T first and then W;
-    ``modulation`` (joint, out); ``affinity`` (joint, joint), which is Q; ``bias`` (out).
+    for every two joints, connected by a bone or not. Parameters: ``weight`` (slot, in, out), T
+    first and then W; ``modulation`` (joint, out); ``affinity`` (joint, joint), which is Q;
+    ``bias`` (out).
 
     Args:
         graph: The body graph.
@@ -30,7 +31,7 @@ class ModulatedConv(nn.Module):
         init: As in :class:`graphlift.nn.graph_conv.GraphConv`.
 
     Raises:
-        ModelError: If A is to be another.
+        ModelError: If ``affinity`` is another.
 
     Source: Zou and Tang, "Modulated graph convolutional network for 3D human pose estimation",
     ICCV 2021; A, and that Q starts at 1e-6 and m at 1, from its published code.
@@ -63,18 +64,18 @@ class ModulatedConv(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start unmodulated, with random weights."""
+        """Initialise without modulation, with random weights."""
         draw_weights(self.weight, self.bias, self.init)
         nn.init.ones_(self.modulation)
         nn.init.constant_(self.affinity, 1e-6)
 
     def affinities(self) -> Float[Tensor, "joint joint"]:
-        """The affinities a_ij as a matrix, symmetric; no row need sum to 1."""
+        """The affinities a_ij as a matrix, symmetric; rows need not sum to 1."""
         modulated = self.start + self.affinity
         return (modulated + modulated.T) / 2
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
-        """Exchange features between all joints."""
+        """Sum the messages of all joints."""
         return self.without_bias(x) + self.bias
 
     def without_bias(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
@@ -88,6 +89,6 @@ class ModulatedConv(nn.Module):
         return torch.baddbmm(between, x, a_self[:, None, None] * own * self.modulation[:, None])
 
     def extra_repr(self) -> str:
-        """Say how large the matrices are."""
+        """Describe the size of the matrices, for ``print``."""
         _, before, after = self.weight.shape
         return f"{before}, {after}, modulated"

@@ -1,4 +1,4 @@
-"""Non-local layers: joints that look at joints they have no bone with."""
+"""Non-local layers: attention between joints that need not share a bone."""
 
 import torch
 from jaxtyping import Float
@@ -44,7 +44,7 @@ class NonLocal(nn.Module):
     def forward(
         self, x: Float[Tensor, "joint batch channel"]
     ) -> Float[Tensor, "joint batch channel"]:
-        """Let every joint look at every group."""
+        """Let every joint attend to every group."""
         y = x.transpose(0, 1).contiguous()  # frame by frame: each has its own small products
 
         def pool(z: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class EmbeddedNonLocal(nn.Module):
     def forward(
         self, x: Float[Tensor, "joint batch channel"]
     ) -> Float[Tensor, "joint batch channel"]:
-        """Let every joint look at every joint."""
+        """Let every joint attend to every joint."""
         y = x.transpose(0, 1).contiguous()  # frame by frame: each has its own small products
         affinity = torch.bmm(self.query(y), self.key(y).transpose(1, 2)).softmax(dim=-1)
         seen = torch.bmm(affinity, self.value(y)).transpose(0, 1)

@@ -1,4 +1,4 @@
-"""Batch normalisation after a bias, without the noise that the bias would gather."""
+"""Batch normalisation after a bias, without rounding noise in the bias."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 def normalise(norm: nn.BatchNorm1d, x: Tensor, bias: Tensor) -> Tensor:
     """Normalise x + bias over all axes but the last.
 
-    In training the batch's own mean takes the bias out again, so its true gradient is zero. Left
-    to autograd it is rounding noise, which Adam scales up to whole steps: the bias then wanders,
-    the running mean lags behind it, and evaluation in mid-training is far off. So training leaves
-    the bias out and adds it to the running mean alone; the bias stays, as published networks
-    count it among their parameters.
+    In training, subtracting the batch's own mean removes the bias again, so its true gradient is
+    zero. Autograd gives rounding noise instead, which Adam scales up to full steps: the bias then
+    drifts, the running mean lags behind it, and evaluation in mid-training is far off. So training
+    leaves the bias out and adds it to the running mean alone; the bias stays, as published
+    networks count it among their parameters.
 
     Args:
         norm: Its running statistics move in training.

@@ -1,4 +1,4 @@
-"""Samples to train and test on, the same from whatever data set. NumPy only."""
+"""Samples to train and test on, in one form for all data sets. NumPy only."""
 
 from graphlift.samples.samples import Samples as Samples
 from graphlift.samples.samples import Selection as Selection

@@ -1,8 +1,8 @@
-"""Augmentation: other bodies, and what a detector would have made of them.
+"""Augmentation: varied bodies, and simulated detections of them.
 
 People are varied in size, in single bones and in the pose of their upper body against their legs;
-keypoints in noise, in which joints are missing, and in the detector's confidence. All of it is a
-function of a random generator.
+keypoints in noise, in which joints are missing, and in the detector's confidence. All of it is
+determined by a random generator.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ _UPPER = H36M_17.index(
     *("RElbow", "RWrist"),
 )
 _LEFT_OF_PAIRS = H36M_17.mirror > np.arange(len(H36M_17))
-"""The joint of each pair that has the smaller number, and so takes the other's bone length."""
+"""The joint of each pair that has the lower index; it takes the bone length of the other."""
 
 
 def vary_bodies(
@@ -71,7 +71,7 @@ def vary_bodies(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> Float[np.ndarray, "frame joint 3"]:
-    """Give people other bodies: sizes, bones, and above the pelvis another person's pose."""
+    """Vary people's size and bone lengths, and replace poses above the pelvis by another's."""
     count = len(drawn)
     chosen = positions[drawn].astype(np.float64)
     other = positions[rng.choice(drawn, size=count)].astype(np.float64)
@@ -120,7 +120,7 @@ def detect_varied(
         positions: m, camera axes.
         tangent: Half the image's width at unit depth.
         augmentation: How keypoints vary.
-        rng: Where chance comes from.
+        rng: Random generator.
 
     Returns:
         x and y at unit depth, and confidences, 0 where a joint is missing.
@@ -150,7 +150,7 @@ def detect_varied(
 def _confidence(
     truth: np.ndarray, error: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
-    """Confidence falls with the error, noisily, as every detector's does in its own way."""
+    """Draw confidences that fall with the error, with noise; the slope differs between samples."""
     size = np.ptp(truth, axis=1).max(axis=-1)[:, None]
     slope = rng.uniform(2, 12, size=(len(truth), 1))
     guess = np.exp(-slope * error / size) + 0.1 * rng.standard_normal(error.shape)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 Array = Any
 """A NumPy array, or torch's on the device of a run."""
 Place = Callable[[np.ndarray], Array]
-"""Puts an array where the network is."""
+"""Moves an array to the network's device."""
 Rows = Int[np.ndarray, " frame"]
 Draw = Callable[[int], Rows]
 """From an epoch to its samples, by number, in the order in which they are seen."""
@@ -28,7 +28,7 @@ class Batches:
         per_epoch: Steps in an epoch.
         draw: Which samples an epoch sees.
         gather: Inputs and targets of samples.
-        seed: Of the coin that decides which samples are mirrored.
+        seed: Of the random choice of the samples that are mirrored.
         mirror: The joint that each exchanges places with in a mirrored sample, where the network
             is; None to mirror none.
     """

@@ -1,8 +1,9 @@
 """Human3.6M and MPI-INF-3DHP by their published protocols, from prepared packs.
 
 ``h36m-16`` or ``h36m-17``: trained on every frame of S1, S5, S6, S7, S8 by four cameras, tested
-on every frame of S9 and S11. ``3dhp-14``: the same network on MPI-INF-3DHP's test set. No test
-subject is ever chosen on: a run keeps its last weights, or the best on training subjects held out.
+on every frame of S9 and S11. ``3dhp-14``: the same network on MPI-INF-3DHP's test set. Nothing is
+ever chosen on test subjects: a run keeps its last weights, or the best on training subjects held
+out.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -26,7 +27,7 @@ from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
 CURVE_STRIDE = 64
-"""A curve of training is drawn from every 64th frame of the subjects that are validated on."""
+"""During training, every 64th frame of the validation subjects is evaluated."""
 
 H36M_LENS = Camera(
     focal=(1145.0, 1145.0),
@@ -35,8 +36,8 @@ H36M_LENS = Camera(
     R=np.eye(3),
     position=np.zeros(3),
 )
-"""The lens that MPI-INF-3DHP's people are seen through, so that they are as large as in training:
-the focal length of Human3.6M's four cameras to half a per cent."""
+"""The lens through which MPI-INF-3DHP's keypoints are projected, so that people are as large as in
+training: the focal length of Human3.6M's four cameras to half a per cent."""
 
 _SKELETONS = {16: H36M_16, 17: H36M_17}
 
@@ -72,7 +73,7 @@ class LicensedData:
 
     @property
     def protocol(self) -> Protocol:
-        """Who is trained on and tested; joints are those of the network."""
+        """Protocol of training and test subjects, for the network's number of joints."""
         return PROTOCOLS[f"h36m-{len(self.pack.skeleton)}"]
 
     def check(self, chosen: Selection) -> tuple[str, ...]:
@@ -100,7 +101,7 @@ class LicensedData:
         return ()
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
-        """Say in a line each what ``h36m-16`` or ``h36m-17`` is, and ``3dhp-14``."""
+        """Describe in a line each what ``h36m-16`` or ``h36m-17`` is, and ``3dhp-14``."""
         names = (f"h36m-{chosen.joints}", *(("3dhp-14",) if self.other else ()))
         taken = share_out(chosen.adaptations, names)
         return {name: PROTOCOLS[name].describe(of) for name, of in taken.items()}

@@ -39,14 +39,14 @@ from graphlift.virtual_cameras import cross_rig, open_rig
 from graphlift.words import shown
 
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
-"""Of the simulated detector, and of the random cameras that validation subjects are seen by."""
+"""Seed of the simulated detector, and of the random cameras of validation subjects."""
 Part = Literal["train", "validation", "test"]
 _PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, eq=False)
 class OpenData:
-    """Motion capture to train, validate and test on, and another data set to cross over to.
+    """Motion capture to train, validate and test on, and another data set for ``cross-14``.
 
     Args:
         name: What reports call it.
@@ -81,7 +81,7 @@ class OpenData:
 
     @property
     def licence(self) -> str:
-        """What trained weights may be used for, as far as the data say."""
+        """What trained weights may be used for, as far as the data determine it."""
         return self.train.license
 
     @property
@@ -107,7 +107,7 @@ class OpenData:
         return ()
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
-        """Say in a line each what ``open-16`` and ``cross-14`` are on these people."""
+        """Describe in a line each what ``open-16`` and ``cross-14`` are on these people."""
         _check_joints(chosen)
         tested = {"open-16": self.name} | ({"cross-14": self.cross.name} if self.cross else {})
         share_out(chosen.adaptations, tuple(tested))
@@ -138,7 +138,7 @@ class OpenData:
         )
 
     def samples(self, split: Split, chosen: Selection) -> Samples:
-        """Look at one split through its protocol's cameras; the last few looks are kept.
+        """Project one split through its protocol's cameras; the last few results are cached.
 
         Validation subjects are seen by random cameras where those are chosen.
 
@@ -187,10 +187,10 @@ def observe(
     drop_fast: bool = False,
     skeleton: Skeleton = H36M_16,
 ) -> Samples:
-    """Look at every ``stride``-th frame of each clip through each camera of a rig.
+    """Project every ``stride``-th frame of each clip through each camera of a rig.
 
     Args:
-        capture: Who moves, world frame.
+        capture: The motion, world frame.
         rig: The cameras.
         detections: Which detector, ``gt`` for none.
         seed: Of the simulated detector.

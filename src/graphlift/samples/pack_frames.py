@@ -43,8 +43,8 @@ def gather_frames(
     """Read screen coordinates and root-relative positions, m, of some frames of a mapped pack.
 
     Args:
-        pack: Whose arrays.
-        rows: Which frames.
+        pack: The pack.
+        rows: Rows of the frames.
         sizes: Of their images, px.
         kind: Which detections.
         skeleton: Joints to keep.
@@ -79,8 +79,8 @@ def collect(
         sequences: Read once.
         kind: Which detections.
         skeleton: Joints to keep.
-        activity: What to call what a person does.
-        stride: Every so many frames, from each sequence's first.
+        activity: Name of what the person does, for each sequence.
+        stride: Takes every ``stride``-th frame, from each sequence's first.
 
     Raises:
         FormatError: If a detection is not finite, or no frame counts.

@@ -1,4 +1,4 @@
-"""Random views of random people: what the open models are trained on, and tested by.
+"""Random views of people, on which the open models are trained and tested.
 
 Every sample has a camera of its own, as a function of a seed.
 """
@@ -30,7 +30,8 @@ H36M_LIKE_RIG = RandomRig(
 """Like Human3.6M's: focal length 1145 px of a 1000 px image, 2·atan(500 / 1145) = 47.18°."""
 
 TOGETHER = 32
-"""Batches of views drawn at once: enough for NumPy to be quick, few enough to be small."""
+"""Batches of views drawn at once: enough for NumPy to be fast, few enough to need little
+memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,7 @@ def training_views(
 
 
 def exact_views(people: People, rig: RandomRig, *, seed: int) -> Views:
-    """Look at each frame once, exactly, through a camera of its own; outside joints are kept."""
+    """Project each frame once, without noise, through a camera of its own; keep all joints."""
     rng = np.random.default_rng([seed, len(people.positions)])
     positions, tangent = _seen_by(people.positions.astype(np.float64), rig, rng)
     targets = positions - positions[:, [H36M_17.root]]

@@ -7,12 +7,12 @@ from graphlift.samples.open_data import read_open_data
 from graphlift.samples.samples import TrainingData
 
 READERS: tuple[Callable[[str], TrainingData | None], ...] = (read_packs, read_open_data)
-"""A function for each data set; one gives None for a source that is not its own. They are tried in
-turn, and the last takes what the others leave, or says why it cannot."""
+"""A function for each data set, which returns None for a source of another kind. They are tried in
+turn; the last takes every other source, or raises an error."""
 
 
 def read_data(source: str) -> TrainingData:
-    """Open what a run or a study is made on.
+    """Open the data that a run or a study is made with.
 
     Args:
         source: ``prior``; a folder of motion capture, with ``cmu.npz`` and ``splits.json``; or a
@@ -20,7 +20,7 @@ def read_data(source: str) -> TrainingData:
             MPI-INF-3DHP's test set called ``3dhp``.
 
     Raises:
-        DatasetNotFoundError: If nothing of that kind is there.
+        DatasetNotFoundError: If no such data exist.
         FormatError: If a file is damaged.
     """
     return next(data for read in READERS if (data := read(source)) is not None)

@@ -1,4 +1,4 @@
-"""Samples: what a network sees and should answer, the same whatever data set it comes from."""
+"""Samples: inputs and targets of a network, in one form for all data sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,7 +53,7 @@ def _empty() -> np.ndarray:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Samples:
-    """Frames seen by cameras: what goes into a network, what should come out, and whose they are.
+    """Frames seen by cameras: a network's inputs and targets, and which frame each belongs to.
 
     Where every frame has a random camera of its own, the arrays after ``activity`` are empty.
 
@@ -115,7 +115,7 @@ class TrainingData(Protocol):
 
     @property
     def licence(self) -> str:
-        """What trained weights may be used for, as far as the data say."""
+        """What trained weights may be used for, as far as the data determine it."""
 
     @property
     def cross_name(self) -> str | None:
@@ -126,10 +126,10 @@ class TrainingData(Protocol):
         """SHA-256 of the other data set."""
 
     def check(self, chosen: Selection) -> tuple[str, ...]:
-        """Refuse now what training, validation or scoring would meet later.
+        """Check before training what would fail in training, validation or scoring.
 
         Returns:
-            What scores on these data will lack, one sentence each.
+            What scores on these data will lack, in one sentence each.
 
         Raises:
             ConfigError: If cameras, detections, joints or held-out subjects do not fit the data.
@@ -138,7 +138,7 @@ class TrainingData(Protocol):
         """
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
-        """Say in a line each by which protocols a network is scored, by their names.
+        """Describe in a line each by which protocols a network is scored, by their names.
 
         The first is that of the test subjects, the second that of the other data set.
 
@@ -151,7 +151,7 @@ class TrainingData(Protocol):
 
         Args:
             chosen: Which samples.
-            place: Puts an array where the network is.
+            place: Moves an array to the network's device.
         """
 
     def samples(self, split: Split, chosen: Selection) -> Samples:

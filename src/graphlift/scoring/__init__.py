@@ -1,11 +1,11 @@
-"""Predictions against the truth, under a named protocol: the only place where scores are made.
+"""Scores of predictions against the truth, by a named protocol; all scores are made here.
 
 NumPy alone, in chunks. A joint counts where its truth is finite and marked valid. Frames without
 the truth of their root, which cannot be moved to the origin, and frames of two joints, which a
 similarity always fits, are left out and counted. A prediction that is missing where the truth
 counts is an error, because a method must not choose what it is scored on. If missing predictions
-are allowed, the others are scored, the missing ones are counted, and PCK and AUC take each of
-them for a wrong one.
+are allowed, the others are scored, the missing ones are counted, and PCK and AUC count each of
+them as wrong.
 """
 
 from graphlift.scoring.complete import CompleteScores as CompleteScores

@@ -1,7 +1,7 @@
-"""Scores of predictions in which no joint is missing, such as a network's, in parts.
+"""Scores of predictions without missing joints, such as a network's, also of parts of them.
 
-Everything is computed in the precision of the arrays. Files, and arrays in which joints may be
-missing or not valid: :func:`graphlift.scoring.score_poses`.
+Everything is computed in the precision of the arrays. For files, and for arrays in which joints
+may be missing or not valid, use :func:`graphlift.scoring.score_poses`.
 """
 
 from functools import cached_property

@@ -23,7 +23,7 @@ from graphlift.protocols.named import Protocol
 from graphlift.skeletons import Skeleton
 
 MIN_JOINTS = 3
-"""Joints of a frame; on two, P-MPJPE is zero whatever is predicted."""
+"""Fewest joints of a frame that is scored; on two, P-MPJPE is zero whatever is predicted."""
 _LARGEST = 1e100
 """m; a larger coordinate counts as infinite, because its square would be."""
 ALIGNMENTS: Mapping[str, Alignment] = {
@@ -43,7 +43,7 @@ class Errors:
         predicted: Those of them that are also predicted.
         values: By name of metric: distances, m, 0 where not predicted; ``pck`` and ``auc``:
             shares of thresholds kept, 0 where not predicted.
-        offset: From the truth to the prediction, both rooted, m; NaN where not predicted.
+        offset: From the truth to the prediction, both root-relative, m; NaN where not predicted.
     """
 
     scored: Bool[np.ndarray, " frame"]

@@ -15,7 +15,7 @@ from graphlift.scoring.scores import Scores
 from graphlift.words import shown
 
 _LARGEST_REACH = 20.0
-"""m from the root to half of the joints: no person in metres, but any in mm or cm."""
+"""m; if half of the joints are farther than this from the root, the unit is mm or cm, not m."""
 _SAMPLED_FRAMES = 500
 
 

@@ -15,9 +15,9 @@ _TAKE_NUMBER = re.compile(r"[ _]\d+$")
 _CAMERA = re.compile(r"\d{3,}|cam\w*", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[ ._/]+")
 _MAX_ACTIVITIES = 1000
-"""Every one takes a row of the table, and a column of sums a joint."""
+"""Most activities: each takes a row of the table, and a column of sums for each joint."""
 _MAX_LETTERS = 200
-"""Of a name."""
+"""Most letters of a name."""
 _OFFICIAL_NAMES: Mapping[str, str] = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 """Human3.6M's own names, where the literature writes others."""
 
@@ -46,11 +46,11 @@ class Frames:
 
     @property
     def cells(self) -> int:
-        """How many cells there are."""
+        """Number of cells."""
         return len(self.activities) * (len(self.groups) + 1)
 
     def counting(self, rows: slice, joints: int) -> Bool[np.ndarray, "frame joint"]:
-        """Say which joints of some frames may count."""
+        """Return which joints of some frames may count."""
         excluded = self.excluded[rows]
         valid = np.ones((len(excluded), joints), dtype=bool)
         if self.valid is not None:
@@ -102,7 +102,7 @@ def _runs(
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
     """Find the different labels, which one each frame has, and whether the frame before has it.
 
-    Sorts one label a run, not one a frame.
+    Sorts one label for each run of equal labels, not one for each frame.
     """
     if given is None:
         return ("",), np.zeros(count, dtype=int), np.ones(count, dtype=bool)
@@ -112,7 +112,7 @@ def _runs(
     follows = np.concatenate([[False], labels[1:] == labels[:-1]])
     starts = np.flatnonzero(~follows)
     names, index = np.unique(labels[starts].astype(str), return_inverse=True)
-    for name in names:  # they are printed
+    for name in names:  # names are printed
         if not str(name).isprintable() or len(name) > _MAX_LETTERS:
             raise ShapeError(
                 f"{what} {shown(str(name))} is no name: give printable text of at most "

@@ -15,7 +15,7 @@ from graphlift.skeletons import Skeleton
 from graphlift.words import shown
 
 CHUNK = 4096
-"""Frames at a time: enough for NumPy to be quick, few enough for the processor's cache."""
+"""Frames scored at a time: enough for NumPy to be fast, few enough for the processor's cache."""
 
 
 def score_poses(
@@ -32,7 +32,7 @@ def score_poses(
     """Score predictions under a protocol.
 
     Args:
-        predicted: m, camera axes, anywhere; NaN where nothing is predicted.
+        predicted: m, camera axes, with the root at any position; NaN where nothing is predicted.
         target: The truth of the same frames and joints, m; NaN where it is not known.
         protocol: Which joints are scored, and how they are averaged.
         activity: Name of what the person does, per frame.
@@ -149,7 +149,7 @@ def _notes(
     counts: Counts,
     scored: Collection[str],
 ) -> tuple[str, ...]:
-    """Say what keeps the numbers from being the protocol's, or from being all of them."""
+    """List why the numbers are not the protocol's, or not all of them."""
     known = protocol.activities
     absent = [name for name in known or labels.activities if name and name not in scored]
     unknown = [name for name in scored if known and name not in known]

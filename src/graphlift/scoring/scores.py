@@ -57,7 +57,7 @@ class Scores:
     """All scores of a set of predictions, with their protocol.
 
     Args:
-        protocol: Whose joints, root and averages.
+        protocol: The protocol, with its joints, root and averages.
         adaptations: Deviations that were asked for.
         average: What ``overall`` averages over: the protocol's choice, or frames if no activities
             were given.
@@ -66,7 +66,7 @@ class Scores:
         per_group: By name of the protocol's groups of sequences.
         per_joint: By name; averaged as ``overall`` is.
         counts: What was scored.
-        notes: What to know before the numbers are compared with others, one sentence each.
+        notes: What matters in a comparison with other numbers, one sentence each.
     """
 
     protocol: Protocol
@@ -80,11 +80,11 @@ class Scores:
     notes: tuple[str, ...]
 
     def describe(self) -> str:
-        """Say in one line under which protocol, and how deviating from it."""
+        """Name in one line the protocol, and the deviations from it."""
         return self.protocol.describe(self.adaptations, average=self.average)
 
     def as_json(self) -> dict[str, Any]:
-        """Make plain data: the overall numbers at the top, nothing rounded."""
+        """Convert to plain data: the overall numbers at the top, nothing rounded."""
         parts = {
             name: {key: asdict(score) for key, score in getattr(self, name).items()}
             for name in ("per_activity", "per_group", "per_joint")
@@ -102,7 +102,7 @@ class Scores:
 
 
 def mean_of(scores: Sequence[Score]) -> Score:
-    """Average the scores that have frames, each weighing the same; None where one of them is."""
+    """Average the scores that have frames, with equal weights; None where one of them is None."""
     scores = [score for score in scores if score.frames]
 
     def mean(name: str) -> float | None:

@@ -21,7 +21,7 @@ class ScoredSequence:
         name: Of clip and camera, the subject first: ``S9 Directions 1.54138969``, or ``TS1``. By
             it a protocol finds its groups and the sequences that it leaves out.
         activity: What the person does, such as ``Directions``; empty where it is not known.
-        predicted: m, camera axes, anywhere; NaN where nothing is predicted.
+        predicted: m, camera axes, with the root at any position; NaN where nothing is predicted.
         target: The same frames and joints, m; NaN where the truth is not known.
         valid: Whether a frame, or a joint of it, counts; None for all.
     """
@@ -42,8 +42,9 @@ def score_sequences(
 ) -> Scores:
     """Score predictions under a protocol, sequence by sequence.
 
-    Every frame that is given is scored: who predicts takes the protocol's stride. The poses of
-    all sequences are held, single precision as they are: 220 MB for Human3.6M's test set.
+    Every frame that is given is scored, so predict the frames of the protocol's stride. The poses
+    of all sequences are kept in memory, in the precision given: 220 MB in single precision for
+    Human3.6M's test set.
 
     Args:
         sequences: In any order, each once, its frames in order of time.
@@ -101,6 +102,6 @@ def _check(each: ScoredSequence, first: ScoredSequence, protocol: Protocol) -> N
 
 
 def _valid(each: ScoredSequence) -> np.ndarray:
-    """Spread validity over joints, so that sequences fit together."""
+    """Expand validity to one value per joint, so that sequences can be concatenated."""
     valid = np.ones(1, dtype=bool) if each.valid is None else each.valid
     return np.broadcast_to(valid if valid.ndim == 2 else valid[:, None], each.target.shape[:2])

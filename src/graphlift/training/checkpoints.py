@@ -21,7 +21,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[
     """Write tensors with their record (config, seed, data digest, metrics) as JSON in the header.
 
     Raises:
-        OSError: If the disk is full or the folder cannot be written; what was there stays.
+        OSError: If the disk is full or the folder cannot be written; an old file stays.
     """
     from safetensors.torch import save
 
@@ -96,7 +96,7 @@ def check_shapes(own: Mapping[str, torch.Size], tensors: Mapping[str, Tensor], p
 
 
 def check_record(record: Mapping[str, Any], keys: Iterable[str], path: Path) -> None:
-    """Refuse a file that does not tell what was asked.
+    """Refuse a file whose record lacks keys that are needed.
 
     Raises:
         CheckpointError: If a key is missing, or the configuration is no table.

@@ -1,4 +1,4 @@
-"""What a training run is: plain dataclasses, read from TOML and checked at the border."""
+"""Configuration of a training run: plain dataclasses, read from TOML and validated."""
 
 import json
 import math
@@ -49,16 +49,17 @@ class ModelConfig:
         blocks: Residual blocks; 2 for martinez, 4 for the others when left out.
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
-            modulated learns it whatever it starts from, and that is the first or the second.
-        init: ``glorot``, or ``stacked`` as the published code draws
-            (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has a draw of its own.
+            modulated always learns it, starting from the first or the second.
+        init: ``glorot``, or ``stacked`` as the published code initialises
+            (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has an initialisation of its
+            own.
         joints: 16, as the study has them, or 17.
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
             (:mod:`graphlift.preprocessing`).
-        sigma: Let a standard deviation come out beside each position.
+        sigma: Whether the network also returns a standard deviation per position.
         non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
             network's own when left out: semgcn's are grouped, the others have none.
-        centre: ``spine``, or ``root``: what convolution-style measures from.
+        centre: ``spine``, or ``root``: where convolution-style counts bones from.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -110,8 +111,8 @@ class TrainConfig:
     """Everything that decides a run's result, seed and threads included.
 
     The defaults are near the recipe of the paper's authors: Adam, 1e-3, batches of 64, ×0.95 an
-    epoch, gradients clipped to norm 1, mean squared error in metres. What is left to the last
-    detail is in ``recipes/table1.toml``.
+    epoch, gradients clipped to norm 1, mean squared error in metres. Their recipe in every detail
+    is ``recipes/table1.toml``.
 
     Args:
         data: ``prior``, a folder with ``cmu.npz`` and ``splits.json``, or prepared packs.
@@ -129,8 +130,8 @@ class TrainConfig:
             always dropped: a batch of one cannot be normalised.
         schedule: ``exponential`` (× ``decay`` an epoch), ``cosine`` to 0 over the whole run, or
             ``staircase``: × ``decay`` every ``decay_steps``, as the published codes count. Step t,
-            from 1, is taken at ``decay`` to the power ⌊t / decay_steps⌋, and before the first
-            whole stair at the power 1 / decay_steps.
+            from 1, is taken at ``decay`` to the power ⌊t / decay_steps⌋, and before the first full
+            stair at the power 1 / decay_steps.
         decay: See ``schedule``.
         decay_steps: See ``schedule``; the steps of an epoch if left out.
         clip: Largest norm of all gradients together; 0 for none.
@@ -257,7 +258,7 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
 
 
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
-    """Name the keys in which a stored configuration is not this one.
+    """Name the keys in which a stored configuration differs from this one.
 
     A key that the stored one lacks has its default there. ``data`` is left out: it is a path, and
     the digest identifies the data that it leads to.
@@ -273,14 +274,14 @@ def check_own(
     stored: Mapping[str, Any] | None,
     digests: Mapping[str, tuple[str | None, str | None]],
 ) -> None:
-    """Refuse what another run left, or what was made with other data.
+    """Refuse files of another run, or files made with other data.
 
     Args:
-        where: What was left: a file, and perhaps which run in it; leads the message.
+        where: The file, and perhaps which run in it; the message begins with it.
         config: The run that is to go on from it.
-        stored: The configuration that was left; None where only the data count.
-        digests: By what was done with the data, such as ``"trained on"``: the SHA-256 that was
-            left, and that of the data now.
+        stored: The configuration in the file; None where only the data are compared.
+        digests: By what was done with the data, such as ``"trained on"``: the SHA-256 in the file,
+            and that of the data now.
 
     Raises:
         CheckpointError: Naming the keys, or the data, that differ.
@@ -325,7 +326,7 @@ def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Con
     """Check a table against a dataclass.
 
     Raises:
-        ConfigError: As :func:`read_config`; ``where`` leads the message.
+        ConfigError: As :func:`read_config`; the message begins with ``where``.
     """
     from pydantic import TypeAdapter, ValidationError
 
@@ -336,7 +337,7 @@ def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Con
 
 
 def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Lay tables over each other, later ones on top, table by table."""
+    """Merge tables, nested tables included; later values replace earlier ones."""
     merged: dict[str, Any] = {}
     for table in tables:
         for key, value in table.items():

@@ -1,4 +1,4 @@
-"""Where a network is trained: the processor, or an accelerator with a random state of its own."""
+"""Devices to train on: the processor, or an accelerator with a random state of its own."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from graphlift.training.config import Device
 
 
 def is_there(name: Device) -> bool:
-    """Tell whether torch can use a device on this machine."""
+    """Return whether torch can use a device on this machine."""
     match name:
         case "cuda":
             return torch.cuda.is_available()
@@ -41,7 +41,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
-    """Go on from states that :func:`random_state` gave."""
+    """Restore states that :func:`random_state` returned."""
     torch.set_rng_state(state["random"])
     if device.type != "cpu":
         getattr(torch, device.type).set_rng_state(state["random_device"])

@@ -10,7 +10,7 @@ from graphlift.scoring import mpjpe_over_activities
 
 
 def lift(network: nn.Module, samples: Samples, *, batch: int = 512) -> np.ndarray:
-    """Lift every frame, with the network in evaluation mode, where its weights are.
+    """Lift every frame, with the network in evaluation mode, on the device of its weights.
 
     Returns:
         (frame, joint, 3), m, camera axes, as the network gives them: the root is near the origin.

@@ -1,8 +1,8 @@
-"""Checkpoints that other people's code left: read without running them, kept as ours are.
+"""Checkpoints of other codes: read without running them, and stored as ours are.
 
 A ``.pth`` is a pickle, and a pickle is a program. It is read by torch's loader for weights alone,
-and before that every name it asks for is compared with the few that stand for tensors, so that a
-refusal names what was asked for and nothing else is ever built.
+and before that every name it asks for is compared with the few that stand for tensors, so that an
+error names what was asked for, and no other object is ever built.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ _ADMITTED = (
 _ARCHIVE = b"PK\x03\x04"
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
 _UNKNOWN = re.compile(r"Unsupported operand (\d+)")
-"""What torch's loader says of an opcode that it does not know."""
+"""The error of torch's loader for an opcode that it does not know."""
 _RESAVE = (
     "in the environment of the code that made it, and only if you trust it, run "
     "`torch.save(torch.load(OLD)['state_dict'], NEW)` and import NEW (docs/checkpoints.md)"
@@ -54,7 +54,7 @@ _RESAVE = (
 
 @dataclass(frozen=True, eq=False)
 class Foreign:
-    """What a file of others holds.
+    """Contents of a checkpoint of another code.
 
     Args:
         tensors: Its state dict, in single precision, without the prefix of a parallel run.
@@ -105,10 +105,10 @@ def import_checkpoint(
     sharing: str | None = None,
     joints: int | None = None,
 ) -> dict[str, Any]:
-    """Turn a checkpoint of others into a ``model.safetensors`` of ours.
+    """Convert a checkpoint of another code into a ``model.safetensors`` of ours.
 
-    How it was trained is not known: its record has no curve, and of the configuration the network
-    alone; ``source`` says where it comes from, by name and SHA-256.
+    How it was trained is not known: its record has no curve, and its configuration is only that of
+    the network; ``source`` states its origin, by name and SHA-256.
 
     Args:
         source: Their file.
@@ -225,13 +225,13 @@ def _pickles(file: IO[bytes], path: Path, size: int) -> Iterator[IO[bytes]]:
 
 
 class _StandIn(dict[Any, Any]):
-    """What stands for a dictionary, a tensor or a storage while a pickle is looked through."""
+    """Placeholder for a dictionary, a tensor or a storage while a pickle is checked."""
 
     def __init__(self, *_: object) -> None:
-        """Take no notice of what it would be made of."""
+        """Ignore the arguments."""
 
     def build(self, *_: object) -> None:
-        """Take no notice of its attributes."""
+        """Ignore the attributes."""
 
 
 def _check_names(pickle: IO[bytes], path: Path) -> None:
@@ -267,7 +267,7 @@ def _state_dict(loaded: Any, path: Path) -> Mapping[str, Any]:  # noqa: ANN401
 def _check_tensors(
     state: Mapping[str, Tensor], path: Path, size: int, members: set[int] | None
 ) -> None:
-    """Refuse tensors that are larger than what holds them, of odd kinds, or not finite."""
+    """Refuse tensors that are larger than their file, of unsupported kinds, or not finite."""
     for name, tensor in state.items():
         if tensor.layout != torch.strided or tensor.dtype not in _DTYPES:
             raise CheckpointError(
@@ -304,6 +304,6 @@ def _is_number(key: object, value: object) -> bool:
     return (
         isinstance(key, str)
         and isinstance(value, (int, float))
-        and abs(value) < 1e15  # a number for people to read, not one to fill the file with
+        and abs(value) < 1e15  # a number for people to read, of limited length
         and math.isfinite(value)
     )

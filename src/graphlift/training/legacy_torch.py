@@ -1,11 +1,11 @@
-"""Files that torch before 1.6 wrote under Python 2, spelt so that torch's loader reads them.
+"""Files that torch before 1.6 wrote under Python 2, rewritten so that torch's loader reads them.
 
-Such a file is five pickles in a row (a mark, the version of the layout, the machine, what was
-saved, the names of its storages) and then the storages themselves, raw. Python 2 wrote an int
-beyond 32 bits, such as the ``id()`` by which an optimiser named its parameters, as decimal text
-(opcode INT), and a string of more than 255 bytes by an opcode of its own (BINSTRING). torch's
-loader for weights alone knows neither. Here each is written again by an opcode that it knows,
-with the same value; nothing is built and nothing is run.
+Such a file is a sequence of five pickles (a magic number, the version of the layout, the machine,
+what was saved, the names of its storages) and then the storages themselves, raw. Python 2 wrote an
+int beyond 32 bits, such as the ``id()`` by which an optimiser named its parameters, as decimal
+text (opcode INT), and a string of more than 255 bytes by an opcode of its own (BINSTRING). torch's
+loader for weights alone knows neither. Here each is written again by an opcode that it knows, with
+the same value; nothing is built and nothing is run.
 
 Source: the layout is that of ``torch.serialization._legacy_load``; the opcodes, Python's
 ``pickletools``.
@@ -19,12 +19,12 @@ from itertools import pairwise
 from typing import IO
 
 PICKLES = 5
-"""In a row, before the storages."""
+"""Pickles at the start of the file, before the storages."""
 
 _NUMBERS = {"INT", "LONG"}
 _STRING = b"T"
 _LONGEST = 255
-"""Bytes of a number: torch's loader counts them in one byte."""
+"""Most bytes of a number: torch's loader counts them in one byte."""
 
 
 def respell(file: IO[bytes]) -> IO[bytes]:
@@ -54,7 +54,7 @@ def respell(file: IO[bytes]) -> IO[bytes]:
 
 
 def _opcodes(file: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Give each opcode of one pickle with its argument as it is, and as it is to be."""
+    """Yield each opcode of one pickle with its bytes, and with the bytes to replace them."""
     start = file.tell()
     steps = list(pickletools.genops(file))
     places = [at or 0 for _, _, at in steps] + [file.tell()]

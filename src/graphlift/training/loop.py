@@ -22,9 +22,9 @@ from graphlift.training.progress import Progress
 
 LOG = "log.jsonl"
 SAVE_SECONDS = 60.0
-"""A run that is killed loses at most this much work."""
+"""Seconds between saves: a run that is killed loses at most this much work."""
 SIGMA_WEIGHT = 0.01
-"""m: how much a unit of log-likelihood counts beside a metre of error."""
+"""m: weight of a unit of log-likelihood in the loss, against a metre of error."""
 
 
 def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
@@ -40,7 +40,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
 
     Args:
         config: Everything that decides the result.
-        data: Whom to train and validate on.
+        data: Subjects to train and validate on.
         out: Folder of the run.
 
     Raises:
@@ -137,7 +137,7 @@ def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) ->
         return config.learning_rate * (1 + float(np.cos(np.pi * step / steps))) / 2
     if config.schedule == "staircase":
         stair = config.decay_steps or per_epoch
-        # Published codes set the rate at the first step, by its share of a stair, and then only
+        # Published codes set the rate at the first step, by its fraction of a stair, and then only
         # where the count of steps from 1 is a multiple of the stair.
         power = (step + 1) // stair or 1 / stair
         return float(config.learning_rate * config.decay**power)
@@ -148,7 +148,8 @@ def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
     """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
 
     A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
-    the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, which leaves d alone.
+    the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, whose gradient does not
+    reach d.
     """
     position = predicted[..., :3]
     distance: Tensor = torch.linalg.vector_norm(position - target, dim=-1)
@@ -168,7 +169,7 @@ def clip_gradients(network: nn.Module, longest: float) -> None:
     """
     parameters = [p for p in network.parameters() if p.grad is not None]
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if not norm + 1e-6 <= longest:  # nor where it is NaN
+    if not norm + 1e-6 <= longest:  # false where it is NaN, too
         nn.utils.clip_grads_with_norm_(parameters, longest, norm)
 
 
@@ -183,7 +184,7 @@ def move_average(average: dict[str, Tensor], network: nn.Module, decay: float) -
 
 @contextmanager
 def weights(network: nn.Module, other: dict[str, Tensor] | None) -> Iterator[None]:
-    """Put other weights into a network until the block ends, if there are any."""
+    """Use other weights, if given, in a network until the block ends."""
     if other is None:
         yield
         return

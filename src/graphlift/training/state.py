@@ -1,4 +1,4 @@
-"""The state of a run: what its checkpoint holds, and how it goes on from one."""
+"""The state of a run: what its checkpoint holds, and how a run resumes from one."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 
 @dataclass(eq=False)
 class State:
-    """Where a run is.
+    """The state of a run.
 
     Args:
         network: As trained so far.
@@ -38,7 +38,7 @@ class State:
         best: Validation error of the kept weights, mm.
         loss_sum: Of the steps since the last evaluation.
         loss_count: How many those are.
-        seconds: What the steps took.
+        seconds: Duration of the steps.
         curve: A line for each evaluation.
     """
 
@@ -56,7 +56,7 @@ class State:
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return next(self.network.parameters()).device
 
 
@@ -77,7 +77,7 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 
 
 def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
-    """Write all that a run needs to go on."""
+    """Write all that a run needs to resume."""
     tensors = _tensors(state, config)
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
@@ -85,7 +85,7 @@ def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
 
 
 def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
-    """Go on from a checkpoint, if there is one.
+    """Resume from a checkpoint, if there is one.
 
     Raises:
         CheckpointError: If it is damaged, or of another run.
@@ -113,10 +113,10 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
 
 
 def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
-    """Tell whether a folder holds the end of this run.
+    """Return whether a folder holds the result of this run.
 
     Raises:
-        CheckpointError: If it holds the end of another one, or a damaged file.
+        CheckpointError: If it holds the result of another one, or a damaged file.
     """
     path = out / MODEL
     if not path.exists():
@@ -135,7 +135,7 @@ def finish(state: State, config: TrainConfig, data: TrainingData, out: Path) -> 
 
 
 def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:
-    """What both files of a run state of it."""
+    """The record that both files of a run hold."""
     return {
         "version": graphlift.__version__,
         "config": dataclasses.asdict(config),
