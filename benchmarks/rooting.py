@@ -8,15 +8,12 @@ subtraction in place leaves it (``root-in-place``); and left alone altogether.
 """
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
-from graphlift.nn.build import build_network
 from graphlift.protocols import root_in_place
 from graphlift.samples.open_data import read_open_data
 from graphlift.scoring import mpjpe_over_activities
-from graphlift.training.checkpoints import load_weights, read_checkpoint
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.checkpoints import load_run
 from graphlift.training.evaluation import lift
 
 
@@ -28,10 +25,7 @@ def main():
     data = read_open_data(arguments.data)
     print("| network | moved to its root | root in place | not moved |\n|---|---:|---:|---:|")
     for path in arguments.models:
-        tensors, story = read_checkpoint(path)
-        config = parse_table(TrainConfig, story["config"], str(path))
-        network = build_network(**asdict(config.model))
-        load_weights(network, tensors, path)
+        network, config, _ = load_run(path)
         test = data.samples("test", config.selection)
         poses, root = lift(network, test), test.skeleton.root
         ways = (poses - poses[:, [root]], root_in_place(poses, root), poses)

@@ -23,7 +23,7 @@ from graphlift.geometry import bone_vectors, chain_bones
 from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.simulated_detector import REFERENCE_SIZE, person_size
 from graphlift.skeletons import H36M_17
-from graphlift.virtual_cameras import RandomRig
+from graphlift.virtual_cameras import IMAGE, RandomRig, aimed_camera
 
 ACROSS, DEPTH, MEMORY = 0.04, 0.12, 0.2
 JITTER = 0.006
@@ -66,11 +66,30 @@ def process(rng, frames, shape, fps):
     return values[-frames:] / np.sqrt((1 + keep**2) / (1 - keep**2) ** 3)
 
 
+def draw_aimed(rng, rig, around):
+    """Draw one camera that looks at a person who stands at ``around`` (x, y), m."""
+    radius, angle = rig.off_centre * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
+    half_width = np.tan(np.deg2rad(rng.uniform(*rig.field_of_view)) / 2)
+    return aimed_camera(
+        azimuth=rng.uniform(0, 2 * np.pi),
+        distance=rng.uniform(*rig.distance),
+        height=rng.uniform(*rig.height),
+        focal=IMAGE[0] / 2 / half_width,
+        target=(
+            around[0] + radius * np.cos(angle),
+            around[1] + radius * np.sin(angle),
+            rng.uniform(*rig.aim_height),
+        ),
+        roll=np.deg2rad(rng.uniform(*rig.roll)),
+        distorted=False,
+    )
+
+
 def draw_camera(rng, world):
     """Draw cameras until one sees nearly all joints from at least a metre away."""
     middle = np.median(world[:, 0, :2], axis=0)
     for _ in range(200):
-        camera = RandomRig().draw(rng, around=tuple(middle))
+        camera = draw_aimed(rng, RandomRig(), middle)
         positions = world_to_camera(world, camera)
         if positions[..., 2].min() < 1:
             continue

@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.lifting import SHIPPED, Lifter
-from graphlift.nn.build import build_network
 from graphlift.protocols import PROTOCOLS, STRIDE
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.random_views import exact_views, people_of
 from graphlift.scoring import CompleteScores
 from graphlift.skeletons import H36M_16, H36M_17, joint_map
 from graphlift.study.open_models import RIGS, SEED
-from graphlift.training.checkpoints import load_weights, read_checkpoint
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.checkpoints import load_run
 from graphlift.training.evaluation import predict
 
 KEPT = H36M_17.index(*H36M_16.joints)
@@ -41,14 +39,6 @@ class Screened:
     def __init__(self, views):
         screen = views.rays / views.tangent[:, None, None]
         self.inputs = screen[:, KEPT].astype(np.float32)
-
-
-def load(path):
-    tensors, story = read_checkpoint(path)
-    config = parse_table(TrainConfig, story["config"], str(path))
-    network = build_network(**vars(config.model))
-    load_weights(network, tensors, path)
-    return network
 
 
 def lift_open(lifter, views):
@@ -70,7 +60,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     arguments = parser.parse_args()
-    network = load(arguments.model)
+    network = load_run(arguments.model)[0]
     data = read_open_data(str(arguments.data))
     assert joint_map(H36M_17, H36M_16).kinds == ("exact",) * len(H36M_16)
     print("| people | cameras | model | MPJPE, mm | P-MPJPE, mm | PCK, % | AUC, % |")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -302,9 +303,7 @@ def test_a_card_that_is_no_sound_json_is_refused(tmp_path, lifter, change, fault
 def test_a_card_that_does_not_fit_its_network_is_refused(tmp_path, lifter):
     import onnx
 
-    from graphlift.lifting import _read
-
-    model = onnx.load_from_string(_read("open-small")[0])
+    model = onnx.load(str(resources.files("graphlift") / "models" / "open-small.onnx"))
     card = replace(lifter.card, skeleton="coco-17")
     onnx.helper.set_model_props(model, {"card": card.to_json()})
     onnx.save(model, tmp_path / "m.onnx")

@@ -95,26 +95,6 @@ class RandomRig:
     aim_height: tuple[float, float] = (0.7, 1.2)
     off_centre: float = 0.5
 
-    def draw(
-        self, rng: np.random.Generator, *, around: tuple[float, float] = (0.0, 0.0)
-    ) -> Camera:
-        """Draw one camera that looks at a person who stands at ``around`` (x, y), m."""
-        radius, angle = self.off_centre * np.sqrt(rng.random()), rng.uniform(0, 2 * np.pi)
-        half_width = np.tan(np.deg2rad(rng.uniform(*self.field_of_view)) / 2)
-        return aimed_camera(
-            azimuth=rng.uniform(0, 2 * np.pi),
-            distance=rng.uniform(*self.distance),
-            height=rng.uniform(*self.height),
-            focal=IMAGE[0] / 2 / half_width,
-            target=(
-                around[0] + radius * np.cos(angle),
-                around[1] + radius * np.sin(angle),
-                rng.uniform(*self.aim_height),
-            ),
-            roll=np.deg2rad(rng.uniform(*self.roll)),
-            distorted=False,
-        )
-
     def draw_many(self, rng: np.random.Generator, count: int) -> "Placements":
         """Draw many cameras, each around a person who stands at the origin."""
         beside, bearing = rng.random(count), rng.uniform(0, 2 * np.pi, count)

@@ -217,9 +217,9 @@ def test_options_that_would_do_nothing_are_not_passed_over(keypoints, tmp_path, 
 
 
 def test_the_bounds_of_a_height_are_those_of_the_step_that_scales():
-    from graphlift.motion.bones import _HEIGHTS
+    from graphlift.motion.bones import STATURES
 
-    assert _HEIGHTS == (0.4, 2.8)
+    assert STATURES == (0.4, 2.8)
 
 
 def test_no_output_replaces_what_is_read_or_another_output(keypoints, tmp_path):

@@ -255,7 +255,7 @@ def test_limited_angles_are_the_mean_of_the_two_extreme_curves(seed, frames):
     rng = np.random.default_rng(seed)
     angles, steps = 3 * rng.normal(size=frames), rng.uniform(0, 1, frames - 1)
 
-    limited = twist._limit(angles, steps)
+    limited = twist.limit_steps(angles, steps)
 
     apart = np.array(
         [[steps[min(i, j) : max(i, j)].sum() for j in range(frames)] for i in range(frames)]
@@ -263,7 +263,7 @@ def test_limited_angles_are_the_mean_of_the_two_extreme_curves(seed, frames):
     expected = ((angles - apart).max(axis=1) + (angles + apart).min(axis=1)) / 2
     np.testing.assert_allclose(limited, expected, atol=1e-9)
     assert (np.abs(np.diff(limited)) <= steps + 1e-9).all()
-    np.testing.assert_allclose(twist._limit(limited, steps), limited, atol=1e-9)
+    np.testing.assert_allclose(twist.limit_steps(limited, steps), limited, atol=1e-9)
 
 
 @pytest.mark.parametrize("fps", [1.0, 30.0, 1000.0])
@@ -279,5 +279,5 @@ def test_smoothing_solves_its_least_squares(rng, fps):
 
     expected = np.linalg.lstsq(rows, right, rcond=None)[0]
 
-    smooth = twist._smooth(weight, weight * values, stiffness)
+    smooth = twist.smooth_over_time(weight, weight * values, stiffness)
     np.testing.assert_allclose(smooth, expected, atol=1e-7)  # condition 3e8, of the squares

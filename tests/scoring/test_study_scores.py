@@ -39,8 +39,8 @@ def data(study_data):
 
 
 def score(data, predict, config=CONFIG, **changes):
-    told = {"curve": CURVE, "best_step": 20, "seconds": 1.6, "runs_at_once": 2} | changes
-    return score_run("mine", config, data, predict, **told)
+    record = {"curve": CURVE, "best_step": 20, "seconds": 1.6} | changes
+    return score_run("mine", config, data, predict, record=record, runs_at_once=2)
 
 
 def truth(examples):

@@ -87,15 +87,10 @@ def evaluate(
     from graphlift.training.checkpoints import read_checkpoint
 
     source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
-    result = asdict(
-        evaluate_model(
-            model,
-            read_data(source),
-            name=str(model),
-            detections=detections,
-            adaptations=tuple(adapt or ()),
-        )
+    scored = evaluate_model(
+        model, read_data(source), name=str(model), detections=detections, adaptations=adapt or ()
     )
+    result = asdict(scored)
     if protocol and protocol not in result["protocols"]:
         raise ConfigError(
             f"--protocol {protocol!r}: {source} is scored by {', '.join(result['protocols'])}"

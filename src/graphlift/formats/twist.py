@@ -66,7 +66,7 @@ def solve_twist(
         at_rest if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * at_rest
     )
     angle = _spread(pull, stiffness=(RESPONSE * fps) ** 2)
-    return np.asarray(_limit(angle, allowed_steps(bone, shown, fps)) + drift)
+    return np.asarray(limit_steps(angle, allowed_steps(bone, shown, fps)) + drift)
 
 
 def allowed_steps(
@@ -111,13 +111,20 @@ def _spread(pull: np.ndarray, *, stiffness: float) -> np.ndarray:
     (1 + 4 stiffness) / min w: 3e8 at 1,000 fps.
     """
     weight = np.maximum(np.abs(pull), FOLDED * np.sin(STRAIGHT) ** 4)
-    towards = _smooth(weight, np.stack([pull.real, pull.imag], axis=-1), stiffness)
+    towards = smooth_over_time(weight, np.stack([pull.real, pull.imag], axis=-1), stiffness)
     phase = np.unwrap(np.arctan2(towards[:, 1], towards[:, 0]))
     nearest = phase + np.angle(pull * np.exp(-1j * phase))
-    return _smooth(weight, weight * nearest, stiffness)
+    return smooth_over_time(weight, weight * nearest, stiffness)
 
 
-def _smooth(weight: np.ndarray, weighted: np.ndarray, stiffness: float) -> np.ndarray:
+def smooth_over_time(weight: np.ndarray, weighted: np.ndarray, stiffness: float) -> np.ndarray:
+    """Solve for the x that minimises sum w_t |x_t - v_t|^2 + stiffness * sum |x_t+1 - x_t|^2.
+
+    Args:
+        weight: Of each frame, w, positive.
+        weighted: The values times their weights, w v; one number a frame, or several.
+        stiffness: Of the steps.
+    """
     from scipy.linalg import solveh_banded
 
     if len(weight) == 1:  # LAPACK's routine for two bands takes no single row
@@ -130,7 +137,7 @@ def _smooth(weight: np.ndarray, weighted: np.ndarray, stiffness: float) -> np.nd
     return np.asarray(solveh_banded(bands, weighted, lower=True))
 
 
-def _limit(angle: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def limit_steps(angle: np.ndarray, steps: np.ndarray) -> np.ndarray:
     """Flatten slopes to the allowed steps; angles that keep to them stay as they are.
 
     The mean of the least curve above and the greatest curve below whose steps are allowed, each a

@@ -27,8 +27,8 @@ Adults' statures differ by 5 % (standard deviation of men and women together); t
 UNSEEN = 0.1
 """Weight of a bone with an end that was not seen, against one that was."""
 
-_HEIGHTS = (0.4, 2.8)
-"""m; what people measure."""
+STATURES = (0.4, 2.8)
+"""m; the least and greatest height of a person that is accepted."""
 
 
 def bone_lengths(poses: Poses, *, symmetric: bool = True) -> Float[np.ndarray, "person joint"]:
@@ -144,10 +144,10 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
             f"{', '.join(poses.people)}"
         )
     for name, metres in stated.items():
-        if not _HEIGHTS[0] <= metres <= _HEIGHTS[1]:
+        if not STATURES[0] <= metres <= STATURES[1]:
             raise ModelError(
-                f"a height of {metres:g} m for person {name}: give metres between {_HEIGHTS[0]} "
-                f"and {_HEIGHTS[1]}, such as 1.75"
+                f"a height of {metres:g} m for person {name}: give metres between {STATURES[0]} "
+                f"and {STATURES[1]}, such as 1.75"
             )
     heights = np.array([stated.get(name, np.nan) for name in poses.people])
     scale = heights / statures(poses)

@@ -1,5 +1,7 @@
 """The study's network around the graph convolution, and SemGCN, which is one of its settings."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,21 +64,10 @@ class PoseGCN(nn.Module):
         features: tuple[int, int] = (2, 3),
     ) -> None:
         super().__init__()
-        graph = body_graph(skeleton)
-
-        def conv(before: int, after: int) -> Conv:
-            if modulated:
-                return ModulatedConv(graph, before, after, affinity=affinity, init=init)
-            return GraphConv(
-                graph,
-                before,
-                after,
-                sharing=sharing,
-                decouple_self=decouple_self,
-                affinity=affinity,
-                init=init,
-                order=order,
-            )
+        kind: type[ModulatedConv] | partial[GraphConv] = ModulatedConv
+        if not modulated:
+            kind = partial(GraphConv, sharing=sharing, decouple_self=decouple_self, order=order)
+        conv = partial(kind, body_graph(skeleton), affinity=affinity, init=init)
 
         def layer(before: int) -> nn.Module:
             return Layer(conv(before, channels), channels, dropout)

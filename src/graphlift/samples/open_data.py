@@ -208,9 +208,7 @@ def observe(
     clip = np.repeat(np.arange(len(kept)), [len(at) for at in kept])
     activity = np.array([clip.activity for clip in capture.clips])[clip]
     if not len(world):
-        raise FormatError(
-            f"{capture.name}: no frame is left: in all of them a joint exceeds 15 m/s"
-        )
+        raise FormatError(f"{capture.name}: no frame is left: in all a joint exceeds 15 m/s")
     views = []
     for number, camera in enumerate(rig):
         positions = world_to_camera(world, camera)
@@ -222,16 +220,9 @@ def observe(
                 "move the clip to the centre of the capture, or leave it out"
             )
         views.append(_view(positions, camera, skeleton, detections, [seed, number]))
-    keypoints, inputs, targets, noise, hidden = (
-        np.concatenate(arrays) for arrays in zip(*views, strict=True)
-    )
     return Samples(
         skeleton=skeleton,
-        keypoints=keypoints,
-        inputs=inputs,
-        targets=targets,
-        noise=noise,
-        hidden=hidden,
+        **{name: np.concatenate([view[name] for view in views]) for name in views[0]},
         activity=np.tile(activity, len(rig)),
         clip=np.tile(clip, len(rig)),
         frame=np.tile(frame, len(rig)),
@@ -247,15 +238,18 @@ def _view(
     skeleton: Skeleton,
     detections: Detections,
     seed: list[int],
-) -> tuple[np.ndarray, ...]:
-    """Give keypoints, inputs, targets, noise and hidden joints of one camera's view."""
+) -> dict[str, np.ndarray]:
+    """Give the arrays of samples that differ between cameras, by their names."""
     hidden = occluded(positions, skeleton)
     truth = camera_to_image(positions, camera)
     seen = detect(truth, hidden, skeleton, detections=detections, seed=seed)
-    targets = positions - positions[:, [skeleton.root]]
-    screen = image_to_screen(seen.keypoints, camera.size)
-    floats = (seen.keypoints, screen, targets, seen.error)
-    return (*(array.astype(np.float32) for array in floats), hidden)
+    floats = {
+        "keypoints": seen.keypoints,
+        "inputs": image_to_screen(seen.keypoints, camera.size),
+        "targets": positions - positions[:, [skeleton.root]],
+        "noise": seen.error,
+    }
+    return {name: array.astype(np.float32) for name, array in floats.items()} | {"hidden": hidden}
 
 
 def read_open_data(source: str) -> OpenData:

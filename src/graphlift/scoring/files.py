@@ -1,7 +1,7 @@
 """Scores of prediction files."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,20 +72,21 @@ def score_files(
         )
     except ShapeError as error:
         raise FormatError(f"{predicted} against {target}: {error}") from error
-    shape = truth.poses.shape
+    return replace(scores, notes=(*scores.notes, *_check_units(mine, truth, protocol)))
+
+
+def _check_units(mine: PoseArrays, truth: PoseArrays, protocol: Protocol) -> Iterator[str]:
+    """Refuse a truth that is not in metres; note such predictions, which may be a true result."""
     if (reach := _reach(truth, protocol)) > _LARGEST_REACH:
         raise FormatError(
-            f"{truth.path}: in poses {shape} half of the joints are {reach:,.0f} m or more from "
-            f"{protocol.root}: positions should be metres; divide millimetres by 1000"
+            f"{truth.path}: in poses {truth.poses.shape} half of the joints are {reach:,.0f} m or "
+            f"more from {protocol.root}: positions should be metres; divide millimetres by 1000"
         )
-    if (reach := _reach(mine, protocol)) <= _LARGEST_REACH:
-        return scores
-    # Hardly metres, but it may still be a true result.
-    note = (
-        f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are they "
-        "in millimetres?"
-    )
-    return replace(scores, notes=(*scores.notes, note))
+    if (reach := _reach(mine, protocol)) > _LARGEST_REACH:
+        yield (
+            f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are "
+            "they in millimetres?"
+        )
 
 
 def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:

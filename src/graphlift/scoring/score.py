@@ -72,8 +72,7 @@ def score_poses(
         raise ShapeError(
             f"none of {counts.frames:,} frames can be scored: {counts.frames_excluded:,} are of "
             f"excluded sequences, and in {counts.frames_not_valid:,} the truth of {protocol.root} "
-            f"or of {MIN_JOINTS} joints is not valid: check `sequence`, `valid`, and NaN in the "
-            "truth"
+            f"or of {MIN_JOINTS} joints is not valid: check `sequence`, `valid` and the truth"
         )
     averaging: Average = protocol.average if activity is not None else "frames"
     return _scores(sums, protocol, tuple(adaptations), averaging, counts)

@@ -1,15 +1,13 @@
 """A trained network and data -> its result line."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from graphlift.errors import CheckpointError
 from graphlift.protocols import ROOT_IN_PLACE, root_in_place
 from graphlift.samples import TrainingData
 from graphlift.simulated_detector import Detections
 from graphlift.study.results import Result
-from graphlift.training.config import TrainConfig, parse_table
 
 
 def evaluate_model(
@@ -40,32 +38,20 @@ def evaluate_model(
     """
     import torch
 
-    from graphlift.nn.build import build_network
     from graphlift.study.scoring import score_run
-    from graphlift.training.checkpoints import check_record, load_weights, read_checkpoint
+    from graphlift.training.checkpoints import load_run
     from graphlift.training.devices import is_there
     from graphlift.training.evaluation import lift, predict
 
-    tensors, record = read_checkpoint(model)
-    check_record(record, ("config", "curve", "best_step", "seconds"), model)
-    if "random" in tensors:
-        raise CheckpointError(
-            f"{model}: is the checkpoint of a run under way: finish the run by the command that "
-            "started it, and take its model.safetensors"
-        )
-    config = parse_table(TrainConfig, record["config"], str(model))
+    network, config, record = load_run(model, ("curve", "best_step", "seconds"))
     torch.set_num_threads(config.threads)
-    network = build_network(**asdict(config.model))
-    load_weights(network, tensors, model)
     network.to(config.device if is_there(config.device) else "cpu")
     return score_run(
         name,
         replace(config, detections=detections or config.detections),
         data,
         lambda samples: predict(network, samples),
-        curve=record["curve"],
-        best_step=record["best_step"],
-        seconds=record["seconds"],
+        record=record,
         runs_at_once=runs_at_once,
         adaptations=adaptations,
         on_test=(

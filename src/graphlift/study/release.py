@@ -1,7 +1,7 @@
 """A finished run becomes a model to ship: calibrated, scored, exported, with its card."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ from graphlift.scoring.sigma import sigma_coverage, sigma_scale
 from graphlift.study.open_models import score
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from graphlift.lifting import Lifter
 
 LIMITS = (
@@ -55,21 +57,15 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """
     from graphlift.export import export_onnx
     from graphlift.lifting import Lifter
-    from graphlift.nn.build import build_network
     from graphlift.nn.gcn import PoseGCN
-    from graphlift.training.checkpoints import check_record, load_weights, read_checkpoint
-    from graphlift.training.config import TrainConfig, parse_table
+    from graphlift.training.checkpoints import load_run
 
-    tensors, record = read_checkpoint(model)
-    check_record(record, ("config", "data_digest"), model)
-    config = parse_table(TrainConfig, record["config"], str(model))
-    network = build_network(**asdict(config.model))
+    network, config, record = load_run(model, ("data_digest",))
     if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
         raise ModelError(
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 17, '
             'model.inputs = "canonical" and model.sigma = true (recipes/open.toml)'
         )
-    load_weights(network, tensors, model)
     decoupled = "decoupled " if config.model.decouple_self else ""
     card = ModelCard(
         name=name,
@@ -91,7 +87,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     export_onnx(network, card, path)
     card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
     export_onnx(network, card, path)
-    _write_weights(tensors, card, out / f"{name}.safetensors")
+    _write_weights(network.state_dict(), card, out / f"{name}.safetensors")
     with replacing(out / f"{name}.json") as beside:
         beside.write_text(card.to_json() + "\n", encoding="utf-8")
     return card
@@ -143,15 +139,13 @@ def _rounded(row: Mapping[str, object]) -> dict[str, object]:
     return {k: round(v, 2) if isinstance(v, float) else v for k, v in row.items()}
 
 
-def _write_weights(tensors: Mapping[str, object], card: ModelCard, path: Path) -> None:
+def _write_weights(tensors: "Mapping[str, Tensor]", card: ModelCard, path: Path) -> None:
     """Half-precision weights as safetensors, the card in the header."""
-    import torch
     from safetensors.torch import save_file
 
     kept = {
         name: (t.half() if t.is_floating_point() else t).contiguous()
         for name, t in tensors.items()
-        if isinstance(t, torch.Tensor)
     }
     with replacing(path) as beside:
         save_file(kept, beside, metadata={"card": card.to_json()})

@@ -51,9 +51,7 @@ def score_run(
     data: TrainingData,
     predict: Predict,
     *,
-    curve: Sequence[Mapping[str, Any]],
-    best_step: int,
-    seconds: float,
+    record: Mapping[str, Any],
     runs_at_once: int,
     adaptations: Sequence[str] = (),
     on_test: Predict | None = None,
@@ -65,10 +63,9 @@ def score_run(
         config: Of the run.
         data: What it was trained on, with its test subjects.
         predict: The kept network: frames in, root-relative poses out, m.
-        curve: The lines of its log; none for weights that were trained elsewhere, which are then
-            scored on the validation subjects here.
-        best_step: Which step's weights were kept.
-        seconds: What its training steps took.
+        record: Of the run. ``curve`` has the lines of its log, none for weights that were trained
+            elsewhere, which are then scored on the validation subjects here; ``best_step`` is the
+            step whose weights were kept, ``seconds`` the time that its training steps took.
         runs_at_once: How many runs shared the machine.
         adaptations: Deviations from the protocols by name; for packs only.
         on_test: ``predict`` of the test subjects, where an adaptation asks for another.
@@ -76,12 +73,8 @@ def score_run(
     Raises:
         ConfigError: If none of the protocols takes an adaptation.
     """
-    size = cost(config.model)
     chosen = replace(config.selection, adaptations=tuple(adaptations))
     protocols, test = data.describe(chosen), data.samples("test", chosen)
-    points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
-    kept, end = _validation(points, best_step, data, predict, chosen)
-    steps = points[-1].step if points else 0
     return Result(
         name=name,
         method=config.model.method,
@@ -89,20 +82,14 @@ def score_run(
         detections=config.detections,
         seed=config.seed,
         channels=config.model.channels,
-        **asdict(size),
-        steps=steps,
+        **asdict(cost(config.model)),
         batch_size=config.batch_size,
-        seconds=round(seconds, 1),
-        poses_per_second=round(steps * config.batch_size / seconds, 1) if steps else 0.0,
         runs_at_once=runs_at_once,
-        best_step=best_step,
-        validation_mpjpe_mm=kept,
-        validation_end_mm=end,
+        **_training(record, config.batch_size, data, predict, chosen),
         data=data.name,
         data_digest=data.digest,
         cross_data=data.cross_name,
         cross_digest=data.cross_digest,
-        curve=points,
         protocols=protocols,
         config=json.loads(json.dumps(asdict(config))),
         version=graphlift.__version__,
@@ -112,20 +99,34 @@ def score_run(
     )
 
 
-def _validation(
-    points: Sequence[CurvePoint],
-    best_step: int,
+def _training(
+    record: Mapping[str, Any],
+    batch_size: int,
     data: TrainingData,
     predict: Predict,
     chosen: Selection,
-) -> tuple[float, float]:
-    """Validation error of the kept weights, and that at the end, mm."""
+) -> dict[str, Any]:
+    """How long the training took, and the validation error of its weights, mm."""
+    best_step, seconds, curve = record["best_step"], record["seconds"], record["curve"]
+    points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
     if points:
-        by_step = {point.step: point.validation_mpjpe_mm for point in points}
-        return by_step[best_step], points[-1].validation_mpjpe_mm
-    unseen = data.samples("validation", chosen)
-    error = mpjpe_over_activities(predict(unseen), unseen.targets, unseen.activity)
-    return round(error, 3), round(error, 3)
+        kept = {point.step: point.validation_mpjpe_mm for point in points}[best_step]
+        end = points[-1].validation_mpjpe_mm
+    else:
+        unseen = data.samples("validation", chosen)
+        kept = end = round(
+            mpjpe_over_activities(predict(unseen), unseen.targets, unseen.activity), 3
+        )
+    steps = points[-1].step if points else 0
+    return {
+        "steps": steps,
+        "seconds": round(seconds, 1),
+        "poses_per_second": round(steps * batch_size / seconds, 1) if steps else 0.0,
+        "best_step": best_step,
+        "validation_mpjpe_mm": kept,
+        "validation_end_mm": end,
+        "curve": points,
+    }
 
 
 def _test_scores(predicted: np.ndarray, test: Samples, protocol: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from torch import Tensor, nn
 
 from graphlift.errors import CheckpointError
 from graphlift.files import replacing
+from graphlift.nn.build import build_network
 from graphlift.plain_json import parse_json
+from graphlift.training.config import TrainConfig, parse_table
 from graphlift.words import shown
 
 _KEY = "graphlift"
@@ -63,6 +66,34 @@ def read_checkpoint(
             f"{path}: damaged: it does not hold what was written to it; {way_out}"
         )
     return tensors, record
+
+
+def load_run(
+    path: Path, keys: Iterable[str] = ()
+) -> tuple[nn.Module, TrainConfig, dict[str, Any]]:
+    """Read a finished run: the network with the kept weights, its configuration and its record.
+
+    Args:
+        path: Its ``model.safetensors``.
+        keys: What the record must hold besides the configuration.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is damaged, lacks a key, is the checkpoint of a run under way,
+            or holds another network than its configuration describes.
+        ConfigError: If the configuration is not of this version.
+    """
+    tensors, record = read_checkpoint(path)
+    check_record(record, ("config", *keys), path)
+    if "random" in tensors:
+        raise CheckpointError(
+            f"{path}: is the checkpoint of a run under way: finish the run by the command that "
+            "started it, and take its model.safetensors"
+        )
+    config = parse_table(TrainConfig, record["config"], str(path))
+    network = build_network(**asdict(config.model))
+    load_weights(network, tensors, path)
+    return network, config, record
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

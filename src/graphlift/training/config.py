@@ -206,6 +206,10 @@ class TrainConfig:
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
+        self._check_data()
+
+    def _check_data(self) -> None:
+        """Refuse cameras that do not go with the network, or with how weights are chosen."""
         canonical = self.model.inputs == "canonical"
         _require(
             canonical == (self.cameras == "random"),

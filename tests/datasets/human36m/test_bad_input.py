@@ -316,7 +316,7 @@ def test_mirrored_3d_is_not_the_ground_truths(tmp_path, seen):
 def test_3d_behind_a_camera_is_refused(tmp_path):
     write_videopose3d(tmp_path, {"S1": {"Photo": WALK + np.array([0, 40, 0])}})
 
-    refused(tmp_path, "S1/Photo/54138969", "calibration do not belong together")
+    refused(tmp_path, "S1/Photo/54138969", "calibration do not match")
 
 
 def test_hourglass_files_that_are_wrong_are_named(tmp_path, seen):

@@ -120,7 +120,7 @@ UNEVEN = np.char.replace(NAMES, "_000003", "_000004")
         ({"imgname": UNEVEN}, "image numbers do not rise evenly"),
         ({"S": np.full((COUNT, 17, 4), np.nan)}, "54138969: S: frame 0 has a number"),
         ({"part": np.zeros((COUNT, 17, 3))}, "px from the projected 3D"),
-        ({"S": np.zeros((COUNT, 17, 4))}, "calibration do not belong together"),
+        ({"S": np.zeros((COUNT, 17, 4))}, "calibration do not match"),
     ],
 )  # fmt: skip
 def test_annotations_of_mmpose_that_are_wrong_are_named(annotated, monkeypatch, arrays, words):

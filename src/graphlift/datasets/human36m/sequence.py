@@ -47,9 +47,7 @@ def make_sequence(
     try:
         projected = camera_to_image(positions, lens)
     except ShapeError as error:
-        raise FormatError(
-            f"{where}: {error}; the poses and the calibration do not belong together"
-        ) from error
+        raise FormatError(f"{where}: {error}; poses and calibration do not match") from error
     keypoints = {"gt": projected} | dict(keypoints)
     image = to_joints(projected, keypoints["gt"].shape[1])
     apart = float(np.median(np.linalg.norm(keypoints["gt"] - image, axis=-1)))

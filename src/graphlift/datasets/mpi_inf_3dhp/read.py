@@ -77,10 +77,9 @@ def read_3dhp(
         raise ConfigError(
             f"no sequence {shown(wrong[0])} in the {part} part: choose from {', '.join(known)}"
         )
-    if outside := sorted(set(cameras) - set(range(len(TRAIN_LENSES)))):
-        raise ConfigError(
-            f"no camera {outside[0]}: MPI-INF-3DHP's are 0 to {len(TRAIN_LENSES) - 1}"
-        )
+    last = len(TRAIN_LENSES) - 1
+    if outside := sorted(set(cameras) - set(range(last + 1))):
+        raise ConfigError(f"no camera {outside[0]}: MPI-INF-3DHP's are 0 to {last}")
     names = tuple(name for name in known if sequences is None or name in sequences)
     selection = Selection(names, tuple(sorted(set(cameras))), partial, max_bytes)
     found = find_layout(folder, part, layout=layout)
