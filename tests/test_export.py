@@ -11,8 +11,8 @@ import torch
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError
 from graphlift.export import export_onnx
-from graphlift.graph import VARIANTS
 from graphlift.nn.build import build_network
+from graphlift.weight_sharing import VARIANTS
 
 
 def trained(method, decoupled, channels=8):

@@ -10,16 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.errors import ModelError
-from graphlift.graph import (
-    DECOUPLED,
-    METHODS,
-    VARIANTS,
-    body_graph,
-    fixed_affinity,
-    hops_from_centre,
-    weight_slots,
-)
+from graphlift.graph import body_graph, fixed_affinity
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, SKELETONS, Skeleton
+from graphlift.weight_sharing import DECOUPLED, METHODS, VARIANTS, hops_from_centre, weight_slots
 
 CHAIN = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1), "a")
 PATIENT = settings(deadline=None)
@@ -151,7 +144,8 @@ def test_decoupling_what_is_decoupled_is_refused(sharing):
 def test_an_unknown_method_is_named_with_those_there_are():
     # In a process of its own, because here beartype checks the argument before our code does.
     code = """
-from graphlift.graph import body_graph, weight_slots
+from graphlift.graph import body_graph
+from graphlift.weight_sharing import weight_slots
 from graphlift.skeletons import H36M_16
 weight_slots(body_graph(H36M_16), "half-sharing")
 """

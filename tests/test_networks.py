@@ -5,12 +5,12 @@ import torch
 
 from graphlift.complexity import channels_for
 from graphlift.errors import ModelError
-from graphlift.graph import VARIANTS
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.non_local import NonLocal, group_joints
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, MPI_INF_3DHP_17, SKELETONS
+from graphlift.weight_sharing import VARIANTS
 
 
 def count(network):

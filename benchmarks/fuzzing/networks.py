@@ -177,7 +177,7 @@ def packages(folder):
 
 
 def read_packages(folder):
-    from graphlift.detector_weights.packages import PackageFile, read_files
+    from graphlift.detector_weights.registries import PackageFile, read_files
 
     member = PackageFile(
         "a/m.tflite", 6, "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from graphlift.graph import DECOUPLED, AffinityKind, Sharing, body_graph, weight_slots
+from graphlift.graph import AffinityKind, body_graph
 from graphlift.networks import NonLocalKind, layout
 from graphlift.skeletons import H36M_16, Skeleton
+from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
 
 IN, OUT = 2, 3
 """Channels of a joint that go into the network (screen x, y) and come out (x, y, z in m)."""

@@ -13,8 +13,8 @@ import numpy as np
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
 from graphlift.files import replacing
-from graphlift.graph import DECOUPLED
 from graphlift.onnx_graph import OnnxGraph
+from graphlift.weight_sharing import DECOUPLED
 
 if TYPE_CHECKING:
     from graphlift.nn.gcn import PoseGCN

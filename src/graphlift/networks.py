@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphlift.errors import ModelError
-from graphlift.graph import METHODS, Sharing
+from graphlift.weight_sharing import METHODS, Sharing
 
 NonLocalKind = Literal["none", "grouped", "embedded"]
 """``grouped``: SemGCN's, after the input layer and after every block; ``embedded``: one embedded

@@ -16,7 +16,7 @@ from helpers.tiny_tflite import Step, Tensor, write_tflite
 
 from graphlift.detector_weights import get
 from graphlift.detector_weights.get import MODELS, Weights, cache_folder, get_weights
-from graphlift.detector_weights.packages import Package, PackageFile, read_files
+from graphlift.detector_weights.registries import Package, PackageFile, read_files
 from graphlift.errors import FormatError, ModelError
 
 TINY = write_tflite(

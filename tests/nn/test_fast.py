@@ -5,11 +5,12 @@ import copy
 import pytest
 import torch
 
-from graphlift.graph import VARIANTS, body_graph
+from graphlift.graph import body_graph
 from graphlift.nn.fast import fusable
 from graphlift.nn.gcn import Layer, PoseGCN
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16
+from graphlift.weight_sharing import VARIANTS
 
 
 def plain(layer, x):

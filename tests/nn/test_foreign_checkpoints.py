@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
 from graphlift.samples import Selection
+from graphlift.samples.data_sets import read_data
 from graphlift.samples.open_data import read_open_data
-from graphlift.samples.read import read_data
 from graphlift.training.checkpoints import load_weights, read_checkpoint
 from graphlift.training.foreign import import_checkpoint, read_foreign
 

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from graphlift.errors import ModelError
-from graphlift.graph import VARIANTS, body_graph
+from graphlift.graph import body_graph
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17
+from graphlift.weight_sharing import VARIANTS
 
 OUTWARD = {  # (joint, neighbour farther from the spine) of the 17 joints, written down by hand
     *((7, 0), (0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6)),

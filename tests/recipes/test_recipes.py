@@ -19,7 +19,7 @@ from graphlift.nn.graph_conv import GraphConv
 from graphlift.protocols import PROTOCOLS, root_in_place
 from graphlift.samples import Selection
 from graphlift.samples.batches import each_once
-from graphlift.samples.read import read_data
+from graphlift.samples.data_sets import read_data
 from graphlift.scoring import score_poses
 from graphlift.skeletons import H36M_16
 from graphlift.study.evaluation import evaluate_model

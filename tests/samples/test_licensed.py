@@ -16,8 +16,8 @@ from graphlift.datasets.mpi_inf_3dhp import to_h36m
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.protocols import PROTOCOLS
 from graphlift.samples import Selection
+from graphlift.samples.data_sets import read_data
 from graphlift.samples.licensed import H36M_LENS, LicensedData, official_joints
-from graphlift.samples.read import read_data
 from graphlift.scoring import score_poses
 from graphlift.simulated_detector import detect
 from graphlift.skeletons import H36M_16, H36M_17

@@ -48,7 +48,7 @@ def holds_one_clip(folder: Path) -> bool:
 
 def keypoint_clips(folder: Path) -> list[Path]:
     """List a folder's clips of keypoints by name: files, and folders of one file a frame."""
-    from graphlift.formats.read import SUFFIXES
+    from graphlift.formats.recognise import SUFFIXES
 
     return sorted(
         each

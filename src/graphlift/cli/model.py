@@ -27,7 +27,7 @@ def list_models(
     neighbour is transformed and then aggregated; reduced, in the order the layer chooses.
     """
     from graphlift.complexity import network_complexity
-    from graphlift.graph import VARIANTS
+    from graphlift.weight_sharing import VARIANTS
 
     rows = [
         {"method": method, "decoupled": decoupled}

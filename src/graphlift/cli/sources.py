@@ -88,7 +88,7 @@ def kind_of(source: str) -> InputKind:
         DatasetNotFoundError: If there is nothing at that path.
         FormatError: If it is a file of another kind; the message says which verb takes it.
     """
-    from graphlift.formats.read import SUFFIXES
+    from graphlift.formats.recognise import SUFFIXES
     from graphlift.video.frames import IMAGES, VIDEOS
 
     path = Path(source)
@@ -112,7 +112,7 @@ def kind_of(source: str) -> InputKind:
 
 def _kind_of_file(path: Path) -> InputKind:
     from graphlift.formats.motion_files import ALWAYS_POSES, holds_poses
-    from graphlift.formats.read import PICKLES, SUFFIXES
+    from graphlift.formats.recognise import PICKLES, SUFFIXES
     from graphlift.video.frames import IMAGES, VIDEOS
 
     suffix = path.suffix.lower()
@@ -137,7 +137,7 @@ def _check_video(path: Path) -> None:
     Raises:
         FormatError: If it is none; it may as well be meant as keypoints.
     """
-    from graphlift.formats.read import SUFFIXES
+    from graphlift.formats.recognise import SUFFIXES
 
     try:
         from graphlift.video.frames import open_video

@@ -39,7 +39,7 @@ def train(
     interrupted. Leaves model.safetensors, log.jsonl and TensorBoard events in the folder.
     """
     from graphlift.cli.progress import training_bar
-    from graphlift.samples.read import read_data
+    from graphlift.samples.data_sets import read_data
     from graphlift.training.config import read_config
     from graphlift.training.loop import train as run
     from graphlift.training.state import MODEL, is_finished
@@ -82,7 +82,7 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from graphlift.samples.read import read_data
+    from graphlift.samples.data_sets import read_data
     from graphlift.study.evaluation import evaluate_model
     from graphlift.training.checkpoints import read_checkpoint
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from graphlift.detector_weights.packages import (
+from graphlift.detector_weights.registries import (
     CLIENTS,
     Client,
     Package,

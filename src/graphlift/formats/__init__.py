@@ -1,6 +1,6 @@
 """Files of keypoints and of poses: one module for each family of formats.
 
-:mod:`graphlift.formats.read` (keypoints), :mod:`graphlift.formats.motion_files` (poses) and
+:mod:`graphlift.formats.recognise` (keypoints), :mod:`graphlift.formats.motion_files` (poses) and
 :mod:`graphlift.formats.write` choose among them by suffix and content.
 """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from graphlift.formats.keypoint_source import MAX_BYTES, KeypointSource, skeleton_named
-from graphlift.formats.read import recognise_and_read
+from graphlift.formats.recognise import recognise_and_read
 from graphlift.sequences import Keypoints
 
 Size = tuple[int, int] | None

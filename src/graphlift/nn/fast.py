@@ -19,7 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from graphlift.graph import DECOUPLED, BodyGraph, Sharing, weight_slots
+from graphlift.graph import BodyGraph
+from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from graphlift.graph import AffinityKind, Sharing, body_graph
+from graphlift.graph import AffinityKind, body_graph
 from graphlift.networks import NonLocalKind
 from graphlift.nn import fast
 from graphlift.nn.graph_conv import GraphConv, Init, Order
@@ -14,6 +14,7 @@ from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
 from graphlift.nn.normalise import normalise
 from graphlift.skeletons import H36M_16, Skeleton
+from graphlift.weight_sharing import Sharing
 
 Conv = GraphConv | ModulatedConv
 
@@ -42,7 +43,7 @@ class PoseGCN(nn.Module):
         features: Numbers per joint in the input, and in the output.
 
     Raises:
-        ModelError: As :func:`graphlift.graph.weight_slots`.
+        ModelError: As :func:`graphlift.weight_sharing.weight_slots`.
 
     Source: Liu et al., ECCV 2020; the architecture is that of Zhao et al., CVPR 2019.
     """

@@ -9,14 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from graphlift.graph import (
-    AffinityKind,
-    BodyGraph,
-    Sharing,
-    fixed_affinity,
-    weight_slots,
-)
+from graphlift.graph import AffinityKind, BodyGraph, fixed_affinity
 from graphlift.nn import fast
+from graphlift.weight_sharing import Sharing, weight_slots
 
 Order = Literal["reduced", "unified"]
 Init = Literal["glorot", "stacked"]
@@ -27,8 +22,8 @@ class GraphConv(nn.Module):
 
         h'_i = b + Σ_{j ∈ N(i)} a_ij W_s(i,j) h_j
 
-    where N(i) contains i itself, s is :func:`graphlift.graph.weight_slots`, and the affinities
-    a_ij of a joint are the softmax of one learnt number per edge.
+    where N(i) contains i itself, s is :func:`graphlift.weight_sharing.weight_slots`, and the
+    affinities a_ij of a joint are the softmax of one learnt number per edge.
     Parameters: ``weight`` (slot, in, out), ``affinity`` (edge) and ``bias`` (out).
 
     Features are held joint by joint, (joint, batch, channel): the rows that one matrix transforms
@@ -48,7 +43,7 @@ class GraphConv(nn.Module):
             gain √2, about 6 times smaller at 128 channels, and biases between ± 1 / √D'.
 
     Raises:
-        ModelError: As :func:`graphlift.graph.weight_slots`.
+        ModelError: As :func:`graphlift.weight_sharing.weight_slots`.
 
     Source: Liu et al., ECCV 2020, and its supplement, section 2; the learnt affinities are those
     of Zhao et al., "Semantic graph convolutional networks", CVPR 2019.

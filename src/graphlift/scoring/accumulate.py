@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Bool
 
-from graphlift.scoring.errors import ALIGNMENTS, Errors
 from graphlift.scoring.frames import Frames
+from graphlift.scoring.pose_errors import ALIGNMENTS, Errors
 from graphlift.scoring.scores import Score
 
 

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphlift.metrics import auc, by_activity, joint_errors, pck
 from graphlift.protocols.named import Protocol
-from graphlift.scoring.errors import ALIGNMENTS
+from graphlift.scoring.pose_errors import ALIGNMENTS
 from graphlift.skeletons import Skeleton
 
 

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from graphlift.errors import ConfigError, ShapeError
 from graphlift.protocols.named import Average, Protocol
 from graphlift.scoring.accumulate import Sums
-from graphlift.scoring.errors import MIN_JOINTS, pose_errors
 from graphlift.scoring.frames import Frames, label_frames
+from graphlift.scoring.pose_errors import MIN_JOINTS, pose_errors
 from graphlift.scoring.scores import Counts, Scores, mean_of
 from graphlift.skeletons import Skeleton
 from graphlift.words import shown

@@ -1,9 +1,9 @@
 """Skeletons: which joints a pose has, in which order, and how to convert between them."""
 
-from graphlift.skeletons.conversion import JointMap as JointMap
-from graphlift.skeletons.conversion import Kind as Kind
-from graphlift.skeletons.conversion import conversion_table as conversion_table
-from graphlift.skeletons.conversion import joint_map as joint_map
+from graphlift.skeletons.joint_maps import JointMap as JointMap
+from graphlift.skeletons.joint_maps import Kind as Kind
+from graphlift.skeletons.joint_maps import conversion_table as conversion_table
+from graphlift.skeletons.joint_maps import joint_map as joint_map
 from graphlift.skeletons.known import ANKLE_HEIGHT as ANKLE_HEIGHT
 from graphlift.skeletons.known import COCO_17 as COCO_17
 from graphlift.skeletons.known import H36M_16 as H36M_16

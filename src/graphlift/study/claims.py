@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.graph import DECOUPLED
 from graphlift.study import paper
 from graphlift.study.grid import PAPER_FIVE, Read, Study, Variant
 from graphlift.study.results import Result
@@ -30,6 +29,7 @@ from graphlift.study.statistics import (
     oscillation,
     prior,
 )
+from graphlift.weight_sharing import DECOUPLED
 
 Errors = Float[np.ndarray, "seed draw"]
 Draws = Mapping[tuple[Variant, str, int], Float[np.ndarray, " draw"]]

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from graphlift.graph import DECOUPLED
 from graphlift.study.results import Result
+from graphlift.weight_sharing import DECOUPLED
 
 ORDER = (
     ("martinez", False),

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from graphlift.complexity import channels_for
 from graphlift.errors import ConfigError
-from graphlift.graph import DECOUPLED, METHODS
 from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.training.config import (
@@ -19,6 +18,7 @@ from graphlift.training.config import (
     parse_table,
     read_toml,
 )
+from graphlift.weight_sharing import DECOUPLED, METHODS
 
 TOLERANCE = 0.05
 """Largest relative difference from the expected size at which a network counts as matched."""

@@ -19,7 +19,7 @@ from graphlift.errors import ConfigError, GraphliftError
 from graphlift.files import alone
 from graphlift.interrupts import deferred
 from graphlift.samples import Selection, TrainingData
-from graphlift.samples.read import read_data
+from graphlift.samples.data_sets import read_data
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, PlannedRun, planned_runs
 from graphlift.study.results import (

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from graphlift.errors import CheckpointError, ConfigError
-from graphlift.graph import DECOUPLED, AffinityKind
+from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
+from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
 
 Method = Literal[
