@@ -180,7 +180,11 @@ def test_the_tree_for_contributors_is_the_package():
     named = {name for line in tree.splitlines() for name in line[:38].split()}
     package = ROOT / "src" / "graphlift"
     modules = {path.stem for path in package.glob("[a-z]*.py")}
-    folders = {path.name for path in package.iterdir() if any(path.glob("*.[jp][sy]*"))}
+    folders = {
+        path.name
+        for path in package.iterdir()
+        if path.name[0] != "_" and any(path.glob("*.[jp][sy]*"))
+    }
 
     assert {name.rstrip("/") for name in named if "/" not in name.rstrip("/")} == modules | folders
     assert all((package / name).is_dir() for name in named if name.endswith("/"))
