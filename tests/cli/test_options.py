@@ -56,7 +56,7 @@ def test_the_names_that_are_offered_are_the_library_s():
     [
         (("lift", "x.json", "--model", "open-"), ["open-pre-agg", "open-small"]),
         (("lift", "x.json", "--format", ".g"), [".glb"]),
-        (("lift", "x.json", "--skeleton", "coco"), ["coco-17"]),
+        (("lift", "x.json", "--skeleton", "coco"), ["coco-17", "coco-23"]),
         (("lift", "x.json", "--smooth", "o"), ["one-euro"]),
         (("lift", "x.json", "--detector", "movenet"), ["movenet"]),
         (("lift", "sam"), ["sample"]),

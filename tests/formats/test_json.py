@@ -18,6 +18,7 @@ from helpers.tiny_keypoints import (
 from graphlift.formats import read_keypoints
 from graphlift.skeletons import (
     COCO_17,
+    COCO_23,
     H36M_17,
     HALPE_26,
     MEDIAPIPE_33,
@@ -184,14 +185,18 @@ def test_posetracks_frames_come_by_frame_id(tmp_path):
     np.testing.assert_array_equal(keypoints.positions[[4, 0, 2]], triples[..., :2])
 
 
-def test_whole_bodies_are_read_as_far_as_the_body(tmp_path):
-    triples = walk(COCO_17, frames=2)
-    whole = np.concatenate([triples, np.ones((2, 1, 116, 3))], axis=2)
+def test_whole_bodies_are_read_as_far_as_body_and_feet(tmp_path):
+    triples = walk(COCO_23, frames=2)
+    whole = np.concatenate([triples, np.ones((2, 1, 110, 3))], axis=2)
+    file = dump(tmp_path / "r.json", coco_results(whole))
 
-    keypoints = read_keypoints(dump(tmp_path / "r.json", coco_results(whole)))
+    keypoints = read_keypoints(file)
 
-    assert keypoints.skeleton is COCO_17
+    assert keypoints.skeleton is COCO_23
     assert_same(keypoints, triples)
+    body = read_keypoints(file, skeleton="coco-17")
+    assert body.skeleton is COCO_17
+    assert_same(body, triples[:, :, :17])
 
 
 # AlphaPose

@@ -10,7 +10,14 @@ from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
 from graphlift.formats.joint_names import recognise
 from graphlift.formats.keypoint_source import KeypointSource
-from graphlift.skeletons import COCO_17, H36M_17, MEDIAPIPE_33, OPENPOSE_BODY_25, SKELETONS
+from graphlift.skeletons import (
+    BODY_28,
+    COCO_17,
+    H36M_17,
+    MEDIAPIPE_33,
+    OPENPOSE_BODY_25,
+    SKELETONS,
+)
 
 SNAKES = [
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
@@ -152,3 +159,13 @@ def test_columns_that_are_no_joints_are_named_in_the_source(tmp_path):
     keypoints = read_keypoints(write_csv(tmp_path / "a.csv", [header, *rows.tolist()]))
 
     assert keypoints.source.endswith("(coco-17, not used: ball)")
+
+
+def test_joints_of_several_detectors_are_not_taken_for_the_union_of_all():
+    # Halpe's "Head" is the top of the head; body-28, which has a nose too, calls the middle so.
+    names = ["Nose", "Head", "Hip", *(f"{s}{p}" for s in "LR" for p in ("Hip", "Knee", "Ankle"))]
+
+    of_some = recognise(names, KeypointSource("x"))[0]
+    of_all = recognise(BODY_28.joints, KeypointSource("x"))[0]
+
+    assert (of_some.name, of_all.name) == ("halpe-26", "body-28")

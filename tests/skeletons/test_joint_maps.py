@@ -6,6 +6,7 @@ import pytest
 from graphlift.sequences import convert_keypoints, keypoints_from
 from graphlift.skeletons import (
     COCO_17,
+    COCO_23,
     H36M_17,
     HALPE_26,
     MEDIAPIPE_33,
@@ -19,11 +20,11 @@ from graphlift.skeletons import (
 )
 
 DETECTORS = (
-    *(COCO_17, OPENPOSE_BODY_25, OPENPOSE_COCO_18, HALPE_26, MEDIAPIPE_33),
+    *(COCO_17, OPENPOSE_BODY_25, OPENPOSE_COCO_18, HALPE_26, MEDIAPIPE_33, COCO_23),
     *(MPII_16, MPI_INF_3DHP_17),
 )
 EVERY = pytest.mark.parametrize("source", DETECTORS, ids=lambda skeleton: skeleton.name)
-FACES = DETECTORS[:5]
+FACES = DETECTORS[:6]
 
 
 def scattered(skeleton, *, frames=3, people=2, seed=0):
@@ -146,6 +147,7 @@ SHOULDERS, HIPS = ("LShoulder", "RShoulder"), ("LHip", "RHip")
 TRUNKS = {
     # pelvis, thorax
     "coco-17": (HIPS, SHOULDERS),
+    "coco-23": (HIPS, SHOULDERS),
     "mediapipe-33": (HIPS, SHOULDERS),
     "halpe-26": (("Hip",), SHOULDERS),
     "openpose-body-25": (("MidHip",), ("Neck",)),
@@ -154,7 +156,7 @@ TRUNKS = {
 }
 
 
-@pytest.mark.parametrize("source", DETECTORS[:6], ids=lambda skeleton: skeleton.name)
+@pytest.mark.parametrize("source", DETECTORS[:7], ids=lambda skeleton: skeleton.name)
 def test_the_trunk_is_pelvis_thorax_and_the_spine_half_way(source):
     before = scattered(source)
     pelvis, thorax = (mean(before, *names) for names in TRUNKS[source.name])

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from graphlift.errors import ShapeError, SkeletonError
 from graphlift.skeletons import (
+    BODY_28,
     COCO_17,
+    COCO_23,
     H36M_16,
     H36M_17,
     MPI_INF_3DHP_17,
@@ -66,10 +68,10 @@ def test_the_root_and_the_centre_of_each_skeleton():
     assert roots == {
         "h36m-16": "Hip", "h36m-17": "Hip", "coco-17": "Nose", "mpi-inf-3dhp-17": "Hip",
         "mpii-16": "Hip", "openpose-body-25": "MidHip", "openpose-coco-18": "Neck",
-        "halpe-26": "Hip", "mediapipe-33": "Nose",
+        "halpe-26": "Hip", "mediapipe-33": "Nose", "body-28": "Hip", "coco-23": "Nose",
     }  # fmt: skip
     spines = {name for name in centres if centres[name] == "Spine"}
-    assert spines == {"h36m-16", "h36m-17", "mpi-inf-3dhp-17"}
+    assert spines == {"h36m-16", "h36m-17", "mpi-inf-3dhp-17", "body-28"}
     assert all(centres[name] == roots[name] for name in set(SKELETONS) - spines)
 
 
@@ -79,6 +81,25 @@ def test_coco_has_its_own_order_of_keypoints():
     body = tuple(f"{side}{part}" for part in parts for side in "LR")
 
     assert COCO_17.joints == ("Nose", "LEye", "REye", "LEar", "REar", *body)
+
+
+def test_body_28_is_human36m_then_face_and_feet():
+    face = ("Nose", "LEye", "REye", "LEar", "REar")
+    feet = tuple(f"{side}{part}" for side in "LR" for part in ("BigToe", "SmallToe", "Heel"))
+    parents = [BODY_28.joints[parent] for parent in BODY_28.parents[17:]]
+
+    assert BODY_28.joints == (*H36M_17.joints, *face, *feet)
+    assert BODY_28.parents[:17] == H36M_17.parents
+    assert parents == ["Head", "Nose", "Nose", "Head", "Head", *3 * ["LFoot"], *3 * ["RFoot"]]
+    assert (BODY_28.joints[BODY_28.root], BODY_28.centre) == ("Hip", "Spine")
+
+
+def test_coco_23_is_coco_and_the_feet_in_coco_wholebodys_order():
+    # Points 17 to 22 of COCO-WholeBody's 133.
+    feet = tuple(f"{side}{part}" for side in "LR" for part in ("BigToe", "SmallToe", "Heel"))
+
+    assert COCO_23.joints == (*COCO_17.joints, *feet)
+    assert COCO_23.parents[:17] == COCO_17.parents
 
 
 def test_mpi_inf_3dhp_may_put_children_before_parents():

@@ -10,7 +10,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
-from graphlift.skeletons import COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
+from graphlift.skeletons import BODY_28, COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
 from graphlift.words import listed, plain
 
 FEWEST = 6
@@ -43,7 +43,8 @@ def recognise(
     """Find out which skeleton the named joints are of.
 
     Of all skeletons the one is taken that gives the most of the lifter's joints, then the most of
-    the names, then has the fewest joints. Names that only count, as ``0`` to ``32`` or
+    the names, then has the fewest joints; body-28, the union of them, only if all of its joints
+    are named. Names that only count, as ``0`` to ``32`` or
     ``landmark_0`` to ``landmark_32``, are the joints of the skeleton of so many, in its order.
 
     Args:
@@ -63,6 +64,8 @@ def recognise(
         return skeleton, joints, [names[places[n]] for n in range(len(skeleton), len(names))]
     choices = [source.skeleton] if source.skeleton else list(SKELETONS.values())
     found = {skeleton.name: _matches(names, skeleton) for skeleton in choices}
+    if source.skeleton is None and len(found[BODY_28.name]) < len(BODY_28):
+        choices.remove(BODY_28)
     skeleton = max(choices, key=lambda each: _worth(each, found[each.name]))
     joints = found[skeleton.name]
     unknown = [name for place, name in enumerate(names) if place not in joints.values()]

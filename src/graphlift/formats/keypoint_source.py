@@ -7,6 +7,7 @@ from graphlift.errors import ConfigError, FormatError
 from graphlift.sequences import FRAME_RATES, check_frame_rate, is_image_size
 from graphlift.skeletons import (
     COCO_17,
+    COCO_23,
     H36M_16,
     H36M_17,
     HALPE_26,
@@ -25,9 +26,9 @@ _COMMON = (COCO_17, H36M_17, MPI_INF_3DHP_17, MPII_16, H36M_16)
 """Skeletons that share their number of joints with another, in the order in which 2D keypoints
 come in them: what detectors find before what data sets of 3D poses have."""
 
-_WHOLE_BODY = {133: COCO_17, 136: HALPE_26}
-"""COCO-WholeBody and Halpe full body: their first joints are these bodies, then come face, hands
-and feet."""
+_WHOLE_BODY = {133: (COCO_23, COCO_17), 136: (HALPE_26,)}
+"""COCO-WholeBody and Halpe full body: their first joints are these, then come face and hands. The
+first is taken unless the caller states another."""
 
 _NUMBER = 8
 """Bytes of a number in the arrays."""
@@ -172,7 +173,7 @@ def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
     """Find the skeleton of a number of joints: the caller's, a usual one, or the only one.
 
     Args:
-        count: Joints in the file; those beyond the skeleton's are face, hands and feet.
+        count: Joints in the file; those beyond the skeleton's are face and hands.
         source: The file.
 
     Raises:
@@ -180,14 +181,14 @@ def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
     """
     where, expected = source.where, source.skeleton
     if expected is not None:
-        if count != len(expected) and _WHOLE_BODY.get(count) != expected:
+        if count != len(expected) and expected not in _WHOLE_BODY.get(count, ()):
             raise FormatError(
                 f"{where}: has {count} joints, but {expected.name} has {len(expected)}: leave the "
                 "skeleton out, or give the one it was made with"
             )
         return expected
     if count in _WHOLE_BODY:
-        return _WHOLE_BODY[count]
+        return _WHOLE_BODY[count][0]
     fitting = [skeleton for skeleton in source.usual if len(skeleton) == count]
     fitting = fitting or [
         each for each in dict.fromkeys((*_COMMON, *SKELETONS.values())) if len(each) == count

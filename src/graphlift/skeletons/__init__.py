@@ -5,7 +5,9 @@ from graphlift.skeletons.joint_maps import Kind as Kind
 from graphlift.skeletons.joint_maps import conversion_table as conversion_table
 from graphlift.skeletons.joint_maps import joint_map as joint_map
 from graphlift.skeletons.known import ANKLE_HEIGHT as ANKLE_HEIGHT
+from graphlift.skeletons.known import BODY_28 as BODY_28
 from graphlift.skeletons.known import COCO_17 as COCO_17
+from graphlift.skeletons.known import COCO_23 as COCO_23
 from graphlift.skeletons.known import H36M_16 as H36M_16
 from graphlift.skeletons.known import H36M_17 as H36M_17
 from graphlift.skeletons.known import HALPE_26 as HALPE_26

@@ -9,6 +9,9 @@ Where a detector has a nose and ears, Neck/Nose is the nose and Head the middle 
 where it has the top of the head, so that all detectors are treated alike. If one ear alone is
 seen, it replaces the middle of both: an ear is hidden when it is on the far side, and then both
 are nearly on one line of sight. The eyes, some 9 cm further forward, do not replace the ears.
+
+``body-28`` has nose, eyes and ears of its own. What a source has is filled and the rest is
+missing: its Neck/Nose, Head and Spine are never made of nose, ears and trunk.
 """
 
 from collections.abc import Mapping
@@ -105,6 +108,7 @@ _FROM_COCO = {"Hip": _HIPS, "Thorax": _SHOULDERS, "Spine": _TRUNK, **_NOSE_AND_E
 _FROM_3DHP = {"Thorax": "Neck", "Neck/Nose": "Neck Head"}
 _TO_H36M: Mapping[str, Mapping[str, str]] = {
     "coco-17": _FROM_COCO,
+    "coco-23": _FROM_COCO,
     "mediapipe-33": _FROM_COCO,
     "openpose-coco-18": {
         **_FROM_COCO,
@@ -130,11 +134,33 @@ _TO_H36M: Mapping[str, Mapping[str, str]] = {
         "Head": "UpperNeck HeadTop",
     },
     "mpi-inf-3dhp-17": _FROM_3DHP,
+    "body-28": {
+        "Hip": f"=Hip | {_HIPS}",
+        "Thorax": f"=Thorax | {_SHOULDERS}",
+        "Spine": f"=Spine | {_TRUNK}",
+        "Neck/Nose": "=Neck/Nose | Nose",
+        "Head": "=Head | LEar REar | LEar | REar",
+    },
+}
+_BETWEEN = {"Hip": _HIPS, "Thorax": _SHOULDERS}
+_TOES = {"LBigToe": "LFootIndex", "RBigToe": "RFootIndex"}
+_TO_BODY: Mapping[str, Mapping[str, str]] = {
+    "coco-17": _BETWEEN,
+    "coco-23": _BETWEEN,
+    "mediapipe-33": {**_BETWEEN, **_TOES},
+    "openpose-coco-18": {"Hip": _HIPS, "Thorax": f"Neck | {_SHOULDERS}"},
+    "openpose-body-25": {"Hip": f"=MidHip | {_HIPS}", "Thorax": f"Neck | {_SHOULDERS}"},
+    "halpe-26": {"Hip": f"=Hip | {_HIPS}", "Thorax": f"Neck | {_SHOULDERS}"},
+    "mpii-16": {name: text for name, text in _TO_H36M["mpii-16"].items() if name != "Spine"},
+    "mpi-inf-3dhp-17": _FROM_3DHP,
 }
 _DERIVED: Mapping[tuple[str, str], Mapping[str, str]] = {
     **{(source, "h36m-17"): table for source, table in _TO_H36M.items()},
     **{(source, "h36m-16"): table for source, table in _TO_H36M.items()},
+    **{(source, "body-28"): table for source, table in _TO_BODY.items()},
     ("coco-17", "mpi-inf-3dhp-17"): {**_FROM_COCO, "Neck": _SHOULDERS},
+    ("coco-23", "mpi-inf-3dhp-17"): {**_FROM_COCO, "Neck": _SHOULDERS},
+    ("body-28", "mpi-inf-3dhp-17"): {"Neck": "Thorax"},
     ("h36m-17", "mpi-inf-3dhp-17"): {"Neck": "Thorax"},
     ("h36m-16", "mpi-inf-3dhp-17"): {"Neck": "Thorax"},
     ("h36m-17", "coco-17"): {"Nose": "Neck/Nose"},
@@ -147,6 +173,8 @@ _SAME_POINT = {"RFoot": "RAnkle", "LFoot": "LAnkle", "RAnkle": "RFoot", "LAnkle"
 _ELSEWHERE = ("Head", "Spine", "Thorax", "Neck")
 """Joints that data sets define differently: derived between families even under one name."""
 
+_FAMILIES = {"body": "h36m"}  # body-28's first 17 are Human3.6M's
+
 
 @lru_cache(maxsize=64)  # a stream calls this for every frame
 def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
@@ -157,7 +185,7 @@ def joint_map(source: Skeleton, target: Skeleton) -> JointMap:
     missing.
     """
     derived = _DERIVED.get((source.name, target.name), {})
-    same_family = source.name.split("-")[0] == target.name.split("-")[0]
+    same_family = _family(source) == _family(target)
     kinds: list[Kind] = []
     rows: list[list[np.ndarray]] = []
     for name in target.joints:
@@ -190,6 +218,12 @@ def conversion_table(source: Skeleton, target: Skeleton) -> str:
         texts = [_words(source, row) for row in rows if not np.isnan(row).any()]
         lines.append(f"| {name} | {kind} | {'; else '.join(texts)} |")
     return "\n".join(lines)
+
+
+def _family(skeleton: Skeleton) -> str:
+    """Name those who define a skeleton's joints: the skeletons of one data set agree."""
+    first = skeleton.name.split("-")[0]
+    return _FAMILIES.get(first, first)
 
 
 def _mean(source: Skeleton, text: str) -> Float[np.ndarray, " other"]:

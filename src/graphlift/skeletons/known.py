@@ -31,6 +31,21 @@ H36M_17 = _skeleton(
 Source: Pavllo et al., CVPR 2019; the centre from the study's authors' convolution-style classes.
 """
 
+BODY_28 = _skeleton(
+    "body-28",
+    "Spine",
+    "Hip RHip<Hip RKnee<RHip RFoot<RKnee LHip<Hip LKnee<LHip LFoot<LKnee Spine<Hip Thorax<Spine "
+    "Neck/Nose<Thorax Head<Neck/Nose LShoulder<Thorax LElbow<LShoulder LWrist<LElbow "
+    "RShoulder<Thorax RElbow<RShoulder RWrist<RElbow "
+    "Nose<Head LEye<Nose REye<Nose LEar<Head REar<Head "
+    "LBigToe<LFoot LSmallToe<LFoot LHeel<LFoot RBigToe<RFoot RSmallToe<RFoot RHeel<RFoot",
+)
+"""The union of what detectors give: Human3.6M's 17, then the face and the feet.
+
+Its Neck/Nose is the base of the skull and its Head the middle of the head, because nose and ears
+are joints of their own.
+"""
+
 H36M_16 = _skeleton(
     "h36m-16",
     "Spine",
@@ -54,6 +69,21 @@ COCO_17 = _skeleton(
 is both root and centre, and the trunk is two shoulder-to-hip bones.
 
 Source: Lin et al., "Microsoft COCO", ECCV 2014 (keypoint names and order); the tree is ours.
+"""
+
+COCO_23 = _skeleton(
+    "coco-23",
+    "Nose",
+    "Nose LEye<Nose REye<Nose LEar<LEye REar<REye LShoulder<Nose RShoulder<Nose LElbow<LShoulder "
+    "RElbow<RShoulder LWrist<LElbow RWrist<RElbow LHip<LShoulder RHip<RShoulder LKnee<LHip "
+    "RKnee<RHip LAnkle<LKnee RAnkle<RKnee LBigToe<LAnkle LSmallToe<LBigToe LHeel<LAnkle "
+    "RBigToe<RAnkle RSmallToe<RBigToe RHeel<RAnkle",
+)
+"""The body and the feet of COCO-WholeBody: the first 23 of its 133 keypoints. The rest are the
+face (68) and the hands (21 each).
+
+Source: Jin et al., "Whole-Body Human Pose Estimation in the Wild", ECCV 2020 (names and order);
+the tree is ours.
 """
 
 MPI_INF_3DHP_17 = _skeleton(
@@ -142,6 +172,7 @@ SKELETONS: Mapping[str, Skeleton] = {
     for skeleton in (
         *(H36M_16, H36M_17, COCO_17, MPI_INF_3DHP_17, MPII_16),
         *(OPENPOSE_BODY_25, OPENPOSE_COCO_18, HALPE_26, MEDIAPIPE_33),
+        *(BODY_28, COCO_23),
     )
 }
 
