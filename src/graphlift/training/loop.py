@@ -18,13 +18,12 @@ from graphlift.training import state
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import open_device
 from graphlift.training.evaluation import validate
+from graphlift.training.losses import loss_of
 from graphlift.training.progress import Progress
 
 LOG = "log.jsonl"
 SAVE_SECONDS = 60.0
 """Seconds between saves: a run that is killed loses at most this much work."""
-SIGMA_WEIGHT = 0.01
-"""m: weight of a unit of log-likelihood in the loss, against a metre of error."""
 
 
 def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
@@ -142,23 +141,6 @@ def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) ->
         power = (step + 1) // stair or 1 / stair
         return float(config.learning_rate * config.decay**power)
     return float(config.learning_rate * config.decay ** (step // per_epoch))
-
-
-def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
-
-    A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
-    the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, whose gradient does not
-    reach d.
-    """
-    position = predicted[..., :3]
-    distance: Tensor = torch.linalg.vector_norm(position - target, dim=-1)
-    loss = nn.functional.mse_loss(position, target) if kind == "mse" else distance.mean()
-    if predicted.shape[-1] == 3:
-        return loss
-    log_sigma = predicted[..., 3]
-    likelihood = 2 * distance.detach() * torch.exp(-log_sigma) + 3 * log_sigma
-    return loss + SIGMA_WEIGHT * likelihood.mean()
 
 
 def clip_gradients(network: nn.Module, longest: float) -> None:
