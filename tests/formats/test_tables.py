@@ -52,22 +52,14 @@ def test_sides_are_written_in_many_ways_and_never_swapped(write):
 
 
 def test_the_skeleton_is_the_one_that_gives_the_lifter_most():
-    with_feet = [
-        *SNAKE_NAMES,
-        "left_big_toe",
-        "right_big_toe",
-        "left_heel",
-        "right_heel",
-        "mid_hip",
-    ]
+    feet = ["left_big_toe", "right_big_toe", "left_heel", "right_heel"]
+    with_feet = [*SNAKE_NAMES, *feet, "mid_hip"]
+    with_hands = [*SNAKE_NAMES, "left_thumb", "mouth_left"]
 
     assert recognise(SNAKE_NAMES, KeypointSource("x"))[0] is COCO_17
     assert recognise(with_feet, KeypointSource("x"))[0] is OPENPOSE_BODY_25
     assert recognise(H36M_17.joints, KeypointSource("x"))[0] is H36M_17
-    assert (
-        recognise([*SNAKE_NAMES, "left_thumb", "mouth_left"], KeypointSource("x"))[0]
-        is MEDIAPIPE_33
-    )
+    assert recognise(with_hands, KeypointSource("x"))[0] is MEDIAPIPE_33
 
 
 def test_names_of_no_person_are_listed_with_the_names_to_give():

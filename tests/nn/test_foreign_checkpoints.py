@@ -15,7 +15,6 @@ import pytest
 import torch
 from helpers import foreign_networks as theirs
 from helpers.command import assert_refused, here
-from helpers.tiny_pack import write_folder
 from helpers.tiny_packs import write_h36m
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -421,11 +420,6 @@ def test_matrices_that_no_joint_uses_are_counted_and_told(tmp_path, rng):
 
 
 # The verb
-
-
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("pack"))
 
 
 def test_an_imported_network_is_evaluated_as_ours_are(tmp_path, pack, rng):
