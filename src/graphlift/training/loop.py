@@ -85,7 +85,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 for group in run.optimizer.param_groups:
                     group["lr"] = rate
                 loss = loss_of(config.loss, run.network(x), y)
-                if not np.isfinite(value := loss.item()):
+                if not np.isfinite(batch_loss := loss.item()):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
                         "this run a lower learning_rate, and another folder"
@@ -98,7 +98,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 if config.ema:
                     move_average(run.average, run.network, config.ema)
                 run.step += 1
-                run.loss_sum, run.loss_count = run.loss_sum + value, run.loss_count + 1
+                run.loss_sum, run.loss_count = run.loss_sum + batch_loss, run.loss_count + 1
                 run.seconds += time.perf_counter() - began
 
                 evaluated = run.step % every == 0 or run.step == steps
@@ -166,14 +166,16 @@ def move_average(average: dict[str, Tensor], network: nn.Module, decay: float) -
 
 @contextmanager
 def weights(network: nn.Module, other: dict[str, Tensor] | None) -> Iterator[None]:
-    """Use other weights, if given, in a network until the block ends."""
+    """Use other weights, if given, in a network until the block ends, however it ends."""
     if other is None:
         yield
         return
     current = state.weights_of(network)
-    network.load_state_dict(other)
-    yield
-    network.load_state_dict(current)
+    try:
+        network.load_state_dict(other)
+        yield
+    finally:
+        network.load_state_dict(current)
 
 
 def _progress(run: state.State, steps: int, batch_size: int) -> Progress:
