@@ -120,3 +120,30 @@ def y_up_to_z_up(positions: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, 
     """
     x, y, z = positions[..., 0], positions[..., 1], positions[..., 2]
     return np.stack([x, -z, y], axis=-1)
+
+
+def unit_vectors(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Scale vectors to length 1, in their own precision; NaN for one without length."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    nothing = np.full_like(vectors, np.nan)
+    return np.asarray(np.divide(vectors, length, out=nothing, where=length > 0))
+
+
+def swing(
+    vectors: Float[np.ndarray, "*batch 3"],
+    before: Float[np.ndarray, "*batch 3"],
+    after: Float[np.ndarray, "*batch 3"],
+) -> Float[np.ndarray, "*batch 3"]:
+    """Turn vectors by the smallest rotation that takes one unit vector to another.
+
+    x becomes x - (a + b) ((a + b)·x) / (1 + a·b) + 2 b (a·x), which follows from Rodrigues'
+    formula; half a turn, for which there is no smallest one, is not told apart from its opposite.
+    """
+
+    def dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.asarray((x * y).sum(axis=-1, keepdims=True))
+
+    both = before + after
+    apart = np.maximum(1 + dot(before, after), 1e-12)
+    moved = vectors - both * dot(both, vectors) / apart + 2 * after * dot(before, vectors)
+    return np.asarray(moved)

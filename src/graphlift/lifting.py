@@ -20,6 +20,7 @@ from graphlift.cameras import (
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
+from graphlift.geometry import unit_vectors
 from graphlift.onnx_session import open_session
 from graphlift.preprocessing import canonical, turn_back
 from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
@@ -213,10 +214,11 @@ class Stream:
     ) -> None:
         self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
         self._filter: Any = None
+        self._fronts: Any = None
         if smooth and fps:
             from graphlift.motion.smoothing import OneEuro
 
-            self._filter = OneEuro(fps)
+            self._filter, self._fronts = OneEuro(fps), OneEuro(fps)
 
     def __call__(self, frame: np.ndarray, confidence: np.ndarray | None = None) -> Poses:
         """Lift one frame.
@@ -240,6 +242,9 @@ class Stream:
         return poses.noting(
             "Positions were smoothed (One-Euro).",
             positions=self._filter(poses.positions[0])[None],
+            fronts=poses.fronts
+            if poses.fronts is None
+            else unit_vectors(self._fronts(poses.fronts[0]))[None],
         )
 
 

@@ -19,6 +19,9 @@ from graphlift.words import shown
 
 Axes = Literal["camera", "world"]
 
+FRONTS = ("Pelvis", "Chest", "Head", "LUpperArm", "RUpperArm", "LThigh", "RThigh")
+"""Segments of the body whose front is known, in the order of :attr:`Poses.fronts`."""
+
 FRAME_RATES = (0.001, 10_000.0)
 """Frames per second, the least and the most: a picture every quarter of an hour, and ten times
 what motion capture takes. A number outside counts time in another unit."""
@@ -146,10 +149,14 @@ class Poses:
         model: Name of the model that lifted them.
         notes: What was assumed and done, one sentence each.
         contacts: Whether the joint stands on the floor; None where this was not computed.
+        fronts: Unit vectors along the front of the segments :data:`FRONTS`, same axes; NaN where
+            unknown. In a T-pose that faces -y, z up, left at +x and palms down, every front is
+            (0, -1, 0); it turns as the segment turns.
+        front_sigma: Standard deviation of the front's direction, rad; NaN where unknown.
 
     Raises:
-        ShapeError: If shapes do not fit each other, a position is infinite, or the frame rate is
-            impossible.
+        ShapeError: If shapes do not fit each other, a position or a front is infinite, or the
+            frame rate is impossible.
     """
 
     positions: Float[np.ndarray, "frame person joint 3"]
@@ -165,6 +172,8 @@ class Poses:
     model: str = ""
     notes: tuple[str, ...] = ()
     contacts: Bool[np.ndarray, "frame person joint"] | None = None
+    fronts: Float[np.ndarray, "frame person segment 3"] | None = None
+    front_sigma: Float[np.ndarray, "frame person segment"] | None = None
 
     units = "m"
 
@@ -181,6 +190,7 @@ class Poses:
             values = getattr(self, name)
             if values is not None and values.shape != joints:
                 raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
+        _check_fronts(self)
         if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
@@ -206,6 +216,8 @@ class Poses:
             people=tuple(self.people[place] for place in places),
             keypoints=self.keypoints and self.keypoints.of_people(places),
             contacts=None if self.contacts is None else self.contacts[:, places],
+            fronts=None if self.fronts is None else self.fronts[:, places],
+            front_sigma=None if self.front_sigma is None else self.front_sigma[:, places],
         )
 
     def without_absent(self) -> "Poses":
@@ -331,3 +343,25 @@ def _check(sequence: Keypoints | Poses, dimensions: int) -> None:
         )
     if sequence.fps is not None:
         check_frame_rate(sequence.fps)
+
+
+def _check_fronts(poses: Poses) -> None:
+    """Refuse fronts of another shape than segments of people over frames, or infinite ones."""
+    segments = (*poses.positions.shape[:2], len(FRONTS))
+    for name, expected in (("fronts", (*segments, 3)), ("front_sigma", segments)):
+        values = getattr(poses, name)
+        if values is None:
+            continue
+        if values.shape != expected:
+            raise ShapeError(
+                f"{name} {values.shape} should be {expected}: frames, people and the segments "
+                f"{', '.join(FRONTS)}"
+            )
+        if np.isinf(values).any():
+            frame, person, segment, *_ = np.argwhere(np.isinf(values))[0].tolist()
+            raise ShapeError(
+                f"{name} are infinite in frame {frame}, person {poses.people[person]}, "
+                f"{FRONTS[segment]}: a front that is unknown is NaN"
+            )
+    if poses.front_sigma is not None and poses.fronts is None:
+        raise ShapeError("front_sigma is given without fronts: give both, or leave it out")

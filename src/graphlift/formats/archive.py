@@ -2,8 +2,9 @@
 
 Arrays ``poses`` (frame, person, joint, 3), m, ``seen`` and ``sigma``; with keypoints also
 ``keypoints`` (px) and ``keypoints_confidence``; with a camera ``camera_R`` and
-``camera_position``. What is no array is JSON in ``about``. Nothing is compressed: coordinates
-hardly shrink, and a long clip is written and read at the speed of the disk.
+``camera_position``; if known ``fronts`` (frame, person, segment, 3) and ``front_sigma``, rad.
+What is no array is JSON in ``about``. Nothing is compressed: coordinates hardly shrink, and a
+long clip is written and read at the speed of the disk.
 """
 
 import json
@@ -19,7 +20,7 @@ from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import list_members, read_members
 from graphlift.plain_json import parse_json
-from graphlift.sequences import Keypoints, Poses
+from graphlift.sequences import FRONTS, Keypoints, Poses
 from graphlift.skeletons import Skeleton
 from graphlift.words import shown
 
@@ -30,7 +31,7 @@ MOST_JOINTS = 1_000
 LONGEST_ABOUT = 10_000_000
 _ARRAYS = (
     *("poses", "seen", "sigma", "about", "keypoints", "keypoints_confidence"),
-    *("camera_R", "camera_position"),
+    *("camera_R", "camera_position", "fronts", "front_sigma"),
 )
 _LENS = {"focal": 2, "centre": 2, "radial": 3, "tangential": 2, "size": 2}
 """Fields of a camera besides its place, and how many numbers each has."""
@@ -44,6 +45,9 @@ def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:
         arrays["keypoints_confidence"] = poses.keypoints.confidence
     if poses.camera:
         arrays["camera_R"], arrays["camera_position"] = poses.camera.R, poses.camera.position
+    for name in ("fronts", "front_sigma"):
+        if getattr(poses, name) is not None:
+            arrays[name] = getattr(poses, name)
     arrays["about"] = np.array(json.dumps(describe(poses)))
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -63,6 +67,8 @@ def describe(poses: Poses) -> dict[str, Any]:
         "model": poses.model,
         "notes": list(poses.notes),
     }
+    if poses.fronts is not None:
+        about["fronts"] = list(FRONTS)
     if camera := poses.camera:
         about["camera"] = {
             name: [int(n) if name == "size" else float(n) for n in getattr(camera, name)]
@@ -121,6 +127,8 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
         if values.dtype.kind != ("b" if name == "seen" else "f"):
             expected = "booleans" if name == "seen" else "floating-point numbers"
             raise TypeError(f"{name} is of {values.dtype}, not of {expected}")
+    if about.get("fronts", list(FRONTS)) != list(FRONTS):
+        raise ValueError(f"fronts are of {shown(about['fronts'])}, not of {', '.join(FRONTS)}")
     if about["axes"] not in ("camera", "world") or about["units"] != Poses.units:
         raise ValueError(
             f"axes {shown(about['axes'])} or units {shown(about['units'])} are unknown"
@@ -149,6 +157,8 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
         camera=_camera(arrays, about["camera"]) if "camera" in about else None,
         model=str(about["model"]),
         notes=_texts(about["notes"]),
+        fronts=arrays.get("fronts"),
+        front_sigma=arrays.get("front_sigma"),
     )
 
 

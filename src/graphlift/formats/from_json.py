@@ -1,6 +1,7 @@
 """Read the JSON of poses that we write."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from graphlift.errors import FormatError
 from graphlift.formats.archive import FORMAT, compose
 from graphlift.formats.json_files import read_json
 from graphlift.formats.keypoint_source import MAX_BYTES
-from graphlift.sequences import Poses
+from graphlift.sequences import FRONTS, Poses
 
 
 def read_json_poses(path: Path) -> Poses:
@@ -29,12 +30,24 @@ def read_json_poses(path: Path) -> Poses:
         if frame["frame"] != number or len(frame["people"]) != shape[1]:
             raise FormatError(f"frame {number} is missing, or lacks people: write it again")
     people = [person for frame in data["frames"] for person in frame["people"]]
-    places = [[place or [None] * 3 for place in person["positions"]] for person in people]
     if not all(isinstance(flag, bool) for person in people for flag in person["seen"]):
         raise TypeError("seen is not of booleans")
     arrays = {  # null becomes NaN
-        "poses": np.array(places, dtype=np.float64).reshape(*shape, 3),
+        "poses": _vectors(people, "positions").reshape(*shape, 3),
         "sigma": np.array([p["sigma"] for p in people], dtype=np.float64).reshape(shape),
         "seen": np.array([p["seen"] for p in people], dtype=bool).reshape(shape),
     }
+    segments = (*shape[:2], len(FRONTS))
+    if "fronts" in data:
+        arrays["fronts"] = _vectors(people, "fronts").reshape(*segments, 3)
+    if people and "front_sigma" in people[0]:
+        sigma = [p["front_sigma"] for p in people]
+        arrays["front_sigma"] = np.array(sigma, dtype=np.float64).reshape(segments)
     return compose(arrays, {**data, "axes": data["axes"]["name"]})
+
+
+def _vectors(people: list[dict[str, Any]], name: str) -> np.ndarray:
+    """Make an array of each person's vectors; null is a vector of NaN."""
+    return np.array(
+        [[vector or [None] * 3 for vector in person[name]] for person in people], dtype=np.float64
+    )

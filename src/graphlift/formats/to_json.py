@@ -1,6 +1,7 @@
 """Write JSON that describes itself: units, axes, skeleton, people, one line a frame.
 
-A missing joint is null. Numbers have six decimals: a thousandth of a millimetre.
+A missing joint is null, and so is an unknown front of a segment. Numbers have six decimals: a
+thousandth of a millimetre.
 """
 
 import json
@@ -37,18 +38,36 @@ def write_json(path: Path, poses: Poses) -> tuple[str, ...]:
 
 
 def _frames(poses: Poses, part: slice) -> list[list[dict[str, Any]]]:
-    positions: Any = np.round(poses.positions[part].astype(np.float64), 6)
-    missing: Any = ~np.isfinite(positions).all(axis=-1)
-    places: list[Any] = [
+    columns: dict[str, Any] = {
+        "positions": _vectors(poses.positions[part]),
+        "seen": poses.seen[part].tolist(),
+        "sigma": _numbers(poses.sigma[part]),
+    }
+    if poses.fronts is not None:
+        columns["fronts"] = _vectors(poses.fronts[part])
+    if poses.front_sigma is not None:
+        columns["front_sigma"] = _numbers(poses.front_sigma[part])
+    return [
+        [dict(zip(columns, person, strict=True)) for person in zip(*frame, strict=True)]
+        for frame in zip(*columns.values(), strict=True)
+    ]
+
+
+def _vectors(values: np.ndarray) -> list[Any]:
+    """List vectors by frame, person and joint or segment; null for one that is not finite."""
+    vectors: Any = np.round(values.astype(np.float64), 6)
+    missing: Any = ~np.isfinite(vectors).all(axis=-1)
+    return [
         [
             [None if lost else [*map(float, place)] for place, lost in zip(p, m, strict=True)]
             for p, m in zip(frame, absent, strict=True)
         ]
-        for frame, absent in zip(positions.tolist(), missing.tolist(), strict=True)
+        for frame, absent in zip(vectors.tolist(), missing.tolist(), strict=True)
     ]
-    sigma = np.round(poses.sigma[part].astype(np.float64), 6).astype(object)
-    sigma[~np.isfinite(poses.sigma[part])] = None
-    return [
-        [{"positions": p, "seen": s, "sigma": d} for p, s, d in zip(*person, strict=True)]
-        for person in zip(places, poses.seen[part].tolist(), sigma.tolist(), strict=True)
-    ]
+
+
+def _numbers(values: np.ndarray) -> Any:  # noqa: ANN401
+    """List numbers, null for one that is not finite."""
+    numbers = np.round(values.astype(np.float64), 6).astype(object)
+    numbers[~np.isfinite(values)] = None
+    return numbers.tolist()

@@ -1,4 +1,7 @@
-"""Write tables in long form, CSV and Parquet: one row a frame, person and joint."""
+"""Write tables in long form, CSV and Parquet: one row a frame, person and joint.
+
+Fronts of segments, which are no joints, are not in them.
+"""
 
 import csv
 import json
@@ -32,7 +35,7 @@ def write_csv(path: Path, poses: Poses) -> tuple[str, ...]:
                 columns[name] = np.where(np.isfinite(numbers), numbers.astype(object), "")
             columns["seen"] = columns["seen"].astype(int)
             writer.writerows(zip(*(columns[name].tolist() for name in COLUMNS), strict=True))
-    return (f"Everything in m, {poses.axes} axes; one row a frame, person and joint.",)
+    return _remarks(poses)
 
 
 def write_parquet(path: Path, poses: Poses) -> tuple[str, ...]:
@@ -47,9 +50,11 @@ def write_parquet(path: Path, poses: Poses) -> tuple[str, ...]:
     number = pa.float64() if poses.positions.dtype == np.float64 else pa.float32()
     kinds = {"frame": pa.int64(), "time_s": pa.float64(), "seen": pa.bool_()}
     kinds |= dict.fromkeys(("person", "joint", "axes"), words)
+    about = describe_alone(poses)
+    about.pop("fronts", None)
     schema = pa.schema(
         [(name, kinds.get(name, number)) for name in COLUMNS],
-        metadata={"graphlift": json.dumps(describe_alone(poses))},
+        metadata={"graphlift": json.dumps(about)},
     )
     with replacing(path) as beside, parquet.ParquetWriter(beside, schema) as writer:
         for columns in _chunks(poses):
@@ -58,7 +63,12 @@ def write_parquet(path: Path, poses: Poses) -> tuple[str, ...]:
                 for field in schema
             ]
             writer.write_table(pa.table(arrays, schema=schema))
-    return (f"Everything in m, {poses.axes} axes; one row a frame, person and joint.",)
+    return _remarks(poses)
+
+
+def _remarks(poses: Poses) -> tuple[str, ...]:
+    note = f"Everything in m, {poses.axes} axes; one row a frame, person and joint."
+    return (note,) if poses.fronts is None else (note, "Fronts are only in .npz and .json.")
 
 
 def _chunks(poses: Poses) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.sequences import Poses
+from graphlift.sequences import FRONTS, Poses
 from graphlift.skeletons import joint_map
 
 if TYPE_CHECKING:
@@ -22,14 +22,16 @@ def to_xarray(poses: Poses) -> "xarray.Dataset":
 
     Returns:
         Variables ``position`` (time, space, keypoints, individuals), m, in the poses' axes;
-        ``confidence``, ``sigma`` (m) and ``seen`` (time, keypoints, individuals). Time is in
-        seconds if the frame rate is known, else in frames. All attributes can go into NetCDF.
+        ``confidence``, ``sigma`` (m) and ``seen`` (time, keypoints, individuals). With fronts also
+        ``front`` (time, space, segments, individuals), unit vectors, and ``front_sigma`` (rad).
+        Time is in seconds if the frame rate is known, else in frames. All attributes can go into
+        NetCDF.
     """
     import xarray
 
     joints = ("time", "keypoints", "individuals")
     frames = np.arange(len(poses))
-    return xarray.Dataset(
+    dataset = xarray.Dataset(
         {
             "position": (
                 ("time", "space", "keypoints", "individuals"),
@@ -58,6 +60,19 @@ def to_xarray(poses: Poses) -> "xarray.Dataset":
         }
         | ({"fps": float(poses.fps)} if poses.fps else {}),
     )
+    return _with_fronts(dataset, poses)
+
+
+def _with_fronts(dataset: "xarray.Dataset", poses: Poses) -> "xarray.Dataset":
+    """Add the fronts of segments and their deviations, if they are known."""
+    if poses.fronts is None:
+        return dataset
+    along = ("time", "segments", "individuals")
+    front = (("time", "space", *along[1:]), poses.fronts.transpose(0, 3, 2, 1))
+    dataset = dataset.assign_coords(segments=list(FRONTS)).assign(front=front)
+    if poses.front_sigma is None:
+        return dataset
+    return dataset.assign(front_sigma=(along, poses.front_sigma.swapaxes(1, 2)))
 
 
 def _confidence(poses: Poses) -> Float[np.ndarray, "frame person joint"]:

@@ -7,8 +7,9 @@ when the heel lifts.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from graphlift.geometry import swing, unit_vectors
 from graphlift.motion.requirements import blocks, check_axes, legs, runs
-from graphlift.sequences import Poses, frame_rate
+from graphlift.sequences import FRONTS, Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 SLOW, STILL = 0.5, 0.4
@@ -128,7 +129,27 @@ def plant_feet(
         f"Feet stand still in {count} contacts.",
         positions=positions,
         contacts=flags,
+        fronts=_turn_thighs(poses, positions),
     )
+
+
+def _turn_thighs(
+    poses: Poses, positions: Float[np.ndarray, "frame person joint 3"]
+) -> Float[np.ndarray, "frame person segment 3"] | None:
+    """Turn the fronts of thighs as the thighs turn, from the poses' positions to others."""
+    if poses.fronts is None:
+        return None
+    fronts = poses.fronts.copy()
+    for name, (hip, knee, _) in zip(("LThigh", "RThigh"), legs(poses.skeleton), strict=True):
+        segment = FRONTS.index(name)
+        before, after = (
+            unit_vectors((p[..., knee, :] - p[..., hip, :]).astype(np.float64))
+            for p in (poses.positions, positions)
+        )
+        moved = (before != after).any(axis=-1) & np.isfinite(before + after).all(axis=-1)
+        turned = swing(fronts[..., segment, :][moved], before[moved], after[moved])
+        fronts[moved, segment] = turned
+    return fronts
 
 
 def bend_leg(

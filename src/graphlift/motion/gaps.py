@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import ModelError
+from graphlift.geometry import unit_vectors
 from graphlift.sequences import Keypoints, Poses, frame_rate
 
 Method = Literal["linear", "pchip"]
@@ -105,11 +106,12 @@ def fill_poses(
 
     Directions and lengths of bones are interpolated apart, and the root's path if poses are not
     rooted; joints that were known stay where they were. Filled joints are not ``seen``, and their
-    ``sigma`` is unknown. Longer gaps stay NaN.
+    ``sigma`` is unknown. Fronts are filled as unit vectors. Longer gaps stay NaN.
 
     Arguments and errors are those of :func:`fill_keypoints`.
     """
     longest, words, assumed = _longest(poses, seconds, frames, method)
+    poses = _bridge_fronts(poses, longest, method)
     missing = ~np.isfinite(poses.positions).all(axis=-1)
     if not missing.any():
         return poses
@@ -147,6 +149,23 @@ def _bridge_bones(
         scale = np.divide(expected, now, out=np.ones_like(now), where=now > 0)
         bridged[:, :, joint] = bridged[:, :, parents[joint]] + turned * scale
     return bridged
+
+
+def _bridge_fronts(poses: Poses, longest: int, method: Method) -> Poses:
+    """Fill the fronts of segments; the deviation of a filled one is unknown."""
+    if poses.fronts is None:
+        return poses
+    frames, people, segments, _ = poses.fronts.shape
+    columns = poses.fronts.reshape(frames, people * segments, 3)
+    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    if not gaps.any():
+        return poses
+    turned = unit_vectors(fill(columns, longest=longest, method=method))
+    filled = np.where(gaps[..., None], turned, columns).astype(columns.dtype)
+    sigma = poses.front_sigma
+    if sigma is not None:
+        sigma = np.where(gaps.reshape(sigma.shape), np.nan, sigma).astype(sigma.dtype)
+    return replace(poses, fronts=filled.reshape(poses.fronts.shape), front_sigma=sigma)
 
 
 def _interpolate(

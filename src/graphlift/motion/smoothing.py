@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError, ShapeError
+from graphlift.geometry import unit_vectors
 from graphlift.motion.requirements import blocks
 from graphlift.sequences import Poses, check_frame_rate, frame_rate
 
@@ -174,7 +175,7 @@ def savgol(
 
 
 def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses:  # noqa: ANN401
-    """Smooth positions over time, each joint by itself.
+    """Smooth positions over time, each joint by itself, and fronts, as unit vectors.
 
     Args:
         poses: In any axes, rooted or not.
@@ -188,13 +189,18 @@ def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses: 
     if method not in ("savgol", "one-euro"):
         raise ModelError(f"no smoothing {method!r}: take 'savgol', 'one-euro' or none")
     fps, assumed = frame_rate(poses)
+    filtered = savgol if method == "savgol" else one_euro
     if method == "savgol":
         words = f"Savitzky-Golay, {options.get('window', WINDOW):g} s"
-        positions = savgol(poses.positions, fps, **options)
     else:
         words = f"One-Euro, {options.get('min_cutoff', MIN_CUTOFF):g} Hz at rest"
-        positions = one_euro(poses.positions, fps, **options)
-    return poses.noting(*assumed, f"Positions were smoothed ({words}).", positions=positions)
+    fronts = poses.fronts
+    return poses.noting(
+        *assumed,
+        f"Positions were smoothed ({words}).",
+        positions=filtered(poses.positions, fps, **options),
+        fronts=None if fronts is None else unit_vectors(filtered(fronts, fps, **options)),
+    )
 
 
 def _share(cutoff: float | np.ndarray, seconds: np.ndarray) -> np.ndarray:

@@ -97,6 +97,7 @@ def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = 
         *gravity.assumed,
         f"{gravity.note} {describe_floor(poses, up, floor)}",
         positions=_turned(poses.positions, R, origin),
+        fronts=_turned_fronts(poses, R),
         axes="world",
         camera=camera,
     )
@@ -270,6 +271,7 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
     return poses.noting(
         f"Gravity and floor are the given camera's. {note}",
         positions=_turned(poses.positions, camera.R.T, -camera.R @ camera.position),
+        fronts=_turned_fronts(poses, camera.R.T),
         axes="world",
         camera=camera,
     )
@@ -284,6 +286,7 @@ def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
     return poses.noting(
         f"{note} People stay in place, the lowest part of their bodies on the floor.",
         positions=positions,
+        fronts=_turned_fronts(poses, axes),
         axes="world",
         rooted=False,
         camera=None,
@@ -300,6 +303,13 @@ def _turned(
     for part in blocks(len(positions)):
         turned[part] = (positions[part] - origin) @ axes.T
     return turned
+
+
+def _turned_fronts(
+    poses: Poses, axes: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "frame person segment 3"] | None:
+    """Express the fronts of segments in other axes (rows)."""
+    return None if poses.fronts is None else _turned(poses.fronts, axes, np.zeros(3))
 
 
 def _world_axes(up: np.ndarray) -> Float[np.ndarray, "3 3"]:
