@@ -72,6 +72,10 @@ def canonical(
     return Canonical(np.concatenate([xy, certainty], axis=-1), R, valid)
 
 
+FRONT_JOINTS = ("Hip", "Thorax", "Head", "LShoulder", "RShoulder", "LHip", "RHip")
+"""Joints of a network of 28 that also give the front of a segment, in the order of
+:data:`graphlift.sequences.FRONTS`."""
+
 _FEW = {"Nose": 0.2, "LEye": 0.2, "REye": 0.2, "LEar": 0.2, "REar": 0.2}
 _WEIGHT_28 = np.array(
     [_FEW.get(name, 1.0 if name in H36M_17.joints else 0.25) for name in BODY_28.joints]

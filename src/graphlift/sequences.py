@@ -29,10 +29,6 @@ what motion capture takes. A number outside counts time in another unit."""
 LARGEST_SIDE = 1_000_000
 """px; no image is wider or higher."""
 
-FRONTS = ("Pelvis", "Chest", "Head", "LUpperArm", "RUpperArm", "LThigh", "RThigh")
-"""Segments of the body whose front is known: the T-pose's (0, -1, 0) turned as the segment is. A
-T-pose faces -y, z is up, left is +x, palms face down."""
-
 ASSUMED_FPS = 30.0
 """Frames per second where they are not known: what most cameras and webcams deliver."""
 

@@ -1,8 +1,8 @@
 """Random views of people of every body, for networks of 28 joints. See docs/training.md.
 
-Targets have six numbers a joint: the root-relative position, m, and, in the joints of
-:data:`FRONT_JOINTS`, the unit vector along the front of a segment; NaN elsewhere and where a front
-is not known. Both in the axes of the virtual camera.
+Targets have six numbers a joint: the root-relative position, m, and, in seven joints
+(:data:`graphlift.preprocessing.FRONT_JOINTS`), the unit vector along the front of a segment; NaN
+elsewhere and where a front is not known. Both in the axes of the virtual camera.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from graphlift.bodies.segments import CARRIERS
 from graphlift.datasets.mocap.turns import Motion
 from graphlift.geometry import turn_about_z
-from graphlift.preprocessing import canonical_28
+from graphlift.preprocessing import FRONT_JOINTS, canonical_28
 from graphlift.samples.anatomy import Anatomy, Figures, draw_figures
 from graphlift.samples.augment import Augmentation, confidence_of, noisy
 from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
@@ -25,9 +25,6 @@ from graphlift.sequences import FRONTS
 from graphlift.simulated_detector import occluded
 from graphlift.skeletons import BODY_28
 from graphlift.virtual_cameras import RandomRig
-
-FRONT_JOINTS = ("Hip", "Thorax", "Head", "LShoulder", "RShoulder", "LHip", "RHip")
-"""Joints that carry the fronts of :data:`graphlift.sequences.FRONTS`, in that order."""
 
 CLUSTERS = 128
 """Kinds of poses among which sampling is balanced."""

@@ -21,7 +21,7 @@ from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen,
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.datasets.mocap.turns import Motion, read_motion
+from graphlift.datasets.mocap.turns import Motion, join, read_motion
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.plain_json import parse_json
 from graphlift.protocols import PROTOCOLS, STRIDE, share_out
@@ -43,6 +43,8 @@ from graphlift.words import shown
 
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
 """Seed of the simulated detector, and of the random cameras of validation subjects."""
+MORE = "more.npz"
+"""A pack of people who are in no split and trained on alone."""
 Part = Literal["train", "validation", "test"]
 _PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -153,6 +155,9 @@ class OpenData:
     def motion(self, part: Part, *, stride: int = 1) -> Motion:
         """Read the turns of segments of a part's people.
 
+        Training people of networks of 28 joints are also those of a second pack, if it is there
+        (:data:`MORE`), as far as their turns are known.
+
         Raises:
             ConfigError: If the people were sampled, and have no turns.
             DatasetNotFoundError: If the file with turns is missing.
@@ -161,7 +166,11 @@ class OpenData:
         if self.folder is None:
             raise ConfigError(f"{self.name}: sampled people have no turns of segments")
         subjects = getattr(self, part).subjects
-        return read_motion(self.folder, subjects, stride=stride)
+        motion = read_motion(self.folder / "cmu.npz", subjects, stride=stride)
+        more = self.folder / MORE
+        if part != "train" or not more.exists():
+            return motion
+        return join([motion, read_motion(more, stride=stride)])
 
     def samples(self, split: Split, chosen: Selection) -> Samples:
         """Project one split through its protocol's cameras; the last few results are cached.

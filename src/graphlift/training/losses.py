@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from graphlift.samples.body_views import FRONT_JOINTS
+from graphlift.preprocessing import FRONT_JOINTS
 from graphlift.skeletons import BODY_28
 
 SIGMA_WEIGHT = 0.01
@@ -56,7 +56,8 @@ def body_loss(
 
     Args:
         predicted: Position, m; logarithm of its standard deviation; then a front, and the
-            logarithm of its standard deviation, which count in :data:`FRONT_JOINTS` alone.
+            logarithm of its standard deviation, which count in seven joints alone
+            (:data:`graphlift.preprocessing.FRONT_JOINTS`).
         target: Position, m; then the front, NaN where it is not known.
     """
     weights = _WEIGHTS.to(predicted.device)

@@ -5,7 +5,7 @@ for row with the pack; all 0 where a turn is not known. ``segments`` are
 :data:`graphlift.bodies.SEGMENTS`. A turn carries the T-pose to the frame, world axes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,7 +141,7 @@ def _carried(turns: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def read_motion(
-    folder: Path, subjects: Collection[str], *, stride: int = 1, drop_fast: bool = True
+    pack: Path, subjects: Collection[str] = (), *, stride: int = 1, drop_fast: bool = True
 ) -> Motion:
     """Read frames of some subjects with their turns; known faults are mended or marked.
 
@@ -150,8 +150,8 @@ def read_motion(
     bend backward, and in a clip where they mostly do.
 
     Args:
-        folder: With ``cmu.npz`` and ``cmu_turns.npz``.
-        subjects: Whose clips.
+        pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it.
+        subjects: Whose clips; of everybody when left out.
         stride: Take every so many-th frame of a clip.
         drop_fast: Leave out frames with capture errors (:meth:`Clip.fast`).
 
@@ -159,9 +159,17 @@ def read_motion(
         DatasetNotFoundError: If a file is missing.
         FormatError: If one is damaged, or they do not belong together.
     """
-    capture = read_pack(folder / "cmu.npz")
-    turns = read_turns(folder / "cmu_turns.npz", capture)
-    return motion_of(capture, turns, subjects, stride=stride, drop_fast=drop_fast)
+    capture = read_pack(pack)
+    turns = read_turns(pack.with_name(f"{pack.stem}_turns.npz"), capture)
+    chosen = subjects or capture.subjects
+    return motion_of(capture, turns, chosen, stride=stride, drop_fast=drop_fast)
+
+
+def join(motions: Sequence[Motion]) -> Motion:
+    """Put the frames of several data sets one after the other."""
+    return Motion(
+        **{name: np.concatenate([vars(m)[name] for m in motions]) for name in vars(motions[0])}
+    )
 
 
 def motion_of(
@@ -204,10 +212,7 @@ def motion_of(
             )
         )
         sources += [clip.provenance] * len(at)
-    motion = Motion(
-        **{name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0])}
-    )
-    return _with_level_heads(motion, np.array(sources))
+    return _with_level_heads(join(parts), np.array(sources))
 
 
 def _jumps(turns: np.ndarray) -> np.ndarray:
