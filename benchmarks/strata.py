@@ -68,7 +68,7 @@ def lift_with(model: str):
 
         return lift
     lifter = Lifter.load(model, threads=1)
-    return lambda views: lifter.lift_rays(*of_17(views))[0]
+    return lambda views: lifter.lift_rays(*of_17(views)).positions
 
 
 def scores(predicted: np.ndarray, views: BodyViews) -> tuple[float, float, float]:
