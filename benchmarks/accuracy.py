@@ -215,7 +215,7 @@ def camera_rows(name: str, errors: np.ndarray, seen: Seen) -> list[Row]:
     for what, values in seen.cameras().items():
         quarters = np.array_split(np.argsort(values, kind="stable"), 4)
         ends = [values[at].min() for at in quarters] + [values.max()]
-        span = " / ".join(f"{end:.1f}" for end in ends).replace("-", "−")
+        span = " / ".join(f"{round(end, 1) + 0.0:.1f}" for end in ends).replace("-", "−")
         ratios = " / ".join(f"{errors[at].mean() / errors.mean():.2f}" for at in quarters)
         rows.append(Row(name, f"{what}: {span}", len(seen), ratios))
     return rows

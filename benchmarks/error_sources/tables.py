@@ -68,7 +68,7 @@ def band_rows(people: str, errors: np.ndarray, masks: Mapping[str, np.ndarray]) 
 
 def print_table(title: str, models: Mapping[str, Sequence[Row]]) -> None:
     """Print the rows of all models side by side."""
-    print(f"\n**{title}**\n")
+    print(f"\n### {title}\n")
     print("| people | | n | " + " | ".join(models) + " |")
     print("|---|---|---:|" + "---:|" * len(models))
     for rows in zip(*models.values(), strict=True):

@@ -301,7 +301,7 @@ def test_the_total_of_the_tables_is_the_score_of_the_protocol(folder, monkeypatc
 
     out = capsys.readouterr().out
     tables = [[line.split(" | ") for line in part.splitlines() if line.startswith("| CMU test")]
-              for part in out.split("\n**")[1:]]  # fmt: skip
+              for part in out.split("\n### ")[1:]]  # fmt: skip
     assert len(tables) == len(accuracy.TITLES)
     causes = [float(row[3].rstrip(" |")) for row in tables[0]]
     geometric = [float(row[3].rstrip(" |")) for row in tables[1]]
