@@ -151,3 +151,35 @@ def test_the_same_seed_draws_the_same_people():
 def test_shares_that_cannot_be_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Anatomy(**settings)
+
+
+def test_the_frames_of_a_person_follow_one_another_on_one_body():
+    """A walk of five frames: a person's bones stay, their path is the recorded one to scale."""
+    starts = np.array([0, 31, 64])
+    alike = np.full(len(MOTION), 0.0)
+    alike[:20] = 1 / 20
+    figures = draw_figures(
+        MOTION, starts, Anatomy(tilted=0, recombine=1), alike, np.random.default_rng(0), frames=5
+    )
+
+    lengths = np.linalg.norm(bone_vectors(figures.joints, H36M_17.parents), axis=-1)
+    people = lengths.reshape(3, 5, 17)
+    np.testing.assert_allclose(people, np.repeat(people[:, :1], 5, axis=1), atol=1e-9)
+    assert np.abs(people[0, 0] - people[1, 0]).max() > 1e-3
+    hips = figures.joints[:, 0].reshape(3, 5, 3)
+    np.testing.assert_allclose(hips[:, 2, :2], 0, atol=1e-9)
+    recorded = MOTION.root[starts[:, None] + np.arange(5)]
+    tall = hips[..., 2] / recorded[..., 2]
+    np.testing.assert_allclose(tall, np.repeat(tall[:, :1], 5, axis=1), rtol=1e-6)
+
+
+def test_tilted_people_stay_where_they_are():
+    starts = np.array([0, 31])
+    alike = np.full(len(MOTION), 0.0)
+    alike[:20] = 1 / 20
+    figures = draw_figures(
+        MOTION, starts, Anatomy(tilted=1), alike, np.random.default_rng(0), frames=5
+    )
+
+    hips = figures.joints[:, 0].reshape(2, 5, 3)
+    np.testing.assert_allclose(hips, np.repeat(hips[:, :1], 5, axis=1), atol=1e-9)

@@ -135,6 +135,7 @@ def draw_figures(
     rng: np.random.Generator,
     *,
     upper: bool = False,
+    frames: int = 1,
 ) -> Figures:
     """Draw people: their poses put together, their bodies, and how they are tilted.
 
@@ -145,13 +146,21 @@ def draw_figures(
         weights: Chance of each frame to lend a part.
         rng: Random generator.
         upper: Whether recombined people have all above the pelvis from another.
+        frames: How many frames of each person, from the one drawn on: they must follow in the same
+            clip, also those of frames that may lend a part.
+
+    Returns:
+        The frames of one person after those of another.
     """
-    count = len(drawn)
-    body, stature = _bodies(motion, drawn, anatomy, rng)
+    body, stature = _bodies(motion, drawn, anatomy, rng, frames)
     sources = _sources(motion, drawn, anatomy, weights, rng, upper=upper)
+    following = np.arange(frames)
+    sources = (sources[:, None] + following[:, None]).reshape(-1, sources.shape[1])
+    drawn = (drawn[:, None] + following).reshape(-1)
     turns, directions = _assemble(motion, sources)
     joints = place_joints(turns, directions, body)
     spoilt = _through_itself(joints) & (sources != drawn[:, None]).any(axis=1)
+    spoilt = np.repeat(spoilt.reshape(-1, frames).any(axis=1), frames)
     sources[spoilt] = drawn[spoilt, None]
     at = np.flatnonzero(spoilt)
     turns[at], directions[at] = _assemble(motion, sources[at])
@@ -169,9 +178,9 @@ def draw_figures(
     leg = body.lengths[:, _LEG].sum(axis=1) / np.maximum(
         motion.lengths[drawn][:, _LEG].sum(1), 0.1
     )
-    up = np.zeros((count, 3))
-    up[:, 2] = motion.height[drawn] * leg
-    return _tilted(figures, up, anatomy, rng)
+    path = motion.root[drawn].reshape(-1, frames, 3).astype(np.float64)
+    path[..., :2] -= path[:, [frames // 2], :2]
+    return _tilted(figures, path.reshape(-1, 3) * leg[:, None], anatomy, rng, frames)
 
 
 _LEG = H36M_17.index("RKnee", "RFoot")
@@ -179,7 +188,7 @@ _TRUNK = H36M_17.index("Spine", "Thorax", "RKnee", "RFoot")
 
 
 def _bodies(
-    motion: Motion, drawn: np.ndarray, anatomy: Anatomy, rng: np.random.Generator
+    motion: Motion, drawn: np.ndarray, anatomy: Anatomy, rng: np.random.Generator, frames: int
 ) -> tuple[Body, np.ndarray]:
     """Choose each person's body; the points of their own bodies are a stranger's, to scale."""
     count = len(drawn)
@@ -194,13 +203,11 @@ def _bodies(
     size = np.clip(1 + anatomy.size * rng.standard_normal((count, 1)), 0.6, 1.5)
     scale *= size[:, 0]
     theirs = rng.random(count) < anatomy.bodies
-    return (
-        Body(
-            np.where(theirs[:, None], body.lengths, own * np.clip(each, 0.8, 1.2) * size),
-            body.points * np.where(theirs, 1, scale)[:, None, None],
-        ),
-        table.stature[people] * np.where(theirs, 1, scale),
-    )
+    lengths = np.where(theirs[:, None], body.lengths, own * np.clip(each, 0.8, 1.2) * size)
+    points = body.points * np.where(theirs, 1, scale)[:, None, None]
+    stature = table.stature[people] * np.where(theirs, 1, scale)
+    lengths, points, stature = (np.repeat(a, frames, axis=0) for a in (lengths, points, stature))
+    return Body(lengths, points), stature
 
 
 def _sources(
@@ -256,10 +263,10 @@ _LYING, _INVERTED = 0.5, 0.25
 
 
 def _tilted(
-    figures: Figures, up: np.ndarray, anatomy: Anatomy, rng: np.random.Generator
+    figures: Figures, path: np.ndarray, anatomy: Anatomy, rng: np.random.Generator, frames: int
 ) -> Figures:
-    """Raise people to their place above the floor, some of them tilted about their hips."""
-    count = len(up)
+    """Move people along their path above the floor; tilt some, who stay where they are."""
+    count = len(path) // frames
     tilted = rng.random(count) < anatomy.tilted
     kind = rng.random(count)
     degrees = np.where(
@@ -270,12 +277,13 @@ def _tilted(
         ),
     )
     R = turn_about_level(rng.uniform(0, 2 * np.pi, count), np.radians(degrees * tilted))
-    moved = figures.moved(R, np.zeros((count, 3)))
+    moved = figures.moved(np.repeat(R, frames, axis=0), np.zeros_like(path))
     lowest = np.minimum(moved.joints[..., 2].min(axis=1), moved.points[..., 2].min(axis=1))
     above = rng.uniform(0, 1, count) * rng.integers(0, 2, count)
-    place = np.where(tilted, above - lowest, up[:, 2])
-    shift = np.stack([np.zeros(count), np.zeros(count), place], axis=1)
-    return moved.moved(np.broadcast_to(np.eye(3), (count, 3, 3)), shift)
+    lying = np.zeros((count, frames, 3))
+    lying[..., 2] = (above - lowest.reshape(count, frames).min(axis=1))[:, None]
+    shift = np.where(np.repeat(tilted, frames)[:, None], lying.reshape(-1, 3), path)
+    return moved.moved(np.broadcast_to(np.eye(3), (len(path), 3, 3)), shift)
 
 
 def turn_about_level(

@@ -157,6 +157,7 @@ def view_figures(
     rng: np.random.Generator,
     *,
     rig: RandomRig = TRAINING_RIG,
+    frames: int = 1,
 ) -> BodyViews:
     """See people, each by a camera and a source of keypoints of their own.
 
@@ -167,15 +168,17 @@ def view_figures(
         augmentation: How detections vary.
         rng: Random generator.
         rig: Cameras.
+        frames: How many frames of each person, who follow one another.
     """
-    count, joints = len(activity), len(BODY_28)
-    shown = show(figures, anatomy, rng)
+    count, joints = len(activity) // frames, len(BODY_28)
+    shown = show(figures, anatomy, rng, frames)
     everything = np.concatenate([shown.positions, shown.targets, figures.fronts], axis=1)
-    everything = turn_about_z(everything, rng.uniform(0, 2 * np.pi, count))
-    positions, tangent, R = seen_by(everything[:, : 2 * joints], rig, rng)
+    bearing = np.repeat(rng.uniform(0, 2 * np.pi, count), frames)
+    everything = turn_about_z(everything, bearing)
+    positions, tangent, R = seen_by(everything[:, : 2 * joints], rig, rng, frames)
     fronts = everything[:, 2 * joints :] @ R.swapaxes(-1, -2)
     seen, targets = positions[:, :joints], positions[:, joints:]
-    mirrored = rng.random(count) < augmentation.mirror
+    mirrored = np.repeat(rng.random(count) < augmentation.mirror, frames)
     for array, mirror in ((seen, BODY_28.mirror), (targets, BODY_28.mirror), (fronts, _MIRROR)):
         array[mirrored] = array[mirrored][:, mirror] * [-1.0, 1.0, 1.0]
     given = np.where(mirrored[:, None], shown.given[:, BODY_28.mirror], shown.given)

@@ -78,27 +78,28 @@ class Shown:
     captured: Bool[np.ndarray, " frame"]
 
 
-def show(figures: Figures, anatomy: Anatomy, rng: np.random.Generator) -> Shown:
+def show(figures: Figures, anatomy: Anatomy, rng: np.random.Generator, frames: int = 1) -> Shown:
     """Draw for each person whose definition their keypoints follow.
 
     What is lifted from a capture system's joints are these joints, wherever it puts them; from a
     detector's points, the 17 joints by our definition. Nose, eyes, ears, toes and heels are the
-    surface's in both.
+    surface's in both. A person's ``frames`` frames follow one definition.
     """
-    count = len(figures.joints)
-    captured = rng.random(count) < anatomy.captured
-    targets = np.empty((count, len(BODY_28), 3))
+    count = len(figures.joints) // frames
+    captured = np.repeat(rng.random(count) < anatomy.captured, frames)
+    targets = np.empty((len(captured), len(BODY_28), 3))
     targets[:, _OURS] = figures.joints
     targets[:, _BEYOND] = figures.points[:, _BEYOND_POINTS]
-    shifted = rng.random(count) >= anatomy.as_ours
-    moved = _capture_joints(figures, anatomy, rng)
+    shifted = np.repeat(rng.random(count) >= anatomy.as_ours, frames)
+    moved = _capture_joints(figures, anatomy, rng, frames)
     targets[captured & shifted] = np.where(
         _OURS[:, None], moved[captured & shifted], targets[captured & shifted]
     )
     positions = targets.copy()
-    found = _detected(figures, targets, anatomy, rng)
+    found = _detected(figures, targets, anatomy, rng, frames)
     positions[~captured] = found[~captured]
-    return Shown(positions, _given(captured, rng), targets, captured)
+    given = np.repeat(_given(captured[::frames], rng), frames, axis=0)
+    return Shown(positions, given, targets, captured)
 
 
 def _given(captured: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -122,14 +123,15 @@ def _sided(values: np.ndarray, joint: str) -> np.ndarray:
 
 
 def _capture_joints(
-    figures: Figures, anatomy: Anatomy, rng: np.random.Generator
+    figures: Figures, anatomy: Anatomy, rng: np.random.Generator, frames: int
 ) -> Float[np.ndarray, "frame joint 3"]:
     """Put the 17 joints where one capture system a person would have them; 28 come out."""
     size = 0.001 * anatomy.shifts * (figures.stature / USUAL_STATURE)[:, None]
     moved = np.zeros((len(size), len(BODY_28), 3))
     moved[:, _OURS] = figures.joints
     for name, (segment, spread) in SHIFTS.items():
-        offset = size * rng.standard_normal((len(size), 3)) * spread
+        drawn = rng.standard_normal((len(size) // frames, 3))
+        offset = size * np.repeat(drawn, frames, axis=0) * spread
         for joint in (
             (name,) if name in H36M_17.joints and name != "Hip" else (f"L{name}", f"R{name}")
         ):
@@ -147,15 +149,20 @@ _POINT_NAMES = ("Nose", *SIDED_POINTS)
 
 
 def _detected(
-    figures: Figures, targets: np.ndarray, anatomy: Anatomy, rng: np.random.Generator
+    figures: Figures,
+    targets: np.ndarray,
+    anatomy: Anatomy,
+    rng: np.random.Generator,
+    frames: int,
 ) -> Float[np.ndarray, "frame joint 3"]:
     """Put the 28 joints where one detector a person would find them, without its noise.
 
     A detector has a bias of its own, in the pelvis' axes and alike on both sides.
     """
-    count = len(targets)
+    count = len(targets) // frames
     size = (figures.stature / USUAL_STATURE)[:, None, None]
-    bias = anatomy.detectors * size * rng.standard_normal((count, len(_POINT_NAMES), 3))
+    drawn = rng.standard_normal((count, len(_POINT_NAMES), 3))
+    bias = anatomy.detectors * size * np.repeat(drawn, frames, axis=0)
     bias[:, 0, 0] = 0
     each = bias[:, [_POINT_NAMES.index(p if p == "Nose" else p[1:]) for p in POINTS]]
     each = each * [[-1.0 if p[0] == "R" else 1.0, 1.0, 1.0] for p in POINTS]

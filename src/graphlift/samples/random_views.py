@@ -153,20 +153,24 @@ def hide(views: Views, share: float, *, seed: int) -> Bool[np.ndarray, "frame jo
 
 
 def seen_by(
-    bodies: Float[np.ndarray, "frame joint 3"], rig: RandomRig, rng: np.random.Generator
+    bodies: Float[np.ndarray, "frame joint 3"],
+    rig: RandomRig,
+    rng: np.random.Generator,
+    frames: int = 1,
 ) -> tuple[
     Float[np.ndarray, "frame joint 3"], Float[np.ndarray, " frame"], Float[np.ndarray, "frame 3 3"]
 ]:
-    """Express bodies in the axes of cameras drawn for each.
+    """Express bodies in the axes of cameras drawn for each, or for every ``frames`` frames.
 
     Returns:
         Positions, m, camera axes; half the image's width at unit depth; and the rotation from the
         world's axes to the camera's.
     """
-    cameras = rig.draw_many(rng, len(bodies))
+    cameras = rig.draw_many(rng, len(bodies) // frames)
     # No person is nearer than half a metre: long limbs push the camera back.
-    reach = np.linalg.norm(bodies[..., :2], axis=-1).max(axis=1) + rig.off_centre + 0.5
+    away = np.linalg.norm(bodies[..., :2], axis=-1).max(axis=1)
+    reach = away.reshape(-1, frames).max(axis=1) + rig.off_centre + 0.5
     cameras = replace(cameras, distance=np.maximum(cameras.distance, reach))
-    R, position = extrinsics(cameras)
+    R, position = (np.repeat(array, frames, axis=0) for array in extrinsics(cameras))
     positions = (bodies - position[:, None]) @ R.swapaxes(-1, -2)
-    return positions, np.tan(cameras.field_of_view / 2), R
+    return positions, np.repeat(np.tan(cameras.field_of_view / 2), frames), R

@@ -34,7 +34,7 @@ def test_motion_of_one_subject_gives_back_its_bones(tmp_path):
 
     clip = capture.clips[1].positions[::3]
     assert len(motion) == len(clip)
-    np.testing.assert_allclose(motion.height, clip[:, 0, 2], atol=1e-3)
+    np.testing.assert_allclose(motion.root[:, 2], clip[:, 0, 2], atol=1e-3)
     np.testing.assert_allclose(
         motion.directions[:, FIXED], np.tile(ALONG[FIXED], (len(motion), 1, 1)), atol=0.02
     )
@@ -69,7 +69,7 @@ def test_frames_without_a_turn_and_jumps_of_the_head_are_left_out():
     motion = motion_of(capture, turns, ["a"])
 
     kept = np.delete(np.arange(20), [4, 9, 10, 11])
-    np.testing.assert_allclose(motion.height, capture.clips[0].positions[kept, 0, 2])
+    np.testing.assert_allclose(motion.root[:, 2], capture.clips[0].positions[kept, 0, 2])
 
 
 def test_a_front_that_would_bend_an_elbow_backward_is_not_known():

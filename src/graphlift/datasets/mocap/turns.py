@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.bodies.segments import ALONG, CARRIERS, FIXED, SEGMENTS
 from graphlift.datasets.mocap.clips import MotionCapture
@@ -52,17 +52,23 @@ class Motion:
         directions: Of the bone that ends in each of the 17 joints: unit vectors in the T-pose's
             axes of the segment that carries it (:data:`graphlift.bodies.segments.CARRIERS`).
         lengths: m, of those bones; 0 for the root.
-        height: m, of the hip above the floor.
+        root: m, where the hip is in the world.
         fronts_known: Whether the front of each of :data:`graphlift.sequences.FRONTS` is known.
         activity: What each does.
+        clip: Number of the clip.
+        frame: Number of the frame in its clip.
+        fps: Frames per second of the clip.
     """
 
     turns: Float[np.ndarray, "frame segment 3 3"]
     directions: Float[np.ndarray, "frame joint 3"]
     lengths: Float[np.ndarray, "frame joint"]
-    height: Float[np.ndarray, " frame"]
+    root: Float[np.ndarray, "frame 3"]
     fronts_known: Bool[np.ndarray, "frame front"]
     activity: np.ndarray
+    clip: Int[np.ndarray, " frame"]
+    frame: Int[np.ndarray, " frame"]
+    fps: Float[np.ndarray, " frame"]
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -167,9 +173,17 @@ def read_motion(
 
 
 def join(motions: Sequence[Motion]) -> Motion:
-    """Put the frames of several data sets one after the other."""
+    """Put the frames of several data sets one after the other; clips get new numbers."""
+    joined = {name: np.concatenate([vars(m)[name] for m in motions]) for name in vars(motions[0])}
+    first = np.cumsum([0, *(m.clip.max(initial=-1) + 1 for m in motions[:-1])])
+    moved = [m.clip + start for m, start in zip(motions, first, strict=True)]
+    return Motion(**joined | {"clip": np.concatenate(moved)})
+
+
+def _gather(parts: Sequence[Motion]) -> Motion:
+    """Put frames one after the other that belong to one data set."""
     return Motion(
-        **{name: np.concatenate([vars(m)[name] for m in motions]) for name in vars(motions[0])}
+        **{name: np.concatenate([vars(p)[name] for p in parts]) for name in vars(parts[0])}
     )
 
 
@@ -193,7 +207,7 @@ def motion_of(
     parts = []
     start = 0
     sources = []
-    for clip in capture.clips:
+    for number, clip in enumerate(capture.clips):
         here = turns[start : start + len(clip.positions)]
         start += len(clip.positions)
         if clip.subject not in subjects:
@@ -207,13 +221,16 @@ def motion_of(
                 turns=here[at],
                 directions=directions,
                 lengths=lengths,
-                height=clip.positions[at, H36M_17.root, 2],
+                root=clip.positions[at, H36M_17.root],
                 fronts_known=_fronts_known(here[at]),
                 activity=np.full(len(at), clip.activity),
+                clip=np.full(len(at), number),
+                frame=at,
+                fps=np.full(len(at), clip.fps),
             )
         )
         sources += [clip.provenance] * len(at)
-    return _with_level_heads(join(parts), np.array(sources))
+    return _with_level_heads(_gather(parts), np.array(sources))
 
 
 def _jumps(turns: np.ndarray) -> np.ndarray:
