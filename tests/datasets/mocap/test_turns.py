@@ -90,7 +90,7 @@ def test_a_front_that_would_bend_an_elbow_backward_is_not_known():
 
 def test_turns_of_another_pack_are_refused(tmp_path):
     capture, _ = write_turned(tmp_path, ("a",))
-    other, quat = turned_capture(("a",), seed=5)
+    _, quat = turned_capture(("a",), seed=5)
     np.savez(
         tmp_path / "cmu_turns.npz",
         quat=np.rint(quat * 32767).astype(np.int16),
@@ -99,10 +99,9 @@ def test_turns_of_another_pack_are_refused(tmp_path):
 
     with pytest.raises(FormatError, match=r"cmu_turns.npz: .*another pack"):
         read_turns(tmp_path / "cmu_turns.npz", capture)
+    two, _ = turned_capture(("a", "b"))
     with pytest.raises(FormatError, match=r"quat is \(40, 15, 4\) but should be \(80, 15, 4\)"):
-        two, _ = turned_capture(("a", "b"))
         read_turns(tmp_path / "cmu_turns.npz", two)
-    del other
 
 
 def test_a_missing_file_says_what_else_can_be_trained(tmp_path):
