@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.motion.feet import standing_feet
-from graphlift.motion.requirements import blocks, check_axes, legs, runs
+from graphlift.motion.requirements import blocks, check_axes, legs, runs, soles
 from graphlift.sequences import Poses, frame_rate
-from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
+from graphlift.skeletons import ANKLE_HEIGHT, SOLE_HEIGHTS, Skeleton
 
 CLEARANCE: Mapping[str, float] = {
     "Ankle": ANKLE_HEIGHT,
@@ -24,6 +24,7 @@ CLEARANCE: Mapping[str, float] = {
     "Elbow": 0.05,
     "Wrist": 0.05,
     "Head": 0.1,
+    **SOLE_HEIGHTS,
 }
 """m; how high a joint's centre is above the floor that this part of the body touches.
 
@@ -240,11 +241,16 @@ def raise_sunk(poses: Poses) -> Poses:
 def clearances(
     skeleton: Skeleton,
 ) -> tuple[Int[np.ndarray, " joint"], Float[np.ndarray, " joint"]]:
-    """List the joints that people can stand, kneel, sit or lie on, and their CLEARANCE, m."""
+    """List the joints that people can stand, kneel, sit or lie on, and their CLEARANCE, m.
+
+    Of a foot that has heel and toes these, and not the ankle.
+    """
+    ankles, feet = legs(skeleton)[:, 2], soles(skeleton)[0]
     found = [
         (joint, CLEARANCE[base])
         for joint, name in enumerate(skeleton.joints)
         if (base := name if name in CLEARANCE else name[1:]) in CLEARANCE
+        and (joint not in ankles or joint in feet)
     ]
     joints, heights = zip(*found, strict=True)
     return np.array(joints), np.array(heights)
