@@ -25,11 +25,11 @@ _OFFSETS = {
     "LShoulder": ("Chest", (0.18, 0, 0)),
     "LElbow": ("LUpperArm", (0.28, 0, 0)),
     "LWrist": ("LForearm", (0.25, 0, 0)),
-    "Nose": ("Head", (0, -0.12, -0.03)),
-    "LEye": ("Head", (0.03, 0.025, 0.033)),
+    "Nose": ("Head", (0, -0.12, -0.02)),
+    "LEye": ("Head", (0.03, 0.025, 0.04)),
     "LEar": ("Head", (0.075, 0, 0)),
-    "LBigToe": ("LFoot", (-0.02, -0.17, 0.02 - ANKLE)),
-    "LSmallToe": ("LFoot", (0.04, -0.13, 0.02 - ANKLE)),
+    "LBigToe": ("LFoot", (-0.03, -0.17, 0.02 - ANKLE)),
+    "LSmallToe": ("LFoot", (0.03, -0.13, 0.02 - ANKLE)),
     "LHeel": ("LFoot", (0, 0.05, 0.035 - ANKLE)),
 }
 _PARENTS = {
