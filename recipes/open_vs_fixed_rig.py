@@ -43,7 +43,7 @@ class Screened:
 
 def lift_open(lifter, views):
     parts = [slice(at, at + 256) for at in range(0, len(views), 256)]
-    poses = [lifter.lift_rays(views.rays[p], views.confidence[p])[0] for p in parts]
+    poses = [lifter.lift_rays(views.rays[p], views.confidence[p]).positions for p in parts]
     return np.concatenate(poses).astype(float)[:, KEPT]
 
 

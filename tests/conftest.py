@@ -3,25 +3,13 @@
 import hypothesis
 import numpy as np
 import pytest
+from helpers.tiny_pack import small, write_folder
 
-from graphlift.datasets import Clip, MotionCapture
-from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.samples.open_data import OpenData
-from graphlift.skeletons import H36M_17
 
 # Speed is benchmarked, never asserted: a busy machine must not fail a property.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-
-
-def small(split, people=2, poses=120, seed=0):
-    """A few people of the embedded prior: clips of unrelated poses, two activities."""
-    capture = sample_prior(split, people=people, poses=poses, seed=seed)
-    clips = [
-        Clip(f"{split}-{c}", clip.subject, ("walk", "jump")[c % 2], clip.fps, clip.positions)
-        for c, clip in enumerate(capture.clips)
-    ]
-    return MotionCapture("small", H36M_17, tuple(clips), "a licence", "a source")
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +28,17 @@ def study_data():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    """A folder of motion capture that a run takes its data from."""
+    return write_folder(tmp_path_factory.mktemp("pack"))
+
+
+@pytest.fixture(scope="module")
+def plan(request, tmp_path_factory):
+    """The file of the plan of a study that the module has as ``PLAN``."""
+    path = tmp_path_factory.mktemp("plan") / "tiny.toml"
+    path.write_text(request.module.PLAN)
+    return path

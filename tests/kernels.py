@@ -19,9 +19,8 @@ KERNELS = ("Nehalem", "Sandybridge", "Haswell", "SkylakeX")
 
 NUMERIC = (
     "datasets/mocap/test_prior.py", "datasets/mpi_inf_3dhp/test_cameras.py",
-    "formats/test_armature.py", "formats/test_calibration.py", "motion",
-    "samples/test_random_views.py", "test_cameras.py", "test_geometry.py", "test_metrics.py",
-    "test_preprocessing.py",
+    "formats/test_armature.py", "formats/test_calibration.py", "metrics", "motion",
+    "samples/test_random_views.py", "test_cameras.py", "test_geometry.py", "test_preprocessing.py",
 )  # fmt: skip
 """Tests of what solves, factorises, aligns, smooths or integrates."""
 

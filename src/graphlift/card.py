@@ -21,8 +21,14 @@ CMU = (
 INPUTS = {
     "canonical": "x, y in a virtual camera aimed at the person, in units of the person's size, "
     "and confidence; 0, 0, 0 for a missing joint (graphlift.preprocessing)",
+    "canonical-28": "as canonical, and 1 where the joint is seen",
 }
-OUTPUTS = "root-relative position, m, axes of the virtual camera; logarithm of its sigma, m"
+OUTPUTS = {
+    "canonical": "root-relative position, m, axes of the virtual camera; logarithm of its sigma, "
+    "m",
+    "canonical-28": "root-relative position, m, axes of the virtual camera; logarithm of its "
+    "sigma, m; in seven joints the front of a segment, and the logarithm of its sigma, rad",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +42,7 @@ class ModelCard:
         method: How it shares weights.
         parameters: Learnt numbers.
         sigma_scale: What the network's sigma is multiplied by; fitted on validation subjects.
+        front_scale: The same of the fronts' sigma.
         recipe: The configuration it was trained with.
         data: What it was trained on.
         data_digest: SHA-256 of that.
@@ -52,6 +59,7 @@ class ModelCard:
     method: str
     parameters: int
     sigma_scale: float = 1.0
+    front_scale: float = 1.0
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
     data_digest: str = ""
@@ -70,7 +78,7 @@ class ModelCard:
             "skeleton": self.skeleton,
             "method": f"{self.method}, {self.parameters:,} parameters",
             "takes": INPUTS[self.inputs],
-            "gives": OUTPUTS,
+            "gives": OUTPUTS[self.inputs],
             "trained on": f"{self.data} (SHA-256 {self.data_digest[:12]})",
             "licence": self.licence,
         }

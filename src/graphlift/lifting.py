@@ -22,9 +22,9 @@ from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.geometry import unit_vectors
 from graphlift.onnx_session import open_session
-from graphlift.preprocessing import canonical, turn_back
-from graphlift.sequences import Keypoints, Poses, convert_keypoints, keypoints_from
-from graphlift.skeletons import H36M_17, SKELETONS, Skeleton
+from graphlift.preprocessing import FRONT_JOINTS, canonical, canonical_28, turn_back
+from graphlift.sequences import FRONTS, Keypoints, Poses, convert_keypoints, keypoints_from
+from graphlift.skeletons import BODY_28, H36M_17, SKELETONS, Skeleton
 from graphlift.words import plain, shown
 
 __all__ = ["Lifter", "Stream"]
@@ -45,6 +45,11 @@ class Lifter:
 
     card: ModelCard
     session: Any
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joints of the poses that come out."""
+        return SKELETONS[self.card.skeleton]
 
     @classmethod
     def load(cls, model: str | Path = "open-pre-agg", *, threads: int = 0) -> "Lifter":
@@ -104,23 +109,31 @@ class Lifter:
         given = _given(keypoints, skeleton, image_size, fps)
         lens, note = _camera_or_assumed(given, camera, field_of_view)
         frames, people = given.positions.shape[:2]
-        shape = (frames, people, len(H36M_17))
+        shape = (frames, people, len(self.skeleton))
         positions = np.empty((*shape, 3), dtype=np.float32)
         sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
+        segments = (frames, people, len(FRONTS)) if self.skeleton == BODY_28 else (0, 0, 0)
+        fronts = np.empty((*segments, 3), dtype=np.float32)
+        front_sigma = np.empty(segments, dtype=np.float32)
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
-            own = convert_keypoints(_frames(given, part), H36M_17)
+            own = convert_keypoints(_frames(given, part), self.skeleton)
             seen[part] = own.seen
             px = np.where(own.seen[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
             confidence = np.where(own.seen, own.confidence, 0).reshape(-1, shape[2])
-            poses, sure = self.lift_rays(rays, confidence, flip=flip)
-            positions[part] = poses.reshape(positions[part].shape)
-            sigma[part] = sure.reshape(sigma[part].shape)
+            lifted = self.lift_rays(rays, confidence, flip=flip)
+            positions[part] = lifted.positions.reshape(positions[part].shape)
+            sigma[part] = lifted.sigma.reshape(sigma[part].shape)
+            if lifted.fronts is not None and lifted.front_sigma is not None:
+                fronts[part] = lifted.fronts.reshape(fronts[part].shape)
+                front_sigma[part] = lifted.front_sigma.reshape(front_sigma[part].shape)
         return Poses(
             positions=positions,
-            skeleton=H36M_17,
+            skeleton=self.skeleton,
             seen=seen,
             sigma=sigma,
+            fronts=fronts if self.skeleton == BODY_28 else None,
+            front_sigma=front_sigma if self.skeleton == BODY_28 else None,
             fps=given.fps,
             people=given.people,
             keypoints=given,
@@ -167,8 +180,8 @@ class Lifter:
         confidence: Float[np.ndarray, "frame joint"],
         *,
         flip: bool = False,
-    ) -> tuple[Float[np.ndarray, "frame joint 3"], Float[np.ndarray, "frame joint"]]:
-        """Lift rays of the 17 joints, each frame of a camera of its own if need be.
+    ) -> "Lifted":
+        """Lift rays of the model's joints, each frame of a camera of its own if need be.
 
         Args:
             rays: x, y at unit depth, camera axes; finite.
@@ -176,26 +189,55 @@ class Lifter:
             flip: As in :meth:`__call__`.
 
         Returns:
-            Root-relative positions and their standard deviations, m, camera axes; NaN where fewer
-            than three joints were seen.
+            NaN where fewer than three joints were seen.
         """
-        seen = canonical(rays, confidence)
+        body = self.skeleton
+        seen = (canonical_28 if body == BODY_28 else canonical)(rays, confidence)
         answer = self._run(seen.inputs)
         if flip:
-            mirror = H36M_17.mirror
-            other = self._run(seen.inputs[:, mirror] * np.array([-1.0, 1, 1]))
-            other = other[:, mirror] * np.array([-1, 1, 1, 1], dtype=np.float32)
-            answer = (answer + other) / 2
+            sign = np.ones(answer.shape[-1], dtype=np.float32)
+            sign[[0, 4] if body == BODY_28 else [0]] = -1  # x of positions, and of fronts
+            other = self._run(seen.inputs[:, body.mirror] * sign[: seen.inputs.shape[-1]])
+            answer = (answer + other[:, body.mirror] * sign) / 2
         answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
-        poses = answer[..., :3] - answer[:, [H36M_17.root], :3]
+        poses = answer[..., :3] - answer[:, [body.root], :3]
         sigma = np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
-        return turn_back(poses, seen), sigma
+        if body != BODY_28:
+            return Lifted(turn_back(poses, seen), sigma)
+        at = answer[:, BODY_28.index(*FRONT_JOINTS)]
+        length = np.linalg.norm(at[..., 4:7], axis=-1, keepdims=True)
+        fronts = at[..., 4:7] / np.maximum(length, np.float32(1e-6))
+        return Lifted(
+            turn_back(poses, seen),
+            sigma,
+            turn_back(fronts, seen),
+            np.exp(at[..., 7]) * np.float32(self.card.front_scale),
+        )
 
-    def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint 4"]:
+    def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint feature"]:
         if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
-            return np.empty((0, len(H36M_17), 4), dtype=np.float32)
+            features = self.session.get_outputs()[0].shape[2]
+            return np.empty((0, len(self.skeleton), features), dtype=np.float32)
         (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
         return np.asarray(answer)
+
+
+@dataclass(frozen=True, eq=False)
+class Lifted:
+    """What a model says of poses, camera axes.
+
+    Args:
+        positions: Root-relative, m.
+        sigma: Standard deviation of each coordinate of a joint, m.
+        fronts: Unit vectors along the front of :data:`graphlift.sequences.FRONTS`; None from
+            models of 17 joints.
+        front_sigma: Standard deviation of their direction, rad.
+    """
+
+    positions: Float[np.ndarray, "frame joint 3"]
+    sigma: Float[np.ndarray, "frame joint"]
+    fronts: Float[np.ndarray, "frame front 3"] | None = None
+    front_sigma: Float[np.ndarray, "frame front"] | None = None
 
 
 class Stream:
@@ -263,18 +305,19 @@ def _read(model: str | Path) -> tuple[bytes, str]:
 
 def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
     """Refuse a card that does not describe its network."""
-    joints = len(H36M_17)
-    expected = [["keypoints", [joints, 3]]], [["poses", [joints, 4]]]
+    inputs = "canonical-28" if card.skeleton == BODY_28.name else "canonical"
+    body, before, after = (BODY_28, 4, 8) if inputs == "canonical-28" else (H36M_17, 3, 4)
+    expected = [["keypoints", [len(body), before]]], [["poses", [len(body), after]]]
     found = tuple(
         [[each.name, each.shape[1:]] for each in ends]
         for ends in (session.get_inputs(), session.get_outputs())
     )
-    if card.skeleton != H36M_17.name or found != expected:
+    if (card.skeleton, card.inputs) != (body.name, inputs) or found != expected:
         raise ModelError(
             f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
             f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
-            f"{H36M_17.name}, {expected[0]} and {expected[1]}: train with model.joints = 17, "
-            'inputs = "canonical" and sigma = true'
+            f"{body.name}, {expected[0]} and {expected[1]}: train with "
+            f'model.joints = {len(body)}, inputs = "canonical" and sigma = true'
         )
     return card
 

@@ -6,10 +6,12 @@ same input anywhere in the image and at any focal length. Predictions are in the
 virtual camera and are rotated back.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from graphlift.skeletons import BODY_28, H36M_17
 
 MIN_KEYPOINTS = 3
 """Joints that must be seen to lift a pose; with fewer, noise determines its orientation."""
@@ -23,19 +25,21 @@ class Canonical:
     """Inputs of a network, and the rotation that leads back to the camera's axes.
 
     Args:
-        inputs: x and y from the virtual camera in units of the person's size, and confidence;
-            all three 0 where a joint is missing.
+        inputs: x and y from the virtual camera in units of the person's size, confidence, and
+            for 28 joints 1 as a flag; all of them 0 where a joint is missing.
         R: Rotation from the camera's axes to the virtual camera's: ``virtual = R @ camera``.
         valid: Whether enough joints were seen; elsewhere inputs are 0 and R the identity.
     """
 
-    inputs: Float[np.ndarray, "frame joint 3"]
+    inputs: Float[np.ndarray, "frame joint feature"]
     R: Float[np.ndarray, "frame 3 3"]
     valid: Bool[np.ndarray, " frame"]
 
 
 def canonical(
-    rays: Float[np.ndarray, "frame joint 2"], confidence: Float[np.ndarray, "frame joint"]
+    rays: Float[np.ndarray, "frame joint 2"],
+    confidence: Float[np.ndarray, "frame joint"],
+    weight: Float[np.ndarray, " joint"] | None = None,
 ) -> Canonical:
     """Rotate the camera to look at the person, and scale the person to size 1.
 
@@ -46,24 +50,52 @@ def canonical(
     Args:
         rays: x, y at unit depth, camera axes; any values where confidence is 0.
         confidence: 0 for a missing joint.
+        weight: How much each joint counts in both means; all alike when left out.
     """
     present = (confidence > 0)[..., None]
+    counts = 1.0 if weight is None else weight[:, None]
     direction = np.concatenate([np.where(present, rays, 0), np.ones_like(rays[..., :1])], axis=-1)
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    aim = np.where(present, direction, 0).sum(axis=1)
+    aim = np.where(present, direction * counts, 0).sum(axis=1)
     valid = present.sum(axis=(1, 2)) >= MIN_KEYPOINTS
     aim = np.where(valid[:, None], aim, [0, 0, 1])
     R = turn_to_z(aim / np.linalg.norm(aim, axis=-1, keepdims=True))
     turned = direction @ R.swapaxes(-1, -2)
     ahead = present & (turned[..., 2:] > _NEAREST_RAY)
     xy = np.where(ahead, turned[..., :2] / np.maximum(turned[..., 2:], _NEAREST_RAY), 0)
-    count = np.maximum(ahead.sum(axis=(1, 2)), 1)
-    size = np.sqrt((xy**2).sum(axis=(1, 2)) / count)
+    count = (ahead * counts).sum(axis=(1, 2))
+    size = np.sqrt((xy**2 * counts).sum(axis=(1, 2)) / np.where(count > 0, count, 1))
     valid = valid & (size > 1e-6)
     xy = np.where(valid[:, None, None], xy / np.where(valid, size, 1)[:, None, None], 0)
     certainty = np.where(ahead & valid[:, None, None], confidence[..., None], 0)
     R = np.where(valid[:, None, None], R, np.eye(3))
     return Canonical(np.concatenate([xy, certainty], axis=-1), R, valid)
+
+
+FRONT_JOINTS = ("Hip", "Thorax", "Head", "LShoulder", "RShoulder", "LHip", "RHip")
+"""Joints of a network of 28 that also give the front of a segment, in the order of
+:data:`graphlift.sequences.FRONTS`."""
+
+_FEW = {"Nose": 0.2, "LEye": 0.2, "REye": 0.2, "LEar": 0.2, "REar": 0.2}
+_WEIGHT_28 = np.array(
+    [_FEW.get(name, 1.0 if name in H36M_17.joints else 0.25) for name in BODY_28.joints]
+)
+"""Five points of a head and three of a foot count as about one joint, so that a person is as large
+and in the same place whichever source of keypoints sees them."""
+
+
+def canonical_28(
+    rays: Float[np.ndarray, "frame joint 2"], confidence: Float[np.ndarray, "frame joint"]
+) -> Canonical:
+    """Make the inputs of networks of 28 joints: as :func:`canonical`, and 1 where a joint is seen.
+
+    Args:
+        rays: x, y at unit depth, camera axes; any values where confidence is 0.
+        confidence: 0 for a missing joint.
+    """
+    seen = canonical(rays, confidence, _WEIGHT_28)
+    flag = (seen.inputs[..., 2:] > 0).astype(seen.inputs.dtype)
+    return replace(seen, inputs=np.concatenate([seen.inputs, flag], axis=-1))
 
 
 def turn_to_z(direction: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3 3"]:

@@ -50,9 +50,15 @@ MISS = {"visible": 0.004, "hidden": 0.04}
 MISS_SPREAD = 0.06
 """Standard deviation about the wrong position of a missed joint, as a share of person size."""
 
-_FACTORS = {"Hip": 0.8, "Spine": 0.8, "Thorax": 0.7, "Neck/Nose": 0.7, "Head": 0.8}
-_LIMB_FACTORS = {"Hip": 0.9, "Knee": 1.0, "Foot": 1.2, "Shoulder": 0.9, "Elbow": 1.2, "Wrist": 1.5}
-_LIMBS = (("Hip", "Knee", "Foot"), ("Shoulder", "Elbow", "Wrist"))
+_FACTORS = {"Nose": 0.5, "Hip": 0.8, "Spine": 0.8, "Thorax": 0.7, "Neck/Nose": 0.7, "Head": 0.8}
+_LIMB_FACTORS = {
+    "Hip": 0.9, "Knee": 1.0, "Foot": 1.2, "Shoulder": 0.9, "Elbow": 1.2, "Wrist": 1.5, "Eye": 0.5,
+    "Ear": 0.6, "BigToe": 1.3, "SmallToe": 1.3, "Heel": 1.2,
+}  # fmt: skip
+_LIMBS = (
+    ("Hip", "Knee", "Foot", "BigToe", "SmallToe", "Heel"),
+    ("Shoulder", "Elbow", "Wrist"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ def detect(
     Args:
         keypoints: True image positions, px.
         hidden: From :func:`occluded`.
-        skeleton: Human3.6M's 16 or 17 joints.
+        skeleton: Human3.6M's 16 or 17 joints, or body-28.
         detections: Which detector; ``gt`` returns the truth.
         seed: Two calls with the same seed and arguments agree bitwise.
 
@@ -168,8 +174,9 @@ def _swap(
     """Exchange left and right of whole legs or arms in some frames."""
     seen = keypoints.copy()
     for limb in _LIMBS:
-        left = skeleton.index(*(f"L{name}" for name in limb))
-        right = skeleton.index(*(f"R{name}" for name in limb))
+        names = [name for name in limb if f"L{name}" in skeleton.joints]
+        left = skeleton.index(*(f"L{name}" for name in names))
+        right = skeleton.index(*(f"R{name}" for name in names))
         obscure = hidden[:, np.concatenate([left, right])].any(axis=1)
         chance = np.where(obscure, SWAP["hidden"], SWAP["visible"]) * level
         (frames,) = np.nonzero(rng.random(len(keypoints)) < chance)
@@ -196,7 +203,7 @@ def occluded(
 
     Args:
         positions: Camera frame, m.
-        skeleton: Human3.6M's 16 or 17 joints.
+        skeleton: Human3.6M's 16 or 17 joints, or body-28.
     """
     hidden = np.zeros(positions.shape[:2], dtype=bool)
     depth = positions[..., 2]
@@ -204,6 +211,8 @@ def occluded(
     for parent, child in skeleton.bones:
         name = skeleton.joints[child]
         radius = _RADII.get(name, _RADII.get(name[1:], 0.0))
+        if not radius:
+            continue
         start, along = sight[:, None, parent], (sight[:, child] - sight[:, parent])[:, None]
         length2 = np.maximum((along**2).sum(-1), 1e-12)
         share = np.clip(((sight - start) * along).sum(-1) / length2, 0, 1)

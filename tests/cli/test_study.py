@@ -5,7 +5,6 @@ import json
 import pytest
 from helpers.command import assert_refused, command, here
 from helpers.fake_results import fake_results, write_results
-from helpers.tiny_pack import write_folder
 
 from graphlift.study.results import RESULTS, read_results
 
@@ -19,18 +18,6 @@ batch_size = 8
 evaluate_every = 2
 tensorboard = false
 """
-
-
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("pack"))
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    path = tmp_path_factory.mktemp("plan") / "tiny.toml"
-    path.write_text(PLAN)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -32,11 +32,6 @@ blocks = 1
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("pack"))
-
-
-@pytest.fixture(scope="module")
 def config(tmp_path_factory, pack):
     path = tmp_path_factory.mktemp("config") / "run.toml"
     path.write_text(f"data = {json.dumps(str(pack))}\n{RUN}")

@@ -1,7 +1,6 @@
 """The pages: links lead somewhere, commands exist, code blocks are code."""
 
 import hashlib
-import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -52,14 +51,6 @@ def test_the_first_page_of_the_repository_has_no_link_that_breaks_on_a_package_i
 
     assert not LINK.findall(text)
     assert not re.findall(r"<(?:img|a|picture)\b|^\[[^]]+\]:", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_names_in_the_text_are_in_the_package(page):
-    names = re.findall(r"`(graphlift\.[\w.]+\w)(?:\(\))?`", page.read_text())
-
-    for name in names:
-        pkgutil.resolve_name(name)  # raises if there is none
 
 
 def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from helpers.readback import moving, t_pose
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -115,6 +115,8 @@ def test_constant_bones_are_followed_exactly():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@example(304933)  # a thigh less than 4e-5 rad from straight up, opposite to its rest pose
+@example(9199)
 def test_any_bones_however_they_point_are_followed_exactly(seed):
     """Directions no body has: opposite to the rest pose, pelvis folded, limbs straight."""
     rng = np.random.default_rng(seed)
@@ -137,6 +139,22 @@ def test_any_bones_however_they_point_are_followed_exactly(seed):
     offsets = armature.rest_offsets(armature.bone_lengths(positions))
     places = armature.follow(positions[:, 0], offsets, world)
     np.testing.assert_allclose(places, positions[:, list(armature.AT)], atol=1e-7)
+
+
+@pytest.mark.parametrize("angle", [1e-3, 4.5e-5, 4.4e-5, 1e-5, 1e-7, 1e-12, 0])
+@pytest.mark.parametrize("tip", ["LKnee", "LElbow", "Head"])
+def test_a_bone_that_points_nearly_straight_back_points_just_there(tip, angle):
+    """Near half a turn, a smallest rotation's axis is all but undetermined; its end is not."""
+    node = next(node for node in armature.NODES if node.tip == tip)
+    start, end = H36M_17.index(node.at, tip)
+    back, across = -np.array(node.rest), np.array([0, 0, 1.0])  # z is across every bone at rest
+    positions = t_pose()
+    positions[:, end] = positions[:, start] + np.cos(angle) * back + np.sin(angle) * across
+
+    world = armature.solve_rotations(positions, 30)[0, armature.NODES.index(node)]
+
+    bone = positions[0, end] - positions[0, start]
+    np.testing.assert_allclose(world @ node.rest, bone, atol=1e-11)
 
 
 def test_turning_the_whole_person_turns_only_the_hips(rng):

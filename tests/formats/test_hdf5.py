@@ -1,6 +1,5 @@
 """DeepLabCut's csv and h5 and SLEAP's h5, laid out here as their tools lay them out."""
 
-import csv
 import json
 import pickle
 import subprocess
@@ -8,26 +7,13 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.tiny_keypoints import assert_same, walk
+from helpers.tiny_keypoints import SNAKE_NAMES, assert_same, walk, write_rows
 
 from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
 from graphlift.skeletons import COCO_17
 
 h5py = pytest.importorskip("h5py")
-
-SNAKES = [
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-    *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-      for side in ("left", "right")),
-]  # fmt: skip
-
-
-def write_csv(path, rows, delimiter=","):
-    with path.open("w", newline="") as file:
-        csv.writer(file, delimiter=delimiter).writerows(rows)
-    return path
-
 
 # DeepLabCut
 
@@ -49,7 +35,7 @@ def dlc_csv(path, triples, names, people=None):
     rows = [[level, *(column[n] for column in columns)] for n, level in enumerate(levels)]
     body = triples.reshape(len(triples), -1).astype(object)
     body[np.isnan(body.astype(float))] = ""
-    return write_csv(path, [*rows, *([n, *row] for n, row in enumerate(body.tolist()))])
+    return write_rows(path, [*rows, *([n, *row] for n, row in enumerate(body.tolist()))])
 
 
 def dlc_table(path, triples, names, people=None):
@@ -94,7 +80,7 @@ def test_deeplabcut_of_one_animal(tmp_path, suffix, write):
     triples = walk(COCO_17, frames=4)
     triples[2, 0, 3] = np.nan
 
-    keypoints = read_keypoints(write(tmp_path / f"v.{suffix}", triples[:, 0], SNAKES))
+    keypoints = read_keypoints(write(tmp_path / f"v.{suffix}", triples[:, 0], SNAKE_NAMES))
 
     assert keypoints.skeleton is COCO_17
     assert_same(keypoints, triples, people=("0",))
@@ -106,7 +92,7 @@ def test_deeplabcut_of_several_keeps_its_individuals(tmp_path, suffix, write):
     triples = walk(COCO_17, frames=4, people=2)
     triples[1, 0] = np.nan
 
-    path = write(tmp_path / f"v.{suffix}", triples, SNAKES, ["ann", "bob"])
+    path = write(tmp_path / f"v.{suffix}", triples, SNAKE_NAMES, ["ann", "bob"])
     keypoints = read_keypoints(path)
 
     assert_same(keypoints, triples, people=("ann", "bob"))
@@ -117,19 +103,19 @@ def test_deeplabcuts_names_may_come_in_any_order(tmp_path, suffix, write):
     order = np.random.default_rng(2).permutation(17)
     triples = walk(COCO_17, frames=2)
 
-    path = write(tmp_path / f"v.{suffix}", triples[:, 0, order], [SNAKES[n] for n in order])
+    path = write(tmp_path / f"v.{suffix}", triples[:, 0, order], [SNAKE_NAMES[n] for n in order])
 
     assert_same(read_keypoints(path), triples)
 
 
 def test_deeplabcuts_labelled_images_are_frames_by_their_numbers(tmp_path):
     triples = walk(COCO_17, frames=3)
-    columns, levels = dlc_header(SNAKES, thirds=("x", "y"))
+    columns, levels = dlc_header(SNAKE_NAMES, thirds=("x", "y"))
     rows = [[level, "", "", *(column[n] for column in columns)] for n, level in enumerate(levels)]
     for number, frame in zip((7, 8, 11), triples, strict=True):
         rows.append(["labeled-data", "v", f"img{number:04}.png", *frame[0, :, :2].ravel()])
 
-    keypoints = read_keypoints(write_csv(tmp_path / "CollectedData_me.csv", rows))
+    keypoints = read_keypoints(write_rows(tmp_path / "CollectedData_me.csv", rows))
 
     assert len(keypoints) == 5
     assert keypoints.seen.any(axis=(1, 2)).tolist() == [True, True, False, False, True]
@@ -143,7 +129,7 @@ def test_pandas_writes_what_we_read(tmp_path, form, people):
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("tables")
     triples = walk(COCO_17, frames=5, people=len(people or "1"))
-    columns, levels = dlc_header(SNAKES, people)
+    columns, levels = dlc_header(SNAKE_NAMES, people)
     index = pandas.MultiIndex.from_tuples(columns, names=levels)
     frame = pandas.DataFrame(triples.reshape(5, -1), columns=index)
     frame.to_hdf(tmp_path / "v.h5", key="df_with_missing", format=form, mode="w")
@@ -179,7 +165,7 @@ def test_sleaps_axes_are_told_by_the_file(tmp_path, dims):
     triples = walk(COCO_17, frames=5, people=2)
     triples[3, 1] = triples[0, 0, 4] = np.nan
 
-    keypoints = read_keypoints(sleap_h5(tmp_path / "a.h5", triples, SNAKES, dims=dims))
+    keypoints = read_keypoints(sleap_h5(tmp_path / "a.h5", triples, SNAKE_NAMES, dims=dims))
 
     assert keypoints.skeleton is COCO_17
     assert_same(keypoints, triples, people=("ann", "bob"))
@@ -188,7 +174,7 @@ def test_sleaps_axes_are_told_by_the_file(tmp_path, dims):
 
 def test_sleap_without_tracks_or_scores_is_one_person_seen(tmp_path):
     triples = walk(COCO_17, frames=3)
-    path = sleap_h5(tmp_path / "a.h5", triples, SNAKES, tracks=())
+    path = sleap_h5(tmp_path / "a.h5", triples, SNAKE_NAMES, tracks=())
     with h5py.File(path, "a") as file:
         file["point_scores"][...] = np.nan  # somebody labelled it
 
@@ -201,7 +187,7 @@ def test_sleap_without_tracks_or_scores_is_one_person_seen(tmp_path):
 def test_the_people_seen_most_are_kept_of_a_table_too(tmp_path):
     triples = walk(COCO_17, frames=6, people=3)
     triples[:4, 1] = np.nan
-    path = sleap_h5(tmp_path / "a.h5", triples, SNAKES, tracks=("a", "b", "c"))
+    path = sleap_h5(tmp_path / "a.h5", triples, SNAKE_NAMES, tracks=("a", "b", "c"))
 
     keypoints = read_keypoints(path, people=2)
 
@@ -228,19 +214,19 @@ def test_hdf5_of_something_else_says_what_it_has(tmp_path):
 
 def test_arrays_outside_the_file_are_not_opened(tmp_path):
     triples = walk(COCO_17)
-    sleap_h5(tmp_path / "other.h5", triples, SNAKES, tracks=("a",))
+    sleap_h5(tmp_path / "other.h5", triples, SNAKE_NAMES, tracks=("a",))
     for name, link in (
         ("external", h5py.ExternalLink("other.h5", "/tracks")),
         ("soft", h5py.SoftLink("/elsewhere")),
     ):
-        path = sleap_h5(tmp_path / f"{name}.h5", triples, SNAKES, tracks=("a",))
+        path = sleap_h5(tmp_path / f"{name}.h5", triples, SNAKE_NAMES, tracks=("a",))
         with h5py.File(path, "a") as file:
             file["elsewhere"] = file["tracks"][:]
             del file["tracks"]
             file["tracks"] = link
         refused(path, rf"{name}\.h5: tracks is kept in another file, which is not opened")
     raw = tmp_path / "raw.h5"
-    sleap_h5(raw, triples, SNAKES, tracks=("a",))
+    sleap_h5(raw, triples, SNAKE_NAMES, tracks=("a",))
     with h5py.File(raw, "a") as file:
         del file["tracks"]
         file.create_dataset("tracks", (1, 2, 17, 4), "f8", external=[("/etc/passwd", 0, 1088)])
@@ -249,12 +235,12 @@ def test_arrays_outside_the_file_are_not_opened(tmp_path):
 
 def test_hdf5_too_large_or_of_other_shapes_names_the_array(tmp_path):
     triples = walk(COCO_17)
-    path = sleap_h5(tmp_path / "a.h5", triples, SNAKES, tracks=("a",))
+    path = sleap_h5(tmp_path / "a.h5", triples, SNAKE_NAMES, tracks=("a",))
 
     refused(path, r"a\.h5: tracks \(1, 2, 17, 4\) takes .* GB, more than", max_bytes=100)
     with h5py.File(path, "a") as file:
         del file["node_names"]
-        file["node_names"] = np.array(SNAKES[:5], dtype="S")
+        file["node_names"] = np.array(SNAKE_NAMES[:5], dtype="S")
     refused(
         path, r"a\.h5: tracks is \(4, 1, 17, 2\) of float64, which does not fit its node_names"
     )
@@ -266,7 +252,7 @@ def test_hdf5_too_large_or_of_other_shapes_names_the_array(tmp_path):
 
 
 def test_pickled_code_in_the_names_of_columns_is_refused(tmp_path):
-    path = dlc_table(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKES)
+    path = dlc_table(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKE_NAMES)
     with h5py.File(path, "a") as file:
         evil = b"cposix\nsystem\n(S'touch pwned'\ntR."
         file["df_with_missing/table"].attrs["values_block_0_kind"] = np.bytes_(evil)
@@ -276,7 +262,7 @@ def test_pickled_code_in_the_names_of_columns_is_refused(tmp_path):
 
 @pytest.mark.parametrize("write", [dlc_table, dlc_fixed])
 def test_columns_without_names_are_refused(tmp_path, write):
-    path = write(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKES)
+    path = write(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKE_NAMES)
     with h5py.File(path, "a") as file:
         group = file["df_with_missing"]
         if write is dlc_table:
@@ -288,7 +274,7 @@ def test_columns_without_names_are_refused(tmp_path, write):
 
 
 def test_without_h5py_the_missing_package_is_named(tmp_path):
-    path = sleap_h5(tmp_path / "a.h5", walk(COCO_17), SNAKES, tracks=("a",))
+    path = sleap_h5(tmp_path / "a.h5", walk(COCO_17), SNAKE_NAMES, tracks=("a",))
     script = (
         "import sys\nsys.modules['h5py'] = None\nfrom graphlift.formats import read_keypoints\n"
         f"try:\n    read_keypoints({str(path)!r})\n"
@@ -303,7 +289,7 @@ def test_without_h5py_the_missing_package_is_named(tmp_path):
 
 
 def test_two_tables_in_one_file_are_not_one(tmp_path):
-    path = dlc_table(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKES)
+    path = dlc_table(tmp_path / "a.h5", walk(COCO_17)[:, 0], SNAKE_NAMES)
     with h5py.File(path, "a") as file:
         file.copy("df_with_missing", "tracks_2")
 

@@ -4,16 +4,11 @@ import csv
 
 import numpy as np
 import pytest
-from helpers.tiny_keypoints import NAMES, assert_same, refused, walk
+from helpers.tiny_keypoints import NAMES, SNAKE_NAMES, assert_same, refused, walk
 
 from graphlift.formats import read_keypoints
 from graphlift.skeletons import COCO_17, MEDIAPIPE_33
 
-SNAKES = [
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-    *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-      for side in ("left", "right")),
-]  # fmt: skip
 TWO = walk(COCO_17, frames=6, people=2)
 ONE = walk(COCO_17, frames=6)
 
@@ -26,7 +21,7 @@ def write(path, header, rows):
 
 def sleap(path, triples, *, tracks=("track_0", "track_1"), name="track", frame="frame_idx"):
     """SLEAP's analysis csv: a row for each instance that is there."""
-    header = [name, frame, "instance.score", *(f"{n}.{c}" for n in SNAKES for c in
+    header = [name, frame, "instance.score", *(f"{n}.{c}" for n in SNAKE_NAMES for c in
                                                ("x", "y", "score"))]  # fmt: skip
     rows = [
         [tracks[p], f, 0.9 - 0.01 * f, *triples[f, p].ravel()]

@@ -30,7 +30,7 @@ def walker(*, frames=40, start=350, stop=800, y=250):
 
 
 TRIPLES = walker()
-READERS = {
+KEYPOINT_FILES = {
     "a.json": lambda path, triples: dump(path, coco_results(triples)),
     "a.csv": wide_csv,
     "a.npy": lambda path, triples: np.save(path, triples) or path,
@@ -39,9 +39,9 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", KEYPOINT_FILES)
 def test_a_size_that_is_another_images_is_refused_by_every_reader(tmp_path, name):
-    path = READERS[name](tmp_path / name, TRIPLES)
+    path = KEYPOINT_FILES[name](tmp_path / name, TRIPLES)
 
     message = refused(path, r"stated to be 128x72 px", image_size=(128, 72), skeleton="coco-17")
 
@@ -49,9 +49,9 @@ def test_a_size_that_is_another_images_is_refused_by_every_reader(tmp_path, name
     assert "image_size=(width, height) (--image-size WIDTHxHEIGHT)" in message
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", KEYPOINT_FILES)
 def test_swapped_sides_are_named_by_every_reader(tmp_path, name):
-    path = READERS[name](tmp_path / name, TRIPLES)
+    path = KEYPOINT_FILES[name](tmp_path / name, TRIPLES)
 
     message = refused(
         path, r"stated to be 720x1280 px", image_size=(720, 1280), skeleton="coco-17"
@@ -104,12 +104,12 @@ def test_without_a_size_nothing_is_said():
     assert "outside" not in read_keypoints(TRIPLES, skeleton="coco-17").source
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", KEYPOINT_FILES)
 def test_fractions_become_px_where_the_size_is_known(tmp_path, name):
     triples = TRIPLES.copy()
     triples[7, 0, 3] = 0
     fractions = triples / [1280, 720, 1]
-    path = READERS[name](tmp_path / name, fractions)
+    path = KEYPOINT_FILES[name](tmp_path / name, fractions)
 
     keypoints = read_keypoints(path, image_size=(1280, 720), skeleton="coco-17")
 

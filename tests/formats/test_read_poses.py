@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.formats import read_poses, write_poses
-from graphlift.formats.motion_files import READERS, holds_poses
+from graphlift.formats.motion_files import POSE_READERS, holds_poses
 from graphlift.sequences import Poses
 from graphlift.skeletons import COCO_17, H36M_17, HALPE_26, MEDIAPIPE_33
 
@@ -30,7 +30,7 @@ MARKERS = (".c3d", ".trc", ".csv", ".json", ".parquet", ".npz")
 """Kinds that hold joints one by one, and of any skeleton."""
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", POSE_READERS)
 @pytest.mark.parametrize("people", [("0",), ("Ada", "Bob_2")])
 @pytest.mark.parametrize("fps", [50.0, 30000 / 1001])
 def test_what_was_written_is_read(tmp_path, suffix, people, fps):
@@ -47,7 +47,7 @@ def test_what_was_written_is_read(tmp_path, suffix, people, fps):
 
 
 def test_precision_is_told_for_every_kind():
-    assert set(PRECISION) == set(READERS)
+    assert set(PRECISION) == set(POSE_READERS)
 
 
 @pytest.mark.parametrize("suffix", MARKERS)
@@ -140,7 +140,7 @@ def test_bones_that_stretch_are_exact_in_a_glb_and_near_in_a_bvh(tmp_path, rng):
 def test_a_chain_of_all_kinds_ends_where_it_began(tmp_path):
     poses = read = moving(20, people=("Ada", "Bob"), fps=60.0)
 
-    for suffix in READERS:
+    for suffix in POSE_READERS:
         write_poses(tmp_path / f"x{suffix}", read)
         read = read_poses(tmp_path / f"x{suffix}")
 
@@ -299,7 +299,7 @@ def test_an_infinite_position_names_the_file(tmp_path):
         read_poses(tmp_path / "x.trc")
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", POSE_READERS)
 def test_a_file_that_was_cut_is_refused(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     write_poses(path, moving(30))
@@ -309,7 +309,7 @@ def test_a_file_that_was_cut_is_refused(tmp_path, suffix):
         read_poses(path)
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", POSE_READERS)
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_any_bytes_in_a_file_are_read_or_refused(tmp_path_factory, suffix, data):
@@ -353,7 +353,7 @@ def test_files_of_two_clips_are_not_one(tmp_path):
 def test_what_holds_no_poses_is_told(tmp_path):
     with pytest.raises(FormatError, match=r"x\.fbx: \.fbx is no kind of file that poses are read"):
         read_poses(tmp_path / "x.fbx")
-    for suffix in READERS:
+    for suffix in POSE_READERS:
         with pytest.raises(DatasetNotFoundError, match=rf"no poses at .*none\{suffix}"):
             read_poses(tmp_path / f"none{suffix}")
     (tmp_path / "keypoints.json").write_text('{"people": []}')
@@ -362,7 +362,7 @@ def test_what_holds_no_poses_is_told(tmp_path):
 
 
 def test_poses_are_told_from_keypoints(tmp_path):
-    for suffix in READERS:
+    for suffix in POSE_READERS:
         write_poses(tmp_path / f"x{suffix}", moving(3))
         assert holds_poses(tmp_path / f"x{suffix}") is (suffix != ".npz")  # read.py tells those
     (tmp_path / "y.json").write_text('{"people": []}')

@@ -1,10 +1,8 @@
 """Plain csv tables, and joints by the names that people give them."""
 
-import csv
-
 import numpy as np
 import pytest
-from helpers.tiny_keypoints import assert_same, walk
+from helpers.tiny_keypoints import SNAKE_NAMES, assert_same, walk, write_rows
 
 from graphlift.errors import FormatError
 from graphlift.formats import read_keypoints
@@ -18,19 +16,6 @@ from graphlift.skeletons import (
     OPENPOSE_BODY_25,
     SKELETONS,
 )
-
-SNAKES = [
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-    *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-      for side in ("left", "right")),
-]  # fmt: skip
-
-
-def write_csv(path, rows, delimiter=","):
-    with path.open("w", newline="") as file:
-        csv.writer(file, delimiter=delimiter).writerows(rows)
-    return path
-
 
 # Names
 
@@ -74,12 +59,14 @@ def test_sides_are_written_in_many_ways_and_never_swapped(write):
 
 
 def test_the_skeleton_is_the_one_that_gives_the_lifter_most():
-    with_feet = [*SNAKES, "left_big_toe", "right_big_toe", "left_heel", "right_heel", "mid_hip"]
+    feet = ["left_big_toe", "right_big_toe", "left_heel", "right_heel"]
+    with_feet = [*SNAKE_NAMES, *feet, "mid_hip"]
+    with_hands = [*SNAKE_NAMES, "left_thumb", "mouth_left"]
 
-    assert recognise(SNAKES, KeypointSource("x"))[0] is COCO_17
+    assert recognise(SNAKE_NAMES, KeypointSource("x"))[0] is COCO_17
     assert recognise(with_feet, KeypointSource("x"))[0] is OPENPOSE_BODY_25
     assert recognise(H36M_17.joints, KeypointSource("x"))[0] is H36M_17
-    assert recognise([*SNAKES, "left_thumb", "mouth_left"], KeypointSource("x"))[0] is MEDIAPIPE_33
+    assert recognise(with_hands, KeypointSource("x"))[0] is MEDIAPIPE_33
 
 
 def test_names_of_no_person_are_listed_with_the_names_to_give():
@@ -102,7 +89,7 @@ def test_a_long_table_has_a_row_a_joint(tmp_path, delimiter):
     for frame, person, joint in np.ndindex(triples.shape[:3]):
         rows.append([frame, "ab"[person], COCO_17.joints[joint], *triples[frame, person, joint]])
 
-    keypoints = read_keypoints(write_csv(tmp_path / "a.csv", rows, delimiter))
+    keypoints = read_keypoints(write_rows(tmp_path / "a.csv", rows, delimiter))
 
     assert keypoints.skeleton is COCO_17
     assert_same(keypoints, triples, people=("a", "b"))
@@ -114,9 +101,9 @@ def test_a_long_table_without_rows_for_a_joint_or_a_frame_leaves_them_missing(tm
     rows = [["frame", "joint", "x", "y"]]
     for frame, joint in np.ndindex(5, 17):
         if frame != 2 and (frame, joint) != (3, 9):
-            rows.append([frame + 10, SNAKES[joint], *triples[frame, 0, joint, :2]])
+            rows.append([frame + 10, SNAKE_NAMES[joint], *triples[frame, 0, joint, :2]])
 
-    keypoints = read_keypoints(write_csv(tmp_path / "a.csv", rows))
+    keypoints = read_keypoints(write_rows(tmp_path / "a.csv", rows))
 
     triples[..., 2] = 1
     triples[2] = triples[3, 0, 9] = 0
@@ -130,7 +117,7 @@ def test_a_wide_table_has_columns_a_joint(tmp_path, third, separator):
     header = [f"{name}{separator}{n}" for name in COCO_17.joints for n in ("x", "y", third)]
 
     keypoints = read_keypoints(
-        write_csv(tmp_path / "a.csv", [header, *triples.reshape(3, -1).tolist()])
+        write_rows(tmp_path / "a.csv", [header, *triples.reshape(3, -1).tolist()])
     )
 
     assert keypoints.skeleton is COCO_17
@@ -139,13 +126,13 @@ def test_a_wide_table_has_columns_a_joint(tmp_path, third, separator):
 
 def test_a_wide_table_with_frames_people_and_empty_cells(tmp_path):
     triples = walk(COCO_17, frames=4, people=2)
-    header = ["Frame", "ID", *(f"{name}_{n}" for name in SNAKES for n in "xyc"), "comment"]
+    header = ["Frame", "ID", *(f"{name}_{n}" for name in SNAKE_NAMES for n in "xyc"), "comment"]
     rows = [
         [f, f"p{p}", *triples[f, p].ravel(), "x"] for f, p in np.ndindex(4, 2) if (f, p) != (1, 1)
     ]
     rows[0][2:4] = ["", " "]
 
-    keypoints = read_keypoints(write_csv(tmp_path / "a.csv", [header, *rows]))
+    keypoints = read_keypoints(write_rows(tmp_path / "a.csv", [header, *rows]))
 
     triples[0, 0, 0] = triples[1, 1] = 0
     assert_same(keypoints, triples, people=("p0", "p1"))
@@ -153,10 +140,10 @@ def test_a_wide_table_with_frames_people_and_empty_cells(tmp_path):
 
 def test_columns_that_are_no_joints_are_named_in_the_source(tmp_path):
     triples = walk(COCO_17, frames=2)
-    header = [f"{name}_{n}" for name in [*SNAKES, "ball"] for n in "xyc"]
+    header = [f"{name}_{n}" for name in [*SNAKE_NAMES, "ball"] for n in "xyc"]
     rows = np.concatenate([triples.reshape(2, -1), np.ones((2, 3))], axis=1)
 
-    keypoints = read_keypoints(write_csv(tmp_path / "a.csv", [header, *rows.tolist()]))
+    keypoints = read_keypoints(write_rows(tmp_path / "a.csv", [header, *rows.tolist()]))
 
     assert keypoints.source.endswith("(coco-17, not used: ball)")
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
-from helpers.readback import READERS, moving, standing
+from helpers.readback import OUTSIDE_READERS, moving, standing
 
 from graphlift.formats.to_trc import write_trc
 from graphlift.skeletons import H36M_17
@@ -37,7 +37,7 @@ def test_missing_joints_are_empty_fields_and_said(tmp_path):
 
     said = "Person 0 lacks joints in 3 of 6 frames (1, 4-5): their fields are empty."
     assert said in remarks
-    (person,), _ = READERS["trc"](tmp_path / "x.trc")
+    (person,), _ = OUTSIDE_READERS["trc"](tmp_path / "x.trc")
     x, y, z = holes[:, 0].transpose(2, 0, 1)
     for i, joint in enumerate(H36M_17.joints):
         expected = np.stack([x[:, i], z[:, i], -y[:, i]], axis=-1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.readback import CAMERA, READERS, STANDING, moving, standing
+from helpers.readback import CAMERA, OUTSIDE_READERS, STANDING, moving, standing
 
 from graphlift.errors import FormatError
 from graphlift.formats import write_poses
@@ -28,13 +28,13 @@ def distances(people):
 
 
 @pytest.mark.parametrize("axes", ["world", "camera"])
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", OUTSIDE_READERS)
 def test_the_left_arm_is_on_the_left_of_who_stands_upright(kind, axes, tmp_path):
     path = tmp_path / f"x.{kind}"
 
     write_poses(path, standing(axes))
 
-    people, above = READERS[kind](path)
+    people, above = OUTSIDE_READERS[kind](path)
     at = {joint: places[0] for joint, places in people[0].items()}
     up = np.array(above)
     # The trunk and the standing leg are vertical in the world, and the camera is level.
@@ -52,14 +52,14 @@ def test_the_left_arm_is_on_the_left_of_who_stands_upright(kind, axes, tmp_path)
     np.testing.assert_allclose(distances(people), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", OUTSIDE_READERS)
 def test_world_poses_keep_their_place(kind, tmp_path):
     poses = moving(frames=40)
     path = tmp_path / f"x.{kind}"
 
     write_poses(path, poses)
 
-    (person,), above = READERS[kind](path)
+    (person,), above = OUTSIDE_READERS[kind](path)
     for i, joint in enumerate(H36M_17.joints):
         x, y, z = poses.positions[:, 0, i].T
         expected = np.stack([x, z, -y] if above == (0, 1, 0) else [x, y, z], axis=-1)
@@ -73,7 +73,7 @@ def test_several_people_share_a_file(kind, tmp_path):
 
     write_poses(path, poses)
 
-    people, above = READERS[kind](path)
+    people, above = OUTSIDE_READERS[kind](path)
     assert len(people) == 2
     for p, person in enumerate(people):
         x, y, z = poses.positions[:, p, H36M_17.index("LWrist")[0]].T
@@ -90,7 +90,7 @@ def test_several_people_get_a_file_each_where_one_holds_one(kind, tmp_path):
     names = [f"x.Ada.{kind}", f"x.___Bo.{kind}"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
     assert f"One file a person: {', '.join(names)}." in remarks
-    (second,), _ = READERS[kind](tmp_path / names[1])
+    (second,), _ = OUTSIDE_READERS[kind](tmp_path / names[1])
     x, y, z = poses.positions[:, 1, H36M_17.index("RKnee")[0]].T
     np.testing.assert_allclose(second["RKnee"], np.stack([x, z, -y], axis=-1), atol=1e-3)
 
@@ -107,21 +107,21 @@ def test_people_whose_names_look_alike_still_get_a_file_each(tmp_path):
     }
 
 
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", OUTSIDE_READERS)
 def test_one_person_of_several_is_written_alone(kind, tmp_path):
     poses = moving(frames=3, people=("Ada", "Bo"))
     path = tmp_path / f"x.{kind}"
 
     write_poses(path, poses, person="Bo")
 
-    people, above = READERS[kind](path)
+    people, above = OUTSIDE_READERS[kind](path)
     assert len(people) == 1
     x, y, z = poses.positions[:, 1, 0].T
     expected = np.stack([x, z, -y] if above == (0, 1, 0) else [x, y, z], axis=-1)
     np.testing.assert_allclose(people[0]["Hip"], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", OUTSIDE_READERS)
 def test_a_person_without_a_single_frame_is_in_no_output_and_it_is_said(kind, tmp_path):
     poses = moving(frames=3, people=("Ada", "Bo"))
     positions = poses.positions.copy()
@@ -130,7 +130,7 @@ def test_a_person_without_a_single_frame_is_in_no_output_and_it_is_said(kind, tm
 
     said = write_poses(tmp_path / f"x.{kind}", absent)
 
-    people, _ = READERS[kind](tmp_path / f"x.{kind}")
+    people, _ = OUTSIDE_READERS[kind](tmp_path / f"x.{kind}")
     assert len(people) == 1
     assert any("Bo" in each and "no pose" in each for each in said)
 
@@ -155,7 +155,7 @@ def test_an_unknown_suffix_is_refused_with_the_known_ones(name, tmp_path):
 def test_a_suffix_may_be_shouted(tmp_path):
     write_poses(tmp_path / "X.Trc", standing())
 
-    (person,), _ = READERS["trc"](tmp_path / "X.Trc")
+    (person,), _ = OUTSIDE_READERS["trc"](tmp_path / "X.Trc")
     assert len(person["Hip"]) == 2
 
 
@@ -181,7 +181,7 @@ def test_frames_of_nobody_are_kept_where_they_can_be(kind, frames, tmp_path):
     write_poses(path, nobody)
 
     if frames:
-        (person,), _ = READERS[kind](path)
+        (person,), _ = OUTSIDE_READERS[kind](path)
         assert person["LWrist"].shape == (frames, 3)
         assert np.isnan(person["LWrist"]).all()
     assert path.stat().st_size > 0
@@ -224,7 +224,7 @@ def test_other_skeletons_are_converted_for_a_rig_and_that_is_said(kind, skeleton
     assert any(
         r.startswith(f"Converted from {skeleton.name} to h36m-17; derived") for r in remarks
     )
-    (person,), _ = READERS[kind](tmp_path / f"x.{kind}")
+    (person,), _ = OUTSIDE_READERS[kind](tmp_path / f"x.{kind}")
     x, y, z = STANDING["LKnee"]
     np.testing.assert_allclose(person["LKnee"], [[x, z, -y]] * 2, atol=1e-3)
 
@@ -245,7 +245,7 @@ def test_a_missing_folder_is_made(tmp_path):
     assert (tmp_path / "new" / "deep" / "x.trc").is_file()
 
 
-@pytest.mark.parametrize("kind", [*READERS, "openpose"])
+@pytest.mark.parametrize("kind", [*OUTSIDE_READERS, "openpose"])
 def test_a_folder_that_is_a_file_is_named(kind, tmp_path):
     (tmp_path / "file").write_text("mine")
 
@@ -257,7 +257,7 @@ def test_a_folder_that_is_a_file_is_named(kind, tmp_path):
 
 
 @pytest.mark.parametrize("people", [("Ada",), ("Ada", "Bo")])
-@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("kind", OUTSIDE_READERS)
 def test_a_full_disk_leaves_nothing_behind(kind, people, tmp_path, monkeypatch):
     """The last step fails, when everything is written but not yet in its place."""
     if kind not in ("bvh", "trc"):

@@ -287,7 +287,7 @@ def up(axes):
     return {"world": (0, 0, 1), "camera": (0, -1, 0)}[axes]
 
 
-READERS = {
+OUTSIDE_READERS = {
     "bvh": bvh,
     "glb": glb,
     "c3d": c3d,

@@ -132,15 +132,25 @@ def landmarks(triples, size):
     ]
 
 
+def write_rows(path, rows, delimiter=","):
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
 NAMES = list(COCO_17.joints)
+SNAKE_NAMES = [
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+    *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+      for side in ("left", "right")),
+]  # fmt: skip
+"""COCO's joints as DeepLabCut and SLEAP projects call them."""
 TRIPLES = walk(COCO_17)
 
 
 def wide_csv(path, triples=TRIPLES):
     header = [f"{name}_{n}" for name in NAMES for n in "xyc"]
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *triples.reshape(len(triples), -1).tolist()])
-    return path
+    return write_rows(path, [header, *triples.reshape(len(triples), -1).tolist()])
 
 
 def ours(path):

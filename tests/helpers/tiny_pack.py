@@ -4,11 +4,22 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import small
-
+from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
+from graphlift.datasets.mocap.prior import sample_prior
+from graphlift.skeletons import H36M_17
 
 PARTS = ("train", "validation", "test")
+
+
+def small(split, people=2, poses=120, seed=0):
+    """A few people of the embedded prior: clips of unrelated poses, two activities."""
+    capture = sample_prior(split, people=people, poses=poses, seed=seed)
+    clips = [
+        Clip(f"{split}-{c}", clip.subject, ("walk", "jump")[c % 2], clip.fps, clip.positions)
+        for c, clip in enumerate(capture.clips)
+    ]
+    return MotionCapture("small", H36M_17, tuple(clips), "a licence", "a source")
 
 
 def write_folder(folder: Path, *, seed: int = 0) -> Path:

@@ -6,10 +6,22 @@ from helpers.walker import walk
 from graphlift.cameras import Camera, camera_to_image, world_to_camera
 from graphlift.datasets.licensed.pack import CameraSequence, write_sequences
 from graphlift.skeletons import H36M_17, MPI_INF_3DHP_17
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.virtual_cameras import open_rig
 
 OFFICIAL_OF_17 = (10, 8, 14, 15, 16, 11, 12, 13, 1, 2, 3, 4, 5, 6, 0, 7, 9)
 """Where each of MPI-INF-3DHP's joints is in Human3.6M's 17, read off the two lists of names."""
+SMALL = ModelConfig(channels=4, blocks=1)
+SHORT = TrainConfig(
+    steps=6,
+    evaluate_every=3,
+    batch_size=16,
+    tensorboard=False,
+    model=SMALL,
+    cameras="own",
+    keep="last",
+)
+"""A run on packs."""
 
 
 def sequence(subject, clip, camera, lens, *, frames, seed, skeleton=H36M_17, noise=None):

@@ -129,11 +129,8 @@ def test_a_leg_keeps_its_bones_and_reaches_what_it_can(thigh, shin, target, forw
 
     knee, ankle = (x[0] for x in bend_leg(leg, (hip + target)[None], forward[None]))
 
-    ahead = forward - (forward @ target) * target / max(target @ target, 1e-18)
-    bent = np.linalg.norm(np.cross(thigh, target)) > 0.02 * a * np.linalg.norm(target)
-    if bent or np.linalg.norm(ahead) > 1e-3:  # else there is no side for the knee to be on
-        assert np.linalg.norm(knee - hip) == pytest.approx(a, abs=1e-9)
-        assert np.linalg.norm(ankle - knee) == pytest.approx(b, abs=1e-9)
+    assert np.linalg.norm(knee - hip) == pytest.approx(a, abs=1e-9)
+    assert np.linalg.norm(ankle - knee) == pytest.approx(b, abs=1e-9)
     if abs(a - b) + 1e-3 < np.linalg.norm(target) < a + b - 1e-3:
         np.testing.assert_allclose(ankle, hip + target, atol=1e-9)
 
@@ -151,6 +148,22 @@ def test_the_knee_stays_on_its_side_and_a_straight_one_bends_forward():
     # By Pythagoras: half of 0.6 along, √(0.4² - 0.3²) to the side.
     np.testing.assert_allclose(ahead[0], [np.sqrt(0.07), 0, 0.6], atol=1e-9)
     assert behind[0, 0] < 0
+
+
+@pytest.mark.parametrize(
+    ("leg", "facing", "side"),
+    [((1, 0, 0), (1, 0, 0), (0, 0, 1)), ((0, 0, -1), (0, 0, 0), (1, 0, 0))],
+    ids=["stretched out ahead: upward", "hanging, facing unknown: somewhere"],
+)
+def test_a_straight_leg_whose_knee_has_no_side_keeps_its_bones(leg, facing, side):
+    hip, along = np.array([0.3, -0.2, 0.9]), np.array(leg, dtype=float)
+    straight = np.stack([hip, hip + 0.4 * along, hip + 0.8 * along])[None]
+
+    knee, ankle = bend_leg(straight, (hip + 0.6 * along)[None], np.array([facing], dtype=float))
+
+    # By Pythagoras: half of 0.6 along, √(0.4² - 0.3²) to the side.
+    np.testing.assert_allclose(knee[0], hip + 0.3 * along + np.sqrt(0.07) * np.array(side))
+    np.testing.assert_allclose(ankle[0], hip + 0.6 * along)
 
 
 def test_what_hangs_on_the_ankle_moves_with_it():

@@ -5,31 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import slow_metrics as slow
+from helpers.scored_poses import METRICS, people, values
 from scipy.spatial.transform import Rotation
 
-from graphlift.errors import ConfigError, ShapeError
+from graphlift.errors import ShapeError
 from graphlift.protocols import PROTOCOLS
 from graphlift.scoring import score, score_poses
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17
 
 H36M = PROTOCOLS["h36m-17"]
 OFFICIAL = PROTOCOLS["3dhp-14"]
-METRICS = ("mpjpe_mm", "p_mpjpe_mm", "n_mpjpe_mm", "mpjve_mm", "pck", "auc")
 SEQUENCES = ["S9 a"] * 5 + ["S9 b"] * 4 + ["S11 Directions"] * 3 + ["S11 b"] * 6
 ACTIVITIES = ["Walking"] * 5 + ["Eating"] * 4 + ["Directions"] * 3 + ["Eating 1"] * 3 + [
     "Directions 1"
 ] * 3  # fmt: skip
-
-
-def people(frames, joints=17, seed=0):
-    """Poses somewhere in front of a camera, and predictions that are a few centimetres off."""
-    rng = np.random.default_rng(seed)
-    target = rng.normal([1.0, -2.0, 5.0], 0.4, (frames, joints, 3))
-    return target + rng.normal(scale=0.09, size=target.shape), target
-
-
-def values(result):
-    return [getattr(result, name) for name in METRICS]
 
 
 # The whole, a second time
@@ -300,212 +289,6 @@ def test_each_metric_forgives_what_it_should():
     assert min(metrics(target * [-1, 1, 1])) > 10  # a mirror image is another pose
 
 
-# Adaptations
-
-
-def test_hips_are_moved_a_fifth_of_the_way_to_the_neck():
-    # Neck 0.5 m above the pelvis, y up here: pelvis and hips of a prediction go up by 0.1 m.
-    target = np.zeros((1, 17, 3))
-    at = {name: joint for joint, name in enumerate(MPI_INF_3DHP_17.joints)}
-    target[0, at["Neck"], 1] = 0.5
-    predicted = target.copy()
-    predicted[0, [at["Hip"], at["LHip"], at["RHip"]], 1] -= 0.125  # a fifth of what is then 0.625
-
-    plain = score_poses(predicted, target, OFFICIAL)
-    shifted = score_poses(predicted, target, OFFICIAL, adaptations=["hip-shift"])
-
-    # Rooted at a pelvis that is too low, everything but the hips is 12.5 cm too high.
-    assert plain.overall.mpjpe_mm == pytest.approx(125 * 12 / 14)
-    assert shifted.overall.mpjpe_mm == pytest.approx(0, abs=1e-9)
-    assert "adaptations: hip-shift" in shifted.describe()
-    assert "adaptations: none" in plain.describe()
-
-
-def test_the_shift_of_the_hips_takes_the_spine_along():
-    from graphlift.protocols.adaptations import shift_hips
-
-    poses = np.zeros((1, 17, 3))
-    neck, pelvis, spine = MPI_INF_3DHP_17.index("Neck", "Hip", "Spine")
-    poses[0, neck] = [0.0, 1.0, 0.0]
-
-    shifted = shift_hips(poses, MPI_INF_3DHP_17)
-
-    assert shifted[0, pelvis, 1] == pytest.approx(0.2)
-    assert shifted[0, spine, 1] == pytest.approx(0.6)
-    assert not poses[0, pelvis].any()  # the input is as it was
-
-
-def test_bones_are_scaled_to_the_truths_total():
-    _, target = people(4)
-    rooted = target - target[:, [14]]
-    stretched = rooted * np.array([0.5, 2.0, 3.0, 1.0])[:, None, None]
-
-    plain = score_poses(stretched, target, OFFICIAL).overall
-    matched = score_poses(stretched, target, OFFICIAL, adaptations=["bone-length"]).overall
-
-    assert plain.mpjpe_mm > 100
-    assert matched.mpjpe_mm == pytest.approx(0, abs=1e-9)
-
-
-def test_a_bone_without_one_of_its_ends_is_in_neither_total():
-    from graphlift.protocols.adaptations import match_bone_length
-
-    _, target = people(1)
-    predicted = 2 * target
-    predicted[0, 4] = np.nan
-    present = np.isfinite(predicted[..., 0])
-
-    matched = match_bone_length(predicted, target, MPI_INF_3DHP_17, present)
-
-    np.testing.assert_allclose(matched[0, present[0]], target[0, present[0]])
-
-
-def test_what_went_into_a_network_changes_no_score_but_is_said():
-    predicted, target = people(4)
-
-    declared = score_poses(predicted, target, OFFICIAL, adaptations=["own-width"])
-
-    assert declared.overall == score_poses(predicted, target, OFFICIAL).overall
-    assert declared.as_json()["adaptations"] == ["own-width"]
-    assert "adaptations: own-width" in declared.describe()
-
-
-# What is left out, and what is missing
-
-
-def test_the_corrupt_sequence_is_left_out_whatever_camera_is_named():
-    predicted, target = people(5)
-    names = [
-        "S11 Directions.54138969",
-        "S11_Directions_cam1",
-        "S11 Directions",
-        "S11 Directions 1",
-    ]
-
-    scores = score_poses(predicted, target, H36M, sequence=[*names, "S9 Directions"])
-
-    assert scores.counts.frames_excluded == 3
-    assert scores.counts.frames_scored == 2
-
-
-def test_takes_and_official_names_are_folded_for_human36m_alone():
-    predicted, target = people(4)
-    activity = ["Photo 1", "TakingPhoto", "WalkingDog 2", "Juggling"]
-
-    scores = score_poses(predicted, target, H36M, activity=activity)
-    ours = score_poses(predicted, target, replace(H36M, activities=()), activity=activity)
-
-    assert list(scores.per_activity) == ["Photo", "WalkDog", "Juggling"]
-    assert any("does not have: Juggling" in note for note in scores.notes)
-    assert any("Directions, Discussion" in note for note in scores.notes)
-    assert list(ours.per_activity) == sorted(activity)
-
-
-def test_truth_that_is_nan_is_left_out_and_counted():
-    predicted, target = people(6)
-    unknown = target.copy()
-    unknown[1, 4, 2] = np.nan  # one coordinate
-    unknown[3, 0] = np.inf  # the root
-    valid = np.ones((6, 17), dtype=bool)
-    valid[1, 4] = valid[3, 0] = False
-
-    scores = score_poses(predicted, unknown, H36M)
-
-    assert scores.overall == score_poses(predicted, target, H36M, valid=valid).overall
-    assert scores.counts.frames_not_valid == 1
-    assert scores.counts.joints_not_valid == 1
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_a_missing_prediction_is_an_error_that_says_where(value):
-    predicted, target = people(6)
-    predicted[4, 7, 1] = value
-    predicted[5, 8] = value
-
-    with pytest.raises(ShapeError) as refused:
-        score_poses(predicted, target, H36M)
-
-    said = str(refused.value)
-    assert "predicted lacks 2 joints" in said
-    assert "the first Spine of frame 4" in said
-    assert "--allow-missing" in said
-
-
-def test_missing_predictions_of_what_does_not_count_are_no_error():
-    predicted, target = people(6)
-    valid = np.ones(6, dtype=bool)
-    valid[4] = False
-    predicted[4] = np.nan
-    predicted[:, MPI_INF_3DHP_17.index("Head")] = np.nan
-
-    scores = score_poses(predicted, target, OFFICIAL, valid=valid)
-
-    assert (scores.counts.frames_scored, scores.counts.joints_missing) == (5, 0)
-
-
-def test_allowed_missing_predictions_are_counted_and_wrong():
-    _, target = people(4)
-    predicted = target.copy()
-    predicted[0, 3] = np.nan
-    predicted[1, 14] = np.nan  # the root: nothing of the frame can be placed
-    predicted[2] = np.nan
-    predicted[2, [14, 0, 1]] = target[2, [14, 0, 1]]  # with 14 not scored: two joints
-
-    scores = score_poses(predicted, target, OFFICIAL, allow_missing=True)
-
-    missing = 1 + 14 + 14
-    assert scores.counts.joints_missing == missing
-    assert scores.overall.pck == pytest.approx(100 * (4 * 14 - missing) / (4 * 14))
-    assert scores.overall.auc == pytest.approx(scores.overall.pck * 30 / 31)
-    assert scores.overall.mpjpe_mm == pytest.approx(0, abs=1e-9)
-    assert scores.counts.frames_scored == 4
-    assert any(f"not predicted: {missing}" in note for note in scores.notes)
-
-
-def test_an_activity_without_any_prediction_has_no_error_and_so_has_the_whole():
-    predicted, target = people(6)
-    predicted[4:] = np.nan
-
-    scores = score_poses(
-        predicted, target, H36M, activity=["Eating"] * 4 + ["Walking"] * 2, allow_missing=True
-    )
-
-    assert scores.per_activity["Eating"].mpjpe_mm > 0
-    assert scores.per_activity["Walking"].mpjpe_mm is None
-    assert scores.per_activity["Walking"].pck == 0
-    assert scores.overall.mpjpe_mm is None
-    assert scores.overall.pck == pytest.approx(scores.per_activity["Eating"].pck / 2)
-
-
-def test_nothing_to_score_is_refused():
-    predicted, target = people(3)
-
-    with pytest.raises(ShapeError) as refused:
-        score_poses(
-            predicted,
-            target,
-            H36M,
-            sequence=["S11 Directions", "x", "x"],
-            valid=np.zeros(3, dtype=bool),
-        )
-
-    assert "none of 3 frames can be scored: 1 are of excluded sequences" in str(refused.value)
-    assert "check `sequence`, `valid`" in str(refused.value)
-
-
-def test_an_activity_of_which_nothing_counts_is_named():
-    predicted, target = people(4)
-    valid = np.array([True, True, False, False])
-
-    scores = score_poses(
-        predicted[:, :16], target[:, :16], PROTOCOLS["open-16"], valid=valid,
-        activity=["hop", "hop", "jump", "jump"],
-    )  # fmt: skip
-
-    assert list(scores.per_activity) == ["hop"]
-    assert any("without a frame that counts: jump" in note for note in scores.notes)
-
-
 # Refusals
 
 
@@ -544,15 +327,6 @@ def test_labels_of_another_length_are_refused(labels, says):
         score_poses(*people(4), H36M, **labels)
 
     assert says in str(refused.value)
-
-
-def test_an_adaptation_that_a_protocol_does_not_know_is_refused():
-    with pytest.raises(
-        ConfigError, match="h36m-17 has no adaptation 'hip-shift': it has root-in-place"
-    ):
-        score_poses(*people(2), H36M, adaptations=["hip-shift"])
-    with pytest.raises(ConfigError, match="it has hip-shift, bone-length, own-width"):
-        score_poses(*people(2), OFFICIAL, adaptations=["flip"])
 
 
 def test_arrays_are_left_as_they_were():

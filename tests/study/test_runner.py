@@ -43,18 +43,6 @@ QUICK = Plan(
 
 
 @pytest.fixture(scope="module")
-def pack(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("pack"))
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    path = tmp_path_factory.mktemp("plan") / "tiny.toml"
-    path.write_text(PLAN)
-    return path
-
-
-@pytest.fixture(scope="module")
 def whole(plan, pack, tmp_path_factory):
     """The study of an undisturbed user, and what the command said."""
     folder = tmp_path_factory.mktemp("whole") / "study"

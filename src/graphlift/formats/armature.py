@@ -301,16 +301,19 @@ def _held(directions: np.ndarray) -> np.ndarray:
 def _swing(rest: np.ndarray, goal: np.ndarray) -> np.ndarray:
     """Smallest rotation that takes the direction ``rest`` (3,) to ``goal`` (frame, 3).
 
-    Straight back there is no smallest one: half a turn about z, or about x for a bone along z. A
-    bone that never has a length does not turn.
+    Straight back there is no smallest one, and close to it rounding decides about which axis the
+    smallest one turns: there it is half a turn about z, or about x for a bone along z, and then
+    the smallest rotation on to the goal. A bone that never has a length does not turn.
     """
     from scipy.spatial.transform import Rotation
 
     goal = np.where(goal.any(axis=-1, keepdims=True), goal, rest)
-    cos = goal @ rest
-    quaternions = np.column_stack([np.cross(rest, goal), 1 + cos])
-    quaternions[cos <= -1 + 1e-9] = (1, 0, 0, 0) if abs(rest[2]) > 0.9 else (0, 0, 1, 0)
-    return np.asarray(Rotation.from_quat(quaternions).as_matrix())
+    back = goal @ rest <= -1 + 1e-9
+    start = np.where(back[:, None], -rest, rest)
+    on = np.column_stack([np.cross(start, goal), 1 + (start * goal).sum(axis=-1)])
+    half = (1, 0, 0, 0) if abs(rest[2]) > 0.9 else (0, 0, 1, 0)
+    first = np.where(back[:, None], half, (0, 0, 0, 1))
+    return np.asarray((Rotation.from_quat(on) * Rotation.from_quat(first)).as_matrix())
 
 
 def _pulling(guides: Guides, name: str, against: np.ndarray) -> np.ndarray | None:

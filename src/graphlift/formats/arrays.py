@@ -6,8 +6,9 @@ last), ``skeleton`` (a name), ``joints`` (names), ``image_size`` (width, height)
 ``people`` (names), ``source``. A skeleton that is none of the known ones has ``parents`` and
 ``centre`` too. No objects.
 
-:func:`write_keypoints` does not compress, so that :func:`open_keypoints_npz` can leave the arrays
-in the file: an hour of keypoints then takes no memory but for the frames in use.
+:func:`write_keypoints` does not compress, so that
+:func:`graphlift.formats.loaders.open_keypoints_npz` can leave the arrays in the file: an hour of
+keypoints then takes no memory but for the frames in use.
 """
 
 from dataclasses import replace

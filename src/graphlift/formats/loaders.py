@@ -240,9 +240,9 @@ def open_keypoints_npz(
     """Open graphlift's own ``.npz``; numbers that are stored plainly stay in the file.
 
     They stay if they are not compressed and obey the rules of :class:`Keypoints` already, as
-    :func:`write_keypoints` leaves them: then ``positions`` and ``confidence`` are read-only maps
-    of the file, and going through them frame by frame takes no memory. Layout:
-    :mod:`graphlift.formats.arrays`.
+    :func:`graphlift.formats.arrays.write_keypoints` leaves them: then ``positions`` and
+    ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
+    memory. Layout: :mod:`graphlift.formats.arrays`.
     ``path``, ``options`` and errors are as in :func:`read_keypoints`.
     """
     return _read(path, ("npz", "array"), fps=fps, image_size=image_size, **options)

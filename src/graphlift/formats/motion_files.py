@@ -46,7 +46,7 @@ _ONE_PERSON = (".bvh", ".trc")
 
 
 def read_poses(path: str | Path) -> Poses:
-    """Read poses from a file of any of :data:`READERS`.
+    """Read poses from a file of any of :data:`POSE_READERS`.
 
     Of ``.npz`` every field is as it was; ``notes`` state what was assumed of other files. Several
     people whom :func:`graphlift.formats.write_poses` wrote to one file each (``x.NAME.bvh``) are
@@ -63,10 +63,10 @@ def read_poses(path: str | Path) -> Poses:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in READERS:
+    if suffix not in POSE_READERS:
         raise FormatError(
             f"{path}: {suffix or 'a name without suffix'} is no kind of file that poses are read "
-            f"from: give one of {', '.join(READERS)}"
+            f"from: give one of {', '.join(POSE_READERS)}"
         )
     if path.is_file():
         return _read(path)
@@ -74,7 +74,7 @@ def read_poses(path: str | Path) -> Poses:
     if suffix in _ONE_PERSON and each:
         return _together(path, [_read(one) for one in each])
     raise DatasetNotFoundError(
-        f"no poses at {path}: give a file with {', '.join(READERS)}, as graphlift writes them"
+        f"no poses at {path}: give a file with {', '.join(POSE_READERS)}, as graphlift writes them"
     )
 
 
@@ -96,7 +96,7 @@ def _read(path: Path) -> Poses:
     if suffix != ".npz":  # which has a bound of its own
         check_file_size(path, MAX_BYTES, "cut it into clips, or write .npz")
     try:
-        return READERS[suffix](path)
+        return POSE_READERS[suffix](path)
     except FormatError as error:
         if str(error).startswith(str(path)):
             raise
@@ -150,7 +150,7 @@ def _together(path: Path, people: list[Poses]) -> Poses:
     )
 
 
-READERS: Mapping[str, Callable[[Path], Poses]] = {
+POSE_READERS: Mapping[str, Callable[[Path], Poses]] = {
     ".npz": read_npz,
     ".json": read_json_poses,
     ".csv": read_csv,

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.files import container
-from graphlift.formats.motion_files import READERS, read_poses
+from graphlift.formats.motion_files import POSE_READERS, read_poses
 from graphlift.formats.npz_members import Member, list_members, map_member, read_members
 from graphlift.skeletons import Skeleton
 from graphlift.words import reason
@@ -62,7 +62,7 @@ def read_pose_arrays(path: Path) -> PoseArrays:
         raise DatasetNotFoundError(
             f"no poses at {path}: give an .npz with an array `poses` (frame, joint, 3) in metres"
         )
-    if path.suffix.lower() != ".npz" and path.suffix.lower() in READERS:
+    if path.suffix.lower() != ".npz" and path.suffix.lower() in POSE_READERS:
         return _own(path)
     members = list_members(path)
     if {"about", "seen", "sigma"} <= set(members):

@@ -62,8 +62,8 @@ def _read_path(path: Path, source: KeypointSource) -> Keypoints:
     if not path.is_file():
         raise DatasetNotFoundError(f"no keypoints at {path}: give {KINDS}")
     suffix = path.suffix.lower()
-    if suffix in _READERS:
-        return _READERS[suffix](path, source)
+    if suffix in _KEYPOINT_READERS:
+        return _KEYPOINT_READERS[suffix](path, source)
     way_out = (
         "a pickle can run code: save plain arrays (numpy.savez)"
         if suffix in PICKLES
@@ -159,7 +159,7 @@ def _read_hdf5(path: Path, source: KeypointSource) -> Keypoints:
         )
 
 
-_READERS: Mapping[str, Callable[[Path, KeypointSource], Keypoints]] = {
+_KEYPOINT_READERS: Mapping[str, Callable[[Path, KeypointSource], Keypoints]] = {
     ".json": _read_json,
     ".csv": _read_csv,
     ".tsv": _read_csv,
@@ -170,7 +170,7 @@ _READERS: Mapping[str, Callable[[Path, KeypointSource], Keypoints]] = {
     ".hdf5": _read_hdf5,
     ".slp": sleap.refuse_project,
 }
-SUFFIXES = tuple(_READERS)
+SUFFIXES = tuple(_KEYPOINT_READERS)
 """Of files that may hold keypoints; a folder may, too."""
 PICKLES = (".pkl", ".pickle", ".p")
 """Of files that are refused, with a reason."""

@@ -23,6 +23,8 @@ SHORTEST = 0.1
 BLEND = 0.2
 """s; how long before and after a contact the foot is led to and from its place."""
 
+_X, _UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+
 
 def find_contacts(
     poses: Poses, ground: tuple[Float[np.ndarray, "3"], float] | None = None
@@ -42,7 +44,7 @@ def find_contacts(
     """
     if ground is None:
         check_axes(poses, "world", "finding contacts")
-    up, floor = (np.array([0.0, 0.0, 1.0]), 0.0) if ground is None else ground
+    up, floor = (_UP, 0.0) if ground is None else ground
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
@@ -158,12 +160,12 @@ def bend_leg(
 
     With thigh a, shin b and hip to ankle d, the knee lies (a² - b² + d²) / 2d along the line from
     hip to ankle, and off it by the rest of a (law of cosines), to the side where it was; the knee
-    of a straight leg bends forward.
+    of a straight leg bends forward, that of one stretched out ahead upward.
 
     Args:
         leg: Hip, knee, ankle, m.
         target: Where the ankle should be, m.
-        forward: Which way the person faces.
+        forward: Which way the person faces; zero if that is unknown.
 
     Returns:
         Knee and ankle; thigh and shin keep their lengths, and the hip is not moved.
@@ -176,11 +178,11 @@ def bend_leg(
     along = along / np.linalg.norm(along, axis=-1, keepdims=True)
     # A leg folded on itself or stretched out has no side for the knee: stop just short.
     d = np.clip(d, np.abs(a - b) + 1e-6 * (a + b), (1 - 1e-6) * (a + b))
-    bent = knee - hip
-    off = bent - (bent * along).sum(axis=-1, keepdims=True) * along
-    ahead = forward - (forward * along).sum(axis=-1, keepdims=True) * along
-    off = np.where(np.linalg.norm(off, axis=-1, keepdims=True) > 0.01 * a, off, ahead)
-    off = off / np.maximum(np.linalg.norm(off, axis=-1, keepdims=True), 1e-12)
+    off = np.zeros_like(along)
+    for side, least in ((_X, 0.0), (_UP, 1e-6), (forward, 1e-6), (knee - hip, 0.01 * a)):
+        across = side - (side * along).sum(axis=-1, keepdims=True) * along
+        length = np.linalg.norm(across, axis=-1, keepdims=True)
+        off = np.where(length > least, across / np.where(length > 0, length, 1), off)
     cos = (a**2 - b**2 + d**2) / 2 / d
     sin = np.sqrt(np.maximum(a**2 - cos**2, 0))
     return hip + cos * along + sin * off, hip + d * along

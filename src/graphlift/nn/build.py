@@ -9,7 +9,7 @@ from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
-from graphlift.skeletons import H36M_16, H36M_17, Skeleton
+from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
 
 def build_network(
@@ -40,9 +40,10 @@ def build_network(
             :class:`graphlift.nn.modulated.ModulatedConv`.
         init: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
-        joints: 16 or 17.
+        joints: 16, 17 or 28.
         inputs: ``screen``, or ``canonical`` with confidence as a third number.
-        sigma: Whether the network also returns a standard deviation per position.
+        sigma: Whether the network also returns a standard deviation per position; one of 28
+            joints always does, and the fronts of segments (:mod:`graphlift.samples.body_views`).
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
         centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
@@ -51,7 +52,7 @@ def build_network(
         ModelError: If the method is unknown or has no decoupled variant, or no such layers.
     """
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
-    body = skeleton or {16: H36M_16, 17: H36M_17}[joints]
+    body = skeleton or {16: H36M_16, 17: H36M_17, 28: BODY_28}[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
@@ -67,5 +68,12 @@ def build_network(
         modulated=which.modulated,
         affinity=affinity,
         init=init,
-        features=(3 if inputs == "canonical" else 2, 4 if sigma else 3),
+        features=_features(joints, inputs, sigma),
     )
+
+
+def _features(joints: int, inputs: str, sigma: bool) -> tuple[int, int]:
+    """Numbers a joint of the input and of the output."""
+    if joints == len(BODY_28):  # a flag beside the confidence; a front and its sigma
+        return 4, 8
+    return 3 if inputs == "canonical" else 2, 4 if sigma else 3

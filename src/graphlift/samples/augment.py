@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphlift.geometry import bone_vectors, chain_bones
 from graphlift.simulated_detector import occluded, simulate
-from graphlift.skeletons import H36M_17
+from graphlift.skeletons import H36M_17, Skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,24 +130,46 @@ def detect_varied(
     shown = positions.copy()
     shown[proxied] = coco_proxies(positions[proxied], rng)
     truth = shown[..., :2] / shown[..., 2:]
-    hidden = occluded(positions, H36M_17)
-    rays, error = truth.copy(), np.zeros(truth.shape[:-1])
-    exact = rng.random(count) < augmentation.exact
-    level = np.where(exact, 0, rng.integers(1, _LEVELS + 1, count))
-    for step in range(1, _LEVELS + 1):
-        at = np.flatnonzero(level == step)
-        if len(at) and augmentation.noise:
-            amount, seed = augmentation.noise * step / _LEVELS, int(rng.integers(2**62))
-            seen = simulate(truth[at], hidden[at], H36M_17, level=amount, seed=seed)
-            rays[at], error[at] = seen.keypoints, seen.error
-    confidence = _confidence(truth, error, augmentation, rng)
+    rays, error = noisy(truth, occluded(positions, H36M_17), H36M_17, augmentation, rng)
+    confidence = confidence_of(truth, error, augmentation, rng)
     missing = _missing(count, augmentation, rng)
     cropped = (rng.random(count) < augmentation.crop)[:, None]
     missing |= cropped & (np.abs(rays) > tangent[:, None, None]).any(axis=-1)
     return rays, np.where(missing, 0, confidence)
 
 
-def _confidence(
+def noisy(
+    truth: Float[np.ndarray, "frame joint 2"],
+    hidden: Bool[np.ndarray, "frame joint"],
+    skeleton: Skeleton,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[Float[np.ndarray, "frame joint 2"], Float[np.ndarray, "frame joint"]]:
+    """Add a simulated detector's errors, each person's of a level of their own.
+
+    Args:
+        truth: x and y at unit depth.
+        hidden: Which joints a limb hides.
+        skeleton: Of the joints.
+        augmentation: How large the errors are.
+        rng: Random generator.
+
+    Returns:
+        Where the detector reports the joints, and how far that is from the truth.
+    """
+    rays, error = truth.copy(), np.zeros(truth.shape[:-1])
+    exact = rng.random(len(truth)) < augmentation.exact
+    level = np.where(exact, 0, rng.integers(1, _LEVELS + 1, len(truth)))
+    for step in range(1, _LEVELS + 1):
+        at = np.flatnonzero(level == step)
+        if len(at) and augmentation.noise:
+            amount, seed = augmentation.noise * step / _LEVELS, int(rng.integers(2**62))
+            seen = simulate(truth[at], hidden[at], skeleton, level=amount, seed=seed)
+            rays[at], error[at] = seen.keypoints, seen.error
+    return rays, error
+
+
+def confidence_of(
     truth: np.ndarray, error: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
 ) -> np.ndarray:
     """Draw confidences that fall with the error, with noise; the slope differs between samples."""

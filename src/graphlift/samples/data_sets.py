@@ -6,7 +6,10 @@ from graphlift.samples.licensed import read_packs
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.samples import TrainingData
 
-READERS: tuple[Callable[[str], TrainingData | None], ...] = (read_packs, read_open_data)
+TRAINING_DATA_READERS: tuple[Callable[[str], TrainingData | None], ...] = (
+    read_packs,
+    read_open_data,
+)
 """A function for each data set, which returns None for a source of another kind. They are tried in
 turn; the last takes every other source, or raises an error."""
 
@@ -23,4 +26,4 @@ def read_data(source: str) -> TrainingData:
         DatasetNotFoundError: If no such data exist.
         FormatError: If a file is damaged.
     """
-    return next(data for read in READERS if (data := read(source)) is not None)
+    return next(data for read in TRAINING_DATA_READERS if (data := read(source)) is not None)

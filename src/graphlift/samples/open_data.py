@@ -21,10 +21,12 @@ from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen,
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prior import sample_prior
+from graphlift.datasets.mocap.turns import Motion, join, read_motion
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.plain_json import parse_json
 from graphlift.protocols import PROTOCOLS, STRIDE, share_out
 from graphlift.samples.batches import Array, Batches, Place, Rows, drawn_by_weight
+from graphlift.samples.body_views import BodyPeople, body_view_batches
 from graphlift.samples.random_views import (
     UNSEEN_RIG,
     exact_views,
@@ -33,13 +35,16 @@ from graphlift.samples.random_views import (
     view_batches,
 )
 from graphlift.samples.samples import Samples, Selection, Split, activity_weights
+from graphlift.samples.strata import strata_samples
 from graphlift.simulated_detector import Detections, check_simulated, detect, occluded
-from graphlift.skeletons import H36M_16, Skeleton, joint_map
+from graphlift.skeletons import BODY_28, H36M_16, Skeleton, joint_map
 from graphlift.virtual_cameras import cross_rig, open_rig
 from graphlift.words import shown
 
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
 """Seed of the simulated detector, and of the random cameras of validation subjects."""
+MORE = "more.npz"
+"""A pack of people who are in no split and trained on alone."""
 Part = Literal["train", "validation", "test"]
 _PARTS: tuple[Part, ...] = get_args(Part)
 
@@ -55,6 +60,7 @@ class OpenData:
         test: Subjects scored once; disjoint from the others.
         cross: Another data set, never trained or chosen on; None without one.
         stride: Which frames count: every ``stride``-th.
+        folder: Where the files are; None for sampled people.
     """
 
     name: str
@@ -63,6 +69,7 @@ class OpenData:
     test: MotionCapture
     cross: MotionCapture | None
     stride: int
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         parts = {part: set(getattr(self, part).subjects) for part in _PARTS}
@@ -104,6 +111,11 @@ class OpenData:
         check_simulated(chosen.detections)
         if chosen.cameras == "open":
             _check_joints(chosen)
+        if chosen.joints == len(BODY_28) and self.folder is None:
+            raise ConfigError(
+                f"{self.name}: networks of 28 joints are trained on motion capture with the turns "
+                "of segments: give its folder as data, or train one of 17 joints"
+            )
         return ()
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
@@ -120,6 +132,9 @@ class OpenData:
 
     def batches(self, chosen: Selection, place: Place) -> Batches:
         """Draw frames by weight, with replacement, or fresh views through random cameras."""
+        if chosen.joints == len(BODY_28):
+            people = BodyPeople(self.motion("train"), chosen.anatomy.balance)
+            return body_view_batches(people, chosen, place)
         if chosen.cameras == "random":
             return view_batches(people_of(self.train), chosen, place)
         samples = self.samples("train", chosen)
@@ -137,6 +152,26 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
+    def motion(self, part: Part, *, stride: int = 1) -> Motion:
+        """Read the turns of segments of a part's people.
+
+        Training people of networks of 28 joints are also those of a second pack, if it is there
+        (:data:`MORE`), as far as their turns are known.
+
+        Raises:
+            ConfigError: If the people were sampled, and have no turns.
+            DatasetNotFoundError: If the file with turns is missing.
+            FormatError: If it is damaged, or belongs to other motion capture.
+        """
+        if self.folder is None:
+            raise ConfigError(f"{self.name}: sampled people have no turns of segments")
+        subjects = getattr(self, part).subjects
+        motion = read_motion(self.folder / "cmu.npz", subjects, stride=stride)
+        more = self.folder / MORE
+        if part != "train" or not more.exists():
+            return motion
+        return join([motion, read_motion(more, stride=stride)])
+
     def samples(self, split: Split, chosen: Selection) -> Samples:
         """Project one split through its protocol's cameras; the last few results are cached.
 
@@ -146,6 +181,8 @@ class OpenData:
             ConfigError: If the network does not take 16 joints, as the protocols have.
             DatasetNotFoundError: If ``cross`` is asked for and there is none.
         """
+        if chosen.joints == len(BODY_28) and split == "validation":
+            return strata_samples(self.motion("validation", stride=self.stride))
         if chosen.cameras == "random" and split == "validation":
             people = people_of(self.validation, stride=self.stride)
             return exact_views(people, UNSEEN_RIG, seed=_SEEDS[split]).samples()
@@ -272,7 +309,7 @@ def read_open_data(source: str) -> OpenData:
     train, validation, test = (capture.of(splits[part]) for part in _PARTS)
     second = folder / "hdm05.npz"
     other = read_pack(second) if second.exists() else None
-    return OpenData(capture.name, train, validation, test, other, stride=STRIDE)
+    return OpenData(capture.name, train, validation, test, other, stride=STRIDE, folder=folder)
 
 
 def _read_splits(path: Path) -> dict[Part, list[str]]:

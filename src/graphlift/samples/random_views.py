@@ -130,7 +130,7 @@ def training_views(
     drawn = rng.choice(len(people.weights), size=count, p=people.weights)
     bodies = vary_bodies(people.positions, drawn, augmentation, rng)
     bodies = turn_about_z(bodies, rng.uniform(0, 2 * np.pi, count))
-    positions, tangent = _seen_by(bodies, TRAINING_RIG, rng)
+    positions, tangent, _ = seen_by(bodies, TRAINING_RIG, rng)
     rays, confidence = detect_varied(positions, tangent, augmentation, rng)
     targets = positions - positions[:, [H36M_17.root]]
     return Views(rays, confidence, targets, tangent, people.activity[drawn])
@@ -139,7 +139,7 @@ def training_views(
 def exact_views(people: People, rig: RandomRig, *, seed: int) -> Views:
     """Project each frame once, without noise, through a camera of its own; keep all joints."""
     rng = np.random.default_rng([seed, len(people.positions)])
-    positions, tangent = _seen_by(people.positions.astype(np.float64), rig, rng)
+    positions, tangent, _ = seen_by(people.positions.astype(np.float64), rig, rng)
     targets = positions - positions[:, [H36M_17.root]]
     rays = positions[..., :2] / positions[..., 2:]
     return Views(rays, np.ones(rays.shape[:-1]), targets, tangent, people.activity)
@@ -152,14 +152,21 @@ def hide(views: Views, share: float, *, seed: int) -> Bool[np.ndarray, "frame jo
     return np.asarray((order < share) & (order < least))
 
 
-def _seen_by(
+def seen_by(
     bodies: Float[np.ndarray, "frame joint 3"], rig: RandomRig, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Express bodies in the axes of cameras drawn for each; half their widths at unit depth."""
+) -> tuple[
+    Float[np.ndarray, "frame joint 3"], Float[np.ndarray, " frame"], Float[np.ndarray, "frame 3 3"]
+]:
+    """Express bodies in the axes of cameras drawn for each.
+
+    Returns:
+        Positions, m, camera axes; half the image's width at unit depth; and the rotation from the
+        world's axes to the camera's.
+    """
     cameras = rig.draw_many(rng, len(bodies))
     # No person is nearer than half a metre: long limbs push the camera back.
     reach = np.linalg.norm(bodies[..., :2], axis=-1).max(axis=1) + rig.off_centre + 0.5
     cameras = replace(cameras, distance=np.maximum(cameras.distance, reach))
     R, position = extrinsics(cameras)
     positions = (bodies - position[:, None]) @ R.swapaxes(-1, -2)
-    return positions, np.tan(cameras.field_of_view / 2)
+    return positions, np.tan(cameras.field_of_view / 2), R

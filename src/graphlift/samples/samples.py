@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.batches import Batches, Place
 from graphlift.simulated_detector import Detections
@@ -25,9 +26,10 @@ class Selection:
         cameras: The four of the open protocol, those that a pack was recorded with, or a random
             one for every sample.
         detections: Which keypoints the network sees.
-        joints: How many the network takes, 16 or 17.
+        joints: How many the network takes, 16, 17 or 28.
         held_out: Training subjects that are validated on instead of trained on.
         augmentation: How random views vary.
+        anatomy: How people in views of 28 joints vary.
         adaptations: Deviations from the protocols, by name.
         size: Samples a batch.
         seed: The same seed gives the same batches, whatever step a run goes on from.
@@ -40,6 +42,7 @@ class Selection:
     joints: int = 16
     held_out: tuple[str, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
+    anatomy: Anatomy = field(default_factory=Anatomy)
     adaptations: tuple[str, ...] = ()
     size: int = 64
     seed: int = 0

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from graphlift.errors import CheckpointError, ConfigError
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
+from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
@@ -54,7 +55,8 @@ class ModelConfig:
         init: ``glorot``, or ``stacked`` as the published code initialises
             (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has an initialisation of its
             own.
-        joints: 16, as the study has them, or 17.
+        joints: 16, as the study has them, 17, or 28: all that detectors give, with faces and
+            feet (:data:`graphlift.skeletons.BODY_28`).
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
             (:mod:`graphlift.preprocessing`).
         sigma: Whether the network also returns a standard deviation per position.
@@ -71,7 +73,7 @@ class ModelConfig:
     dropout: float = 0.0
     affinity: AffinityKind = "learnt"
     init: Literal["glorot", "stacked"] = "glorot"
-    joints: Literal[16, 17] = 16
+    joints: Literal[16, 17, 28] = 16
     inputs: Literal["screen", "canonical"] = "screen"
     sigma: bool = False
     non_local: NonLocalKind | None = None
@@ -146,8 +148,9 @@ class TrainConfig:
             (AdamW).
         cameras: ``open``, the four of the open protocol; ``own``, those that a pack was recorded
             with; or ``random``, one of its own for every example: those are for canonical inputs,
-            17 joints and ``detections = "gt"``, with noise as ``views`` says.
+            17 or 28 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
+        anatomy: How people in random views of 28 joints vary.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
         held_out: Training subjects of a pack that are validated on instead. If none is held
             out, the curve is of test subjects, and the last weights must be kept.
@@ -179,6 +182,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     cameras: Cameras = "open"
     views: Augmentation = field(default_factory=Augmentation)
+    anatomy: Anatomy = field(default_factory=Anatomy)
     keep: Literal["best", "last"] = "best"
     held_out: tuple[str, ...] = ()
     model: ModelConfig = ModelConfig()
@@ -217,9 +221,14 @@ class TrainConfig:
             'canonical inputs go with cameras = "random", screen inputs with "open" or "own"',
         )
         _require(
-            not canonical or (self.model.joints == 17 and self.detections == "gt"),
-            'random cameras show 17 joints: write model.joints = 17 and detections = "gt" '
+            not canonical or (self.model.joints in (17, 28) and self.detections == "gt"),
+            'random cameras show 17 or 28 joints: write model.joints = 28 and detections = "gt" '
             "(noise is views.noise)",
+        )
+        _require(
+            self.model.joints != 28 or (canonical and self.model.sigma),
+            '28 joints are seen by random cameras: write cameras = "random", '
+            'model.inputs = "canonical" and model.sigma = true',
         )
         _require(
             canonical or not self.model.sigma,
@@ -244,6 +253,7 @@ class TrainConfig:
             joints=self.model.joints,
             held_out=self.held_out,
             augmentation=self.views,
+            anatomy=self.anatomy,
             size=self.batch_size,
             seed=self.seed,
             flip=self.flip,

@@ -18,13 +18,12 @@ from graphlift.training import state
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import open_device
 from graphlift.training.evaluation import validate
+from graphlift.training.losses import loss_of
 from graphlift.training.progress import Progress
 
 LOG = "log.jsonl"
 SAVE_SECONDS = 60.0
 """Seconds between saves: a run that is killed loses at most this much work."""
-SIGMA_WEIGHT = 0.01
-"""m: weight of a unit of log-likelihood in the loss, against a metre of error."""
 
 
 def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
@@ -86,7 +85,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 for group in run.optimizer.param_groups:
                     group["lr"] = rate
                 loss = loss_of(config.loss, run.network(x), y)
-                if not np.isfinite(value := loss.item()):
+                if not np.isfinite(batch_loss := loss.item()):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
                         "this run a lower learning_rate, and another folder"
@@ -99,7 +98,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 if config.ema:
                     move_average(run.average, run.network, config.ema)
                 run.step += 1
-                run.loss_sum, run.loss_count = run.loss_sum + value, run.loss_count + 1
+                run.loss_sum, run.loss_count = run.loss_sum + batch_loss, run.loss_count + 1
                 run.seconds += time.perf_counter() - began
 
                 evaluated = run.step % every == 0 or run.step == steps
@@ -144,23 +143,6 @@ def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) ->
     return float(config.learning_rate * config.decay ** (step // per_epoch))
 
 
-def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
-
-    A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
-    the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, whose gradient does not
-    reach d.
-    """
-    position = predicted[..., :3]
-    distance: Tensor = torch.linalg.vector_norm(position - target, dim=-1)
-    loss = nn.functional.mse_loss(position, target) if kind == "mse" else distance.mean()
-    if predicted.shape[-1] == 3:
-        return loss
-    log_sigma = predicted[..., 3]
-    likelihood = 2 * distance.detach() * torch.exp(-log_sigma) + 3 * log_sigma
-    return loss + SIGMA_WEIGHT * likelihood.mean()
-
-
 def clip_gradients(network: nn.Module, longest: float) -> None:
     """Shorten all gradients together to a norm.
 
@@ -184,14 +166,16 @@ def move_average(average: dict[str, Tensor], network: nn.Module, decay: float) -
 
 @contextmanager
 def weights(network: nn.Module, other: dict[str, Tensor] | None) -> Iterator[None]:
-    """Use other weights, if given, in a network until the block ends."""
+    """Use other weights, if given, in a network until the block ends, however it ends."""
     if other is None:
         yield
         return
     current = state.weights_of(network)
-    network.load_state_dict(other)
-    yield
-    network.load_state_dict(current)
+    try:
+        network.load_state_dict(other)
+        yield
+    finally:
+        network.load_state_dict(current)
 
 
 def _progress(run: state.State, steps: int, batch_size: int) -> Progress:

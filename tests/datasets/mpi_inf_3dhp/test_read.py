@@ -9,8 +9,9 @@ from helpers import tiny_3dhp as tiny
 
 from graphlift.datasets.licensed.reading import ReadOptions
 from graphlift.datasets.mpi_inf_3dhp import read as reader
+from graphlift.datasets.mpi_inf_3dhp import read_3dhp, to_h36m
 from graphlift.datasets.mpi_inf_3dhp.facts import TEST, TRAIN, VNECT_CAMERAS
-from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError, ShapeError
 
 
 def read_parts(folder, *, cameras=VNECT_CAMERAS, **options):
@@ -180,3 +181,11 @@ def test_every_file_is_a_source(tmp_path):
     assert "S3/Seq2/camera.calibration" in names
     assert "TS6/annot_data.mat" in names
     assert len(names) == len(set(names)) == 4 + 6
+
+
+def test_joints_are_converted_once(tmp_path):
+    tiny.write_test_set(tmp_path, tiny.takes_of_test(("TS1",)))
+    (sequence,) = read_3dhp(tmp_path, "test", sequences=["TS1"])
+
+    with pytest.raises(ShapeError, match="TS1 TS1 has the joints of h36m-17"):
+        to_h36m(to_h36m(sequence))

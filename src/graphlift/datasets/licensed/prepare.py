@@ -1,6 +1,6 @@
 """From the folder of a licensed data set to one pack of keypoints and poses.
 
-A data set is one line in :data:`READERS`: the module and the name of its reader, a
+A data set is one line in :data:`LICENSED_DATA_SETS`: the module and the name of its reader, a
 :data:`graphlift.datasets.licensed.reading.Reader`, imported when it is needed.
 """
 
@@ -13,7 +13,7 @@ from graphlift.datasets.licensed.reading import CameraSequence, Reader, ReadOpti
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.words import shown
 
-READERS: Mapping[str, tuple[str, str]] = {
+LICENSED_DATA_SETS: Mapping[str, tuple[str, str]] = {
     "h36m": ("graphlift.datasets.human36m.read", "read_h36m"),
     "3dhp": ("graphlift.datasets.mpi_inf_3dhp.read", "read_parts"),
 }
@@ -31,7 +31,7 @@ def prepare_licensed(
     """Read a data set and write it as one pack, whole or not at all, clip by clip.
 
     Args:
-        dataset: A key of :data:`READERS`.
+        dataset: A key of :data:`LICENSED_DATA_SETS`.
         folder: The folder of its files.
         out: The pack to write, a folder.
         options: How to read.
@@ -45,11 +45,13 @@ def prepare_licensed(
         DatasetNotFoundError: If there is no such folder, or no file of the data set in it.
         FormatError: If a file is refused, or something is missing and ``options.partial`` is off.
     """
-    if dataset not in READERS:
-        raise ConfigError(f"no data set {shown(dataset)}: give one of {', '.join(READERS)}")
+    if dataset not in LICENSED_DATA_SETS:
+        raise ConfigError(
+            f"no data set {shown(dataset)}: give one of {', '.join(LICENSED_DATA_SETS)}"
+        )
     if not folder.is_dir():
         raise DatasetNotFoundError(f"{folder}: there is no such folder: give that of {dataset}")
-    module, name = READERS[dataset]
+    module, name = LICENSED_DATA_SETS[dataset]
     reader: Reader = getattr(import_module(module), name)
     reading = reader(folder, options)
     return write_sequences(

@@ -1,8 +1,9 @@
-"""Metrics against errors worked out by hand, slow loops, and changes that must not matter."""
+"""Errors of positions and velocities, by hand and against slow loops."""
 
 import numpy as np
 import pytest
 from helpers import slow_metrics as slow
+from helpers.every_metric import EVERY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -10,40 +11,13 @@ from scipy.spatial.transform import Rotation
 
 from graphlift.errors import ShapeError
 from graphlift.metrics import (
-    AUC_THRESHOLDS,
-    PCK_THRESHOLD,
-    auc,
     by_activity,
     joint_errors,
     mpjpe,
     mpjve,
     n_mpjpe,
     p_mpjpe,
-    pck,
-    thresholds_above,
 )
-
-PATIENT = settings(deadline=None)
-METRICS = {"mpjpe": mpjpe, "p_mpjpe": p_mpjpe, "n_mpjpe": n_mpjpe, "mpjve": mpjve}
-EVERY = pytest.mark.parametrize("metric", METRICS.values(), ids=list(METRICS))
-ERRORS = arrays(
-    np.float64,
-    st.tuples(st.integers(1, 4), st.integers(1, 5)),
-    elements=st.one_of(st.floats(0, 0.3), st.integers(0, 40).map(lambda n: n / 200)),
-)
-
-
-@pytest.fixture
-def target():
-    """Seven root-relative poses of 17 joints, m."""
-    poses = np.random.default_rng(0).normal(scale=0.3, size=(7, 17, 3))
-    return poses - poses[:, :1]
-
-
-@pytest.fixture
-def predicted(target):
-    return target + np.random.default_rng(1).normal(scale=0.04, size=target.shape)
-
 
 # Position errors
 
@@ -224,112 +198,6 @@ def test_presence_of_another_shape_is_refused(predicted, target):
         joint_errors(predicted, target, present=np.ones((7, 16), dtype=bool))
 
 
-@EVERY
-def test_a_perfect_prediction_has_no_error(metric, target):
-    assert metric(target, target) == pytest.approx(0, abs=1e-12)
-
-
-@EVERY
-def test_the_order_of_joints_does_not_matter(metric, predicted, target):
-    shuffled = np.random.default_rng(3).permutation(17)
-
-    assert metric(predicted[:, shuffled], target[:, shuffled]) == pytest.approx(
-        metric(predicted, target)
-    )
-
-
-@pytest.mark.parametrize("metric", [mpjpe, p_mpjpe, n_mpjpe])
-def test_the_order_of_frames_does_not_matter(metric, predicted, target):
-    shuffled = np.random.default_rng(3).permutation(7)
-
-    assert metric(predicted[shuffled], target[shuffled]) == pytest.approx(
-        metric(predicted, target)
-    )
-
-
-@EVERY
-def test_a_metric_is_in_the_unit_of_its_inputs(metric, predicted, target):
-    assert metric(1000 * predicted, 1000 * target) == pytest.approx(
-        1000 * metric(predicted, target)
-    )
-
-
-@EVERY
-def test_how_the_world_is_turned_does_not_matter(metric, predicted, target):
-    turn = Rotation.from_euler("xyz", [0.4, 1.5, -2.0]).as_matrix().T
-
-    assert metric(predicted @ turn, target @ turn) == pytest.approx(metric(predicted, target))
-
-
-SEEDS = st.integers(0, 2**32 - 1)
-TURNS = st.tuples(*[st.floats(-3.2, 3.2)] * 3)
-ALIGNED = {"none": mpjpe, "scale": n_mpjpe, "similarity": p_mpjpe}
-
-
-def people(seed):
-    """Seven bodies that fill space, so that the best turn onto them is one alone."""
-    rng = np.random.default_rng(seed)
-    poses = rng.normal(scale=0.3, size=(7, 17, 3))
-    truth = poses - poses[:, :1]
-    return truth + rng.normal(scale=0.05, size=truth.shape), truth
-
-
-def turned(poses, turn):
-    return poses @ Rotation.from_euler("xyz", turn).as_matrix().T
-
-
-@PATIENT
-@given(SEEDS, TURNS, st.floats(0.01, 100), st.permutations(range(17)), st.booleans())
-def test_what_is_done_to_both_alike_only_scales_every_metric(seed, turn, scale, order, mirror):
-    predicted, target = people(seed)
-
-    both = [
-        scale * turned(poses * [-1 if mirror else 1, 1, 1], turn)[:, list(order)]
-        for poses in (predicted, target)
-    ]
-
-    for metric in METRICS.values():
-        assert metric(*both) == pytest.approx(scale * metric(predicted, target))
-
-
-@PATIENT
-@given(SEEDS, TURNS, st.floats(0.01, 100), st.tuples(*[st.floats(-5, 5)] * 3))
-def test_what_is_done_to_the_prediction_is_forgiven_as_far_as_named(seed, turn, scale, shift):
-    predicted, target = people(seed)
-    moved = scale * turned(predicted, turn) + np.array(shift)
-
-    assert p_mpjpe(moved, target) == pytest.approx(p_mpjpe(predicted, target))
-    assert n_mpjpe(scale * predicted, target) == pytest.approx(n_mpjpe(predicted, target))
-    assert mpjve(predicted + np.array(shift), target) == pytest.approx(mpjve(predicted, target))
-
-
-@PATIENT
-@given(SEEDS, st.integers(0, 2))
-def test_a_mirror_image_is_never_forgiven(seed, axis):
-    _, target = people(seed)
-    mirrored = target * np.where(np.arange(3) == axis, -1, 1)
-
-    assert min(metric(mirrored, target) for metric in ALIGNED.values()) > 0.02
-    # Which axis it is mirrored along is a matter of turning.
-    other = target * np.where(np.arange(3) == (axis + 1) % 3, -1, 1)
-    assert p_mpjpe(mirrored, target) == pytest.approx(p_mpjpe(other, target))
-
-
-@PATIENT
-@given(SEEDS, st.floats(0, 3))
-def test_more_freedom_never_leaves_more_squares(seed, noise):
-    _, target = people(seed)
-    predicted = target + np.random.default_rng(seed).normal(scale=noise, size=target.shape)
-
-    free = [
-        (joint_errors(predicted, target, alignment=alignment) ** 2).sum(axis=1)
-        for alignment in ALIGNED
-    ]
-
-    assert (free[0] >= free[1] - 1e-9).all()
-    assert (free[1] >= free[2] - 1e-9).all()
-
-
 # Velocity errors
 
 
@@ -361,75 +229,6 @@ def test_mpjve_takes_no_step_from_one_clip_to_the_next(target):
 def test_single_frames_have_no_velocity(target, frames, starts):
     with pytest.raises(ShapeError, match=f"{frames} frames of {len(starts)} clips: a clip needs"):
         mpjve(target[:frames], target[:frames], starts=starts)
-
-
-# Shares of correct keypoints
-
-
-def test_pck_is_strict_at_150_mm():
-    at = 0.150
-    errors = np.array([[0.0, np.nextafter(at, 0)], [at, np.nextafter(at, 1)]])
-
-    assert pck(errors) == pck(errors, threshold=PCK_THRESHOLD) == 50.0
-    assert pck(errors, threshold=np.nextafter(at, 1)) == 75.0
-
-
-def test_an_error_of_exactly_150_mm_along_an_axis_is_not_correct():
-    # √(0.15²) is 0.15 in floating point, so no noise decides.
-    target = np.zeros((1, 2, 3))
-    predicted = np.array([[[0.15, 0.0, 0.0], [0.0, 0.0, -0.149]]])
-
-    assert pck(joint_errors(predicted, target)) == 50.0
-
-
-def test_auc_of_a_perfect_prediction_is_30_thresholds_of_31():
-    # Nothing is nearer than 0 mm, the first threshold: 30 / 31 = 96.774... %.
-    assert auc(np.zeros((3, 14))) == pytest.approx(100 * 30 / 31)
-    assert auc(np.zeros((3, 14))) == pytest.approx(96.774, abs=1e-3)
-
-
-def test_auc_by_hand():
-    # 12 mm is below 15, 20, ..., 150: 28 thresholds; 150 mm is below none.
-    assert auc(np.array([[0.012, 0.150]])) == pytest.approx(100 * (28 + 0) / 2 / 31)
-
-
-@PATIENT
-@given(ERRORS)
-def test_shares_are_those_of_the_slow_twin(errors):
-    assert pck(errors) == pytest.approx(slow.pck(errors.ravel()))
-    assert auc(errors) == pytest.approx(slow.auc(errors.ravel()))
-
-
-def test_an_error_that_is_not_known_is_below_no_threshold():
-    assert thresholds_above(np.array([np.nan, 0.150, 0.149, 0.0])).tolist() == [0, 0, 1, 30]
-    assert pck(np.array([np.nan, 0.149])) == 50
-
-
-@PATIENT
-@given(ERRORS)
-def test_auc_is_the_mean_of_pck_over_its_thresholds(errors):
-    total = 0.0
-    for millimetres in range(0, 155, 5):
-        correct = 0
-        for error in errors.ravel():
-            correct += error < millimetres / 1000
-        total += 100 * correct / errors.size
-
-    assert auc(errors) == pytest.approx(total / 31)
-    assert auc(errors) == pytest.approx(
-        np.mean([pck(errors, threshold=t) for t in AUC_THRESHOLDS])
-    )
-
-
-@PATIENT
-@given(ERRORS, st.randoms(use_true_random=False))
-def test_shares_do_not_depend_on_order_and_fall_with_the_error(errors, random):
-    shuffled = errors.ravel().tolist()
-    random.shuffle(shuffled)
-
-    for share in (pck, auc):
-        assert share(np.array(shuffled)) == pytest.approx(share(errors))
-        assert share(errors + 0.01) <= share(errors) <= 100
 
 
 # Activities

@@ -1,0 +1,263 @@
+"""How every segment of a body is turned, beside the positions of a pack.
+
+``cmu_turns.npz`` beside ``cmu.npz``: ``quat`` int16 (frame, 15, 4), x y z w of length 32,767, row
+for row with the pack; all 0 where a turn is not known. ``segments`` are
+:data:`graphlift.bodies.SEGMENTS`. A turn carries the T-pose to the frame, world axes.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.bodies.segments import ALONG, CARRIERS, FIXED, SEGMENTS
+from graphlift.datasets.mocap.clips import MotionCapture
+from graphlift.datasets.mocap.pack import read_pack
+from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.formats.npz_members import read_arrays
+from graphlift.geometry import bone_vectors
+from graphlift.sequences import FRONTS
+from graphlift.skeletons import H36M_17
+
+MAX_BYTES = 1 << 32
+"""Of one array."""
+
+OFF_THE_BONE = np.radians(1.0)
+"""A limb's turn that points further than this from the pack's bone belongs to another pack."""
+
+SKULL = np.radians(10.0)
+"""How far the line from the base of the skull to the middle of the head leans forward of the
+face's vertical. Sources give the head's pitch with a constant of their own (their level gazes are
+30° apart), but agree on that line, so each source's heads are pitched until it leans so."""
+
+FEET_DOWN = {"mb-template": np.radians(11.5)}
+"""By how much the feet of a source point down where they stand level; 2° in the others."""
+
+JUMP = np.radians(100.0)
+"""A trunk or head that turns further than this in a frame is a fault."""
+
+BENT = 0.3
+"""Sine of the bend above which an elbow or knee shows how the limb above it is turned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Frames of people as turns of segments and directions of bones.
+
+    Args:
+        turns: From the T-pose to the frame, world axes.
+        directions: Of the bone that ends in each of the 17 joints: unit vectors in the T-pose's
+            axes of the segment that carries it (:data:`graphlift.bodies.segments.CARRIERS`).
+        lengths: m, of those bones; 0 for the root.
+        height: m, of the hip above the floor.
+        fronts_known: Whether the front of each of :data:`graphlift.sequences.FRONTS` is known.
+        activity: What each does.
+    """
+
+    turns: Float[np.ndarray, "frame segment 3 3"]
+    directions: Float[np.ndarray, "frame joint 3"]
+    lengths: Float[np.ndarray, "frame joint"]
+    height: Float[np.ndarray, " frame"]
+    fronts_known: Bool[np.ndarray, "frame front"]
+    activity: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def at(self, frames: np.ndarray) -> "Motion":
+        """Some of the frames, by number or by mask."""
+        return Motion(**{name: array[frames] for name, array in vars(self).items()})
+
+
+def read_turns(path: Path, capture: MotionCapture) -> Float[np.ndarray, "frame segment 3 3"]:
+    """Read the turns that belong to a whole pack.
+
+    Args:
+        path: Of the turns.
+        capture: The pack, every clip of it.
+
+    Returns:
+        Rotations, world axes; NaN where they are not known.
+
+    Raises:
+        DatasetNotFoundError: If there is no such file.
+        FormatError: If it is damaged, or belongs to another pack.
+    """
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"no turns at {path}: networks of 28 joints are trained on the turns of segments; "
+            "train one of 17 joints (model.joints = 17), or put the file beside the pack"
+        )
+    arrays = read_arrays(path, ("quat", "segments"), max_bytes=MAX_BYTES)
+    for name in ("quat", "segments"):
+        if name not in arrays:
+            raise FormatError(f"{path}: has no array {name}: these are not turns of segments")
+    quat = arrays["quat"]
+    shape = (len(capture), len(SEGMENTS), 4)
+    if tuple(map(str, arrays["segments"])) != SEGMENTS or quat.shape != shape:
+        raise FormatError(
+            f"{path}: quat is {quat.shape} but should be {shape}, one row for each frame of the "
+            f"pack, of the segments {', '.join(SEGMENTS)}"
+        )
+    turns = _matrices(quat.astype(np.float64))
+    positions = np.concatenate([clip.positions for clip in capture.clips])
+    _check_belongs(path, turns, positions)
+    return turns
+
+
+def _matrices(quat: np.ndarray) -> np.ndarray:
+    """Rotations, float32, of quaternions x y z w of any length; NaN of those of length 0."""
+    length = np.linalg.norm(quat, axis=-1, keepdims=True)
+    x, y, z, w = np.moveaxis(np.divide(quat, length, where=length > 0, out=quat * np.nan), -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2).astype(np.float32)
+
+
+def _check_belongs(path: Path, turns: np.ndarray, positions: np.ndarray) -> None:
+    """Refuse turns whose limbs point elsewhere than the pack's bones."""
+    directions, _ = _carried(turns, positions)
+    off = np.arccos(np.clip((directions * ALONG).sum(axis=-1), -1, 1))[:, FIXED]
+    limbs = off[:, ~np.isin(H36M_17.joints, ("LHip", "RHip"))[FIXED]]
+    typical = np.nanmedian(limbs) if np.isfinite(limbs).any() else np.inf
+    if not typical < OFF_THE_BONE:
+        raise FormatError(
+            f"{path}: its limbs point {np.degrees(typical):.0f}° from the bones of the pack (the "
+            "median): these turns belong to another pack"
+        )
+
+
+def _carried(turns: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of bones in the axes of their segments, and their lengths."""
+    vectors = bone_vectors(positions, H36M_17.parents)
+    lengths = np.linalg.norm(vectors, axis=-1)
+    local = np.einsum("fjba,fjb->fja", turns[:, CARRIERS], vectors)
+    return local / np.maximum(lengths, 1e-9)[..., None], lengths
+
+
+def read_motion(
+    pack: Path, subjects: Collection[str] = (), *, stride: int = 1, drop_fast: bool = True
+) -> Motion:
+    """Read frames of some subjects with their turns; known faults are mended or marked.
+
+    Heads and feet are brought to one pitch in all sources; frames are left out in which a turn is
+    not known, or the trunk or head jumps; a front is marked as not known where elbow or knee would
+    bend backward, and in a clip where they mostly do.
+
+    Args:
+        pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it.
+        subjects: Whose clips; of everybody when left out.
+        stride: Take every so many-th frame of a clip.
+        drop_fast: Leave out frames with capture errors (:meth:`Clip.fast`).
+
+    Raises:
+        DatasetNotFoundError: If a file is missing.
+        FormatError: If one is damaged, or they do not belong together.
+    """
+    capture = read_pack(pack)
+    turns = read_turns(pack.with_name(f"{pack.stem}_turns.npz"), capture)
+    chosen = subjects or capture.subjects
+    return motion_of(capture, turns, chosen, stride=stride, drop_fast=drop_fast)
+
+
+def join(motions: Sequence[Motion]) -> Motion:
+    """Put the frames of several data sets one after the other."""
+    return Motion(
+        **{name: np.concatenate([vars(m)[name] for m in motions]) for name in vars(motions[0])}
+    )
+
+
+def motion_of(
+    capture: MotionCapture,
+    turns: Float[np.ndarray, "frame segment 3 3"],
+    subjects: Collection[str],
+    *,
+    stride: int = 1,
+    drop_fast: bool = True,
+) -> Motion:
+    """Gather the motion of some subjects of a pack, as :func:`read_motion` does.
+
+    Args:
+        capture: The whole pack.
+        turns: Of its every frame.
+        subjects: Whose clips.
+        stride: Take every so many-th frame of a clip.
+        drop_fast: Leave out frames with capture errors.
+    """
+    parts = []
+    start = 0
+    sources = []
+    for clip in capture.clips:
+        here = turns[start : start + len(clip.positions)]
+        start += len(clip.positions)
+        if clip.subject not in subjects:
+            continue
+        counted = np.isfinite(here).all(axis=(1, 2, 3)) & ~_jumps(here)
+        counted &= np.arange(len(here)) % stride == 0
+        at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
+        directions, lengths = _carried(here[at], clip.positions[at])
+        parts.append(
+            Motion(
+                turns=here[at],
+                directions=directions,
+                lengths=lengths,
+                height=clip.positions[at, H36M_17.root, 2],
+                fronts_known=_fronts_known(here[at]),
+                activity=np.full(len(at), clip.activity),
+            )
+        )
+        sources += [clip.provenance] * len(at)
+    return _with_level_heads(join(parts), np.array(sources))
+
+
+def _jumps(turns: np.ndarray) -> np.ndarray:
+    """Mark the frames to and from which chest or head turn by more than can be."""
+    trunk = turns[:, [SEGMENTS.index(name) for name in ("Pelvis", "Chest", "Head")]]
+    trace = (trunk[1:] * trunk[:-1]).sum(axis=(-1, -2))
+    far = (np.arccos(np.clip((trace - 1) / 2, -1, 1)) > JUMP).any(axis=-1)
+    return np.asarray(np.append(far, False) | np.append(False, far))
+
+
+def _fronts_known(turns: np.ndarray) -> np.ndarray:
+    """Whether fronts agree with anatomy: shins bend back from thighs, forearms to the front."""
+    known = np.ones((len(turns), len(FRONTS)), dtype=bool)
+    for limb, below, sign in (("UpperArm", "Forearm", 1), ("Thigh", "Shin", -1)):
+        for side in "LR":
+            upper = turns[:, SEGMENTS.index(f"{side}{limb}")]
+            lower = turns[:, SEGMENTS.index(f"{side}{below}")]
+            along = np.array([1.0 if side == "L" else -1.0, 0, 0] if sign > 0 else [0, 0, -1.0])
+            bone, next_bone = upper @ along, lower @ along
+            bend = np.linalg.norm(np.cross(bone, next_bone), axis=-1)
+            forward = sign * (next_bone * -upper[..., 1]).sum(axis=-1)
+            wrong, bent = (forward < 0) & (bend > BENT), bend > BENT
+            spoilt = bent.sum() > 10 and wrong.sum() > 0.5 * bent.sum()
+            known[:, FRONTS.index(f"{side}{limb}")] = ~wrong & ~spoilt
+    return known
+
+
+def _with_level_heads(motion: Motion, sources: np.ndarray) -> Motion:
+    """Pitch the heads and feet of each source until they are alike in all."""
+    turns, directions = motion.turns.copy(), motion.directions.copy()
+    head = H36M_17.joints.index("Head")
+    at_head = SEGMENTS.index("Head")
+    feet = [SEGMENTS.index(name) for name in ("LFoot", "RFoot")]
+    for source in np.unique(sources):
+        here = sources == source
+        lean = directions[here, head].mean(axis=0)
+        pitch = _about_x(np.arctan2(-lean[1], lean[2]) - SKULL)
+        turns[here, at_head] = turns[here, at_head] @ pitch
+        directions[here, head] = directions[here, head] @ pitch
+        down = FEET_DOWN.get(str(source), np.radians(2.0))
+        turns[np.ix_(here, feet)] = turns[np.ix_(here, feet)] @ _about_x(-down)
+    return Motion(**vars(motion) | {"turns": turns, "directions": directions})
+
+
+def _about_x(angle: float) -> np.ndarray:
+    """A rotation about the left; positive angles pitch the front down."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]], dtype=np.float32)
