@@ -3,10 +3,13 @@
 import numpy as np
 import pybvh
 import pytest
-from helpers.readback import gltf, matrix, moving, posed
+from helpers.readback import OUTSIDE_READERS, gltf, matrix, moving, posed
 from helpers.whole_body import whole_body
 from scipy.spatial.transform import Rotation
 
+from graphlift.bodies import SEGMENTS as BODY_SEGMENTS
+from graphlift.bodies import load_bodies, place_points
+from graphlift.bodies.segments import POINTS
 from graphlift.formats import armature, read_poses, write_poses
 from graphlift.formats.guides import SURE, find_guides
 from graphlift.sequences import FRONTS, Poses
@@ -142,7 +145,8 @@ def test_the_toes_are_where_the_foot_ends(tmp_path, suffix):
     for side in ("Left", "Right"):
         pair = BODY_28.index(f"{side[0]}BigToe", f"{side[0]}SmallToe")
         end = {"bvh": f"EndSite{side}Foot", "glb": f"{side}Toe_End"}[suffix]
-        np.testing.assert_allclose(places[end], y_up(joints[:, pair].mean(axis=1)), atol=1e-5)
+        second_toe = y_up(np.einsum("ftx,t->fx", joints[:, pair], [0.6, 0.4]))
+        np.testing.assert_allclose(places[end], second_toe, atol=1e-5)
 
 
 @EVERY
@@ -224,3 +228,36 @@ def test_frames_without_a_pose_are_filled(tmp_path):
 def test_without_faces_soles_and_fronts_nothing_guides():
     assert find_guides(moving(3), 0).words == ""
     assert not find_guides(moving(3), 0).fronts
+
+
+def test_of_bodies_of_all_sizes_level_heads_look_and_feet_point_straight_on():
+    bodies = load_bodies()
+    adults = np.flatnonzero(bodies.age >= 18)[:500]
+    points = place_points(
+        np.broadcast_to(np.eye(3), (500, len(BODY_SEGMENTS), 3, 3)),
+        np.zeros((500, 17, 3)),
+        bodies.of(adults),
+    )
+    joints = np.zeros((500, len(BODY_28), 3))
+    for name in BODY_28.joints[17:]:
+        joints[:, BODY_28.index(name)[0]] = points[:, POINTS.index(name)]
+
+    fronts = find_guides(poses_of(joints), 0).fronts
+
+    for node, spread in (("Head", 4), ("LeftFoot", 2), ("RightFoot", 2)):
+        mean = fronts[node].mean(axis=0)
+        assert np.degrees(off(mean, np.array([0.0, 0.0, 1.0]))) < 1
+        assert np.degrees(off(fronts[node], mean)).mean() < spread
+
+
+def test_c3d_and_trc_have_all_28_markers(tmp_path):
+    joints, fronts, _ = whole_body(8, **{name: turn[:8] for name, turn in turns(seed=8).items()})
+    poses = poses_of(joints, fronts)
+
+    for suffix, up in (("c3d", joints), ("trc", y_up(joints))):
+        write_poses(tmp_path / f"x.{suffix}", poses)
+        (person,), _ = OUTSIDE_READERS[suffix](tmp_path / f"x.{suffix}")
+        assert list(person) == list(BODY_28.joints)
+        for joint, name in enumerate(BODY_28.joints):
+            np.testing.assert_allclose(person[name], up[:, joint], atol=1e-5, err_msg=name)
+        assert read_poses(tmp_path / f"x.{suffix}").skeleton is BODY_28

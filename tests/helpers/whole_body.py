@@ -26,11 +26,11 @@ _OFFSETS = {
     "LElbow": ("LUpperArm", (0.28, 0, 0)),
     "LWrist": ("LForearm", (0.25, 0, 0)),
     "Nose": ("Head", (0, -0.12, -0.02)),
-    "LEye": ("Head", (0.03, 0.025, 0.04)),
+    "LEye": ("Head", (0.03, 0.025, 0.05)),
     "LEar": ("Head", (0.075, 0, 0)),
     "LBigToe": ("LFoot", (-0.03, -0.17, 0.02 - ANKLE)),
-    "LSmallToe": ("LFoot", (0.03, -0.13, 0.02 - ANKLE)),
-    "LHeel": ("LFoot", (0, 0.05, 0.035 - ANKLE)),
+    "LSmallToe": ("LFoot", (0.045, -0.13, 0.02 - ANKLE)),
+    "LHeel": ("LFoot", (0, 0.05, 0.04 - ANKLE)),
 }
 _PARENTS = {
     "Chest": "Pelvis",
