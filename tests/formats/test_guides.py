@@ -1,5 +1,7 @@
 """Heads, trunks, feet and twists as fronts, faces and soles show them, in BVH and GLB."""
 
+from dataclasses import replace
+
 import numpy as np
 import pybvh
 import pytest
@@ -11,7 +13,7 @@ from graphlift.bodies import SEGMENTS as BODY_SEGMENTS
 from graphlift.bodies import load_bodies, place_points
 from graphlift.bodies.segments import POINTS
 from graphlift.formats import armature, read_poses, write_poses
-from graphlift.formats.guides import SURE, find_guides
+from graphlift.formats.guides import JOINTS, SURE, find_guides
 from graphlift.sequences import FRONTS, Poses
 from graphlift.skeletons import BODY_28, H36M_17
 
@@ -136,8 +138,12 @@ def test_without_fronts_the_face_shows_where_the_head_points(tmp_path, suffix):
 
 
 @EVERY
-def test_the_toes_are_where_the_foot_ends(tmp_path, suffix):
-    joints, _, _ = whole_body(FRAMES, **turns(seed=2))
+@pytest.mark.parametrize(("about", "within"), [([1, 0, 0], 0.002), ([1, 1, 1], 0.015)])
+def test_the_toes_are_where_the_foot_ends(tmp_path, suffix, about, within):
+    # To within 1.5 cm where the ankle turns in and out, which the shin holds back a little.
+    moved = turns(seed=2)
+    moved |= {name: moved[name] * about for name in ("LFoot", "RFoot")}
+    joints, _, _ = whole_body(FRAMES, **moved)
 
     write_poses(tmp_path / f"x.{suffix}", poses_of(joints))
 
@@ -146,7 +152,19 @@ def test_the_toes_are_where_the_foot_ends(tmp_path, suffix):
         pair = BODY_28.index(f"{side[0]}BigToe", f"{side[0]}SmallToe")
         end = {"bvh": f"EndSite{side}Foot", "glb": f"{side}Toe_End"}[suffix]
         second_toe = y_up(np.einsum("ftx,t->fx", joints[:, pair], [0.6, 0.4]))
-        np.testing.assert_allclose(places[end], second_toe, atol=1e-5)
+        np.testing.assert_allclose(places[end], second_toe, atol=within)
+
+
+def test_noise_of_toes_does_not_roll_the_foot_over():
+    joints, _, _ = whole_body(600)
+    noise = np.random.default_rng(0).normal(0, 0.025, joints.shape)
+
+    solved = armature.solve_rotations(
+        y_up(joints[:, :17]), 30.0, find_guides(poses_of(joints + noise), 0)
+    )
+
+    for name in ("LeftFoot", "RightFoot"):
+        assert np.mean(solved[:, NAMES.index(name), 1, 1] < 0.5) < 0.02  # upside down, or on edge
 
 
 @EVERY
@@ -177,6 +195,20 @@ def test_a_front_that_is_unsure_gives_way_to_the_bend_of_the_knee():
         error[sigma] = off(found, true_front(world, "LeftUpLeg")).mean()
 
     assert error[5 * SURE] < 0.1 < error[SURE] < 0.5
+
+
+@pytest.mark.parametrize(("sigma", "share"), [(None, 1.0), (JOINTS / 100, 1.0), (JOINTS, 0.5)])
+@pytest.mark.parametrize("node", ["Hips", "Spine2"])
+def test_a_front_that_is_unsure_is_weighed_against_the_joints(node, sigma, share):
+    joints, fronts, _ = whole_body(FRAMES)
+    aside = Rotation.from_rotvec([0.0, 0.0, 0.4])
+    deviation = None if sigma is None else np.full((FRAMES, 1, len(FRONTS)), sigma)
+    poses = poses_of(joints, aside.apply(fronts.reshape(-1, 3)).reshape(fronts.shape))
+
+    guides = find_guides(replace(poses, front_sigma=deviation), 0)
+    found = armature.solve_rotations(y_up(joints[:, :17]), 30.0, guides)[:, NAMES.index(node)]
+
+    np.testing.assert_allclose(off(found[..., 2], np.array([0, 0, 1.0])), 0.4 * share, atol=1e-3)
 
 
 @EVERY
