@@ -55,11 +55,15 @@ def test_a_sole_is_heel_and_toes_where_there_are_any():
 
 
 def test_the_ankle_does_not_stand_where_heel_and_toes_do():
-    names = {BODY_28.joints[joint] for joint in clearances(BODY_28)[0]}
+    parts, heights = clearances(BODY_28)
+    names = [{BODY_28.joints[joint] for joint in part} for part in parts]
 
-    assert {"LHeel", "RBigToe", "LSmallToe", "LKnee", "RWrist", "Hip"} <= names
-    assert not names & {"LFoot", "RFoot", "Nose", "LEar"}
-    assert {"LFoot", "RFoot"} <= {H36M_17.joints[joint] for joint in clearances(H36M_17)[0]}
+    assert names[-2:] == [{f"{s}Heel", f"{s}BigToe", f"{s}SmallToe"} for s in "LR"]
+    np.testing.assert_allclose(heights[-2:], (0.04 + 0.02 + 0.02) / 3)
+    assert all(len(part) == 1 for part in names[:-2])
+    assert {"LKnee", "RWrist", "Hip"} <= set.union(*names)
+    assert not set.union(*names) & {"LFoot", "RFoot", "Nose", "LEar"}
+    assert {"LFoot", "RFoot"} <= {H36M_17.joints[joint] for joint in clearances(H36M_17)[0][:, 0]}
 
 
 def test_the_floor_is_under_the_soles_and_not_8_cm_below_the_ankles():
@@ -103,15 +107,32 @@ def test_planted_feet_stand_with_their_soles_on_the_floor(sunk):
     np.testing.assert_allclose(after, before, atol=1e-9)
 
 
-def test_who_stands_on_the_toes_is_not_raised_and_a_sunk_heel_is():
-    tip = whole_body(60, LFoot=[0.6, 0, 0], RFoot=[0.6, 0, 0])[0]
-    lowest = sole_heights(tip, BODY_28, UP).min()
-    on_tiptoe = world_of(tip - [0, 0, lowest])
-    sunk = world_of(tip - [0, 0, lowest + 0.1])
+def test_planted_toes_of_one_on_tiptoe_touch_the_floor():
+    joints, _, _ = whole_body(60, LFoot=[0.6, 0, 0], RFoot=[0.6, 0, 0])
+    toes, noise = BODY_28.index("LBigToe", "LSmallToe"), np.random.default_rng(0)
+    sunk = joints - [0, 0, joints[0, toes, 2].min() - 0.02 + 0.03]  # by 3 cm
 
-    assert raise_sunk(on_tiptoe) is on_tiptoe
-    heights = sole_heights(raise_sunk(sunk).positions, BODY_28, UP)
-    np.testing.assert_allclose(heights.min(axis=-1), -0.02, atol=1e-9)  # MAX_SUNK
+    planted = plant_feet(world_of(sunk + noise.normal(0, 0.002, sunk.shape)))
+
+    assert planted.contacts[..., LEFT["Foot"]].all()
+    heights = planted.positions[:, 0, toes, 2].mean(axis=0)
+    np.testing.assert_allclose(heights.min(), 0.02, atol=0.002)
+    assert planted.positions[:, 0, LEFT["Heel"], 2].min() > 0.1
+
+
+def test_noise_of_heel_and_toes_does_not_lower_the_floor_and_who_sank_is_raised():
+    joints = walker(300)
+    noise = np.random.default_rng(1).normal(0, 0.02, joints.shape) * [0, 0, 1]
+    noise[:, :17] = 0
+    noisy = world_of(joints + noise)
+
+    level = find_levels(noisy, UP)["0"]
+
+    lowest = (noisy.positions[..., soles(BODY_28)[0], 2] - soles(BODY_28)[1]).min(axis=(-1, -2))
+    assert abs(level.height) < 0.01 < 0.015 < -np.median(lowest)
+    sunk = raise_sunk(world_of(joints - [0, 0, 0.1]))
+    heights = sole_heights(sunk.positions, BODY_28, UP).min(axis=-1)
+    np.testing.assert_allclose(heights, -0.02, atol=1e-9)  # MAX_SUNK
 
 
 def test_stature_and_bones_are_those_of_the_seventeen():

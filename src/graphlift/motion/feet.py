@@ -191,7 +191,7 @@ def bend_leg(
 def _shifts(
     ankle: Float[np.ndarray, "frame 3"],
     flags: Bool[np.ndarray, " frame"],
-    rest: Float[np.ndarray, " frame"],
+    rest: Float[np.ndarray, "frame part"],
     fps: float,
 ) -> tuple[Float[np.ndarray, "frame 3"], int]:
     """Find how far the ankle is to be moved in every frame, and in how many contacts."""
@@ -199,7 +199,7 @@ def _shifts(
     contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
     for number, (start, end) in enumerate(contacts):
         held = ankle[start:end].mean(axis=0)
-        held[2] = np.median(rest[start:end])
+        held[2] = np.median(rest[start:end], axis=0).max()  # none of the foot below the floor
         shift[start:end] = held - ankle[start:end]
         before = contacts[number - 1][1] if number else 0
         after = contacts[number + 1][0] if number + 1 < len(contacts) else len(ankle)
@@ -210,13 +210,13 @@ def _shifts(
     return shift, len(contacts)
 
 
-def _ankle_heights(poses: Poses) -> Float[np.ndarray, "frame person side"]:
-    """Find how high each ankle would be if its foot, turned as it is, touched the floor, m."""
-    ankles, (parts, _) = legs(poses.skeleton)[:, 2], soles(poses.skeleton)
+def _ankle_heights(poses: Poses) -> Float[np.ndarray, "frame person side part"]:
+    """Find how high each ankle would be if heel, or a toe, of its foot touched the floor, m."""
+    ankles, (parts, heights) = legs(poses.skeleton)[:, 2], soles(poses.skeleton)
     if parts.shape[1] == 1:  # the ankle itself
-        return np.full((*poses.positions.shape[:2], len(parts)), ANKLE_HEIGHT)
-    sole = sole_heights(poses.positions, poses.skeleton, np.array([0.0, 0.0, 1.0]))
-    return np.asarray(poses.positions[..., ankles, 2] - sole)
+        return np.full((*poses.positions.shape[:2], len(parts), 1), ANKLE_HEIGHT)
+    z = poses.positions[..., 2]
+    return np.asarray(z[..., ankles, None] - z[..., parts] + heights)
 
 
 def _fade(room: int, fps: float) -> Float[np.ndarray, " frame"]:

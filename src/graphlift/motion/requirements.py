@@ -59,9 +59,12 @@ def sole_heights(
     skeleton: Skeleton,
     up: Float[np.ndarray, "3"],
 ) -> Float[np.ndarray, "frame person side"]:
-    """Find how high along ``up`` the floor is that each foot would just touch, m."""
+    """Find how high along ``up`` the floor is that each sole would lie on, m.
+
+    The mean of heel and toes: their least would be below the floor by what is wrong with them.
+    """
     joints, heights = soles(skeleton)
-    return np.asarray(np.fmin.reduce(positions[..., joints, :] @ up - heights, axis=-1))
+    return np.asarray((positions[..., joints, :] @ up - heights).mean(axis=-1))
 
 
 def middle(
