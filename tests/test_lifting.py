@@ -241,7 +241,8 @@ def test_frames_without_a_place_for_anybody_are_still_frames(lifter):
     poses = lifter(np.zeros((5, 0, 17, 2)), skeleton="h36m-17", image_size=SIZE)
 
     assert poses.positions.shape == (5, 0, 17, 3)
-    nothing, unsure = lifter.lift_rays(np.zeros((0, 17, 2)), np.zeros((0, 17)), flip=True)
+    lifted = lifter.lift_rays(np.zeros((0, 17, 2)), np.zeros((0, 17)), flip=True)
+    nothing, unsure = lifted.positions, lifted.sigma
     assert (nothing.shape, unsure.shape) == ((0, 17, 3), (0, 17))
 
 

@@ -15,7 +15,17 @@ from graphlift.errors import ShapeError
 from graphlift.geometry import align_scale, align_similarity
 
 __all__ = [
-    *("auc", "by_activity", "joint_errors", "mpjpe", "mpjve", "n_mpjpe", "p_mpjpe", "pck"),
+    *(
+        "angles_between",
+        "auc",
+        "by_activity",
+        "joint_errors",
+        "mpjpe",
+        "mpjve",
+        "n_mpjpe",
+        "p_mpjpe",
+        "pck",
+    ),
     "thresholds_above",
 ]
 
@@ -140,6 +150,19 @@ def mpjve(predicted: PoseArray, target: PoseArray, *, starts: Sequence[int] = (0
         )
     velocity = np.diff(predicted, axis=0) - np.diff(target, axis=0)
     return float(np.linalg.norm(velocity[within], axis=-1).mean())
+
+
+def angles_between(
+    one: Float[np.ndarray, "*batch 3"], other: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch"]:
+    """Angles between directions, rad; NaN where one is not known.
+
+    Args:
+        one: Vectors of any length but 0.
+        other: The same; in the same axes.
+    """
+    across = np.linalg.norm(np.cross(one, other), axis=-1)
+    return np.asarray(np.arctan2(across, (one * other).sum(axis=-1)))
 
 
 def pck(errors: Float[np.ndarray, "*batch joint"], *, threshold: float = PCK_THRESHOLD) -> float:

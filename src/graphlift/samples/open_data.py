@@ -43,6 +43,8 @@ from graphlift.words import shown
 
 _SEEDS: Mapping[Split, int] = {"train": 0, "validation": 1, "test": 2, "cross": 3}
 """Seed of the simulated detector, and of the random cameras of validation subjects."""
+CROSS = "hdm05.npz"
+"""A pack of the data set that is never trained or chosen on."""
 MORE = "more.npz"
 """A pack of people who are in no split and trained on alone."""
 Part = Literal["train", "validation", "test"]
@@ -152,7 +154,7 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
-    def motion(self, part: Part, *, stride: int = 1) -> Motion:
+    def motion(self, part: Split, *, stride: int = 1) -> Motion:
         """Read the turns of segments of a part's people.
 
         Training people of networks of 28 joints are also those of a second pack, if it is there
@@ -165,6 +167,8 @@ class OpenData:
         """
         if self.folder is None:
             raise ConfigError(f"{self.name}: sampled people have no turns of segments")
+        if part == "cross":
+            return read_motion(self.folder / CROSS, stride=stride)
         subjects = getattr(self, part).subjects
         motion = read_motion(self.folder / "cmu.npz", subjects, stride=stride)
         more = self.folder / MORE
@@ -307,7 +311,7 @@ def read_open_data(source: str) -> OpenData:
     splits = _read_splits(folder / "splits.json")
     capture = read_pack(folder / "cmu.npz")
     train, validation, test = (capture.of(splits[part]) for part in _PARTS)
-    second = folder / "hdm05.npz"
+    second = folder / CROSS
     other = read_pack(second) if second.exists() else None
     return OpenData(capture.name, train, validation, test, other, stride=STRIDE, folder=folder)
 

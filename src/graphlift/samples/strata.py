@@ -97,11 +97,17 @@ def strata_samples(motion: Motion) -> Samples:
     parts = [views.samples() for views in strata(motion).values()]
     return Samples(
         skeleton=parts[0].skeleton,
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("inputs", "targets", "activity")
-        },
+        inputs=np.concatenate([part.inputs for part in parts]),
+        targets=np.concatenate([part.targets for part in parts]),
+        activity=np.concatenate([part.activity for part in parts]),
     )
+
+
+def figures_as_recorded(motion: Motion, rng: np.random.Generator) -> tuple[Figures, np.ndarray]:
+    """Everybody in every frame on their own body, and what they do."""
+    everybody = np.full(len(motion), 1 / len(motion))
+    figures = draw_figures(motion, np.arange(len(motion)), _AS_RECORDED, everybody, rng)
+    return figures, motion.activity
 
 
 def _figures(

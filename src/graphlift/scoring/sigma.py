@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.metrics import joint_errors
+from graphlift.metrics import angles_between, joint_errors
 
 BALL = {50: 1.5382, 80: 2.1544, 95: 2.7955}
 """Radius, in standard deviations, of the ball that holds so many per cent of an isotropic normal
@@ -24,6 +24,27 @@ def sigma_scale(
     """
     errors = joint_errors(predicted, target)
     return float(np.quantile(errors[:, 1:] / sigma[:, 1:], 0.8) / BALL[80])
+
+
+CIRCLE_80 = 1.7941
+"""Radius, in standard deviations, of the circle that holds 80 % of an isotropic normal variable in
+the plane: √(-2 ln 0.2)."""
+
+
+def front_scale(
+    predicted: Float[np.ndarray, "frame front 3"],
+    target: Float[np.ndarray, "frame front 3"],
+    sigma: Float[np.ndarray, "frame front"],
+) -> float:
+    """Find the factor on the sigma of fronts at which 80 % lie within the 80 % circle.
+
+    Args:
+        predicted: Unit vectors, on validation subjects.
+        target: The same, NaN where not known.
+        sigma: As the network gives it, rad.
+    """
+    angles = angles_between(predicted, target)
+    return float(np.nanquantile(angles / sigma, 0.8) / CIRCLE_80)
 
 
 def sigma_coverage(

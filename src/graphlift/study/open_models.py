@@ -7,11 +7,15 @@ through a camera of its own from :data:`graphlift.samples.random_views.UNSEEN_RI
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from graphlift.datasets import MotionCapture
+from graphlift.datasets.mocap.turns import Motion
+from graphlift.metrics import angles_between
 from graphlift.protocols import PROTOCOLS
+from graphlift.samples.body_views import BodyViews, view_figures
 from graphlift.samples.random_views import (
     H36M_LIKE_RIG,
     UNSEEN_RIG,
@@ -20,8 +24,10 @@ from graphlift.samples.random_views import (
     hide,
     people_of,
 )
+from graphlift.samples.strata import DEFINITIONS, EXACT, figures_as_recorded
 from graphlift.scoring import CompleteScores
-from graphlift.skeletons import H36M_17
+from graphlift.sequences import FRONTS
+from graphlift.skeletons import BODY_28, H36M_17
 
 Lift = Callable[[Views, np.ndarray], np.ndarray]
 """From views and confidences, (frame, joint), to root-relative poses, m, camera axes."""
@@ -29,6 +35,9 @@ Lift = Callable[[Views, np.ndarray], np.ndarray]
 RIGS = {"unseen-17": UNSEEN_RIG, "h36m-like": H36M_LIKE_RIG}
 SEED = 7
 """Of the cameras and of the missing joints; training and validation have others."""
+DETECTED = replace(DEFINITIONS["recorded"], captured=0)
+"""People on their own bodies, keypoints by COCO's definition."""
+FEET = (("LBigToe", "LHeel"), ("RBigToe", "RHeel"))
 MISSING = 0.2
 """Share of joints missing at random in every frame, in the second half of the table."""
 
@@ -67,4 +76,51 @@ def score(lift: Lift, capture: MotionCapture, name: str) -> dict[str, str | int 
         "auc": auc,
         "mpjpe_missing_mm": partly.overall()["mpjpe"],
         "mpjpe_there_mm": partly.over(~missing[:, H36M_17.index(*protocol.scored)]),
+    }
+
+
+def score_detected(
+    lift: Callable[[BodyViews], tuple[np.ndarray, ...]], motion: Motion
+) -> dict[str, str | int | float]:
+    """Score a model of 28 joints on what a perfect detector would find: protocol ``detected``.
+
+    People on their own bodies, cameras like Human3.6M's, COCO's points of the surface exactly
+    (simulated: where they lie on a person is a table's), some with feet and some without, as
+    detectors have them. Every frame of ``motion``.
+
+    Args:
+        lift: From views to positions, sigmas and fronts, camera axes.
+        motion: Of people it was not trained on.
+
+    Returns:
+        ``mpjpe_mm`` and ``p_mpjpe_mm`` of Human3.6M's 16 joints; ``pelvis_deg``, ``chest_deg``
+        and ``head_deg``, the mean angle between the front that was lifted and the true one; and
+        ``feet_deg``, the same of the line from heel to big toe.
+    """
+    rng = np.random.default_rng(SEED)
+    figures, activity = figures_as_recorded(motion, rng)
+    views = view_figures(figures, activity, DETECTED, EXACT, rng, rig=H36M_LIKE_RIG)
+    positions, _, fronts, _ = lift(views)
+    scores = CompleteScores(
+        positions, views.targets, activity, PROTOCOLS["h36m-like"], BODY_28
+    ).overall()
+
+    def degrees(one: np.ndarray, other: np.ndarray) -> float:
+        return float(np.degrees(np.nanmean(angles_between(one, other))))
+
+    at = np.array([BODY_28.index(*foot) for foot in FEET])
+    soles = [poses[:, at[:, 0]] - poses[:, at[:, 1]] for poses in (positions, views.targets)]
+    faced = {
+        f"{name.lower()}_deg": degrees(
+            fronts[:, FRONTS.index(name)], views.fronts[:, FRONTS.index(name)]
+        )
+        for name in ("Pelvis", "Chest", "Head")
+    }
+    return {
+        "protocol": "detected",
+        "frames": len(views),
+        "mpjpe_mm": scores["mpjpe"],
+        "p_mpjpe_mm": scores["p_mpjpe"],
+        **faced,
+        "feet_deg": degrees(*soles),
     }

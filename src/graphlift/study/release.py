@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphlift.card import CMU, ModelCard
-from graphlift.datasets import MotionCapture
 from graphlift.errors import ModelError
 from graphlift.files import replacing
 from graphlift.protocols import STRIDE
+from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
+from graphlift.samples.body_views import BodyViews, view_figures
 from graphlift.samples.open_data import OpenData
 from graphlift.samples.random_views import (
     UNSEEN_RIG,
@@ -21,12 +22,16 @@ from graphlift.samples.random_views import (
     people_of,
     training_views,
 )
-from graphlift.scoring.sigma import sigma_coverage, sigma_scale
-from graphlift.study.open_models import score
+from graphlift.samples.samples import Split
+from graphlift.samples.strata import figures_as_recorded, strata
+from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale
+from graphlift.skeletons import BODY_28, H36M_17
+from graphlift.study.open_models import score, score_detected
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from graphlift.datasets import MotionCapture
     from graphlift.lifting import Lifter
 
 LIMITS = (
@@ -34,7 +39,7 @@ LIMITS = (
     "Its cameras and its detector were simulated: it has not seen a photograph.",
     "One frame says nothing of a person's true size: without a height all come out average.",
     "Depth is ambiguous from one view: sigma says how much.",
-    "Hands, feet beyond the ankle and faces are not lifted.",
+    "Hands are not lifted.",
 )
 CALIBRATION_VIEWS = 20_000
 
@@ -53,7 +58,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
 
     Raises:
         CheckpointError: If the file is damaged.
-        ModelError: If the run was not one with random cameras, 17 joints and sigma.
+        ModelError: If the run was not one with random cameras and sigma.
     """
     from graphlift.export import export_onnx
     from graphlift.lifting import Lifter
@@ -63,14 +68,15 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     network, config, record = load_run(model, ("data_digest",))
     if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
         raise ModelError(
-            f'{model}: was not trained for lifting: use cameras = "random", model.joints = 17, '
-            'model.inputs = "canonical" and model.sigma = true (recipes/open.toml)'
+            f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
+            'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'
         )
+    whole = config.model.joints == len(BODY_28)
     decoupled = "decoupled " if config.model.decouple_self else ""
     card = ModelCard(
         name=name,
-        skeleton="h36m-17",
-        inputs="canonical",
+        skeleton=(BODY_28 if whole else H36M_17).name,
+        inputs="canonical-28" if whole else "canonical",
         method=f"{decoupled}{config.model.method}",
         parameters=sum(p.numel() for p in network.parameters()),
         recipe={k: v for k, v in record["config"].items() if k != "data"},
@@ -81,9 +87,8 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     )
     path = out / f"{name}.onnx"
     export_onnx(network, card, path)
-    card = replace(
-        card, sigma_scale=sigma_scale(*_varied(Lifter.load(path), data.validation, seed=2))
-    )
+    sigmas, fronts = _scales(Lifter.load(path), data)
+    card = replace(card, sigma_scale=sigmas, front_scale=fronts)
     export_onnx(network, card, path)
     card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
     export_onnx(network, card, path)
@@ -93,36 +98,82 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     return card
 
 
-def _lift(lifter: "Lifter", views: Views, confidence: np.ndarray) -> tuple[np.ndarray, ...]:
+def _lift(
+    lifter: "Lifter", views: Views | BodyViews, confidence: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Positions and sigmas of the views' joints, then fronts and their sigmas if there are any."""
+    rays, joints = views.rays, views.rays.shape[1]
+    if joints < len(lifter.skeleton):  # Human3.6M's 17, which are the first of the 28
+        lacking = ((0, 0), (0, len(lifter.skeleton) - joints))
+        rays, confidence = np.pad(rays, (*lacking, (0, 0))), np.pad(confidence, lacking)
     parts = [slice(at, at + 256) for at in range(0, len(views), 256)]
-    lifted = [lifter.lift_rays(views.rays[p], confidence[p]) for p in parts]
-    return tuple(np.concatenate(arrays).astype(np.float64) for arrays in zip(*lifted, strict=True))
+    lifted = [lifter.lift_rays(rays[p], confidence[p]) for p in parts]
+    arrays = [
+        np.concatenate([getattr(x, n)[:, :joints] for x in lifted]).astype(np.float64)
+        for n in ("positions", "sigma")
+    ]
+    if lifted[0].fronts is not None:
+        arrays += [
+            np.concatenate([getattr(x, n) for x in lifted]).astype(np.float64)
+            for n in ("fronts", "front_sigma")
+        ]
+    return tuple(arrays)
 
 
-def _varied(
-    lifter: "Lifter", capture: MotionCapture, *, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predictions, truth and sigmas on people as training views vary them."""
-    people = people_of(capture, stride=STRIDE)
+def _scales(lifter: "Lifter", data: OpenData) -> tuple[float, float]:
+    """Fit the factors on the sigmas of joints and of fronts to validation people.
+
+    Those of 28 joints are fitted to every stratum, exact and with simulated detections: to
+    postures, bodies and definitions that are rare in training or foreign to it.
+    """
+    if lifter.skeleton != BODY_28:
+        return sigma_scale(*_varied(lifter, data, "validation", seed=2)[:3]), 1.0
+    motion = data.motion("validation", stride=STRIDE)
+    noisy = strata(motion, augmentation=Augmentation(mirror=0))
+    every = [*strata(motion).values(), *noisy.values()]
+    found = [_known(lifter, views) for views in every]
+    joined = [np.concatenate(column) for column in zip(*found, strict=True)]
+    return sigma_scale(*joined[:3]), front_scale(*joined[3:])
+
+
+def _known(lifter: "Lifter", views: Views | BodyViews) -> tuple[np.ndarray, ...]:
+    """Predictions, truth and sigmas of joints, then of fronts, where a pose was lifted."""
+    positions, sigma, *rest = _lift(lifter, views, views.confidence)
+    known = np.isfinite(positions).all(axis=(1, 2))
+    arrays = [positions[known], views.targets[known], sigma[known]]
+    if rest and isinstance(views, BodyViews):
+        arrays += [rest[0][known], views.fronts[known], rest[1][known]]
+    return tuple(arrays)
+
+
+def _varied(lifter: "Lifter", data: OpenData, part: Split, *, seed: int) -> tuple[np.ndarray, ...]:
+    """Predictions, truth and sigmas of people seen as in training, but on their own bodies."""
+    if lifter.skeleton == BODY_28:
+        rng = np.random.default_rng(seed)
+        figures, activity = figures_as_recorded(data.motion(part, stride=STRIDE), rng)
+        views = view_figures(figures, activity, Anatomy(), Augmentation(mirror=0), rng)
+        return _known(lifter, views)
+    people = people_of(getattr(data, part), stride=STRIDE)
     same_bodies = Augmentation(size=0, bones=0, recombine=0)
-    views = training_views(people, same_bodies, count=CALIBRATION_VIEWS, seed=(seed,))
-    predicted, sigma = _lift(lifter, views, views.confidence)
-    known = np.isfinite(predicted).all(axis=(1, 2))
-    return predicted[known], views.targets[known], sigma[known]
+    return _known(
+        lifter, training_views(people, same_bodies, count=CALIBRATION_VIEWS, seed=(seed,))
+    )
 
 
 def _metrics(lifter: "Lifter", data: OpenData) -> list[dict[str, object]]:
-    captures = {"test subjects": data.test} | ({data.cross.name: data.cross} if data.cross else {})
+    captures: dict[Split, MotionCapture] = {"test": data.test}
+    if data.cross:
+        captures["cross"] = data.cross
     rows: list[dict[str, object]] = []
-    for who, capture in captures.items():
+    for part, capture in captures.items():
+        who = "test subjects" if part == "test" else capture.name
         for protocol in ("unseen-17", "h36m-like"):
             found = score(lambda v, c: _lift(lifter, v, c)[0], capture, protocol)
             rows.append({"on": who, **_rounded(found)})
         views = exact_views(people_of(capture, stride=STRIDE), UNSEEN_RIG, seed=3)
-        exact, sigma = _lift(lifter, views, views.confidence)
         covered = {
-            "exact": sigma_coverage(exact, views.targets, sigma),
-            "varied": sigma_coverage(*_varied(lifter, capture, seed=4)),
+            "exact": sigma_coverage(*_known(lifter, views)[:3]),
+            "varied": sigma_coverage(*_varied(lifter, data, part, seed=4)[:3]),
         }
         rows += [
             {
@@ -132,6 +183,10 @@ def _metrics(lifter: "Lifter", data: OpenData) -> list[dict[str, object]]:
             }
             for kind, c in covered.items()
         ]
+        if lifter.skeleton == BODY_28:
+            motion = data.motion(part, stride=STRIDE)
+            found = score_detected(lambda v: _lift(lifter, v, v.confidence), motion)
+            rows.append({"on": who, **_rounded(found)})
     return rows
 
 

@@ -5,6 +5,7 @@ for row with the pack; all 0 where a turn is not known. ``segments`` are
 :data:`graphlift.bodies.SEGMENTS`. A turn carries the T-pose to the frame, world axes.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ SKULL = np.radians(10.0)
 face's vertical. Sources give the head's pitch with a constant of their own (their level gazes are
 30° apart), but agree on that line, so each source's heads are pitched until it leans so."""
 
-FEET_DOWN = {"mb-template": np.radians(11.5)}
+FEET_DOWN = {"mb-template": math.radians(11.5)}
 """By how much the feet of a source point down where they stand level; 2° in the others."""
 
 JUMP = np.radians(100.0)
@@ -252,7 +253,7 @@ def _with_level_heads(motion: Motion, sources: np.ndarray) -> Motion:
         pitch = _about_x(np.arctan2(-lean[1], lean[2]) - SKULL)
         turns[here, at_head] = turns[here, at_head] @ pitch
         directions[here, head] = directions[here, head] @ pitch
-        down = FEET_DOWN.get(str(source), np.radians(2.0))
+        down = FEET_DOWN.get(str(source), math.radians(2.0))
         turns[np.ix_(here, feet)] = turns[np.ix_(here, feet)] @ _about_x(-down)
     return Motion(**vars(motion) | {"turns": turns, "directions": directions})
 
