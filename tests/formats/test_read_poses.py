@@ -14,7 +14,7 @@ from graphlift.errors import DatasetNotFoundError, FormatError, GraphliftError
 from graphlift.formats import read_poses, write_poses
 from graphlift.formats.motion_files import POSE_READERS, holds_poses
 from graphlift.sequences import Poses
-from graphlift.skeletons import COCO_17, H36M_17, HALPE_26, MEDIAPIPE_33
+from graphlift.skeletons import BODY_28, COCO_17, H36M_17, HALPE_26, MEDIAPIPE_33
 
 PRECISION = {
     ".npz": 0.0,
@@ -51,7 +51,7 @@ def test_precision_is_told_for_every_kind():
 
 
 @pytest.mark.parametrize("suffix", MARKERS)
-@pytest.mark.parametrize("skeleton", [COCO_17, HALPE_26, MEDIAPIPE_33])
+@pytest.mark.parametrize("skeleton", [COCO_17, HALPE_26, MEDIAPIPE_33, BODY_28])
 def test_any_skeleton_and_missing_joints_come_back(tmp_path, rng, suffix, skeleton):
     positions = rng.normal(size=(7, 2, len(skeleton), 3))
     positions[2, 1], positions[3, 0, 4] = np.nan, np.nan

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.readback import moving, standing
+from helpers.whole_body import whole_body
 
 from graphlift.errors import FormatError
 from graphlift.formats import write_poses
-from graphlift.sequences import keypoints_from
-from graphlift.skeletons import COCO_17, H36M_17
+from graphlift.sequences import Poses, keypoints_from
+from graphlift.skeletons import BODY_28, COCO_17, H36M_17
 
 # Source: the picture "Pose Output Format (BODY_25)" in OpenPose's documentation.
 BODY_25 = (
@@ -116,3 +117,17 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
 
     assert refusal.value.filename == str(tmp_path / "x.openpose")
     assert not list(tmp_path.iterdir())
+
+
+def test_of_28_joints_all_of_body_25_are_there(tmp_path):
+    joints, _, _ = whole_body()
+    poses = Poses(joints[:, None], BODY_28, axes="world", rooted=False)
+
+    remarks = write_poses(tmp_path / "x.openpose", poses)
+
+    assert not any("Not in" in remark for remark in remarks)
+    (file,) = (tmp_path / "x.openpose").iterdir()
+    (person,) = json.loads(file.read_text())["people"]
+    found = np.array(person["pose_keypoints_3d"]).reshape(25, 4)
+    for place, name in ((0, "Nose"), (1, "Thorax"), (8, "Hip"), (19, "LBigToe"), (24, "RHeel")):
+        np.testing.assert_allclose(found[place, :3], joints[0, BODY_28.index(name)[0]], atol=1e-6)

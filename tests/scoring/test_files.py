@@ -13,7 +13,7 @@ from graphlift.formats.pose_arrays import read_pose_arrays
 from graphlift.protocols import PROTOCOLS
 from graphlift.scoring import score_files, score_poses
 from graphlift.sequences import Poses
-from graphlift.skeletons import H36M_17, MPI_INF_3DHP_17
+from graphlift.skeletons import BODY_28, H36M_17, MPI_INF_3DHP_17
 
 H36M = PROTOCOLS["h36m-17"]
 FRAMES = 12
@@ -198,6 +198,21 @@ def test_poses_of_our_own_are_scored(tmp_path, pair):
 
     assert score_files(own, truth, H36M) == score_poses(predicted, target, H36M)
     refused((own, truth), own, "joints are those of h36m-17", protocol=PROTOCOLS["3dhp-14"])
+
+
+@pytest.mark.parametrize("name", ["h36m-17", "h36m-16", "cross-14"])
+def test_of_28_joints_those_of_the_protocol_are_scored(tmp_path, name):
+    protocol, (predicted, target) = PROTOCOLS[name], poses(joints=28)
+    own = protocol.skeletons[0]
+    kept = [BODY_28.joints.index(joint) for joint in own.joints]
+    paths = tmp_path / "mine.npz", tmp_path / "truth.npz"
+    write_poses(paths[0], Poses(predicted[:, None], BODY_28))
+    write_poses(paths[1], Poses(target[:, None, kept], own))
+
+    scores = score_files(*paths, protocol)
+
+    expected = score_poses(predicted[:, kept], target[:, kept], protocol)
+    assert scores.overall == expected.overall
 
 
 def test_several_people_are_refused(tmp_path, pair):

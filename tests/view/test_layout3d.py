@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from graphlift.cameras import camera_to_image, world_to_camera
 from graphlift.errors import ShapeError
 from graphlift.sequences import Keypoints, Poses, keypoints_from
-from graphlift.skeletons import H36M_17, SKELETONS
+from graphlift.skeletons import BODY_28, H36M_17, SKELETONS
 from graphlift.view.layout3d import BOARD, FOV, ROOTED_DISTANCE, lay_out, viewpoint
 from graphlift.view.palette import LEFT, PEOPLE, RIGHT, bone_colours
 from graphlift.view.scene import unit_ball, unit_tube
@@ -343,3 +343,13 @@ def test_keypoints_of_another_skeleton_are_drawn_as_theirs():
 
     np.testing.assert_array_equal(drawn["board/bones"].colours, bone_colours(coco, 0))
     np.testing.assert_array_equal(drawn["people/bones"].colours, bone_colours(H36M_17, 0))
+
+
+def test_points_of_the_face_are_smaller_than_the_head_that_carries_them():
+    joints = np.random.default_rng(0).normal(size=(1, 1, len(BODY_28), 3))
+    poses = Poses(joints, BODY_28, axes="world", rooted=False)
+
+    (balls,) = (b for b in mesh_batches(lay_out(poses)) if b.name == "people/joints")
+
+    radius = dict(zip(BODY_28.joints, balls.transforms(0).scales[:, 0], strict=True))
+    assert radius["Nose"] == radius["LHeel"] < radius["LKnee"] < radius["Head"]

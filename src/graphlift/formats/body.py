@@ -55,21 +55,22 @@ class Body:
     triangles: UInt[np.ndarray, "triangle 3"]
 
 
-def make_body(lengths: Float[np.ndarray, " node"]) -> Body:
+def make_body(lengths: Float[np.ndarray, " node"], ends: armature.Ends | None = None) -> Body:
     """Put capsules around the bones of the T-pose about the root.
 
     Args:
         lengths: Of the bones, from :func:`graphlift.formats.armature.bone_lengths`; also around a
             bone without length there are vertices, so that every mesh has the same triangles.
+        ends: Where bones end, if it was measured.
     """
-    places = armature.rest_places(lengths)
+    places = armature.rest_places(lengths, ends)
     parts: list[tuple[np.ndarray, np.ndarray]] = []
     nodes: list[int] = []
     triangles: list[np.ndarray] = []
     for node, name in enumerate(n.name for n in armature.NODES):
         share = _RADII.get(name.removeprefix("Left").removeprefix("Right"))
         if share is not None:
-            end = armature.end_offset(node, lengths)
+            end = armature.end_offset(node, lengths, ends)
             thick = armature.PARENTS[node] if name == "Head" else node
             radius = share * float(np.linalg.norm(armature.end_offset(thick, lengths)))
             parts.append(_capsule(places[node], end, radius))

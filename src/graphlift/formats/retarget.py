@@ -1,12 +1,13 @@
-"""Fit people to a rig: the 17 joints, y up, without gaps."""
+"""Fit people to a rig: the 17 joints, y up, without gaps, and what shows how segments turn."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import FormatError
+from graphlift.formats.guides import Guides, find_guides
 from graphlift.formats.writing import gaps, interpolate, y_up
 from graphlift.geometry import bone_vectors, chain_bones
 from graphlift.sequences import Poses
@@ -22,12 +23,14 @@ class RiggedPerson:
         positions: The 17 joints, m, y up; every number finite.
         present: Frames that were lifted; in the others the positions are filled in.
         remarks: What was done to the poses, one sentence each.
+        guides: What shows how segments are turned, beside the 17 joints.
     """
 
     name: str
     positions: Float[np.ndarray, "frame joint 3"]
     present: Bool[np.ndarray, " frame"]
     remarks: tuple[str, ...]
+    guides: Guides = field(default_factory=Guides)
 
     @property
     def measured(self) -> Float[np.ndarray, "frame joint 3"]:
@@ -50,9 +53,11 @@ def rigged_people(path: Path, poses: Poses) -> tuple[tuple[RiggedPerson, ...], t
     people: list[RiggedPerson] = []
     for i, name in enumerate(poses.people):
         if np.isfinite(positions[:, i]).any():
-            people.append(_fill(path, name, positions[:, i]))
+            people.append(_fill(path, name, positions[:, i], find_guides(poses, i)))
         else:
             remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
+    guided = dict.fromkeys(person.guides.words for person in people if person.guides.words)
+    remarks += tuple(f"Turned as fronts, faces and soles show: {words}." for words in guided)
     return tuple(people), remarks
 
 
@@ -75,11 +80,11 @@ def _seventeen(path: Path, poses: Poses) -> tuple[np.ndarray, tuple[str, ...]]:
     return convert(poses.positions), (note,)
 
 
-def _fill(path: Path, name: str, positions: np.ndarray) -> RiggedPerson:
+def _fill(path: Path, name: str, positions: np.ndarray, guides: Guides) -> RiggedPerson:
     """Fill gaps bone by bone, so that a joint stays with its parent; the root by itself."""
     present = np.isfinite(positions).all(axis=(-2, -1))
     if present.all():
-        return RiggedPerson(name, positions, present, ())
+        return RiggedPerson(name, positions, present, (), guides)
     bones = bone_vectors(positions, H36M_17.parents)
     bones[:, H36M_17.root] = positions[:, H36M_17.root]
     bones = interpolate(bones)
@@ -92,4 +97,4 @@ def _fill(path: Path, name: str, positions: np.ndarray) -> RiggedPerson:
         )
     remark = f"Person {name} has no whole pose in {gaps(present)}: filled by interpolation."
     filled = chain_bones(bones, H36M_17.parents, H36M_17.order)
-    return RiggedPerson(name, filled, present, (remark,))
+    return RiggedPerson(name, filled, present, (remark,), guides)

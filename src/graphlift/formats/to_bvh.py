@@ -49,7 +49,8 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
     lengths = armature.bone_lengths(person.measured)
     offsets = armature.rest_offsets(lengths)
     root = person.positions[:, armature.AT[0]]
-    world = armature.solve_rotations(person.positions, fps)
+    world = armature.solve_rotations(person.positions, fps, person.guides)
+    ends = armature.measured_ends(person.positions, world, person.guides, person.present)
     angles = np.empty((len(root), len(armature.NODES), 3))
     moved = np.empty((len(root), len(armature.NODES)))
     for start in range(0, len(root), armature.CHUNK):
@@ -61,7 +62,7 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
         )
         moved[part] = np.linalg.norm(error, axis=-1) * 1000
     file.write("HIERARCHY\n")
-    file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths))
+    file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths, ends))
     file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
     for node in range(angles.shape[1]):  # one at a time: a long clip is held once, not five times
         angles[:, node] = np.degrees(continuous(angles[:, node]))
@@ -75,7 +76,9 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
     )
 
 
-def _block(node: int, offsets: np.ndarray, lengths: np.ndarray, depth: int = 0) -> Iterator[str]:
+def _block(
+    node: int, offsets: np.ndarray, lengths: np.ndarray, ends: armature.Ends, depth: int = 0
+) -> Iterator[str]:
     """List the lines of a node and of what hangs on it; offsets in cm, lengths in m."""
     tab, kind = "\t" * depth, "JOINT" if depth else "ROOT"
     place = "" if depth else "Xposition Yposition Zposition "
@@ -85,11 +88,11 @@ def _block(node: int, offsets: np.ndarray, lengths: np.ndarray, depth: int = 0) 
     yield f"{tab}\tCHANNELS {3 if depth else 6} {place}Zrotation Xrotation Yrotation"
     children = [child for child, parent in enumerate(armature.PARENTS) if parent == node]
     for child in children:
-        yield from _block(child, offsets, lengths, depth + 1)
+        yield from _block(child, offsets, lengths, ends, depth + 1)
     if not children:
         yield f"{tab}\tEnd Site"
         yield f"{tab}\t{{"
-        yield f"{tab}\t\tOFFSET {_numbers(armature.end_offset(node, lengths) * CM)}"
+        yield f"{tab}\t\tOFFSET {_numbers(armature.end_offset(node, lengths, ends) * CM)}"
         yield f"{tab}\t}}"
     yield f"{tab}}}"
 

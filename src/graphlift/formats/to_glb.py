@@ -20,7 +20,7 @@ from jaxtyping import Float
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats import armature
-from graphlift.formats.body import make_body
+from graphlift.formats.body import Body, make_body
 from graphlift.formats.retarget import RiggedPerson, rigged_people
 from graphlift.formats.writing import axes_remark, check_people, gaps
 from graphlift.sequences import Poses, frame_rate
@@ -162,12 +162,12 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
 def _add_person(scene: _Scene, person: RiggedPerson, times: int, fps: float) -> None:
     """Add a person's joints, their motion, and a body that follows them."""
     lengths = armature.bone_lengths(person.measured)
-    rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths)
-    turned, offset = (
-        _quaternions(armature.BONE_AXES[None])[0],
-        _offsets(rest[None], armature.BONE_AXES[None])[0],
-    )
-    rotations, places = _motion(person, turned, offset, fps)
+    world = armature.solve_rotations(person.positions, fps, person.guides)
+    ends = armature.measured_ends(person.positions, world, person.guides, person.present)
+    rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths, ends)
+    axes = armature.bone_axes(ends)
+    turned, offset = _quaternions(axes[None])[0], _offsets(rest[None], axes[None])[0]
+    rotations, places = _motion(person.positions, world, axes, turned, offset)
     top = scene.node(person.name)
     joints: list[int] = []
     for i, name in enumerate(JOINTS):
@@ -182,17 +182,16 @@ def _add_person(scene: _Scene, person: RiggedPerson, times: int, fps: float) -> 
     if not person.present.all():
         size = np.repeat(person.present[:, None], 3, axis=1).astype(float)
         scene.animate(top, "scale", times, size, "STEP")
-    _add_body(scene, person.name, joints, rest, lengths)
+    _add_body(scene, person.name, joints, rest, axes, make_body(lengths, ends))
 
 
 def _add_body(
-    scene: _Scene, name: str, joints: list[int], rest: np.ndarray, lengths: np.ndarray
+    scene: _Scene, name: str, joints: list[int], rest: np.ndarray, axes: np.ndarray, body: Body
 ) -> None:
     """Add a mesh bound to the joints in the T-pose; its node has no parent, as glTF advises.
 
     The bodies differ in the positions of their vertices alone.
     """
-    body = make_body(lengths)
     if not scene.body:
         zeros = np.zeros((len(body.nodes), 3), dtype=np.uint8)
         whole = np.full(len(zeros), 255, dtype=np.uint8)
@@ -208,7 +207,7 @@ def _add_body(
     primitive = {"attributes": attributes, "indices": scene.triangles, "material": 0}
     mesh = scene.add("meshes", {"name": f"{name} body", "primitives": [primitive]})
     to_bone = np.tile(np.eye(4), (len(joints), 1, 1))
-    axes = armature.BONE_AXES[[*range(len(armature.NODES)), *armature.ENDS]]
+    axes = axes[[*range(len(armature.NODES)), *armature.ENDS]]
     to_bone[:, :3, :3] = axes.swapaxes(-1, -2)
     to_bone[:, :3, 3] = -np.einsum("jba,jb->ja", axes, rest)
     bound: dict[str, Any] = {"name": name, "joints": joints, "skeleton": joints[0]}
@@ -217,24 +216,24 @@ def _add_body(
 
 
 def _motion(
-    person: RiggedPerson,
+    positions: Float[np.ndarray, "frame joint 3"],
+    world: Float[np.ndarray, "frame node 3 3"],
+    axes: Float[np.ndarray, "node 3 3"],
     turned: Float[np.ndarray, "node 4"],
     offset: Float[np.ndarray, "place 3"],
-    fps: float,
 ) -> tuple[Float[np.ndarray, "frame node 4"], Float[np.ndarray, "frame place 3"]]:
     """Find turns (x, y, z, w) and places against the parents, near to those given for the T-pose.
 
     Ends that are not measured stay where they rest.
     """
-    world = armature.solve_rotations(person.positions, fps)
     rotations = np.empty((*world.shape[:2], 4), dtype=np.float32)
     places = np.empty((len(world), len(JOINTS), 3), dtype=np.float32)
     places[:] = offset
     for start in range(0, len(world), armature.CHUNK):
         part = slice(start, start + armature.CHUNK)
-        axes = world[part] @ armature.BONE_AXES
-        rotations[part] = _quaternions(axes)
-        places[part, AT >= 0] = _offsets(person.positions[part][:, AT], axes)[:, AT >= 0]
+        turns = world[part] @ axes
+        rotations[part] = _quaternions(turns)
+        places[part, AT >= 0] = _offsets(positions[part][:, AT], turns)[:, AT >= 0]
     return _short_way(rotations, turned), places
 
 

@@ -1,16 +1,17 @@
 """How a bone turns about itself, over a whole clip: continuous, and near to what anatomy shows.
 
-Positions of joints show where a bone points, not how it is turned about itself. Only the bend of
-the next joint (elbow, knee) shows that, and a limb that is nearly straight shows it badly: decided
-frame by frame, an arm rolls by half a turn when noise bends it the other way. Here the twist is
-solved for the whole clip at once:
+Positions of joints show where a bone points, not how it is turned about itself. Unless the front
+of the segment is known, only the bend of the next joint (elbow, knee) shows that, and a limb that
+is nearly straight shows it badly: decided frame by frame, an arm rolls by half a turn when noise
+bends it the other way. Here the twist is solved for the whole clip at once:
 
 1. Parallel transport: the smallest turn from each frame to the next is the one without any twist
    of its own. Angles are counted from it.
 2. Each frame pulls the angle to where its bend shows the hinge, with the fourth power of the sine
-   of the bend, and a little to the rest pose. The pulls are spread over time, first as vectors of
-   the plane across the bone, among which whole turns do not count (the vector heat method does so
-   on surfaces: Sharp, Soliman and Crane, ACM Transactions on Graphics 38, 2019), then as angles.
+   of the bend, to where the front points if that is known, and a little to the rest pose. The
+   pulls are spread over time, first as vectors of the plane across the bone, among which whole
+   turns do not count (the vector heat method does so on surfaces: Sharp, Soliman and Crane, ACM
+   Transactions on Graphics 38, 2019), then as angles.
 3. No step is larger than the bone and its hinge explain (:func:`allowed_steps`).
 
 Nothing here depends on the direction of time, and the time constants are in seconds.
@@ -29,6 +30,9 @@ the response lengthens with the root of the pull, which is sin(15°)^4 there."""
 PULL = np.pi
 """rad/s, the most by which anatomy alone turns a bone that rests."""
 
+FRONT = np.array([0.0, 0.0, 1.0])
+"""The front of a bone in the rest pose: across every bone of it."""
+
 FOLDED = 1e-3
 """The least pull to the rest pose, of a bone that points straight back, where it means nothing."""
 
@@ -39,6 +43,7 @@ def solve_twist(
     swing: Float[np.ndarray, "frame 3 3"],
     bend: Float[np.ndarray, "frame 3"] | None,
     fps: float,
+    front: Float[np.ndarray, "frame 3"] | None = None,
 ) -> Float[np.ndarray, " frame"]:
     """Find by how much to turn a bone about itself before its swing.
 
@@ -50,6 +55,8 @@ def solve_twist(
             bone and as long as the sine of the bend; None for a bone that has no hinge to follow
             and is pulled to its swing alone.
         fps: Frames a second.
+        front: In the frame of the parent, where the bone's front points, which is :data:`FRONT`
+            in the rest pose; as long as it counts, 1 for as much as a limb bent by a right angle.
 
     Returns:
         Angles, rad, that have no jump; with a single frame, the angle that anatomy shows.
@@ -65,8 +72,12 @@ def solve_twist(
     pull = (
         at_rest if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * at_rest
     )
+    steps = allowed_steps(bone, shown, fps)
+    if front is not None:
+        ahead = _in_plane(front, swing, across) * np.conj(complex(*(across @ FRONT))) * unwind
+        pull, steps = pull + ahead, steps + np.abs(np.diff(ahead))
     angle = _spread(pull, stiffness=(RESPONSE * fps) ** 2)
-    return np.asarray(limit_steps(angle, allowed_steps(bone, shown, fps)) + drift)
+    return np.asarray(limit_steps(angle, steps) + drift)
 
 
 def allowed_steps(
@@ -77,6 +88,7 @@ def allowed_steps(
     By as much as it swings: the rest pose's own twist turns by tan(b/2) times the swing, for a
     bone at the angle b to it. By as much as the bend's axis moves, as long as its sine: a limb
     bent by a right angle is followed in full, a straight one's noise is not. And by :data:`PULL`.
+    A front that is known adds what it moves.
     """
     sine = np.linalg.norm(np.cross(bone[:-1], bone[1:]), axis=-1)
     swings = np.arctan2(sine, (bone[:-1] * bone[1:]).sum(axis=-1))

@@ -1,21 +1,21 @@
 """Feet: when they stand on the floor, and how to make them stand still then.
 
-A foot is its ankle here, as the skeletons have no toes: it stands from when the sole is down to
-when the heel lifts.
+A foot stands from when the sole is down to when the heel lifts: while its ankle is still. How high
+it is, heel and toes say, or the ankle where the skeleton has none.
 """
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.geometry import swing, unit_vectors
-from graphlift.motion.requirements import blocks, check_axes, legs, runs
+from graphlift.motion.requirements import blocks, check_axes, legs, runs, sole_heights, soles
 from graphlift.sequences import FRONTS, Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 SLOW, STILL = 0.5, 0.4
 """m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""
 NEAR_FLOOR = 0.2
-"""m; an ankle in contact is at most this high above a standing one's height."""
+"""m; the sole of a foot in contact is at most this far above or below the floor."""
 NEAR_OTHER = 0.12
 """m; and at most this much higher than the person's other ankle."""
 SHORTEST = 0.1
@@ -48,9 +48,8 @@ def find_contacts(
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
-    flags[..., ankles] = standing_feet(
-        poses.positions[..., ankles, :], up, fps, floor=floor + ANKLE_HEIGHT
-    )
+    above = sole_heights(poses.positions, poses.skeleton, up) - floor
+    flags[..., ankles] = standing_feet(poses.positions[..., ankles, :], up, fps, above=above)
     return flags
 
 
@@ -59,7 +58,7 @@ def standing_feet(
     up: Float[np.ndarray, "3"],
     fps: float,
     *,
-    floor: float | None = None,
+    above: Float[np.ndarray, "frame person side"] | None = None,
 ) -> Bool[np.ndarray, "frame person side"]:
     """Find slow, low stretches of ankles' paths.
 
@@ -67,7 +66,7 @@ def standing_feet(
         feet: m, any axes that do not turn.
         up: Unit vector against gravity, same axes.
         fps: Frames per second.
-        floor: Height of a standing ankle along ``up``, m, if known.
+        above: How high the soles are above the floor, m, if that is known.
     """
     if len(feet) < 2:
         return np.zeros(feet.shape[:-1], dtype=bool)
@@ -75,8 +74,8 @@ def standing_feet(
     height = feet @ up
     slow: Bool[np.ndarray, "frame person side"] = speed < SLOW  # NaN is never slow
     slow &= height - np.fmin.reduce(height, axis=-1, keepdims=True) < NEAR_OTHER
-    if floor is not None:
-        slow &= np.abs(height - floor) < NEAR_FLOOR
+    if above is not None:
+        slow &= np.abs(above) < NEAR_FLOOR
     flags = np.zeros(slow.shape, dtype=bool)
     for person, side in np.ndindex(slow.shape[1:]):
         for start, end in runs(slow[:, person, side]):
@@ -90,9 +89,9 @@ def plant_feet(
 ) -> Poses:
     """Hold each foot still during a contact; knees follow so that no bone changes its length.
 
-    The ankle is moved to its mean place over the contact, at the height of a standing ankle, and
-    is led there and back over BLEND seconds. The hip stays; a place out of the leg's reach is
-    approached as far as the leg allows.
+    The ankle is moved to its mean place over the contact, at the height at which the sole touches
+    the floor, and is led there and back over BLEND seconds; heel and toes move with it. The hip
+    stays; a place out of the leg's reach is approached as far as the leg allows.
 
     Args:
         poses: World axes.
@@ -110,12 +109,12 @@ def plant_feet(
     flags = find_contacts(poses) if contacts is None else contacts
     positions = poses.positions.copy()
     count = 0
-    forward = _forward(poses)
-    for chain in legs(poses.skeleton):
+    forward, rest = _forward(poses), _ankle_heights(poses)
+    for side, chain in enumerate(legs(poses.skeleton)):
         below = _below(poses.skeleton, chain[2])
         for person in range(len(poses.people)):
             ankle = positions[:, person, chain[2]].astype(np.float64)
-            shift, held = _shifts(ankle, flags[:, person, chain[2]], fps)
+            shift, held = _shifts(ankle, flags[:, person, chain[2]], rest[:, person, side], fps)
             moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
             for part in blocks(len(moved)):
                 at = moved[part]
@@ -190,14 +189,17 @@ def bend_leg(
 
 
 def _shifts(
-    ankle: Float[np.ndarray, "frame 3"], flags: Bool[np.ndarray, " frame"], fps: float
+    ankle: Float[np.ndarray, "frame 3"],
+    flags: Bool[np.ndarray, " frame"],
+    rest: Float[np.ndarray, "frame part"],
+    fps: float,
 ) -> tuple[Float[np.ndarray, "frame 3"], int]:
     """Find how far the ankle is to be moved in every frame, and in how many contacts."""
     shift = np.zeros_like(ankle)
     contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
     for number, (start, end) in enumerate(contacts):
         held = ankle[start:end].mean(axis=0)
-        held[2] = ANKLE_HEIGHT
+        held[2] = np.median(rest[start:end], axis=0).max()  # none of the foot below the floor
         shift[start:end] = held - ankle[start:end]
         before = contacts[number - 1][1] if number else 0
         after = contacts[number + 1][0] if number + 1 < len(contacts) else len(ankle)
@@ -206,6 +208,15 @@ def _shifts(
         fade = _fade(after - end, fps)
         shift[end : end + len(fade)] += fade[:, None] * shift[end - 1]
     return shift, len(contacts)
+
+
+def _ankle_heights(poses: Poses) -> Float[np.ndarray, "frame person side part"]:
+    """Find how high each ankle would be if heel, or a toe, of its foot touched the floor, m."""
+    ankles, (parts, heights) = legs(poses.skeleton)[:, 2], soles(poses.skeleton)
+    if parts.shape[1] == 1:  # the ankle itself
+        return np.full((*poses.positions.shape[:2], len(parts), 1), ANKLE_HEIGHT)
+    z = poses.positions[..., 2]
+    return np.asarray(z[..., ankles, None] - z[..., parts] + heights)
 
 
 def _fade(room: int, fps: float) -> Float[np.ndarray, " frame"]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 
 from graphlift.errors import ModelError
 from graphlift.sequences import Axes, Poses
-from graphlift.skeletons import Skeleton
+from graphlift.skeletons import ANKLE_HEIGHT, SOLE_HEIGHTS, Skeleton
 
 _BLOCK = 512
 """Frames at a time: what is computed of them in float64 stays in the processor's cache."""
@@ -35,6 +35,36 @@ def legs(skeleton: Skeleton) -> Int[np.ndarray, "side chain"]:
     """
     ankle = "Ankle" if "LAnkle" in skeleton.joints else "Foot"
     return np.stack([skeleton.index(f"{s}Hip", f"{s}Knee", f"{s}{ankle}") for s in "LR"])
+
+
+def soles(
+    skeleton: Skeleton,
+) -> tuple[Int[np.ndarray, "side part"], Float[np.ndarray, " part"]]:
+    """Find what of the left and the right foot touches the floor, and how high it is then, m.
+
+    Heel and toes if the skeleton has them, else the ankle.
+
+    Raises:
+        SkeletonError: If the skeleton has neither ankles nor feet.
+    """
+    parts = [part for part in SOLE_HEIGHTS if {f"L{part}", f"R{part}"} <= set(skeleton.joints)]
+    if "Heel" not in parts or len(parts) == 1:
+        return legs(skeleton)[:, 2:], np.array([ANKLE_HEIGHT])
+    joints = np.stack([skeleton.index(*(side + part for part in parts)) for side in "LR"])
+    return joints, np.array([SOLE_HEIGHTS[part] for part in parts])
+
+
+def sole_heights(
+    positions: Float[np.ndarray, "frame person joint 3"],
+    skeleton: Skeleton,
+    up: Float[np.ndarray, "3"],
+) -> Float[np.ndarray, "frame person side"]:
+    """Find how high along ``up`` the floor is that each sole would lie on, m.
+
+    The mean of heel and toes: their least would be below the floor by what is wrong with them.
+    """
+    joints, heights = soles(skeleton)
+    return np.asarray((positions[..., joints, :] @ up - heights).mean(axis=-1))
 
 
 def middle(

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from graphlift.motion.feet import standing_feet
-from graphlift.motion.requirements import blocks, check_axes, legs, runs
+from graphlift.motion.requirements import blocks, check_axes, legs, runs, soles
 from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
@@ -128,17 +128,17 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         poses: Axes that do not turn.
         up: Unit vector against gravity, same axes.
     """
-    joints, clearance = clearances(poses.skeleton)
+    parts, clearance = clearances(poses.skeleton)
     fps, _ = frame_rate(poses)
     count = len(poses)
     points = np.full((*poses.positions.shape[:2], 3), np.nan)
     speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
-    usable = _usable(poses)[..., joints]
+    usable = np.asarray(_usable(poses)[..., parts].all(axis=-1))
     for part in blocks(count):
         frames = np.arange(count)[part]
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
-        here, *around = (poses.positions[at][:, :, joints] for at in (frames, before, after))
-        at = lowest_joint(here, up, clearance)[..., None]
+        here, *around = (parts_of(poses.positions[at], parts) for at in (frames, before, after))
+        at = lowest_part(here, up, clearance)[..., None]
         points[part] = _pick(here, at) - clearance[at] * up
         moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
         speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
@@ -239,24 +239,42 @@ def raise_sunk(poses: Poses) -> Poses:
 
 def clearances(
     skeleton: Skeleton,
-) -> tuple[Int[np.ndarray, " joint"], Float[np.ndarray, " joint"]]:
-    """List the joints that people can stand, kneel, sit or lie on, and their CLEARANCE, m."""
+) -> tuple[Int[np.ndarray, "part joint"], Float[np.ndarray, " part"]]:
+    """List what people can stand, kneel, sit or lie on, and its CLEARANCE, m.
+
+    A part is a joint, or the mean of several: of a foot that has heel and toes the mean of these,
+    and not the ankle.
+    """
+    ankles, (feet, heights) = legs(skeleton)[:, 2], soles(skeleton)
+    width = feet.shape[1]
     found = [
-        (joint, CLEARANCE[base])
+        ([joint] * width, CLEARANCE[base])
         for joint, name in enumerate(skeleton.joints)
         if (base := name if name in CLEARANCE else name[1:]) in CLEARANCE
+        and (width == 1 or joint not in ankles)
     ]
-    joints, heights = zip(*found, strict=True)
-    return np.array(joints), np.array(heights)
+    if width > 1:
+        found += [(foot.tolist(), float(heights.mean())) for foot in feet]
+    parts, clearance = zip(*found, strict=True)
+    return np.array(parts), np.array(clearance)
 
 
-def lowest_joint(
-    joints: Float[np.ndarray, "frame person joint 3"],
+def parts_of(
+    positions: Float[np.ndarray, "frame person joint 3"], parts: Int[np.ndarray, "part joint"]
+) -> Float[np.ndarray, "frame person part 3"]:
+    """Place parts of the body, each the mean of its joints."""
+    if parts.shape[1] == 1:
+        return np.asarray(positions[:, :, parts[:, 0]])
+    return np.asarray(positions[:, :, parts].mean(axis=-2))
+
+
+def lowest_part(
+    places: Float[np.ndarray, "frame person part 3"],
     up: Float[np.ndarray, "3"],
-    clearance: Float[np.ndarray, " joint"],
+    clearance: Float[np.ndarray, " part"],
 ) -> Int[np.ndarray, "frame person"]:
-    """Find which joint's part of the body is lowest along up; any joint if no one is present."""
-    heights = joints @ up - clearance
+    """Find which part of the body is lowest along up; any if no one is present."""
+    heights = places @ up - clearance
     return np.asarray(np.where(np.isfinite(heights), heights, np.inf).argmin(axis=-1))
 
 

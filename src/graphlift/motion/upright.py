@@ -22,6 +22,7 @@ from graphlift.motion.supports import (
     find_levels,
     footholds,
     lowest_parts,
+    parts_of,
 )
 from graphlift.sequences import Poses, frame_rate
 
@@ -280,8 +281,8 @@ def _by_camera(poses: Poses, camera: Camera) -> Poses:
 def _in_place(poses: Poses, axes: np.ndarray, note: str) -> Poses:
     """Turn rooted poses upright, the lowest part of the body on the floor in every frame."""
     positions = _turned(poses.positions, axes, np.zeros(3))
-    joints, clearance = clearances(poses.skeleton)
-    lowest = (positions[..., joints, 2] - clearance).min(axis=-1, keepdims=True)
+    parts, clearance = clearances(poses.skeleton)
+    lowest = (parts_of(positions, parts)[..., 2] - clearance).min(axis=-1, keepdims=True)
     positions[..., 2] -= lowest
     return poses.noting(
         f"{note} People stay in place, the lowest part of their bodies on the floor.",

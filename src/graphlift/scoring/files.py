@@ -12,6 +12,7 @@ from graphlift.formats.pose_arrays import PoseArrays, read_pose_arrays
 from graphlift.protocols.named import Protocol
 from graphlift.scoring.score import score_poses
 from graphlift.scoring.scores import Scores
+from graphlift.skeletons import BODY_28, joint_map
 from graphlift.words import shown
 
 _LARGEST_REACH = 20.0
@@ -34,7 +35,8 @@ def score_files(
 
     Args:
         predicted: See :mod:`graphlift.formats.pose_arrays` for what is in a file.
-        target: The same frames and joints.
+        target: The same frames and joints. Of poses of body-28, in either file, the protocol's
+            joints are scored.
         protocol: Which joints are scored, and how they are averaged.
         adaptations: As in :func:`graphlift.scoring.score_poses`.
         allow_missing: Score the joints that are predicted if others are missing.
@@ -45,7 +47,7 @@ def score_files(
             the protocol, a prediction is missing, or no frame is left.
         ConfigError: If the protocol does not take an adaptation.
     """
-    mine, truth = read_pose_arrays(predicted), read_pose_arrays(target)
+    mine, truth = (_as_scored(read_pose_arrays(path), protocol) for path in (predicted, target))
     _check_lengths(mine, truth)
     labels = {name: _label(mine, truth, name) for name in ("activity", "sequence")}
     for arrays in (mine, truth):
@@ -119,6 +121,18 @@ def _label(mine: PoseArrays, truth: PoseArrays, name: str) -> np.ndarray | None:
             f"{shown(str(true[at]))} in {truth.path}: put the frames of both into the same order"
         )
     return true
+
+
+def _as_scored(arrays: PoseArrays, protocol: Protocol) -> PoseArrays:
+    """Take of body-28 the joints of the protocol's own skeleton, if it has all that are scored."""
+    own = protocol.skeletons[0]
+    if arrays.skeleton is None or arrays.skeleton.joints != BODY_28.joints:
+        return arrays
+    conversion = joint_map(BODY_28, own)
+    kinds = dict(zip(own.joints, conversion.kinds, strict=True))
+    if any(kinds[joint] == "missing" for joint in protocol.scored):
+        return arrays
+    return replace(arrays, poses=conversion(arrays.poses), skeleton=own)
 
 
 def _check_skeleton(arrays: PoseArrays, protocol: Protocol) -> None:

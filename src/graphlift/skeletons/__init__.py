@@ -17,4 +17,5 @@ from graphlift.skeletons.known import MPII_16 as MPII_16
 from graphlift.skeletons.known import OPENPOSE_BODY_25 as OPENPOSE_BODY_25
 from graphlift.skeletons.known import OPENPOSE_COCO_18 as OPENPOSE_COCO_18
 from graphlift.skeletons.known import SKELETONS as SKELETONS
+from graphlift.skeletons.known import SOLE_HEIGHTS as SOLE_HEIGHTS
 from graphlift.skeletons.skeleton import Skeleton as Skeleton

@@ -178,3 +178,15 @@ SKELETONS: Mapping[str, Skeleton] = {
 
 ANKLE_HEIGHT = 0.08
 """m; how high an ankle is above the floor that its foot stands on."""
+
+SOLE_HEIGHTS: Mapping[str, float] = {
+    "Heel": 0.04,
+    "BigToe": 0.02,
+    "SmallToe": 0.02,
+    "FootIndex": 0.02,
+}
+"""m; how high the points of a foot that detectors give are above the floor that it stands on.
+
+Source: adults of the table of bodies (:mod:`graphlift.bodies`), their ankles at ANKLE_HEIGHT: 40,
+21 and 18 mm.
+"""

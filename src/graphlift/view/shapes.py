@@ -16,6 +16,9 @@ LINE, DOT, EDGE = 0.012, 0.018, 0.006
 """Radii on the board, and of edges, m."""
 HEAD = 2.4
 """The head's radius over that of other joints."""
+SMALL = 0.5
+"""The radius of points of the face and the feet over that of other joints."""
+_POINTS = ("Nose", "Eye", "Ear", "BigToe", "SmallToe", "Heel")
 WIDEST = 0.5
 """m; larger standard deviations are drawn as this."""
 
@@ -89,7 +92,9 @@ def mesh_batches(layout: Layout3D) -> tuple[MeshBatch, ...]:
 
 
 def tubes(
-    start: Float[np.ndarray, "*copy 3"], end: Float[np.ndarray, "*copy 3"], radius: float
+    start: Float[np.ndarray, "*copy 3"],
+    end: Float[np.ndarray, "*copy 3"],
+    radius: Float[np.ndarray, " copy"] | float,
 ) -> Transforms:
     """Place unit tubes (radius 1, from z = -0.5 to 0.5) from start to end."""
     start, end = start.reshape(-1, 3), end.reshape(-1, 3)
@@ -127,13 +132,14 @@ def _figure(
     people, shadow = range(joints.shape[1]), name == "people"
     parent, child = np.array(skeleton.bones, dtype=int).reshape(-1, 2).T
     own = np.array([own_colour(person) for person in people], dtype=np.uint8)
-    size = np.array([HEAD if joint == "Head" else 1.0 for joint in skeleton.joints])
+    size = np.array([_size(joint, skeleton) for joint in skeleton.joints])
+    thick = np.tile(bone * np.minimum(size[child], 1), len(people))
     return (
         MeshBatch(
             f"{name}/bones",
             ball=False,
             colours=np.concatenate([bone_colours(skeleton, person) for person in people]),
-            transforms=lambda t: tubes(joints[t][:, parent], joints[t][:, child], bone),
+            transforms=lambda t: tubes(joints[t][:, parent], joints[t][:, child], thick),
             shadow=shadow,
         ),
         MeshBatch(
@@ -144,6 +150,14 @@ def _figure(
             shadow=shadow,
         ),
     )
+
+
+def _size(joint: str, skeleton: Skeleton) -> float:
+    """Choose a joint's radius, of 1; points of the face are small where there is a head."""
+    if joint == "Head":
+        return HEAD
+    on_head = "Head" in skeleton.joints and (joint in _POINTS or joint[1:] in _POINTS)
+    return SMALL if on_head else 1.0
 
 
 def _edges(name: str, start: np.ndarray, end: np.ndarray) -> MeshBatch:
