@@ -293,3 +293,27 @@ def test_c3d_and_trc_have_all_28_markers(tmp_path):
         for joint, name in enumerate(BODY_28.joints):
             np.testing.assert_allclose(person[name], up[:, joint], atol=1e-5, err_msg=name)
         assert read_poses(tmp_path / f"x.{suffix}").skeleton is BODY_28
+
+
+def test_bones_of_heads_and_feet_lie_along_y_in_a_glb(tmp_path):
+    joints, fronts, _ = whole_body(FRAMES, **turns(seed=9))
+
+    write_poses(tmp_path / "x.glb", poses_of(joints, fronts))
+
+    tree, _ = gltf(tmp_path / "x.glb")
+    for node in tree["nodes"]:
+        for child in (tree["nodes"][number] for number in node.get("children", ())):
+            if node["name"] != "0":  # the person, in which the hips are
+                np.testing.assert_allclose(np.array(child["translation"])[[0, 2]], 0, atol=1e-6)
+
+
+def test_a_head_that_bends_where_no_front_shows_it_is_exact_in_a_glb(tmp_path):
+    joints, fronts, _ = whole_body(FRAMES)
+    sway = 0.02 * np.sin(np.arange(FRAMES) / 5)
+    joints[:, BODY_28.index("Head")[0], 0] += sway
+
+    write_poses(tmp_path / "x.glb", seventeen(joints, fronts=fronts[:, None]))
+
+    _, places = glb(tmp_path / "x.glb")
+    head = y_up(joints[:, BODY_28.index("Head")[0]])
+    np.testing.assert_allclose(places["HeadTop_End"], head, atol=1e-5)
