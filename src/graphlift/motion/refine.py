@@ -165,7 +165,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
-        placed = find_translations(here, rays, weights, camera.focal).translation
+        placed = find_translations(here, rays, weights, camera.focal, iterations=2).translation
         translation[part] = placed
         distance = placed[np.isfinite(placed[:, 2]), 2]
         if distance.size:
