@@ -4,7 +4,6 @@ Single frames say little of either. What counts of a frame is what its keypoints
 lifter's prediction; frames closer together than :data:`MEMORY` are not independent.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from graphlift.motion.tree import Levels, Planes, full
 from graphlift.skeletons import Skeleton
 
 CONVENTION = 0.015
-"""m; how far a bone of the trunk usually lies from the lifter's, each coordinate in the body's axes.
+"""m; how far off the lifter's bones of the trunk are in all frames alike, in the body's axes.
 
 Systems of motion capture put thorax, neck, head and shoulders 20 to 90 mm apart; the lifter
 follows its keypoints most of the way.
@@ -159,7 +158,7 @@ def find_convention(
         trunk: Which bones.
         together: Frames that count as one.
     """
-    rows: Mapping[int, int] = {place: row for row, place in enumerate(trunk.bones.tolist())}
+    rows = {place: row for row, place in enumerate(trunk.bones.tolist())}
     twin = [rows[place] for place in trunk.mirror[trunk.bones].tolist()]
     flip = _MIRRORED[:, None] * np.append(_MIRRORED, 1.0)
     alone = np.array(twin) == np.arange(len(twin))

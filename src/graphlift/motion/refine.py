@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphlift.cameras import NEAREST, Camera
 from graphlift.errors import ModelError
@@ -33,6 +33,7 @@ from graphlift.motion.requirements import blocks, check_axes
 from graphlift.motion.trajectory import MEMORY, choose_camera, sightings
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
+from graphlift.skeletons import joint_map
 
 KEYPOINT = 0.013
 """m at the person's distance: how far off a keypoint is at least, 3 px of a person of 360 px."""
@@ -48,12 +49,14 @@ BLUR = 0.01
 """m; how far off a bone is at least, each coordinate."""
 STEADY_SHARE = 0.25
 """Of a joint's sigma: how much of it at least is its own, and not its parent's."""
-UNKNOWN = 0.05
-"""m; sigma of a bone where the lifter gives none."""
 HINGE = 0.01
 """m; how closely bones keep their length."""
-LOOSE, TIGHT = 1, 3
+LOOSE, TIGHT = 1, 2
 """Gauss-Newton steps without, and with, lengths of bones."""
+HONEST = 1.1
+"""Times the standard deviation that all this implies: so sigma covers as much as the lifter's."""
+FURTHEST = 0.6
+"""m; where a joint would move further, the steps have failed, and the frame stays as it was."""
 _RIDGE = np.array([1e-3, 1e-3, 1e-3, 0.0, 0.0, 0.0]).reshape(6, 1, 1)
 """1/m²; far below any information, so that nothing seen at all still has a solution."""
 
@@ -90,6 +93,9 @@ class _Person:
         trunk: Bones with a convention.
         translation: m, camera axes; NaN where it is not known.
         noise: Of each joint's keypoint, m at the person's distance.
+        exact: Whether each joint is a keypoint itself. One that is derived from others shows the
+            same point of the body only roughly, which the lifter knows better: it places the
+            person, and does not count for the pose.
         together: Frames that count as one, because errors last.
     """
 
@@ -99,6 +105,7 @@ class _Person:
     trunk: Trunk
     translation: Float[np.ndarray, "frame 3"]
     noise: Float[np.ndarray, " joint"]
+    exact: Bool[np.ndarray, " joint"]
     together: float
 
 
@@ -111,7 +118,7 @@ def refine(
     their rays, each over its variance (a joint further off weighs less, Huber); the squared
     differences of the bones from the lifter's, over theirs; and the squared differences of their
     lengths from the clip's. Sigma becomes that of the result. Frames in which a person cannot be
-    placed stay as they are.
+    placed, or whose sigma is not known, stay as they are.
 
     Args:
         poses: Rooted, camera axes, with the keypoints that they were lifted from, not smoothed.
@@ -139,15 +146,15 @@ def refine(
     placed = np.zeros(poses.valid.shape, dtype=bool)
     for place in range(len(poses.people)):
         person = _find_person(poses.of_people([place]), camera, fps)
-        placed[:, place] = np.isfinite(person.translation[:, 0])
-        for evidence, points, spread in _refined(person):
-            rooted = (points - points[:, :1]).T[:, np.argsort(person.tree.order)]
-            positions[evidence.frames, place] = rooted
-            sigma[evidence.frames, place] = spread.T[:, np.argsort(person.tree.order)]
+        joints = np.argsort(person.tree.order)
+        for frames, rooted, spread in _refined(person):
+            positions[frames, place] = rooted.T[:, joints]
+            sigma[frames, place] = spread.T[:, joints]
+            placed[frames, place] = True
     if not placed.any():
         return poses
     left = int((poses.valid & ~placed).sum())
-    rest = f"; {left} frames, in which a person cannot be placed, were left as they were"
+    rest = f"; {left} frames, which do not show where a person is, were left as they were"
     return poses.noting(
         *assumed,
         f"Poses were refined to agree with the keypoints, by {lens}, and with bones of constant "
@@ -159,13 +166,17 @@ def refine(
 
 def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
     """Place one person in every frame, and measure the jitter of the keypoints."""
+    assert poses.keypoints is not None
     tree = levels_of(poses.skeleton)
+    kinds = joint_map(poses.keypoints.skeleton, poses.skeleton).kinds
     translation = np.full((len(poses), 3), np.nan)
     jitter, count = np.zeros(len(poses.skeleton)), np.zeros(len(poses.skeleton))
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
         placed = find_translations(here, rays, weights, camera.focal, iterations=2).translation
+        sure = np.isfinite(poses.sigma[part, 0]).all(axis=1)
+        placed[~(poses.valid[part, 0] & sure)] = np.nan
         translation[part] = placed
         distance = placed[np.isfinite(placed[:, 2]), 2]
         if distance.size:
@@ -181,6 +192,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
         trunk=trunk_of(poses.skeleton, tree),
         translation=translation,
         noise=np.hypot(KEYPOINT, noise),
+        exact=np.array(kinds) == "exact",
         together=max(1.0, 2 * MEMORY * fps),
     )
 
@@ -216,8 +228,12 @@ def _jitter(
 
 def _refined(
     person: _Person,
-) -> Iterator[tuple[_Evidence, Planes, Float[np.ndarray, "joint frame"]]]:
-    """Refine one person: what the clip says of the body first, then the poses, block by block."""
+) -> Iterator[tuple[Int[np.ndarray, " frame"], Planes, Float[np.ndarray, "joint frame"]]]:
+    """Refine one person: what the clip says of the body first, then the poses, block by block.
+
+    Yields:
+        Numbers of frames; positions from the root, and their sigma, m, joints in the tree's order.
+    """
     tree, trunk = person.tree, person.trunk
     lengths = np.zeros((2, len(tree.order)))
     convention = np.zeros((len(trunk.bones), 3, 4))
@@ -234,7 +250,11 @@ def _refined(
         axes = trunk_axes(evidence.points, trunk)
         vectors = apply_convention(evidence.vectors, difference, axes, trunk)
         points, known = _improve(tree, evidence, vectors, length, TIGHT)
-        yield evidence, points, np.sqrt(known.spread() / 3)
+        rooted = points - points[:, :1]
+        moved = np.abs(rooted - (evidence.points - evidence.points[:, :1])).max(axis=(0, 1))
+        good = moved < FURTHEST  # and finite
+        sigma = HONEST * np.sqrt(np.maximum(known.spread(), 0.0) / 3)
+        yield evidence.frames[good], rooted[..., good], sigma[:, good]
 
 
 def _evidence(person: _Person) -> Iterator[_Evidence]:
@@ -244,16 +264,15 @@ def _evidence(person: _Person) -> Iterator[_Evidence]:
         frames = np.flatnonzero(np.isfinite(person.translation[part, 0]))
         if not frames.size:
             continue
-        rays, weights = (
-            values[frames] for values in _sightings(person.poses, person.camera, part)
-        )
+        rays, weights = _sightings(person.poses, person.camera, part)
+        rays, weights = rays[frames][:, order].T, weights[frames][:, order].T
         frames = frames + part.start
         at = person.translation[frames]
         lifted = person.poses.positions[frames, 0][:, order].T.astype(np.float64)
-        weights = (weights / person.noise * at[:, 2:])[:, order].T
+        weights = np.where(person.exact[order, None], weights, 0.0)
         yield _Evidence(
-            rays=np.where(weights > 0, rays[:, order].T, 0.0),
-            certainty=weights**2,
+            rays=np.where(weights > 0, rays, 0.0),
+            certainty=(weights * at[:, 2] / person.noise[order, None]) ** 2,
             vectors=lifted - lifted[:, parents],
             variance=_variance(person.poses.sigma[frames, 0][:, order].T, parents),
             points=lifted + at.T[:, None],
@@ -267,7 +286,7 @@ def _variance(
     """Find the variance of bones from that of joints: errors add up from the root, m²."""
     square = sigma.astype(np.float64) ** 2
     own = np.maximum(square - square[parents], STEADY_SHARE**2 * square)
-    return PRIOR**2 * np.where(np.isfinite(own), own, UNKNOWN**2) + BLUR**2
+    return np.asarray(PRIOR**2 * own + BLUR**2)
 
 
 def _improve(
