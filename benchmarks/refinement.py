@@ -37,7 +37,7 @@ from graphlift.cameras import FIELD_OF_VIEW, camera_to_image, world_to_camera
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.geometry import align_similarity, bone_vectors, chain_bones
 from graphlift.lifting import Lifter
-from graphlift.motion.refine import refine
+from graphlift.motion.refinement import refine
 from graphlift.samples.random_views import H36M_LIKE_RIG
 from graphlift.scoring.sigma import sigma_coverage
 from graphlift.sequences import Poses, keypoints_from

@@ -9,7 +9,7 @@ from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import fill_keypoints, fill_poses
 from graphlift.motion.left_right import mend_sides
 from graphlift.motion.pipeline import to_world
-from graphlift.motion.refine import refine
+from graphlift.motion.refinement import refine
 from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
 from graphlift.motion.supports import raise_sunk

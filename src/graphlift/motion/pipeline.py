@@ -7,7 +7,7 @@ from graphlift.cameras import Camera
 from graphlift.motion.bones import hold_bones, scale_to_height
 from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import MAX_GAP, fill_poses
-from graphlift.motion.refine import refine as refine_poses
+from graphlift.motion.refinement import refine as refine_poses
 from graphlift.motion.requirements import check_axes
 from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother

@@ -265,26 +265,32 @@ def _evidence(person: _Person) -> Iterator[_Evidence]:
         if not frames.size:
             continue
         rays, weights = _sightings(person.poses, person.camera, part)
-        rays, weights = rays[frames][:, order].T, weights[frames][:, order].T
+        weights = _planes(weights[frames][:, order]) * person.exact[order, None]
+        rays = np.where(weights > 0, _planes(rays[frames][:, order]), 0.0)
         frames = frames + part.start
-        at = person.translation[frames]
-        lifted = person.poses.positions[frames, 0][:, order].T.astype(np.float64)
-        weights = np.where(person.exact[order, None], weights, 0.0)
+        at = _planes(person.translation[frames])
+        lifted = _planes(person.poses.positions[frames, 0][:, order])
+        sigma = _planes(person.poses.sigma[frames, 0][:, order])
         yield _Evidence(
-            rays=np.where(weights > 0, rays, 0.0),
-            certainty=(weights * at[:, 2] / person.noise[order, None]) ** 2,
+            rays=rays,
+            certainty=(weights * at[2] / person.noise[order, None]) ** 2,
             vectors=lifted - lifted[:, parents],
-            variance=_variance(person.poses.sigma[frames, 0][:, order].T, parents),
-            points=lifted + at.T[:, None],
+            variance=_variance(sigma, parents),
+            points=lifted + at[:, None],
             frames=frames,
         )
+
+
+def _planes(values: np.ndarray) -> np.ndarray:
+    """Put frames last and coordinates first, in float64."""
+    return np.ascontiguousarray(values.T, dtype=np.float64)
 
 
 def _variance(
     sigma: Float[np.ndarray, "joint frame"], parents: Int[np.ndarray, " joint"]
 ) -> Float[np.ndarray, "joint frame"]:
     """Find the variance of bones from that of joints: errors add up from the root, m²."""
-    square = sigma.astype(np.float64) ** 2
+    square = sigma**2
     own = np.maximum(square - square[parents], STEADY_SHARE**2 * square)
     return np.asarray(PRIOR**2 * own + BLUR**2)
 
@@ -319,8 +325,10 @@ def _from_keypoints(evidence: _Evidence, points: Planes) -> tuple[Planes, Planes
     off_x, off_y = x - evidence.rays[0], y - evidence.rays[1]
     distance = np.sqrt(evidence.certainty * (off_x**2 + off_y**2))
     pull = evidence.certainty / np.maximum(distance, 1.0) / depth
-    own = np.stack([one := pull / depth, one, one * (x * x + y * y), 0 * x, -one * x, -one * y])
-    return own + _RIDGE, np.stack([-pull * off_x, -pull * off_y, pull * (x * off_x + y * off_y)])
+    each = pull / depth
+    own = [each, each, each * (x * x + y * y), np.zeros_like(x), -each * x, -each * y]
+    right = [-pull * off_x, -pull * off_y, pull * (x * off_x + y * off_y)]
+    return np.stack(own) + _RIDGE, np.stack(right)
 
 
 def _from_body(
