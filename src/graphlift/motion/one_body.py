@@ -1,13 +1,13 @@
 """What a whole clip says of a person's body: lengths of bones, and the keypoints' convention.
 
 Single frames say little of either. What counts of a frame is what its keypoints add to the
-lifter's prediction; frames closer together than :data:`MEMORY` are not independent.
+lifter's prediction; frames close together are not independent.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphlift.motion.tree import Levels, Planes, full
 from graphlift.skeletons import Skeleton
@@ -15,8 +15,8 @@ from graphlift.skeletons import Skeleton
 CONVENTION = 0.015
 """m; how far off the lifter's bones of the trunk are in all frames alike, in the body's axes.
 
-Systems of motion capture put thorax, neck, head and shoulders 20 to 90 mm apart; the lifter
-follows its keypoints most of the way.
+Whoever makes keypoints has a definition of thorax, neck, head, shoulders and hips of their own; the
+lifter follows it most of the way.
 """
 LENGTH = 0.02
 """m; by how much the length of a bone varies within a clip: joints are not hinges."""
@@ -42,7 +42,7 @@ class Trunk:
     """
 
     bones: Int[np.ndarray, " bone"]
-    chest: np.ndarray
+    chest: Bool[np.ndarray, " bone"]
     pairs: Int[np.ndarray, "2 2"]
     mirror: Int[np.ndarray, " joint"]
 

@@ -145,7 +145,8 @@ def refine(
     positions, sigma = poses.positions.copy(), poses.sigma.copy()
     placed = np.zeros(poses.valid.shape, dtype=bool)
     for place in range(len(poses.people)):
-        person = _find_person(poses.of_people([place]), camera, fps)
+        alone = poses if len(poses.people) == 1 else poses.of_people([place])
+        person = _find_person(alone, camera, fps)
         joints = np.argsort(person.tree.order)
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]
