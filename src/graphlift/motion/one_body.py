@@ -15,7 +15,7 @@ from graphlift.skeletons import Skeleton
 CONVENTION = 0.015
 """m; how far off the lifter's bones of the trunk are in all frames alike, in the body's axes.
 
-Whoever makes keypoints has a definition of thorax, neck, head, shoulders and hips of their own; the
+Whoever makes keypoints has their own definition of thorax, neck, head, shoulders and hips; the
 lifter follows it most of the way.
 """
 LENGTH = 0.02
