@@ -124,8 +124,15 @@ def measure_sides(table, view):
     table.add("sides", "per cent of frames, none confused", 0 * confused, untouched[:, 0])
 
 
-def measure_gaps(table, view):
-    lifted, there = view.lifted, known(view.lifted)
+def measure_refinement(table, view, lens):
+    frames, after = known(view.lifted), motion.refine(view.lifted, lens)
+    table.add("refinement", "MPJPE, mm", *both(pose_error, view, view.lifted, after, frames))
+    table.add("refinement", "P-MPJPE, mm", *both(aligned_error, view, view.lifted, after, frames))
+    return after
+
+
+def measure_gaps(table, view, lifted):
+    there = known(lifted)
     held = lifted.positions[np.maximum.accumulate(np.where(there, np.arange(len(there)), 0))]
     filled = motion.fill_poses(lifted)
     gap = ~there & known(filled)
@@ -229,7 +236,10 @@ def measure(table, view):
     """Add one view to the table; count contacts that were found and true, found, true."""
     lens = replace(view.camera, R=np.eye(3), position=np.zeros(3))
     measure_sides(table, view)
-    filled = measure_gaps(table, view)
+    refined = view.lifted
+    if np.isfinite(refined.sigma).any():
+        refined = measure_refinement(table, view, lens)
+    filled = measure_gaps(table, view, refined)
     poses = measure_bones(table, view, measure_smoothing(table, view, filled))
     tall = measure_height(table, view, poses)
     sized = scale_to_floor(poses, motion.locate(poses, view.camera), view.camera)

@@ -122,6 +122,9 @@ def lift(
     flip: Annotated[
         bool, _motion("Lift the mirror image too: a bit better, half as fast.", "--flip")
     ] = False,
+    refine: Annotated[
+        bool, _motion("Make poses agree with the keypoints and with one body.")
+    ] = True,
     gaps: Annotated[float, _motion("Longest gap to fill, s.", min=0)] = 0.5,
     smooth: Annotated[
         Literal["savgol", "one-euro", "none"], _motion("How to smooth over time.")
@@ -179,6 +182,7 @@ def lift(
         if raw
         else {
             "height": height,
+            "refine": refine,
             "gaps": gaps,
             "smooth": None if smooth == "none" else smooth,
             "bones": bones,

@@ -9,6 +9,7 @@ from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import fill_keypoints, fill_poses
 from graphlift.motion.left_right import mend_sides
 from graphlift.motion.pipeline import to_world
+from graphlift.motion.refinement import refine
 from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import OneEuro, one_euro, savgol, smooth
 from graphlift.motion.supports import raise_sunk
@@ -27,6 +28,7 @@ __all__ = [
     "one_euro",
     "plant_feet",
     "raise_sunk",
+    "refine",
     "savgol",
     "scale_to_floor",
     "scale_to_height",

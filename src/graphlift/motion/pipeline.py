@@ -7,6 +7,7 @@ from graphlift.cameras import Camera
 from graphlift.motion.bones import hold_bones, scale_to_height
 from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import MAX_GAP, fill_poses
+from graphlift.motion.refinement import refine as refine_poses
 from graphlift.motion.requirements import check_axes
 from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother
@@ -23,6 +24,7 @@ def to_world(
     camera: Camera | None = None,
     field_of_view: float | None = None,
     height: float | Mapping[str, float] | None = None,
+    refine: bool = True,
     gaps: float = MAX_GAP,
     smooth: Smoother | None = "savgol",
     bones: bool = True,
@@ -31,11 +33,12 @@ def to_world(
 ) -> Poses:
     """Turn what a lifter returned into people who walk on a floor, in metres, z up.
 
-    In this order, each step noted in ``notes``: short gaps are filled; positions smoothed; bones
-    given one length for the clip; people scaled to their height; the root's path found from the
-    keypoints; several people scaled so that they share a floor; gravity and floor found; people
-    raised where they sank into it; feet held still while they stand. As many frames come out
-    as went in, NaN where a person was missing for longer than ``gaps``. Nothing is mirrored.
+    In this order, each step noted in ``notes``: poses made to agree with the keypoints and with
+    one body; short gaps are filled; positions smoothed; bones given one length for the clip;
+    people scaled to their height; the root's path found from the keypoints; several people scaled
+    so that they share a floor; gravity and floor found; people raised where they sank into it;
+    feet held still while they stand. As many frames come out as went in, NaN where a person was
+    missing for longer than ``gaps``. Nothing is mirrored.
 
     Args:
         poses: Rooted, camera axes, with their keypoints.
@@ -44,6 +47,8 @@ def to_world(
             left out.
         field_of_view: Of the image's longer side, degrees, without a camera; 55 when left out.
         height: Of all people, or by name, m; the model's own scale when left out.
+        refine: Whether to make poses agree with the keypoints. Poses without keypoints, sigma or
+            a lens that follows from a camera or the image's size stay as they are.
         gaps: Longest gap to fill, s; 0 for none.
         smooth: ``savgol``, ``one-euro`` or None, which leaves the root's path rough, too.
         bones: Whether bones keep their lengths.
@@ -56,6 +61,9 @@ def to_world(
         SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
     """
     check_axes(poses, "camera", "to_world()")
+    known_lens = camera or poses.camera or (poses.keypoints and poses.keypoints.image_size)
+    if refine and poses.keypoints is not None and known_lens:
+        poses = refine_poses(poses, camera, field_of_view=field_of_view)
     poses = fill_poses(poses, seconds=gaps)
     poses = poses if smooth is None else smooth_poses(poses, smooth)
     poses = hold_bones(poses) if bones else poses
