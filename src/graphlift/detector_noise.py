@@ -43,7 +43,7 @@ from graphlift.skeletons import Skeleton
 
 JITTER_SECONDS = 0.25
 """s; the time in which the correlation of a joint's jitter falls to 1/e, bursts apart. Fitted."""
-BURST_SECONDS = 0.065
+BURST_SECONDS = 0.067
 """s; the mean time for which the width of a joint's jitter stays the same. Fitted."""
 SWAP_SECONDS = 0.45
 """s; mean duration of an episode in which left and right are confused. Fitted, to one episode."""
@@ -52,18 +52,18 @@ SWAP_SHARE = 0.7
 SWAP_TOGETHER = 0.5
 """Share of the swaps of a limb that legs and arms have in common. Chosen."""
 MISS_SECONDS = 0.02
-"""s; mean duration of a miss. Fitted."""
+"""s; mean duration of a miss. Fitted, to nine."""
 
-DROP_SECONDS = 0.025
+DROP_SECONDS = 0.02
 """s; mean duration of the loss of a joint. Fitted."""
-DROP = {"visible": 0.004, "hidden": 0.04}
+DROP = {"visible": 0.003, "hidden": 0.03}
 """Chance that a joint is lost by itself; in the mean as often as in the film."""
 LIMB_SECONDS = 0.3
 """s; mean duration of the loss of a limb. Chosen: the cameras of the fit see every limb."""
 LIMB = {"visible": 0.003, "hidden": 0.06}
 """Chance that a limb is lost, and the same when one of its joints is hidden. Chosen."""
 
-CONFIDENCE_SECONDS = 0.12
+CONFIDENCE_SECONDS = 0.11
 """s; the time in which the correlation of a confidence's own noise falls to 1/e. Fitted."""
 CONFIDENCE_SPREAD = 0.1
 CONFIDENCE_SLOPE = (2.0, 12.0)
@@ -142,15 +142,19 @@ def simulate_clip(
     )
 
 
-def jitter_correlation(seconds: Float[np.ndarray, " lag"]) -> Float[np.ndarray, " lag"]:
+def jitter_correlation(
+    seconds: Float[np.ndarray, " lag"],
+    *,
+    drift: float = JITTER_SECONDS,
+    burst: float = BURST_SECONDS,
+) -> Float[np.ndarray, " lag"]:
     """State how jitter is correlated with itself a time later, between mistakes.
 
-    The drift's exp(-τ / JITTER_SECONDS), times E[(c₀ c_τ)^-1/2] / E[c^-1] for the χ² under t's
-    root: with probability exp(-τ / BURST_SECONDS) both are the same number, else independent.
+    exp(-τ / drift), times E[(c₀ c_τ)^-1/2] / E[c^-1] for the χ² under t's root: both are the same
+    number with probability exp(-τ / burst), else independent.
     """
-    same = np.exp(-seconds / BURST_SECONDS)
-    drift = np.exp(-seconds / JITTER_SECONDS)
-    return np.asarray(drift * (same + (1 - same) * _DRAWS_ALIKE))
+    same = np.exp(-seconds / burst)
+    return np.asarray(np.exp(-seconds / drift) * (same + (1 - same) * _DRAWS_ALIKE))
 
 
 def _swap(
