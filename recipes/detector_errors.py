@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import minimize, minimize_scalar
 
-from graphlift.simulated_detector import REFERENCE_SIZE, person_size
+from graphlift.detector_noise import unit_jitter
+from graphlift.simulated_detector import JITTER, REFERENCE_SIZE, joint_factors, person_size
+from graphlift.skeletons import H36M_17
 
 BODY = tuple(
     f"{side}{joint}"
@@ -17,6 +20,8 @@ FEET = ("LHeel", "RHeel", "LFootIndex", "RFootIndex")
 LIMBS = (("Hip", "Knee", "Ankle"), ("Shoulder", "Elbow", "Wrist"))
 GROSS = 0.1
 """Errors beyond this share of the person's size are misses."""
+FILMS, FRAMES = 100, 100
+"""Films that are simulated, and the frames of each: those of the real ones."""
 T_WIDTHS = (np.pi**2 / 2 - 4) / 4
 LOG_SHARE = T_WIDTHS / (np.pi**2 / 24 + T_WIDTHS)
 """What the logarithms of two steps of one width correlate by: planar t, 3 degrees of freedom. The
@@ -159,20 +164,56 @@ def join(mask, frames):
     return filled
 
 
-def fit_decay(correlation, seconds, model):
-    """The time constant for which a model's correlation is nearest, least squares, s."""
-    from scipy.optimize import minimize_scalar
-
+def fit_decay(correlation, seconds):
+    """The time constant of the exponential that is nearest, least squares, s."""
     found = minimize_scalar(
-        lambda log: ((model(np.exp(log), seconds) - correlation) ** 2).sum(),
+        lambda log: ((np.exp(-seconds / np.exp(log)) - correlation) ** 2).sum(),
         bounds=(np.log(1e-3), np.log(30)),
         method="bounded",
     )
     return float(np.exp(found.x))
 
 
-def exponential(constant, seconds):
-    return np.exp(-seconds / constant)
+def measure_jitter(errors, lags, burst_lags):
+    """RMS, px, autocorrelation and bursts of joints' errors (frame, joint, 2) within the bulk."""
+    far = np.linalg.norm(errors, axis=-1) > GROSS * REFERENCE_SIZE
+    errors = np.where(far[..., None], np.nan, errors)
+    covariance = autocovariance(errors, (0, *lags))
+    return (
+        np.sqrt(covariance[0]),
+        covariance[1:] / covariance[0],
+        burst_correlation(errors, burst_lags),
+    )
+
+
+def simulate_errors(fps, level, **times):
+    """Simulated jitter of the body (frame, joint, 2), px: films beside each other, as joints.
+
+    Films are as long as the real ones: their length biases the measures of both alike.
+    """
+    names = [name.replace("Ankle", "Foot") for name in BODY]
+    width = JITTER * level * joint_factors(H36M_17)[H36M_17.index(*names)]
+    jitter = unit_jitter((FILMS, FRAMES, len(BODY)), fps, np.random.default_rng(0), **times)
+    return np.moveaxis(jitter * width[:, None], 1, 0).reshape(FRAMES, -1, 2)
+
+
+def fit_jitter(rms, correlation, bursts, lags, burst_lags, fps):
+    """Level and times of simulated jitter that, measured alike, is as measured; least squares.
+
+    Returns:
+        Level, and drift and burst as of :func:`graphlift.detector_noise.unit_jitter`, s.
+    """
+    goal = np.concatenate([[1], correlation, bursts])
+
+    def miss(logs):
+        level, drift, burst = np.exp(logs)
+        errors = simulate_errors(fps, level, drift=drift, burst=burst)
+        found = measure_jitter(errors, lags, burst_lags)
+        return ((np.concatenate([[found[0] / rms], *found[1:]]) - goal) ** 2).sum()
+
+    start = np.log([1.5, 0.2, 0.1])
+    best = minimize(miss, start, method="Nelder-Mead", options={"xatol": 0.01, "fatol": 1e-6})
+    return np.exp(best.x)
 
 
 def tail_index(lengths):

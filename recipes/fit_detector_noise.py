@@ -32,11 +32,13 @@ from detector_errors import (
     centred_correlation,
     chain_seconds,
     compare,
-    exponential,
     fit_decay,
+    fit_jitter,
     join,
+    measure_jitter,
     neighbours,
     runs,
+    simulate_errors,
     tail_index,
     three_cornered,
 )
@@ -143,7 +145,7 @@ def print_joints(views, name, fps):
 
 
 def print_times(seen, cameras, fps):
-    """Autocorrelation over the body's joints; that of the detectors' own errors is returned."""
+    """Autocorrelation over the body's joints; RMS and that of the detectors' own are returned."""
     seconds = np.array(LAGS) / fps
     print_head("autocorrelation, body", ("RMS, px", *(f"{t:.3f} s" for t in seconds)))
 
@@ -159,9 +161,12 @@ def print_times(seen, cameras, fps):
     own = np.mean([three_cornered(*pair, (0, *LAGS)) for pair in pairs], axis=0)
     for name, each in zip((*UNSURE, "reference"), own, strict=True):
         report(f"{name}, its own", each)
-    report("detectors, their own", own[:2].mean(axis=0))
-    print_row("the model", ["", *decimals(jitter_correlation(seconds))])
-    return own[:2].sum(axis=0)[1:] / own[:2].sum(axis=0)[0]
+    both = own[:2].mean(axis=0)
+    report("detectors, their own", both)
+    model = measure_jitter(simulate_errors(fps, 1.0), LAGS, BURST_LAGS)
+    print_row("the model at level 1, alike", [f"{model[0]:.1f}", *decimals(model[1])])
+    print_row("the model, uncut", ["", *decimals(jitter_correlation(seconds))])
+    return np.sqrt(both[0]), both[1:] / both[0]
 
 
 def print_mistakes(views, cameras, name):
@@ -185,19 +190,15 @@ def print_mistakes(views, cameras, name):
                       f"{lengths.mean():.1f} frames, longest {lengths.max()}")  # fmt: skip
 
 
-def print_fit(seen, cameras, correlation, fps):
+def print_fit(seen, cameras, own, fps):
     """The constants of ``graphlift.detector_noise``, which has those of cameras 1 and 2."""
     views = [seen[name][k] for name in UNSURE for k in cameras]
-    bursts = np.mean([burst_correlation(view.jitter, BURST_LAGS) for view in views], axis=0)
-    burst = fit_decay(bursts, np.array(BURST_LAGS) / fps, exponential)
+    bodies = [view.jitter[:, : len(BODY)] for view in views]
+    bursts = np.mean([burst_correlation(each, BURST_LAGS) for each in bodies], axis=0)
     print(f"\nsteps of one width after {BURST_LAGS} frames: {', '.join(decimals(bursts))}")
 
-    def drifting(constant, seconds):
-        return jitter_correlation(seconds, drift=constant, burst=burst)
-
-    seconds = np.array(LAGS) / fps
-    print(f"BURST_SECONDS {burst:.3f}")
-    print(f"JITTER_SECONDS {fit_decay(correlation, seconds, drifting):.3f}")
+    level, drift, burst = fit_jitter(*own, bursts, LAGS, BURST_LAGS, fps)
+    print(f"JITTER_SECONDS {drift:.3f}, BURST_SECONDS {burst:.3f}, level {level:.2f}")
     flips = [view.swapped.any(axis=1) for view in views]
     episodes = np.concatenate([runs(join(flip, APART * fps)) for flip in flips])
     print(f"SWAP_SECONDS {episodes.mean() / fps:.2f} (episodes of {episodes} frames)")
@@ -211,7 +212,7 @@ def print_fit(seen, cameras, correlation, fps):
     share = 100 * np.mean(np.concatenate([each.ravel() for each in lost]))
     print(f"DROP_SECONDS {chain_seconds(lengths, fps):.3f} ({len(lengths)} runs, {share:.1f} %)")
     sure = np.mean([centred_correlation(view.confidence, LAGS) for view in views], axis=0)
-    print(f"CONFIDENCE_SECONDS {fit_decay(sure, seconds, exponential):.2f}")
+    print(f"CONFIDENCE_SECONDS {fit_decay(sure, np.array(LAGS) / fps):.2f}")
 
 
 def run(out, wheel=None):
@@ -231,12 +232,12 @@ def run(out, wheel=None):
     print_reference(cameras, keypoints, reference, errors)
     for group in (FITTED, BESIDE):
         print(f"\nCameras {group[0] + 1} and {group[1] + 1}")
-        correlation = print_times(seen, group, fps)
+        own = print_times(seen, group, fps)
         for name in UNSURE:
             print_joints([seen[name][k] for k in group], name, fps)
         for name in UNSURE:
             print_mistakes([seen[name][k] for k in group], group, name)
-        print_fit(seen, group, correlation, fps)
+        print_fit(seen, group, own, fps)
 
 
 def main():

@@ -177,7 +177,7 @@ def test_the_stated_correlation_is_that_of_a_t_whose_width_is_drawn_anew():
     expected = np.exp(-lag / JITTER_SECONDS) * (same + (1 - same) * 2 / np.pi)
 
     np.testing.assert_allclose(jitter_correlation(lag), expected, atol=1e-12)
-    assert jitter_correlation(np.array([1 / 30]))[0] == pytest.approx(0.75, abs=0.01)
+    assert jitter_correlation(np.array([1 / 30]))[0] == pytest.approx(0.752, abs=0.002)
 
 
 @RATES

@@ -41,9 +41,9 @@ from graphlift.simulated_detector import (
 )
 from graphlift.skeletons import Skeleton
 
-JITTER_SECONDS = 0.25
+JITTER_SECONDS = 0.19
 """s; the time in which the correlation of a joint's jitter falls to 1/e, bursts apart. Fitted."""
-BURST_SECONDS = 0.067
+BURST_SECONDS = 0.1
 """s; the mean time for which the width of a joint's jitter stays the same. Fitted."""
 SWAP_SECONDS = 0.45
 """s; mean duration of an episode in which left and right are confused. Fitted, to one episode."""
@@ -129,7 +129,7 @@ def simulate_clip(
     seen = _swap(keypoints, hidden, skeleton, levels, fps, rng)
     missed, wrong = _miss(keypoints, hidden, skeleton, levels, fps, rng)
     width = JITTER * levels * joint_factors(skeleton) * np.where(hidden, HIDDEN, 1)
-    jitter = _unit_jitter(hidden.shape, fps, rng) * (width * size / REFERENCE_SIZE)[..., None]
+    jitter = unit_jitter(hidden.shape, fps, rng) * (width * size / REFERENCE_SIZE)[..., None]
     found = np.where(missed[..., None], wrong, seen + jitter)
 
     error = np.linalg.norm(found - keypoints, axis=-1)
@@ -140,6 +140,29 @@ def simulate_clip(
         np.where(lost, np.nan, error),
         np.where(lost, 0.0, confidence),
     )
+
+
+def unit_jitter(
+    shape: tuple[int, ...],
+    fps: float,
+    rng: np.random.Generator,
+    *,
+    drift: float = JITTER_SECONDS,
+    burst: float = BURST_SECONDS,
+) -> Float[np.ndarray, "*clip frame joint 2"]:
+    """Draw planar t noise, 3 degrees of freedom, of mean length 1, that drifts and bursts.
+
+    Args:
+        shape: Clips, frames and joints.
+        fps: Frames a second.
+        rng: Random generator.
+        drift: As :data:`JITTER_SECONDS`.
+        burst: As :data:`BURST_SECONDS`.
+    """
+    normal = np.stack([_drift(shape, drift, fps, rng) for _ in range(2)], axis=-1)
+    last = _last_draw(shape, burst, fps, rng)
+    chi = np.sqrt(_hold(rng.chisquare(3, size=shape), last) / 3)
+    return np.asarray(normal / chi[..., None] / np.sqrt(3))
 
 
 def jitter_correlation(
@@ -200,14 +223,6 @@ def _miss(
     spread = MISS_SPREAD * np.stack([_hold(axis, last) for axis in away], axis=-1)
     size = person_size(keypoints)[..., None, None]
     return missed, keypoints[..., parents, :] + spread * size
-
-
-def _unit_jitter(shape: tuple[int, ...], fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw planar t noise, 3 degrees of freedom, of mean length 1, that drifts and bursts."""
-    normal = np.stack([_drift(shape, JITTER_SECONDS, fps, rng) for _ in range(2)], axis=-1)
-    last = _last_draw(shape, BURST_SECONDS, fps, rng)
-    chi = np.sqrt(_hold(rng.chisquare(3, size=shape), last) / 3)
-    return np.asarray(normal / chi[..., None] / np.sqrt(3))
 
 
 def _confidence(

@@ -9,23 +9,17 @@ from detector_errors import (
     burst_correlation,
     chain_seconds,
     compare,
-    exponential,
     fit_decay,
+    fit_jitter,
     join,
+    measure_jitter,
     runs,
     tail_index,
     three_cornered,
 )
 
-from graphlift.detector_noise import (
-    BURST_SECONDS,
-    JITTER_SECONDS,
-    MISS_SECONDS,
-    jitter_correlation,
-    simulate_clip,
-)
+from graphlift.detector_noise import MISS_SECONDS
 from graphlift.simulated_detector import REFERENCE_SIZE
-from graphlift.skeletons import H36M_17
 
 JOINTS = (*BODY, *FACE)
 
@@ -79,7 +73,7 @@ def test_legs_that_change_sides_are_swapped_and_a_joint_far_off_is_missed(rng):
 
 
 def test_autocovariance_is_that_of_known_noise_with_its_offset(rng):
-    errors = drifting(rng, 0.2) + [1.0, -2.0]
+    errors = drifting(rng, 0.2) + np.array([1.0, -2.0])
 
     found = autocovariance(errors, (0, 6, 12))
 
@@ -107,33 +101,35 @@ def test_three_cornered_gives_each_ones_own_errors(rng):
         np.testing.assert_allclose(each, expected, atol=1.0)
 
 
-def test_the_model_is_fitted_by_its_own_constants():
-    """Drift and bursts of simulated jitter, by the measures and fits that the recipe uses."""
-    keypoints = np.random.default_rng(0).uniform(0, 360, size=(1, 1, 17, 2))
-    keypoints = np.broadcast_to(keypoints, (300, 100, 17, 2))
-    hidden = np.zeros(keypoints.shape[:-1], dtype=bool)
-    found = simulate_clip(keypoints, hidden, H36M_17, fps=60.0, level=1e-6, seed=0)
-    errors = np.moveaxis(found.keypoints - keypoints, 1, 0).reshape(100, -1, 2) * 1e6
+def test_the_times_of_simulated_jitter_are_found_again(rng):
+    """Jitter of another level and other times, written out with a loop over frames."""
+    level, drift, burst, people = 1.2, 0.12, 0.2, 600
+    keep = np.exp(-1 / (60 * burst))
+    normal = drifting(rng, drift, joints=people * len(BODY))
+    chi = rng.chisquare(3, size=normal.shape[:2])
+    for frame in range(1, len(chi)):
+        kept = rng.random(chi.shape[1]) < keep
+        chi[frame, kept] = chi[frame - 1, kept]
+    factors = np.tile([0.9, 0.9, 1.2, 1.2, 1.5, 1.5, 0.9, 0.9, 1.0, 1.0, 1.2, 1.2], people)
+    errors = normal / np.sqrt(chi)[..., None] * (3.79 * level * factors)[:, None]
+    lags = (1, 2, 5, 10)
 
-    lags = np.array([2, 3, 5, 7, 10])
-    bursts = np.mean([burst_correlation(each, lags) for each in np.split(errors, 30, 1)], axis=0)
-    burst = fit_decay(bursts, lags / 60, exponential)
-    signs = np.sign(errors)  # of two normals of correlation ρ: 2/π arcsin ρ
-    alike = np.array([(signs[lag:] * signs[:-lag]).mean() for lag in lags])
-    drift = fit_decay(np.sin(np.pi / 2 * alike), lags / 60, exponential)
+    found = fit_jitter(*measure_jitter(errors, lags, (2, 5)), lags, (2, 5), 60)
 
-    assert burst == pytest.approx(BURST_SECONDS, rel=0.15)
-    assert drift == pytest.approx(JITTER_SECONDS, rel=0.1)
+    np.testing.assert_allclose(found, [level, drift, burst], rtol=0.1)
+
+
+def test_joints_of_different_widths_are_no_bursts(rng):
+    steps = rng.standard_normal((200, 3000, 2)) / np.sqrt(rng.chisquare(3, 3000))[:, None]
+    walk = np.cumsum(steps, axis=0)
+
+    assert np.abs(burst_correlation(walk, (2, 5))).max() < 0.05
 
 
 def test_a_decay_is_found_again():
     seconds = np.array([0.02, 0.1, 0.4])
 
-    assert fit_decay(np.exp(-seconds / 0.3), seconds, exponential) == pytest.approx(0.3, rel=1e-3)
-    model = jitter_correlation(seconds, drift=0.4, burst=0.05)
-    assert fit_decay(
-        model, seconds, lambda c, t: jitter_correlation(t, drift=c, burst=0.05)
-    ) == pytest.approx(0.4, rel=1e-3)
+    assert fit_decay(np.exp(-seconds / 0.3), seconds) == pytest.approx(0.3, rel=1e-3)
 
 
 def test_runs_and_gaps():
