@@ -124,9 +124,9 @@ def triangulate(cameras, views):
     return position, float(np.mean(errors))
 
 
-def make_reference(cameras, keypoints):
+def make_reference(cameras, keypoints, joints=JOINTS):
     """Reference (frame, joint, 3), m, world, and its reprojection errors (frame, joint), px."""
-    at = MEDIAPIPE_33.index(*JOINTS)
+    at = keypoints[0].skeleton.index(*joints)
     views = np.stack([each.positions[:, 0, at] for each in keypoints], axis=2)
     frames, joints = views.shape[:2]
     positions, errors = np.full((frames, joints, 3), np.nan), np.full((frames, joints), np.nan)

@@ -251,9 +251,7 @@ def check() -> None:
         "hip breadth": 2 * length["Hip"],
         "shoulder to hip": trunk,
     }
-    print(
-        f"{len(bodies)} people, {100 * (~adult).mean():.0f} % children; {len(POINTS)} points"
-    )
+    print(f"{len(bodies)} people, {100 * (~adult).mean():.0f} % children; {len(POINTS)} points")
     for sex, chosen, column in (("men", ~bodies.female, 0), ("women", bodies.female, 1)):
         stature = bodies.stature[adult & chosen]
         print(f"{sex}: stature {1000 * stature.mean():.0f} ± {1000 * stature.std():.0f} mm")

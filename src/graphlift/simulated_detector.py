@@ -9,7 +9,7 @@ person's size in the image, as a detector works on a crop scaled to the person. 
 * *miss*: the joint is detected at its parent, with a large error. It is never at (0, 0).
 
 Every frame is drawn independently. A real detector's mistakes last for several frames, which makes
-no difference to a lifter of single frames.
+no difference to a lifter of single frames; :mod:`graphlift.detector_noise` draws such mistakes.
 
 The factors were chosen to be plausible and were not tuned on results, except the two levels.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.errors import ConfigError
 from graphlift.skeletons import Skeleton
@@ -143,15 +143,29 @@ def simulate(
     return Detected(found, np.linalg.norm(found - keypoints, axis=-1))
 
 
-def person_size(keypoints: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, " frame"]:
+def person_size(
+    keypoints: Float[np.ndarray, "*clip frame joint 2"],
+) -> Float[np.ndarray, "*clip frame"]:
     """Measure the longer side of the box around the joints, px, image borders ignored."""
-    return np.asarray(np.ptp(keypoints, axis=1).max(axis=-1))
+    return np.asarray(np.ptp(keypoints, axis=-2).max(axis=-1))
 
 
 def joint_factors(skeleton: Skeleton) -> Float[np.ndarray, " joint"]:
     """How much each joint jitters; wrists and ankles most, the trunk least."""
     limbs = {f"{side}{name}": factor for name, factor in _LIMB_FACTORS.items() for side in "LR"}
     return np.array([(_FACTORS | limbs)[joint] for joint in skeleton.joints])
+
+
+def limb_pairs(
+    skeleton: Skeleton,
+) -> list[tuple[Int[np.ndarray, " joint"], Int[np.ndarray, " joint"]]]:
+    """List what a swap exchanges: the joints of the left leg and of the right one, of the arms."""
+    pairs = []
+    for limb in _LIMBS:
+        names = [name for name in limb if f"L{name}" in skeleton.joints]
+        left, right = ([f"{side}{name}" for name in names] for side in "LR")
+        pairs.append((skeleton.index(*left), skeleton.index(*right)))
+    return pairs
 
 
 def _unit_jitter(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -173,10 +187,7 @@ def _swap(
 ) -> np.ndarray:
     """Exchange left and right of whole legs or arms in some frames."""
     seen = keypoints.copy()
-    for limb in _LIMBS:
-        names = [name for name in limb if f"L{name}" in skeleton.joints]
-        left = skeleton.index(*(f"L{name}" for name in names))
-        right = skeleton.index(*(f"R{name}" for name in names))
+    for left, right in limb_pairs(skeleton):
         obscure = hidden[:, np.concatenate([left, right])].any(axis=1)
         chance = np.where(obscure, SWAP["hidden"], SWAP["visible"]) * level
         (frames,) = np.nonzero(rng.random(len(keypoints)) < chance)

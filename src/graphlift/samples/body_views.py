@@ -149,28 +149,57 @@ def draw_views(
     return view_figures(figures, people.motion.activity[drawn], anatomy, augmentation, rng)
 
 
-def view_figures(
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """People before their cameras, and what a source of keypoints has of them.
+
+    Args:
+        positions: Of the 28 joints as their source of keypoints defines them, m, camera axes.
+        given: Whether such a source has the joint.
+        targets: Of the 28 joints as they are to be lifted, m, camera axes.
+        fronts: Unit vectors of :data:`graphlift.sequences.FRONTS`, camera axes; NaN if not known.
+        captured: Whether the keypoints are a capture system's joints.
+        tangent: Half the image's width at unit depth.
+    """
+
+    positions: Float[np.ndarray, "frame joint 3"]
+    given: Bool[np.ndarray, "frame joint"]
+    targets: Float[np.ndarray, "frame joint 3"]
+    fronts: Float[np.ndarray, "frame front 3"]
+    captured: Bool[np.ndarray, " frame"]
+    tangent: Float[np.ndarray, " frame"]
+
+    def views(
+        self,
+        rays: Float[np.ndarray, "frame joint 2"],
+        confidence: Float[np.ndarray, "frame joint"],
+        activity: np.ndarray,
+    ) -> BodyViews:
+        """Put what a detector reported beside the truth."""
+        targets = self.targets - self.targets[:, [BODY_28.root]]
+        return BodyViews(rays, confidence, targets, self.fronts, self.captured, activity)
+
+
+def see(
     figures: Figures,
-    activity: np.ndarray,
     anatomy: Anatomy,
     augmentation: Augmentation,
     rng: np.random.Generator,
     *,
     rig: RandomRig = TRAINING_RIG,
     frames: int = 1,
-) -> BodyViews:
-    """See people, each by a camera and a source of keypoints of their own.
+) -> Seen:
+    """Put people before cameras, each of them before one and by a definition of their own.
 
     Args:
         figures: The people.
-        activity: What each does.
         anatomy: How definitions of keypoints vary.
-        augmentation: How detections vary.
+        augmentation: Which share of people is mirrored.
         rng: Random generator.
         rig: Cameras.
         frames: How many frames of each person, who follow one another.
     """
-    count, joints = len(activity) // frames, len(BODY_28)
+    count, joints = len(figures.joints) // frames, len(BODY_28)
     shown = show(figures, anatomy, rng, frames)
     everything = np.concatenate([shown.positions, shown.targets, figures.fronts], axis=1)
     bearing = np.repeat(rng.uniform(0, 2 * np.pi, count), frames)
@@ -182,15 +211,30 @@ def view_figures(
     for array, mirror in ((seen, BODY_28.mirror), (targets, BODY_28.mirror), (fronts, _MIRROR)):
         array[mirrored] = array[mirrored][:, mirror] * [-1.0, 1.0, 1.0]
     given = np.where(mirrored[:, None], shown.given[:, BODY_28.mirror], shown.given)
-    rays, confidence = _detect(seen, given, shown.captured, tangent, augmentation, rng)
-    return BodyViews(
-        rays=rays,
-        confidence=confidence,
-        targets=targets - targets[:, [BODY_28.root]],
-        fronts=fronts,
-        captured=shown.captured,
-        activity=activity,
-    )
+    return Seen(seen, given, targets, fronts, shown.captured, tangent)
+
+
+def view_figures(
+    figures: Figures,
+    activity: np.ndarray,
+    anatomy: Anatomy,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    *,
+    rig: RandomRig = TRAINING_RIG,
+) -> BodyViews:
+    """See people, each by a camera, a source of keypoints and a detector of their own.
+
+    Args:
+        figures: The people.
+        activity: What each does.
+        anatomy: How definitions of keypoints vary.
+        augmentation: How detections vary.
+        rng: Random generator.
+        rig: Cameras.
+    """
+    seen = see(figures, anatomy, augmentation, rng, rig=rig)
+    return seen.views(*_detect(seen, augmentation, rng), activity)
 
 
 def _other_side(name: str) -> str:
@@ -202,28 +246,49 @@ _MIRROR = np.array([FRONTS.index(_other_side(name)) for name in FRONTS])
 
 
 def _detect(
-    positions: np.ndarray,
-    given: np.ndarray,
-    captured: np.ndarray,
-    tangent: np.ndarray,
-    augmentation: Augmentation,
-    rng: np.random.Generator,
+    seen: Seen, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Simulate a detector; rays and confidences, 0 where a joint is missing."""
-    truth = positions[..., :2] / positions[..., 2:]
-    rays, error = noisy(truth, occluded(positions, BODY_28), BODY_28, augmentation, rng)
-    found = ~captured
-    rays[found] = with_middles(rays[found])
+    truth = seen.positions[..., :2] / seen.positions[..., 2:]
+    hidden = occluded(seen.positions, BODY_28)
+    rays, error = noisy(truth, hidden, BODY_28, augmentation, rng)
     confidence = confidence_of(truth, error, augmentation, rng)
-    missing = ~given | _missing(given, augmentation, rng)
+    missing = ~seen.given | _missing(seen.given, augmentation, rng)
     cropped = (rng.random(len(rays)) < augmentation.crop)[:, None]
-    missing |= cropped & (np.abs(rays) > tangent[:, None, None]).any(axis=-1)
-    for middle, pair in _PAIRS:
-        missing[found, middle] |= missing[found][:, pair].any(axis=1)
-        confidence[found, middle] = confidence[found][:, pair].min(axis=1)
+    outside = (np.abs(rays) > seen.tangent[:, None, None]).any(axis=-1)
+    missing |= cropped & outside
+    rays, confidence, missing = derive_middles(rays, confidence, missing, ~seen.captured)
     enough = (~missing).sum(axis=1, keepdims=True) >= _LEAST
-    missing = np.where(enough, missing, ~given)
-    return rays, np.where(missing, 0, confidence)
+    return rays, np.where(np.where(enough, missing, ~seen.given), 0, confidence)
+
+
+def derive_middles(
+    rays: Float[np.ndarray, "frame joint 2"],
+    confidence: Float[np.ndarray, "frame joint"],
+    missing: Bool[np.ndarray, "frame joint"],
+    detected: Bool[np.ndarray, " frame"],
+) -> tuple[
+    Float[np.ndarray, "frame joint 2"],
+    Float[np.ndarray, "frame joint"],
+    Bool[np.ndarray, "frame joint"],
+]:
+    """Make Hip and Thorax of what a detector reports of hips and shoulders, as joint maps do.
+
+    Args:
+        rays: Reported positions; any where a joint is missing.
+        confidence: Of each joint.
+        missing: Which joints are not reported.
+        detected: Which frames are a detector's.
+
+    Returns:
+        All three, new: a middle is missing where one of its pair is.
+    """
+    rays, confidence, missing = rays.copy(), confidence.copy(), missing.copy()
+    rays[detected] = with_middles(rays[detected])
+    for middle, pair in _PAIRS:
+        missing[detected, middle] |= missing[detected][:, pair].any(axis=1)
+        confidence[detected, middle] = confidence[detected][:, pair].min(axis=1)
+    return rays, confidence, missing
 
 
 _PAIRS = tuple(
