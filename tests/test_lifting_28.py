@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from helpers.made_lifter import export_28, network_28
 
 from graphlift.cameras import Camera, assumed_camera
-from graphlift.card import ModelCard
 from graphlift.errors import ModelError
-from graphlift.export import export_onnx
 from graphlift.lifting import Lifter
-from graphlift.nn.build import build_network
 from graphlift.preprocessing import FRONT_JOINTS, canonical_28
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import BODY_28, COCO_17, MEDIAPIPE_33
@@ -17,29 +15,9 @@ from graphlift.skeletons import BODY_28, COCO_17, MEDIAPIPE_33
 SIZE = (1280, 720)
 
 
-def network_28():
-    torch.manual_seed(0)
-    network = build_network(
-        "pre-aggregation", decouple_self=True, channels=8, blocks=1, joints=28,
-        inputs="canonical", sigma=True,
-    )  # fmt: skip
-    for _ in range(3):
-        network(torch.randn(64, 28, 4))
-    return network.eval()
-
-
-def export(path, **changes):
-    facts = {"name": "made", "skeleton": "body-28", "inputs": "canonical-28", "method": "any"}
-    card = ModelCard(
-        **(facts | {"parameters": 1, "sigma_scale": 2.0, "front_scale": 3.0} | changes)
-    )
-    export_onnx(network_28(), card, path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def lifter(tmp_path_factory):
-    return Lifter.load(export(tmp_path_factory.mktemp("made") / "made.onnx"), threads=1)
+    return Lifter.load(export_28(tmp_path_factory.mktemp("made") / "made.onnx"), threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +110,7 @@ def test_a_camera_turned_about_its_centre_turns_the_pose_and_the_fronts(lifter, 
 
 
 def test_a_card_that_does_not_fit_its_network_is_refused(tmp_path):
-    path = export(tmp_path / "wrong.onnx", skeleton="h36m-17", inputs="canonical")
+    path = export_28(tmp_path / "wrong.onnx", skeleton="h36m-17", inputs="canonical")
 
     with pytest.raises(ModelError, match=r"wrong.onnx: its card says h36m-17.*model.joints = 17"):
         Lifter.load(path)

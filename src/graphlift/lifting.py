@@ -193,11 +193,11 @@ class Lifter:
         """
         body = self.skeleton
         seen = (canonical_28 if body == BODY_28 else canonical)(rays, confidence)
-        answer = self._run(seen.inputs)
+        answer = self.run(seen.inputs)
         if flip:
             sign = np.ones(answer.shape[-1], dtype=np.float32)
             sign[[0, 4] if body == BODY_28 else [0]] = -1  # x of positions, and of fronts
-            other = self._run(seen.inputs[:, body.mirror] * sign[: seen.inputs.shape[-1]])
+            other = self.run(seen.inputs[:, body.mirror] * sign[: seen.inputs.shape[-1]])
             answer = (answer + other[:, body.mirror] * sign) / 2
         answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
         poses = answer[..., :3] - answer[:, [body.root], :3]
@@ -214,7 +214,15 @@ class Lifter:
             np.exp(at[..., 7]) * np.float32(self.card.front_scale),
         )
 
-    def _run(self, inputs: np.ndarray) -> Float[np.ndarray, "frame joint feature"]:
+    def run(
+        self, inputs: Float[np.ndarray, "frame joint before"]
+    ) -> Float[np.ndarray, "frame joint after"]:
+        """Give the network's own answers, as its card says (:data:`graphlift.card.OUTPUTS`).
+
+        Args:
+            inputs: From :func:`graphlift.preprocessing.canonical_28`, or of models of 17 joints
+                from :func:`graphlift.preprocessing.canonical`.
+        """
         if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)

@@ -13,6 +13,12 @@ Centre = Literal["spine", "root"]
 """Where convolution-style counts bones from: the spine in the study, the root in Any-GCN."""
 
 
+DILATIONS = (1, 3, 9)
+"""Of a network over time: three layers of three taps."""
+WINDOW = 1 + 2 * sum(DILATIONS)
+"""Frames that one of its corrections is made from: 27."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A network, without its width and its skeleton.

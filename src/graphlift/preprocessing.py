@@ -98,6 +98,34 @@ def canonical_28(
     return replace(seen, inputs=np.concatenate([seen.inputs, flag], axis=-1))
 
 
+ANSWERS = 4 * (len(BODY_28) + len(FRONT_JOINTS))
+"""Numbers that a network of 28 joints says of a frame: position and logarithm of its sigma of each
+joint, direction and logarithm of its sigma of each front."""
+OVER_TIME = ANSWERS + 4 * len(BODY_28) + 4
+"""Numbers that a network over time is given of a frame."""
+
+
+def features_over_time(
+    answers: Float[np.ndarray, "frame joint 8"], seen: Canonical
+) -> Float[np.ndarray, "frame feature"]:
+    """Put what was said of single frames beside what was seen, for a network over time.
+
+    Args:
+        answers: Of a network of 28 joints, in the axes of each frame's virtual camera.
+        seen: Its inputs. Where too few joints were seen, all numbers of the frame are 0.
+
+    Returns:
+        Float32: the :data:`ANSWERS`, the inputs, the direction of the virtual camera in the
+        camera's axes, and 1 where a pose was lifted.
+    """
+    frames = len(answers)
+    valid = seen.valid[:, None]
+    fronts = answers[:, BODY_28.index(*FRONT_JOINTS), 4:]
+    parts = (answers[..., :4], fronts, seen.inputs, seen.R[:, 2], valid)
+    flat = np.concatenate([part.reshape(frames, -1) for part in parts], axis=1)
+    return np.where(valid, flat, 0).astype(np.float32)
+
+
 def turn_to_z(direction: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3 3"]:
     """Find the smallest rotation that takes each unit vector, z above -1, to (0, 0, 1).
 

@@ -9,6 +9,7 @@ from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
+from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
 
@@ -31,7 +32,8 @@ def build_network(
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``.
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``; or
+            ``over-time``, which has no keys but ``channels`` and ``dropout``.
         decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always are.
         channels: Width.
         blocks: Residual blocks; the network's own number when left out.
@@ -51,6 +53,8 @@ def build_network(
     Raises:
         ModelError: If the method is unknown or has no decoupled variant, or no such layers.
     """
+    if method == "over-time":
+        return PoseOverTime(channels=channels, dropout=dropout)
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
     body = skeleton or {16: H36M_16, 17: H36M_17, 28: BODY_28}[joints]
     if centre == "root":

@@ -4,22 +4,33 @@ Each window is one person on one body, before one camera that stands still, by o
 the keypoints and one detector, whose errors last (:mod:`graphlift.detector_noise`).
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from graphlift.datasets.mocap.turns import Motion
 from graphlift.detector_noise import simulate_clip
+from graphlift.lifting import Lifter
+from graphlift.networks import WINDOW
+from graphlift.preprocessing import canonical_28, features_over_time
 from graphlift.samples.anatomy import Anatomy, draw_figures
 from graphlift.samples.augment import Augmentation
+from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
 from graphlift.samples.body_views import BodyViews, derive_middles, pose_kinds, see
-from graphlift.samples.random_views import TRAINING_RIG
+from graphlift.samples.random_views import TRAINING_RIG, UNSEEN_RIG
+from graphlift.samples.samples import Samples, Selection
 from graphlift.simulated_detector import occluded
 from graphlift.skeletons import BODY_28
 from graphlift.virtual_cameras import RandomRig
 
+TOGETHER = 256
+"""Frames that are lifted at once."""
+BATCHES_TOGETHER = 4
+"""Batches of windows that are drawn at once."""
+WINDOW_FRAMES = 45
+"""Frames of a window in training: 19 middle and 19 last frames are corrected in each."""
 FPS = 30.0
 """Frames per second of windows; clips of other rates are left out."""
 
@@ -46,7 +57,7 @@ class ClipPeople:
         end = first + self.frames - 1
         whole = motion.frame[end] - motion.frame[first] == self.frames - 1
         same = motion.clip[end] == motion.clip[first]
-        return first[whole & same & (np.abs(motion.fps[first] - FPS) < 1)]
+        return np.asarray(first[whole & same & (np.abs(motion.fps[first] - FPS) < 1)])
 
     @cached_property
     def weights(self) -> Float[np.ndarray, " frame"]:
@@ -89,6 +100,88 @@ def draw_windows(
         seen.positions, seen.given, seen.captured, augmentation, rng, frames
     )
     return seen.views(rays, confidence, activity)
+
+
+def window_batches(people: ClipPeople, chosen: Selection, place: Place) -> Batches:
+    """Draw fresh windows, lifted by a model of single frames, a few batches at a time."""
+    base = Lifter.load(str(chosen.base), threads=1)
+    together = BATCHES_TOGETHER * chosen.size
+
+    @lru_cache(maxsize=1)
+    def drawn(block: int) -> Samples:
+        rng = np.random.default_rng((chosen.seed, block))
+        views = draw_windows(people, chosen.anatomy, chosen.augmentation, together, rng)
+        return window_samples(views, base, people.frames)
+
+    def gather(rows: Rows) -> tuple[Array, Array]:
+        block = int(rows[0]) // together
+        windows, at = drawn(block), rows - block * together
+        return place(windows.inputs[at]), place(windows.targets[at])
+
+    return always_new(len(people.starts), gather, size=chosen.size)
+
+
+UNSEEN = {
+    "exact": Augmentation(noise=0, exact=1, mirror=0, confident=1),
+    "noisy": Augmentation(noise=1, exact=0, mirror=0, confident=0),
+}
+"""How validation people are detected: exactly, and at levels up to CPN's."""
+
+
+def unseen_windows(motion: Motion, base: str, *, count: int = 160, seed: int = 27) -> Samples:
+    """View validation people over time, half of them exactly and half with errors that last.
+
+    Everybody has their own body; keypoints are a capture system's joints or a detector's points.
+
+    Args:
+        motion: Of validation people.
+        base: The model of single frames.
+        count: Windows of each kind.
+        seed: Of windows, cameras and detections.
+    """
+    people = ClipPeople(motion, WINDOW_FRAMES, balance=0)
+    anatomy = Anatomy(bodies=0, size=0, bones=0, recombine=0, tilted=0)
+    lifter = Lifter.load(base, threads=1)
+    parts = []
+    for number, (name, augmentation) in enumerate(UNSEEN.items()):
+        rng = np.random.default_rng((seed, number))
+        views = draw_windows(people, anatomy, augmentation, count, rng, rig=UNSEEN_RIG)
+        samples = window_samples(views, lifter, people.frames)
+        parts.append(replace(samples, activity=np.full(len(samples), name)))
+    return Samples(
+        skeleton=BODY_28,
+        inputs=np.concatenate([part.inputs for part in parts]),
+        targets=np.concatenate([part.targets for part in parts]),
+        activity=np.concatenate([part.activity for part in parts]),
+    )
+
+
+def window_samples(views: BodyViews, base: Lifter, frames: int, window: int = WINDOW) -> Samples:
+    """Give windows as a network over time sees them, and what it should say.
+
+    Args:
+        views: Windows, the frames of one after those of another.
+        base: The model of single frames.
+        frames: Of a window.
+        window: Frames that the network makes one correction from.
+
+    Returns:
+        ``inputs`` of (window, frame, feature), and ``targets`` of (window, 2, output, joint, 6):
+        of the middle frames, then of the last ones, of each run of ``window`` frames.
+    """
+    seen = canonical_28(views.rays, views.confidence)
+    parts = [slice(at, at + TOGETHER) for at in range(0, len(views), TOGETHER)]
+    answers = np.concatenate([base.run(seen.inputs[part]) for part in parts])
+    features = features_over_time(answers, seen)
+    targets = views.samples().targets.reshape(-1, frames, len(BODY_28), 6)
+    outputs, middle = frames - window + 1, window // 2
+    heads = (targets[:, middle : middle + outputs], targets[:, window - 1 :])
+    return Samples(
+        skeleton=BODY_28,
+        inputs=features.reshape(-1, frames, features.shape[-1]),
+        targets=np.stack(heads, axis=1),
+        activity=views.activity.reshape(-1, frames)[:, 0],
+    )
 
 
 def _detect(

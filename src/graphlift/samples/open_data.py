@@ -27,6 +27,12 @@ from graphlift.plain_json import parse_json
 from graphlift.protocols import PROTOCOLS, STRIDE, share_out
 from graphlift.samples.batches import Array, Batches, Place, Rows, drawn_by_weight
 from graphlift.samples.body_views import BodyPeople, body_view_batches
+from graphlift.samples.clip_views import (
+    WINDOW_FRAMES,
+    ClipPeople,
+    unseen_windows,
+    window_batches,
+)
 from graphlift.samples.random_views import (
     UNSEEN_RIG,
     exact_views,
@@ -134,6 +140,9 @@ class OpenData:
 
     def batches(self, chosen: Selection, place: Place) -> Batches:
         """Draw frames by weight, with replacement, or fresh views through random cameras."""
+        if chosen.base:
+            windows = ClipPeople(self.motion("train"), WINDOW_FRAMES, chosen.anatomy.balance)
+            return window_batches(windows, chosen, place)
         if chosen.joints == len(BODY_28):
             people = BodyPeople(self.motion("train"), chosen.anatomy.balance)
             return body_view_batches(people, chosen, place)
@@ -185,6 +194,8 @@ class OpenData:
             ConfigError: If the network does not take 16 joints, as the protocols have.
             DatasetNotFoundError: If ``cross`` is asked for and there is none.
         """
+        if chosen.base and split == "validation":
+            return unseen_windows(self.motion("validation"), chosen.base)
         if chosen.joints == len(BODY_28) and split == "validation":
             return strata_samples(self.motion("validation", stride=self.stride))
         if chosen.cameras == "random" and split == "validation":

@@ -31,6 +31,7 @@ class Selection:
         augmentation: How random views vary.
         anatomy: How people in views of 28 joints vary.
         adaptations: Deviations from the protocols, by name.
+        base: The model of single frames whose answers, over time, are the inputs.
         size: Samples a batch.
         seed: The same seed gives the same batches, whatever step a run goes on from.
         flip: Mirror half of the samples; random views are mirrored by their augmentation alone.
@@ -44,6 +45,7 @@ class Selection:
     augmentation: Augmentation = field(default_factory=Augmentation)
     anatomy: Anatomy = field(default_factory=Anatomy)
     adaptations: tuple[str, ...] = ()
+    base: str | None = None
     size: int = 64
     seed: int = 0
     flip: bool = False

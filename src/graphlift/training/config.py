@@ -27,6 +27,7 @@ Method = Literal[
     "semgcn",
     "modulated",
     "martinez",
+    "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]
 STRICT = {"extra": "forbid", "strict": True}
@@ -44,7 +45,8 @@ class ModelConfig:
     Args:
         method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
             non-local layers), ``modulated`` (with modulated weights and affinities) or
-            ``martinez`` (fully connected).
+            ``martinez`` (fully connected); or ``over-time``, which corrects what a model of single
+            frames says by the frames around them (:mod:`graphlift.nn.over_time`).
         decouple_self: Give self-connections their own weights; only full-sharing, pre- and
             post-aggregation have such a variant.
         channels: Features of a joint inside (of a pose, for martinez).
@@ -151,6 +153,8 @@ class TrainConfig:
             17 or 28 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
         anatomy: How people in random views of 28 joints vary.
+        base: The model of single frames that an ``over-time`` network corrects: a shipped one by
+            its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
         held_out: Training subjects of a pack that are validated on instead. If none is held
             out, the curve is of test subjects, and the last weights must be kept.
@@ -183,6 +187,7 @@ class TrainConfig:
     cameras: Cameras = "open"
     views: Augmentation = field(default_factory=Augmentation)
     anatomy: Anatomy = field(default_factory=Anatomy)
+    base: str = "open-base"
     keep: Literal["best", "last"] = "best"
     held_out: tuple[str, ...] = ()
     model: ModelConfig = ModelConfig()
@@ -226,6 +231,10 @@ class TrainConfig:
             "(noise is views.noise)",
         )
         _require(
+            self.model.method != "over-time" or self.model.joints == 28,
+            "over-time corrects models of 28 joints: write model.joints = 28",
+        )
+        _require(
             self.model.joints != 28 or (canonical and self.model.sigma),
             '28 joints are seen by random cameras: write cameras = "random", '
             'model.inputs = "canonical" and model.sigma = true',
@@ -254,6 +263,7 @@ class TrainConfig:
             held_out=self.held_out,
             augmentation=self.views,
             anatomy=self.anatomy,
+            base=self.base if self.model.method == "over-time" else None,
             size=self.batch_size,
             seed=self.seed,
             flip=self.flip,

@@ -14,6 +14,7 @@ def lift(network: nn.Module, samples: Samples, *, batch: int = 512) -> np.ndarra
 
     Returns:
         (frame, joint, 3), m, camera axes, as the network gives them: the root is near the origin.
+        Of a network over time (window, 2, output, joint, 3).
     """
     was_training = network.training
     network.eval()
@@ -31,7 +32,7 @@ def predict(network: nn.Module, samples: Samples) -> np.ndarray:
         (frame, joint, 3), m, camera axes.
     """
     poses = lift(network, samples)
-    return np.asarray(poses - poses[:, [samples.skeleton.root]])
+    return np.asarray(poses - poses[..., [samples.skeleton.root], :])
 
 
 def validate(network: nn.Module, samples: Samples) -> float:
@@ -46,4 +47,10 @@ def validate(network: nn.Module, samples: Samples) -> float:
             "training diverged: the network's predictions are not finite: give this run a lower "
             "learning_rate, and another folder"
         )
-    return mpjpe_over_activities(predicted, samples.targets[..., :3], samples.activity)
+    joints = (-1, *predicted.shape[-2:])
+    each = predicted[..., 0, 0].size // len(predicted)
+    return mpjpe_over_activities(
+        predicted.reshape(joints),
+        samples.targets[..., :3].reshape(joints),
+        np.repeat(samples.activity, each),
+    )

@@ -34,7 +34,7 @@ def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
     reach d. Targets of six numbers are those of 28 joints (:func:`body_loss`).
     """
     if target.shape[-1] == 6:
-        return body_loss(predicted, target)
+        return body_loss(predicted.flatten(0, -3), target.flatten(0, -3))
     position = predicted[..., :3]
     distance: Tensor = torch.linalg.vector_norm(position - target, dim=-1)
     loss = nn.functional.mse_loss(position, target) if kind == "mse" else distance.mean()
