@@ -6,7 +6,7 @@ Films, calibration and reference are those of ``benchmarks/wild.py``: one person
 fps, four synchronized cameras; the reference is triangulated from BlazePose's heavy model in all
 four. Measured are the errors of BlazePose (full) and of MoveNet in each view, as px for a person
 of :data:`graphlift.simulated_detector.REFERENCE_SIZE`. Cameras 1 and 2 are fitted; 3 and 4 are
-printed beside.
+printed beside. The face is pixelated in the films: its figures are printed, and not used.
 
 The reference errs, too. Three estimates of one position, BlazePose's, MoveNet's and the
 reference's, give the autocovariance of each one's own error, if the three errors are independent:
@@ -174,15 +174,16 @@ def print_mistakes(views, cameras, name):
     from scipy.stats import spearmanr
 
     for k, view in zip(cameras, views, strict=True):
-        length = np.linalg.norm(view.error, axis=-1)
-        order = np.array_split(length.ravel()[np.argsort(view.confidence, axis=None)], 3)
+        length = np.linalg.norm(view.error[:, : len(BODY)], axis=-1).ravel()
+        confidence = view.confidence[:, : len(BODY)]
+        order = np.array_split(length[np.argsort(confidence, axis=None)], 3)
         thirds = ", ".join(f"{np.median(third):.1f}" for third in order)
-        related = spearmanr(view.confidence.ravel(), length.ravel())[0]
+        related = spearmanr(confidence.ravel(), length)[0]
         print(f"{name}, camera {k + 1}: confidence and error, rank correlation {related:.2f}; "
               f"median px in thirds of rising confidence {thirds}")  # fmt: skip
-        lost = view.confidence < UNSURE[name]
+        lost = confidence < UNSURE[name]
         kinds = {"legs or arms swapped": view.swapped, "body missed": view.gross[:, : len(BODY)]}
-        kinds |= {"face, feet missed": view.gross[:, len(BODY) :], "unsure": lost}
+        kinds |= {"face, feet missed": view.gross[:, len(BODY) :], "body unsure": lost}
         for kind, masks in kinds.items():
             lengths = all_runs(masks)
             if len(lengths):
@@ -204,14 +205,15 @@ def print_fit(seen, cameras, own, fps):
     print(f"SWAP_SECONDS {episodes.mean() / fps:.2f} (episodes of {episodes} frames)")
     print(f"SWAP_SHARE {np.sum(flips) / episodes.sum():.2f}")
     calm = [view for view in views if not view.swapped.any()]
-    for label, places in (("", slice(None)), (" of the body alone", slice(len(BODY)))):
+    for label, places in (("", slice(len(BODY))), (" with face and feet", slice(None))):
         missed = np.concatenate([all_runs(view.gross[:, places]) for view in calm])
         print(f"MISS_SECONDS{label} {chain_seconds(missed, fps):.3f} ({len(missed)} runs)")
-    lost = [seen[name][k].confidence < UNSURE[name] for name in UNSURE for k in cameras]
+    body = slice(len(BODY))
+    lost = [seen[name][k].confidence[:, body] < UNSURE[name] for name in UNSURE for k in cameras]
     lengths = np.concatenate([all_runs(each) for each in lost])
     share = 100 * np.mean(np.concatenate([each.ravel() for each in lost]))
     print(f"DROP_SECONDS {chain_seconds(lengths, fps):.3f} ({len(lengths)} runs, {share:.1f} %)")
-    sure = np.mean([centred_correlation(view.confidence, LAGS) for view in views], axis=0)
+    sure = np.mean([centred_correlation(view.confidence[:, body], LAGS) for view in views], axis=0)
     print(f"CONFIDENCE_SECONDS {fit_decay(sure, np.array(LAGS) / fps):.2f}")
 
 

@@ -111,6 +111,14 @@ def test_jitter_in_any_frame_is_students_t_of_the_stated_mean(fps):
         assert (length > a).mean() == pytest.approx((1 + a**2) ** -1.5, rel=0.06)
 
 
+def test_the_first_frames_of_a_clip_err_as_much_as_any():
+    length = np.linalg.norm(jittering(60.0, clips=3000, frames=3), axis=-1)
+
+    np.testing.assert_allclose(np.median(length, axis=(0, 2)), np.median(length), rtol=0.02)
+    half = np.sqrt(2 ** (2 / 3) - 1)  # as above, (1 + a²)^-3/2 = 1/2
+    assert np.median(length[:, 0]) == pytest.approx(half, rel=0.02)
+
+
 @pytest.mark.parametrize("hide", ["visible", "hidden"])
 def test_mistakes_are_as_frequent_as_in_single_frames(hide):
     swapped, missed, lost, _ = mistaken(4.0, hidden=hide == "hidden", clips=400, frames=200)
@@ -121,6 +129,10 @@ def test_mistakes_are_as_frequent_as_in_single_frames(hide):
     trunk = H36M_17.index("Hip", "Thorax", "LHip", "RShoulder")  # is lost joint by joint
     assert missed[..., trunk].mean() == pytest.approx(MISS[hide] * (1 - DROP[hide]), rel=0.05)
     assert lost[..., trunk].mean() == pytest.approx(DROP[hide], rel=0.05)
+    for name, limbs in (("LWrist", 1), ("LKnee", 1), ("RFoot", 2)):  # a foot is a limb in a leg
+        reported = (1 - DROP[hide]) * (1 - LIMB[hide]) ** limbs
+        at = H36M_17.index(name)
+        assert lost[..., at].mean() == pytest.approx(1 - reported, rel=0.1)
 
 
 def test_a_missed_joint_is_found_near_its_parent():

@@ -56,14 +56,14 @@ MISS_SECONDS = 0.02
 
 DROP_SECONDS = 0.02
 """s; mean duration of the loss of a joint. Fitted."""
-DROP = {"visible": 0.003, "hidden": 0.03}
-"""Chance that a joint is lost by itself; in the mean as often as in the film."""
+DROP = {"visible": 0.004, "hidden": 0.04}
+"""Chance that a joint is lost by itself; in the mean about as often as in the film."""
 LIMB_SECONDS = 0.3
 """s; mean duration of the loss of a limb. Chosen: the cameras of the fit see every limb."""
 LIMB = {"visible": 0.003, "hidden": 0.06}
 """Chance that a limb is lost, and the same when one of its joints is hidden. Chosen."""
 
-CONFIDENCE_SECONDS = 0.11
+CONFIDENCE_SECONDS = 0.1
 """s; the time in which the correlation of a confidence's own noise falls to 1/e. Fitted."""
 CONFIDENCE_SPREAD = 0.1
 CONFIDENCE_SLOPE = (2.0, 12.0)
@@ -232,7 +232,8 @@ def _confidence(
     slope = rng.uniform(*CONFIDENCE_SLOPE, size=(*error.shape[:-2], 1, 1))
     spread = CONFIDENCE_SPREAD * np.minimum(levels, 1)
     noise = _drift(error.shape, CONFIDENCE_SECONDS, fps, rng)
-    return np.clip(np.exp(-slope * error) + spread * noise, LEAST_CONFIDENCE, 1)
+    guess = np.exp(-slope * error) + spread * noise
+    return np.asarray(np.clip(guess, LEAST_CONFIDENCE, 1))
 
 
 def _lose(

@@ -103,7 +103,7 @@ def test_three_cornered_gives_each_ones_own_errors(rng):
 
 def test_the_times_of_simulated_jitter_are_found_again(rng):
     """Jitter of another level and other times, written out with a loop over frames."""
-    level, drift, burst, people = 1.2, 0.12, 0.2, 600
+    level, drift, burst, people = 1.2, 0.12, 0.2, 400
     keep = np.exp(-1 / (60 * burst))
     normal = drifting(rng, drift, joints=people * len(BODY))
     chi = rng.chisquare(3, size=normal.shape[:2])
