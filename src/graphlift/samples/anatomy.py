@@ -33,7 +33,7 @@ class Anatomy:
         captured: Share of examples whose keypoints are the joints of a system of motion capture;
             the others' are what a detector finds.
         shifts: How far such systems' definitions of the joints lie from ours, as a multiple of
-            :data:`SHIFTS`.
+            :data:`graphlift.samples.definitions.SHIFTS`.
         as_ours: Share of captured examples that have our definition itself.
         detectors: How far detectors' definitions of the points differ from COCO's, m, standard
             deviation.
