@@ -95,7 +95,7 @@ def export(
 ) -> None:
     """Turn a run into a model to lift with: calibrated, scored, as ONNX and safetensors.
 
-    The run must have been made for lifting, as recipes/open.toml makes it. Leaves NAME.onnx,
+    The run must have been made for lifting, as recipes/open_base.toml makes it. Leaves NAME.onnx,
     NAME.safetensors and the model card NAME.json; prints the card's scores.
     """
     from graphlift.samples.open_data import read_open_data
