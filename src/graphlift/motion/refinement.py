@@ -30,10 +30,11 @@ from graphlift.motion.one_body import (
 )
 from graphlift.motion.placing import find_translations
 from graphlift.motion.requirements import blocks, check_axes
+from graphlift.motion.surface import surface_offsets
 from graphlift.motion.trajectory import MEMORY, choose_camera, sightings
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
-from graphlift.skeletons import joint_map
+from graphlift.skeletons import Skeleton, joint_map
 
 KEYPOINT = 0.013
 """m at the person's distance: how far off a keypoint is at least, 3 px of a person of 360 px."""
@@ -71,6 +72,7 @@ class _Evidence:
         vectors: Bones that the lifter predicts, m.
         variance: Of their coordinates, m².
         points: Where the lifter's prediction would be in the camera's axes, m.
+        offsets: From joints to the points that keypoints show of them, m.
         frames: Which frames of the clip.
     """
 
@@ -79,6 +81,7 @@ class _Evidence:
     vectors: Planes
     variance: Float[np.ndarray, "joint frame"]
     points: Planes
+    offsets: Planes
     frames: Int[np.ndarray, " frame"]
 
 
@@ -89,6 +92,7 @@ class _Person:
     Args:
         poses: Of this person alone.
         camera: Its lens.
+        source: Skeleton of the keypoints.
         tree: Order of the joints.
         trunk: Bones with a convention.
         translation: m, camera axes; NaN where it is not known.
@@ -101,6 +105,7 @@ class _Person:
 
     poses: Poses
     camera: Camera
+    source: Skeleton
     tree: Levels
     trunk: Trunk
     translation: Float[np.ndarray, "frame 3"]
@@ -175,6 +180,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
+        here = here + surface_offsets(here, poses.skeleton, poses.keypoints.skeleton)
         placed = find_translations(here, rays, weights, camera.focal, iterations=2).translation
         sure = np.isfinite(poses.sigma[part, 0]).all(axis=1)
         placed[~(poses.valid[part, 0] & sure)] = np.nan
@@ -189,6 +195,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
     return _Person(
         poses=poses,
         camera=camera,
+        source=poses.keypoints.skeleton,
         tree=tree,
         trunk=trunk_of(poses.skeleton, tree),
         translation=translation,
@@ -270,7 +277,9 @@ def _evidence(person: _Person) -> Iterator[_Evidence]:
         rays = np.where(weights > 0, _planes(rays[frames][:, order]), 0.0)
         frames = frames + part.start
         at = _planes(person.translation[frames])
-        lifted = _planes(person.poses.positions[frames, 0][:, order])
+        poses = person.poses.positions[frames, 0]
+        offsets = surface_offsets(poses, person.poses.skeleton, person.source)
+        lifted = _planes(poses[:, order])
         sigma = _planes(person.poses.sigma[frames, 0][:, order])
         yield _Evidence(
             rays=rays,
@@ -278,6 +287,7 @@ def _evidence(person: _Person) -> Iterator[_Evidence]:
             vectors=lifted - lifted[:, parents],
             variance=_variance(sigma, parents),
             points=lifted + at[:, None],
+            offsets=_planes(offsets[:, order]),
             frames=frames,
         )
 
@@ -321,8 +331,9 @@ def _from_keypoints(evidence: _Evidence, points: Planes) -> tuple[Planes, Planes
 
     What else is known of single joints, such as the height of a foot on the floor, adds to both.
     """
-    depth = np.maximum(points[2], NEAREST)
-    x, y = points[:2] / depth
+    shown = points + evidence.offsets
+    depth = np.maximum(shown[2], NEAREST)
+    x, y = shown[:2] / depth
     off_x, off_y = x - evidence.rays[0], y - evidence.rays[1]
     distance = np.sqrt(evidence.certainty * (off_x**2 + off_y**2))
     pull = evidence.certainty / np.maximum(distance, 1.0) / depth

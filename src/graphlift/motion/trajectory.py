@@ -19,6 +19,7 @@ from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
 from graphlift.motion.placing import MIN_SEEN, PIXELS, Translations, find_translations
 from graphlift.motion.requirements import blocks, check_axes, runs
+from graphlift.motion.surface import surface_offsets
 from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
 
@@ -258,10 +259,10 @@ def _translations_in_block(
     )
     rays, weights = sightings(here, poses.skeleton, camera)
     weights = weights / np.maximum(np.nan_to_num(poses.sigma[part]) / TRUSTED, 1.0) ** 2
+    shown = poses.positions[part]
+    shown = shown + surface_offsets(shown, poses.skeleton, keypoints.skeleton)
     return [
-        find_translations(
-            poses.positions[part, person], rays[:, person], weights[:, person], camera.focal
-        )
+        find_translations(shown[:, person], rays[:, person], weights[:, person], camera.focal)
         for person in range(len(poses.people))
     ]
 

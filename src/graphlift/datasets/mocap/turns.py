@@ -160,7 +160,8 @@ def read_motion(
         pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it.
         subjects: Whose clips; of everybody when left out.
         stride: Take every so many-th frame of a clip.
-        drop_fast: Leave out frames with capture errors (:meth:`graphlift.datasets.mocap.clips.Clip.fast`).
+        drop_fast: Leave out frames with capture errors
+            (:meth:`graphlift.datasets.mocap.clips.Clip.fast`).
 
     Raises:
         DatasetNotFoundError: If a file is missing.

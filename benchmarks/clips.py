@@ -1,0 +1,122 @@
+"""What each step is worth on whole clips, by definition of keypoints, exact and noisy.
+
+    python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation]
+
+Windows of 3 s of people on their own bodies or on others, each seen by one camera like Human3.6M's
+(graphlift.samples.strata has the definitions); noise of CPN's level whose errors last
+(graphlift.detector_noise). A model sees the skeleton that its source of keypoints has: Human3.6M's
+17 of motion capture, Halpe's 26 of a detector. MPJPE / P-MPJPE of Human3.6M's 16 joints, mm, mean
+over frames; in brackets the 95 % interval of the MPJPE's difference from single frames, by
+bootstrap over windows. Steps: single frames; smoothed; refined; refined and smoothed.
+"""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+
+from graphlift import Lifter
+from graphlift.cameras import Camera
+from graphlift.metrics import joint_errors
+from graphlift.motion import refine, smooth
+from graphlift.samples.clip_views import FPS, ClipPeople, draw_windows
+from graphlift.samples.open_data import read_open_data
+from graphlift.samples.random_views import H36M_LIKE_RIG
+from graphlift.samples.strata import DEFINITIONS, EXACT
+from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.skeletons import BODY_28, H36M_16, H36M_17, HALPE_26
+
+FRAMES = 90
+WINDOWS = 48
+SEED = 5
+FOCAL, SIZE = 1145.0, 1000
+CAMERA = Camera((FOCAL, FOCAL), (SIZE / 2, SIZE / 2), (SIZE, SIZE), np.eye(3), np.zeros(3))
+NOISES = {"exact": EXACT, "noisy": replace(EXACT, noise=1.0, exact=0, confident=0.5)}
+STEPS = {
+    "single frames": lambda poses: poses,
+    "smoothed": smooth,
+    "refined": lambda poses: refine(poses, CAMERA),
+    "refined and smoothed": lambda poses: smooth(refine(poses, CAMERA)),
+}
+_HALPE = {"LAnkle": "LFoot", "RAnkle": "RFoot"}
+
+
+def keypoints_of(rays: np.ndarray, confidence: np.ndarray, captured: bool) -> Keypoints:
+    """Keypoints in px, in the skeleton that their source has."""
+    px = np.where(confidence[..., None] > 0, rays * FOCAL + SIZE / 2, np.nan)
+    if captured:
+        skeleton, px, confidence = H36M_17, px[:, :17], confidence[:, :17]
+    else:
+        names = [_HALPE.get(name, name) for name in HALPE_26.joints]
+        own = [n in BODY_28.joints and n not in ("Hip", "Head", "Neck", "Thorax") for n in names]
+        at = BODY_28.index(*(n if o else "Hip" for n, o in zip(names, own, strict=True)))
+        skeleton = HALPE_26
+        px = np.where(np.array(own)[:, None], px[:, at], np.nan)
+        confidence = confidence[:, at] * own
+    return keypoints_from(px, skeleton, confidence=confidence, image_size=(SIZE, SIZE), fps=FPS)
+
+
+def errors(poses, truth: np.ndarray) -> tuple[float, float]:
+    found = poses.positions[:, 0].astype(float)
+    found = found[:, poses.skeleton.index(*H36M_16.joints)]
+    wanted = truth[:, BODY_28.index(*H36M_16.joints)]
+    found = found - found[:, :1]
+    known = np.isfinite(found).all(axis=(1, 2))
+    return tuple(
+        1000 * float(joint_errors(found[known], wanted[known], alignment=how).mean())
+        for how in ("none", "similarity")
+    )
+
+
+def interval(differences: np.ndarray) -> tuple[float, float]:
+    drawn = np.random.default_rng(0).integers(len(differences), size=(2000, len(differences)))
+    low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
+    return low, high
+
+
+def measure(lifter: Lifter, people: ClipPeople, definition: str, noise: str) -> np.ndarray:
+    """Errors of each window after each step: (window, step, 2)."""
+    rng = np.random.default_rng(SEED)
+    views = draw_windows(
+        people, DEFINITIONS[definition], NOISES[noise], WINDOWS, rng, rig=H36M_LIKE_RIG
+    )
+    rows = []
+    for start in range(0, len(views), FRAMES):
+        part = slice(start, start + FRAMES)
+        keypoints = keypoints_of(
+            views.rays[part], views.confidence[part], bool(views.captured[start])
+        )
+        poses = lifter(keypoints, camera=CAMERA)
+        rows.append([errors(step(poses), views.targets[part]) for step in STEPS.values()])
+    return np.array(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mocap")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    chosen = parser.parse_args()
+    data = read_open_data(chosen.mocap)
+    people = ClipPeople(data.motion(chosen.part), FRAMES, balance=0)
+    print(f"{WINDOWS} windows of {FRAMES} frames, {chosen.part} people\n")
+    print("| model | keypoints | " + " | ".join(STEPS) + " |")
+    print("|---|---|" + "---:|" * len(STEPS))
+    for model in chosen.models:
+        lifter = Lifter.load(model, threads=1)
+        for definition in DEFINITIONS:
+            for noise in NOISES:
+                rows = measure(lifter, people, definition, noise)
+                cells = []
+                for number in range(len(STEPS)):
+                    mean = rows[:, number].mean(axis=0)
+                    text = f"{mean[0]:.1f} / {mean[1]:.1f}"
+                    if number:
+                        low, high = interval(rows[:, number, 0] - rows[:, 0, 0])
+                        text += f" ({low:+.1f} to {high:+.1f})"
+                    cells.append(text)
+                print(f"| {model} | {definition}, {noise} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
