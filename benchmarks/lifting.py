@@ -19,7 +19,7 @@ import numpy as np
 
 from graphlift.complexity import complexity
 from graphlift.lifting import BATCH, SHIPPED, Lifter
-from graphlift.skeletons import H36M_17
+from graphlift.skeletons import BODY_28, SKELETONS
 
 SIDE = 2048
 HOUR = 180_000
@@ -41,12 +41,16 @@ def product_rate():
 
 
 def work(card):
-    """Arithmetic of one pose: the weight products; 3 numbers of a joint go in, 4 come out."""
-    channels = channels_of(card)
+    """Arithmetic of one pose: the weight products; 3 numbers of 17 joints go in and 4 come out.
+
+    Of 28 joints, 4 and 8.
+    """
+    channels, body = channels_of(card), SKELETONS[card.skeleton]
     inner = complexity(
-        "pre-aggregation", decouple_self=True, channels=channels, skeleton=H36M_17
+        "pre-aggregation", decouple_self=True, channels=channels, skeleton=body
     ).macs_reduced
-    ends = 2 * 17 * channels * ((3 - 2) + (4 - 3))
+    before, after = (4, 8) if body == BODY_28 else (3, 4)
+    ends = 2 * len(body) * channels * ((before - 2) + (after - 3))
     return 2 * (inner + ends)
 
 
@@ -54,17 +58,18 @@ def channels_of(card):
     return card.recipe["model"]["channels"]
 
 
-def rays(frames):
-    return np.random.default_rng(0).normal(0, 0.2, (frames, 17, 2))
+def rays(frames, joints=17):
+    return np.random.default_rng(0).normal(0, 0.2, (frames, joints, 2))
 
 
 def model(name, threads):
     lifter = Lifter.load(name, threads=threads)
-    x = np.random.default_rng(0).normal(0, 0.5, (BATCH, 17, 3)).astype(np.float32)
+    shape = lifter.session.get_inputs()[0].shape[1:]
+    x = np.random.default_rng(0).normal(0, 0.5, (BATCH, *shape)).astype(np.float32)
     before = product_rate()
-    network = median_seconds(lambda: lifter._run(x)) / BATCH
+    network = median_seconds(lambda: lifter.run(x)) / BATCH
     share = work(lifter.card) / network / statistics.mean([before, product_rate()])
-    batch, sure = rays(BATCH), np.ones((BATCH, 17))
+    batch, sure = rays(BATCH, shape[0]), np.ones((BATCH, shape[0]))
     whole = median_seconds(lambda: lifter.lift_rays(batch, sure)) / BATCH
     stream = lifter.stream(skeleton="h36m-17", image_size=(1000, 1000))
     frame = rays(1)[0] * 1000 + 500
@@ -97,11 +102,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--hour", action="store_true", help="the hour of keypoints too")
+    parser.add_argument("--also", nargs="*", default=(), help="other models, .onnx files")
     arguments = parser.parse_args()
     heads = ("network, poses/s", "share", "with input and turn, poses/s", "one streamed frame, ms")
     print(f"| model | {' | '.join(heads)} |")
     print("|---|---:|---:|---:|---:|")
-    for name in SHIPPED:
+    for name in (*SHIPPED, *arguments.also):
         model(name, arguments.threads)
     if arguments.hour:
         print(f"\n| {HOUR:,} frames, npz to npz | s | MB at most |\n|---|---:|---:|")

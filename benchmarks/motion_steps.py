@@ -59,6 +59,20 @@ def pose_speed_error(poses, view, frames):
     return speed_error(relative(poses), view.rooted, view.fps, frames)
 
 
+def of_17(poses):
+    """Keep Human3.6M's 17 joints, which the truth has; they are the first of 28."""
+    count = len(H36M_17)
+    return replace(
+        poses,
+        skeleton=H36M_17,
+        positions=poses.positions[:, :, :count],
+        sigma=poses.sigma[:, :, :count],
+        seen=poses.seen[:, :, :count],
+        fronts=None,
+        front_sigma=None,
+    )
+
+
 def speed_error(positions, truth, fps, frames):
     """Error of velocities between neighbouring frames that are both counted, m/s."""
     counted = frames[1:] & frames[:-1]
@@ -270,7 +284,7 @@ def views(folder, part, every, seeds, errors, model):
             view = look(clip, [seed, zlib.crc32(clip.name.encode())], errors)
             if view is not None and lifter is not None:
                 lens = replace(view.camera, R=np.eye(3), position=np.zeros(3))
-                lifted = lifter(view.keypoints, camera=lens)
+                lifted = of_17(lifter(view.keypoints, camera=lens))
                 view = View(**{**vars(view), "lifted": replace(lifted, camera=None)})
             if view is not None:
                 yield view
