@@ -5,9 +5,16 @@ from jaxtyping import Float
 
 from graphlift.metrics import angles_between, joint_errors
 
-BALL = {50: 1.5382, 80: 2.1544, 95: 2.7955}
-"""Radius, in standard deviations, of the ball that holds so many per cent of an isotropic normal
-variable in space: the square roots of the quantiles of χ² with three degrees of freedom."""
+BALL = {50: 1.3370, 80: 2.1395, 95: 3.1479}
+"""Radius, in standard deviations of a coordinate, of the ball that holds so many per cent by the
+density that networks learn, ∝ exp(-2d/σ) of the distance d
+(:func:`graphlift.training.losses.loss_of`): half the quantiles of the gamma distribution of shape 3. A normal density would have
+1.5382, 2.1544 and 2.7955; errors of lifters have heavier tails."""
+CIRCLE_80 = 1.7288
+"""Radius, in standard deviations of a coordinate, of the circle that holds 80 % of fronts by the
+density that networks learn, ∝ exp(-e/s) of the distance e of unit vectors
+(:func:`graphlift.training.losses.body_loss`): the quantile of the gamma distribution of shape 2,
+over √3, because each coordinate's variance is 3 s²."""
 
 
 def sigma_scale(
@@ -24,11 +31,6 @@ def sigma_scale(
     """
     errors = joint_errors(predicted, target)
     return float(np.quantile(errors[:, 1:] / sigma[:, 1:], 0.8) / BALL[80])
-
-
-CIRCLE_80 = 1.7941
-"""Radius, in standard deviations, of the circle that holds 80 % of an isotropic normal variable in
-the plane: √(-2 ln 0.2)."""
 
 
 def front_scale(
