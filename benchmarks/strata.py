@@ -5,8 +5,8 @@
 A model is a name, an .onnx file, or the folder of a finished training run. A model of 17 joints
 sees what conversion gives it of the same keypoints. MPJPE / P-MPJPE, mm, of Human3.6M's 16 joints,
 mean over frames, exact 2D (or noisy, with missing joints), every frame through an unseen camera of
-its own; the angle between the lifted and the true line through the hips, degrees, mean over frames;
-and which share of all joints lies within the balls that should hold 50, 80 and 95 %.
+its own; the angle between the lifted and the true line through the hips, degrees, mean over
+frames; and which share of all joints lies within the balls that should hold 50, 80 and 95 %.
 """
 
 import argparse

@@ -42,13 +42,13 @@ def test_the_scale_makes_good_what_sigma_is_off_by():
 
 
 def test_the_scale_of_fronts_gives_the_standard_deviation_across():
-    """Small turns of density ∝ exp(-e/s) about a direction; a front that is not known counts not."""
+    """Small turns of density ∝ exp(-e/s) about a direction; unknown fronts do not count."""
     rng = np.random.default_rng(3)
     s = rng.uniform(0.005, 0.02, MANY)
     angle = rng.uniform(0, 2 * np.pi, MANY)
     e = rng.gamma(2, 1, MANY) * s
     across = np.stack([e * np.cos(angle), e * np.sin(angle), np.zeros(MANY)], axis=1)
-    found = across + [0, 0, 1]
+    found = across + np.array([0.0, 0, 1])
     truth = np.tile([0.0, 0, 1], (MANY, 1))
     truth[::5] = np.nan
 

@@ -8,8 +8,8 @@ from graphlift.metrics import angles_between, joint_errors
 BALL = {50: 1.3370, 80: 2.1395, 95: 3.1479}
 """Radius, in standard deviations of a coordinate, of the ball that holds so many per cent by the
 density that networks learn, ∝ exp(-2d/σ) of the distance d
-(:func:`graphlift.training.losses.loss_of`): half the quantiles of the gamma distribution of shape 3. A normal density would have
-1.5382, 2.1544 and 2.7955; errors of lifters have heavier tails."""
+(:func:`graphlift.training.losses.loss_of`): half the quantiles of the gamma distribution of shape
+3. A normal density would have 1.5382, 2.1544 and 2.7955; errors of lifters have heavier tails."""
 CIRCLE_80 = 1.7288
 """Radius, in standard deviations of a coordinate, of the circle that holds 80 % of fronts by the
 density that networks learn, ∝ exp(-e/s) of the distance e of unit vectors
