@@ -1,17 +1,21 @@
 """What each step is worth on whole clips, by definition of keypoints, exact and noisy.
 
     python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation]
+                               [--over-time runs/open-clip]
 
 Windows of 3 s of people on their own bodies or on others, each seen by one camera like Human3.6M's
 (graphlift.samples.strata has the definitions); noise of CPN's level whose errors last
 (graphlift.detector_noise). A model sees the skeleton that its source of keypoints has: Human3.6M's
 17 of motion capture, Halpe's 26 of a detector. MPJPE / P-MPJPE of Human3.6M's 16 joints, mm, mean
 over frames; in brackets the 95 % interval of the MPJPE's difference from single frames, by
-bootstrap over windows. Steps: single frames; smoothed; refined; refined and smoothed.
+bootstrap over windows. Steps: single frames; smoothed; refined; refined and smoothed. With
+--over-time the first model's answers are corrected by a trained network over time before all
+steps, in a row of its own; its first and last 13 frames stay as they were.
 """
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,11 +23,13 @@ from graphlift import Lifter
 from graphlift.cameras import Camera
 from graphlift.metrics import joint_errors
 from graphlift.motion import refine, smooth
+from graphlift.networks import WINDOW
+from graphlift.preprocessing import canonical_28, features_over_time
 from graphlift.samples.clip_views import FPS, ClipPeople, draw_windows
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.random_views import H36M_LIKE_RIG
 from graphlift.samples.strata import DEFINITIONS, EXACT
-from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, HALPE_26
 
 FRAMES = 90
@@ -74,7 +80,33 @@ def interval(differences: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def measure(lifter: Lifter, people: ClipPeople, definition: str, noise: str) -> np.ndarray:
+def corrector(lifter: Lifter, run: Path):
+    """A function that corrects the poses of a window by a network over time."""
+    import torch
+
+    from graphlift.training.checkpoints import load_run
+
+    network = load_run(run / "model.safetensors")[0].eval()
+    torch.set_num_threads(1)
+
+    def correct(poses: Poses, rays: np.ndarray, confidence: np.ndarray) -> Poses:
+        seen = canonical_28(rays, confidence)
+        features = features_over_time(lifter.run(seen.inputs), seen)
+        with torch.inference_mode():
+            answers = network(torch.from_numpy(features)[None])[0, 0].numpy()
+        at = slice(WINDOW // 2, WINDOW // 2 + len(answers))
+        positions, sigma = poses.positions.copy(), poses.sigma.copy()
+        rooted = answers[..., :3] - answers[:, :1, :3]
+        positions[at, 0] = rooted @ seen.R[at].astype(np.float32)
+        sigma[at, 0] = np.exp(answers[..., 3]) * lifter.card.sigma_scale
+        return replace(poses, positions=positions, sigma=sigma)
+
+    return correct
+
+
+def measure(
+    lifter: Lifter, people: ClipPeople, definition: str, noise: str, correct=None
+) -> np.ndarray:
     """Errors of each window after each step: (window, step, 2)."""
     rng = np.random.default_rng(SEED)
     views = draw_windows(
@@ -87,6 +119,8 @@ def measure(lifter: Lifter, people: ClipPeople, definition: str, noise: str) -> 
             views.rays[part], views.confidence[part], bool(views.captured[start])
         )
         poses = lifter(keypoints, camera=CAMERA)
+        if correct is not None:
+            poses = correct(poses, views.rays[part], views.confidence[part])
         rows.append([errors(step(poses), views.targets[part]) for step in STEPS.values()])
     return np.array(rows)
 
@@ -96,17 +130,21 @@ def main() -> None:
     parser.add_argument("mocap")
     parser.add_argument("models", nargs="+")
     parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    parser.add_argument("--over-time", type=Path, help="folder of a finished run")
     chosen = parser.parse_args()
     data = read_open_data(chosen.mocap)
     people = ClipPeople(data.motion(chosen.part), FRAMES, balance=0)
     print(f"{WINDOWS} windows of {FRAMES} frames, {chosen.part} people\n")
     print("| model | keypoints | " + " | ".join(STEPS) + " |")
     print("|---|---|" + "---:|" * len(STEPS))
-    for model in chosen.models:
-        lifter = Lifter.load(model, threads=1)
+    lifters = {model: (Lifter.load(model, threads=1), None) for model in chosen.models}
+    if chosen.over_time:
+        base = lifters[chosen.models[0]][0]
+        lifters[f"{chosen.models[0]}, over time"] = base, corrector(base, chosen.over_time)
+    for model, (lifter, correct) in lifters.items():
         for definition in DEFINITIONS:
             for noise in NOISES:
-                rows = measure(lifter, people, definition, noise)
+                rows = measure(lifter, people, definition, noise, correct)
                 cells = []
                 for number in range(len(STEPS)):
                     mean = rows[:, number].mean(axis=0)
