@@ -9,6 +9,7 @@ pelvis' heading, degrees, mean over frames.
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,13 @@ def lift_with(model: str):
             return answer[..., :3] @ seen.R
 
         return lift
-    lifter = Lifter.load(model, threads=1)
-    return lambda views: lifter.lift_rays(*of_17(views)).positions
+    return partial(lift_views, Lifter.load(model, threads=1))
+
+
+def lift_views(lifter: Lifter, views: BodyViews) -> np.ndarray:
+    """Root-relative positions of the lifter's joints, camera axes."""
+    seen = (views.rays, views.confidence) if lifter.skeleton == BODY_28 else of_17(views)
+    return lifter.lift_rays(*seen).positions
 
 
 def scores(predicted: np.ndarray, views: BodyViews) -> tuple[float, float, float]:
