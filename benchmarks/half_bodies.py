@@ -21,7 +21,7 @@ from film.hiding import LEGS, WAIST, is_leg, split_errors, straight_legs
 from film.methods import load_models
 from film.parts import mean_of_known
 from film.reference import JOINTS
-from film.tables import fill_page, table
+from film.tables import GUESS, fill_page, table
 from strata import lift_views
 
 from graphlift.samples.open_data import read_open_data
@@ -35,7 +35,6 @@ HIDDEN = {
     WAIST: np.array([is_leg(name) or name.endswith("Hip") for name in BODY_28.joints]),
 }
 DEFINITION = "detected"
-GUESS = "true trunk, straight legs"
 
 
 def hide(views, joints):

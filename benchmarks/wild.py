@@ -7,8 +7,9 @@ Films: ``Demo_SinglePerson`` of the wheel pose2sim 0.10.49 (BSD-3-Clause), taken
 without its dependencies: 100 frames at 60 fps from four synchronized cameras, one person. The
 reference is triangulated from the keypoints of BlazePose's heavy model in all four views; each
 view alone is then lifted from the keypoints of BlazePose (full) and of MoveNet, and compared with
-it over 12 joints (shoulders, elbows, wrists, hips, knees, ankles). ``film`` has the parts that
-errors are taken into, the directions, and what is hidden.
+it over 12 joints (shoulders, elbows, wrists, hips, knees, ankles). Beside them the reference's own
+image is lifted, as by a detector without error. ``film`` has the parts that errors are taken into,
+the directions, and what is hidden.
 
 The reference is made by a detector, too: what it does wrong in all four views alike is not seen,
 and it is as blurred as its reprojection error says.
@@ -24,9 +25,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 from film.hiding import CUT, HIDDEN, hide, portrait, shown
-from film.methods import CLIP, OWN, SMOOTHED, Method, lift, load_models, make_all
+from film.methods import CLIP, OWN, SMOOTHED, Made, Method, lift, load_models, make_all
 from film.pictures import draw
-from film.reference import SKELETONS, describe, detect, load_reference, make_reference, seen_from
+from film.reference import SKELETONS, describe, detect, load_reference, project, seen_from
 from film.tables import (
     HALVES,
     cameras_table,
@@ -36,6 +37,7 @@ from film.tables import (
     p_mpjpe_table,
     parts_table,
     references_table,
+    table,
     take_all_apart,
     turns_table,
     write_csv,
@@ -45,10 +47,9 @@ from get_films import PACKAGE, get_films
 from graphlift.formats.calibration import read_cameras
 from graphlift.motion.requirements import legs
 
-__all__ = ["make_reference", "run"]
-
 DETECTORS = ("blazepose", "movenet")
 REFERENCE = "blazepose-heavy"
+EXACT = "reference's own"
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Film:
         cut: The same of images that end at the waist.
         truths: The reference in each view.
         others: Name of a detector -> the same of a reference made of its keypoints.
+        exact: The reference's own image in each view, as if a detector had found it.
         words: How good the reference is.
     """
 
@@ -69,6 +71,7 @@ class Film:
     cut: dict
     truths: list
     others: dict
+    exact: list
     words: str
 
 
@@ -97,12 +100,14 @@ def watch(out, detectors, source, wheel=None):
            if variant not in SKELETONS}  # fmt: skip  # MoveNet loses the person in such images
     reference, errors = triangulate_all(source, seen.get(source) or detect_all(source))
     others = {name: triangulate_all(name, seen[name])[0] for name in seen if name != source}
+    exact = [project(reference, *each) for each in zip(cameras, seen[detectors[0]], strict=True)]
     return Film(
         cameras,
         seen,
         cut,
         [seen_from(camera, reference) for camera in cameras],
         {name: [seen_from(camera, each) for camera in cameras] for name, each in others.items()},
+        exact,
         describe(reference, errors),
     )
 
@@ -122,30 +127,29 @@ def make_halves(film, lifters):
     return made, masks
 
 
-def print_upright(lifters, film):
-    """How far from the calibration's vertical gravity was found, before: the camera's own; and how
-    high the lower ankle is above the floor: that of a standing foot is at 0.08 m."""
+def gravity_table(lifters, film):
+    """How far gravity, found from the motion, is off, and where the lower ankle is."""
+    rows = []
     for detector, views in film.seen.items():
         for name, lifter in lifters.items():
-            print(
-                f"\n{detector} → {name}: gravity off by (the camera's own vertical by), degrees;\n"
-                "lower ankle above the floor, m: 5, 50 and 95 % of the frames; residual"
-            )
-            pairs = zip(views, film.cameras, film.truths, strict=True)
-            for k, ((keypoints, _), camera, truth) in enumerate(pairs, start=1):
+            cells = []
+            for (keypoints, _), camera, truth in zip(
+                views, film.cameras, film.truths, strict=True
+            ):
                 poses = lift(lifter, keypoints, camera, CLIP)
-                cosines = poses.camera.R[:, 2] @ truth.up, -truth.up[1]
-                off = np.degrees(np.arccos(cosines))
-                ankles = poses.positions[:, 0, legs(poses.skeleton)[:, 2], 2]
-                low = np.nanquantile(ankles.min(axis=1), [0.05, 0.5, 0.95])
-                said = next(note for note in poses.notes if "The floor lies" in note)
-                said = said.partition("parts: ")[2]
-                heights = " ".join(f"{each:.2f}" for each in low)
-                print(f"  camera {k}: {off[0]:.1f} ({off[1]:.1f}); {heights}; {said}")
+                off = np.degrees(np.arccos(poses.camera.R[:, 2] @ truth.up))
+                ankles = poses.positions[:, 0, legs(poses.skeleton)[:, 2], 2].min(axis=1)
+                low, middle = np.nanquantile(ankles, [0.05, 0.5])
+                cells.append(f"{off:.0f}°, {low:.2f} to {middle:.2f}")
+            rows.append([detector, name, *cells])
+    held = [np.degrees(np.arccos(-truth.up[1])) for truth in film.truths]
+    rows.append(["–", "the camera's own vertical", *(f"{each:.0f}°" for each in held)])
+    head = [f"camera {k + 1}" for k in range(len(film.cameras))]
+    return table(["keypoints", "3D from", *head], rows, words=2)
 
 
 def draw_models(path, made, film, models, *, detector, view):
-    """The picture: two models on the same clip, or BlazePose's own beside a single one."""
+    """The picture: the last two models on one clip, or BlazePose's own beside a single model."""
     methods = [Method(detector, model, CLIP) for model in models][-2:]
     if len(methods) < 2:
         methods.insert(0, Method(detector, OWN, SMOOTHED))
@@ -154,27 +158,40 @@ def draw_models(path, made, film, models, *, detector, view):
     print(f"\nfigure: {path}")
 
 
-def run(out, lifters, *, detectors=DETECTORS, source=REFERENCE, wheel=None, view=0):
-    """The whole benchmark; tables by name."""
-    film = watch(out, detectors, source, wheel)
-    print(film.words)
+def compare(film, lifters):
+    """What every method makes of every view, its errors taken apart, and the tables by name."""
     made = make_all(lifters, film.cameras, film.seen)
-    parts = take_all_apart(made, film.truths)
-    write_csv(out / "parts.csv", parts)
     halves, masks = make_halves(film, lifters)
+    exact = make_all(lifters, film.cameras, {EXACT: film.exact}, HALVES)
+    parts = take_all_apart(made | exact, film.truths)
+    clips = {m: views for m, views in parts.items() if m.way == CLIP or m.smoothed_own}
+    others = {
+        Method("–", f"reference from {name}", CLIP): [Made(truth.positions) for truth in truths]
+        for name, truths in film.others.items()
+    }
     tables = {
         "references": references_table(film.others, film.truths),
         "P-MPJPE": p_mpjpe_table(parts),
-        "parts": parts_table(parts),
-        "turns": turns_table(parts),
-        "cameras": cameras_table(parts),
-        "directions": directions_table(made, film.truths),
+        "parts of clips": parts_table(clips),
+        "turns": turns_table(clips),
+        "directions": directions_table(made | exact | others, film.truths),
         "halves": halves_table(made, halves, film.truths, masks),
+        "gravity": gravity_table(lifters, film),
+        "parts": parts_table({m: views for m, views in parts.items() if m not in clips}),
+        "cameras": cameras_table(clips),
     }
+    return made, parts, tables
+
+
+def run(out, lifters, *, detectors=DETECTORS, source=REFERENCE, wheel=None, figure=None, view=0):
+    """The whole benchmark; tables by name."""
+    film = watch(out, detectors, source, wheel)
+    print(film.words)
+    made, parts, tables = compare(film, lifters)
+    write_csv(out / "parts.csv", parts)
     for name, text in tables.items():
         print(f"\n{name}\n\n{text}")
-    print_upright(lifters, film)
-    draw_models(out / "wild.png", made, film, lifters, detector=detectors[0], view=view)
+    draw_models(figure or out / "wild.png", made, film, lifters, detector=detectors[0], view=view)
     return tables
 
 
@@ -188,7 +205,7 @@ def main():
     ):
         parser.add_argument(option, action="append", default=[], help=words)
     parser.add_argument("--reference", default=REFERENCE, help="gives those to triangulate")
-    parser.add_argument("--docs", type=Path, help="a page whose tables are replaced")
+    parser.add_argument("--docs", type=Path, help="a page whose tables and picture are replaced")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     tables = run(
@@ -197,6 +214,7 @@ def main():
         detectors=tuple(arguments.detector or DETECTORS),
         source=arguments.reference,
         wheel=arguments.wheel,
+        figure=arguments.docs and arguments.docs.parent / "figures/wild.png",
     )
     if arguments.docs:
         fill_page(arguments.docs, tables)

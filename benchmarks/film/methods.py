@@ -36,8 +36,10 @@ class Method:
     model: str
     way: str
 
-    def __str__(self):
-        return f"{self.detector} → {self.model}, {self.way}"
+    @property
+    def smoothed_own(self):
+        """Whether it is what lifters of clips are compared with."""
+        return (self.model, self.way) == (OWN, SMOOTHED)
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,14 +43,14 @@ def draw(path, made, truth, *, frames):
     poses = {"reference": truth.joints}
     poses |= {label: view.points[:, : len(JOINTS)] for label, view in made.items()}
     hips = [JOINTS.index(f"{side}Hip") for side in "LR"]
-    size = (2.5 * len(frames), 3.1 * len(SIDES) + 0.5)
+    size = (2.5 * len(frames), 3.3 * len(SIDES) + 0.5)
     figure, rows = plt.subplots(len(SIDES), len(frames), figsize=size, squeeze=False)
     for row, (side, across) in zip(rows, SIDES.items(), strict=True):
         for plot, frame in zip(row, frames, strict=True):
             for (label, each), colour in zip(poses.items(), COLOURS, strict=False):
                 pose = (each[frame] - each[frame, hips].mean(axis=0)) @ upright_axes(truth.up).T
                 draw_bones(plot, pose[:, [across, 2]], colour, label)
-            plot.set(aspect="equal", xlim=(-0.7, 0.7), ylim=(-0.95, 0.75))
+            plot.set(aspect="equal", xlim=(-0.7, 0.7), ylim=(-0.95, 0.85))
             plot.set_title(f"frame {frame}", fontsize=9)
             plot.tick_params(labelsize=7)
         row[0].set_ylabel(f"{side}, m", fontsize=9)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphlift.cameras import Camera, world_to_camera
+from graphlift.cameras import Camera, camera_to_image, world_to_camera
 from graphlift.files import replacing
 from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import unit_vectors
@@ -163,6 +163,22 @@ def seen_from(camera: Camera, reference):
     """The reference in a camera's axes."""
     positions = world_to_camera(reference, camera)
     return Truth(positions, unit_vectors(positions), camera.R[:, 2])
+
+
+def project(reference, camera, like):
+    """The reference's image in a camera, as :func:`detect` gives what a detector found.
+
+    Args:
+        reference: (frame, point, 3), m, world.
+        camera: The camera.
+        like: What a detector found in the same film: its frame rate and image size are taken.
+    """
+    positions = np.full((len(reference), 1, len(MEDIAPIPE_33), 2), np.nan)
+    at = MEDIAPIPE_33.index(*DETECTED.values())
+    positions[:, 0, at] = camera_to_image(world_to_camera(reference, camera), camera)
+    size, fps = like[0].image_size, like[0].fps
+    keypoints = keypoints_from(positions, MEDIAPIPE_33, image_size=size, fps=fps, source="exact")
+    return keypoints, np.full((*positions.shape[::2], 3), np.nan)
 
 
 def describe(reference, errors):

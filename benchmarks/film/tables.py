@@ -9,11 +9,12 @@ import numpy as np
 
 from film.directions import DIRECTIONS, direction_errors
 from film.hiding import LEGS, split_errors, straight_legs
-from film.methods import CLIP, FRAMES, OWN, SMOOTHED, Made
+from film.methods import CLIP, FRAMES, Made
 from film.parts import PARTS, bootstrap, mean_and_spread, mean_of_known, take_apart
 from film.reference import JOINTS
 from graphlift.files import replacing
 
+GUESS = "true trunk, straight legs"
 HALVES = (FRAMES, CLIP)
 """Ways that are tabulated where not all are."""
 
@@ -79,7 +80,7 @@ def parts_table(parts):
 
 def p_mpjpe_table(parts):
     """P-MPJPE of each view, mm, and the mean's difference from BlazePose's own, smoothed."""
-    base = next((views for m, views in parts.items() if (m.model, m.way) == (OWN, SMOOTHED)), None)
+    base = next((views for method, views in parts.items() if method.smoothed_own), None)
     rows = []
     for method, views in parts.items():
         errors = np.stack([1000 * v.stages[:, 3] for v in views], axis=1)
@@ -96,28 +97,25 @@ def p_mpjpe_table(parts):
     return table([*head, "less BlazePose's, smoothed"] if base is not None else head, rows)
 
 
-def turns_table(parts, ways=(SMOOTHED, CLIP)):
+def turns_table(parts):
     """Yaw of each view, degrees, signed; the other turn and the size, means over views."""
     rows = []
     for method, views in parts.items():
-        if method.way in ways and (method.way == CLIP or method.model == OWN):
-            yaw = cells(np.stack([v.yaw for v in views], axis=1))
-            size = over_views([np.abs(v.yaw) for v in views]), over_views([v.rest for v in views])
-            share = over_views([100 * v.size for v in views])
-            rows.append([*names(method), *yaw, *cells(np.stack([*size, share], axis=1))])
+        yaw = cells(np.stack([v.yaw for v in views], axis=1))
+        rest = [np.stack([np.abs(v.yaw), v.rest, 100 * v.size], axis=1) for v in views]
+        rows.append([*names(method), *yaw, *cells(over_views(rest))])
     head = [f"camera {k + 1}" for k in range(len(next(iter(parts.values()))))]
     more = ["yaw, either way", "rest of the turn", "size, %"]
     return table(["keypoints", "3D from", "how", *head, *more], rows)
 
 
 def cameras_table(parts):
-    """Parts of each view by itself, mm, for the clip's way and BlazePose's own smoothed."""
+    """Parts of each view by itself, mm."""
     rows = []
     for method, views in parts.items():
-        if method.way == CLIP or (method.model, method.way) == (OWN, SMOOTHED):
-            for k, view in enumerate(views, start=1):
-                values = 1000 * np.concatenate([view.stages[:, :1], view.shares], axis=1)
-                rows.append([*names(method)[:2], str(k), *cells(values)])
+        for k, view in enumerate(views, start=1):
+            values = 1000 * np.concatenate([view.stages[:, :1], view.shares], axis=1)
+            rows.append([*names(method)[:2], str(k), *cells(values)])
     return table(["keypoints", "3D from", "camera", "whole error", *PARTS], rows)
 
 
@@ -125,7 +123,7 @@ def directions_table(made, truths):
     """Angles from the reference's directions, degrees, as lifted / with the body's turn undone."""
     rows = []
     for method, views in made.items():
-        if method.way not in (HALVES if method.model != OWN else (SMOOTHED,)):
+        if not (method.way == CLIP or method.smoothed_own):
             continue
         texts = []
         for turned_back in (False, True):
@@ -134,8 +132,8 @@ def directions_table(made, truths):
             means = mean_of_known(np.concatenate(found))
             texts.append(["–" if np.isnan(mean) else f"{mean:.0f}" for mean in means])
         both = (one if one == "–" else f"{one} / {two}" for one, two in zip(*texts, strict=True))
-        rows.append([*names(method), *both])
-    return table(["keypoints", "3D from", "how", *DIRECTIONS], rows)
+        rows.append([*names(method)[:2], *both])
+    return table(["keypoints", "3D from", *DIRECTIONS], rows, words=2)
 
 
 def halves_table(whole, halves, truths, masks):
@@ -155,11 +153,11 @@ def halves_table(whole, halves, truths, masks):
             full = mean_of_known(halves_errors(whole[method], truths, seen))
             both = [f"{h} ({f:.0f})" for h, f in zip(half, full, strict=True)]
             rows.append([what, *names(method), *both])
-    if LEGS in halves:
-        guess = [Made(straight_legs(truth.joints)) for truth in truths]
-        seen = next(iter(masks[LEGS].values()))
-        hidden = cells(halves_errors(guess, truths, seen))[2]
-        rows.append([LEGS, "–", "true trunk, straight legs", "–", "–", "–", hidden])
+        if what == LEGS:
+            guess = [Made(straight_legs(truth.joints)) for truth in truths]
+            seen = next(iter(masks[what].values()))
+            hidden = cells(halves_errors(guess, truths, seen))[2]
+            rows.append([what, "–", GUESS, "–", "–", "–", hidden])
     head = ["hidden", "keypoints", "3D from", "how", "seen, P-MPJPE", "seen", "hidden joints"]
     return table(head, rows, words=4)
 

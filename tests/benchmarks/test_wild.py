@@ -1,5 +1,6 @@
 """The benchmark on real people: its calibration, its reference and its scores, on made-up ones."""
 
+import re
 import sys
 from importlib import resources
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from helpers.walker import walk
 
 from graphlift.cameras import Camera, assumed_camera, camera_to_image, look_at, world_to_camera
 from graphlift.formats import read_keypoints
@@ -17,7 +19,8 @@ from graphlift.skeletons import COCO_17, H36M_17, MEDIAPIPE_33
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from film import methods, reference, tables
+import wild
+from film import hiding, methods, pictures, reference, tables
 from film.reference import JOINTS, POINTS
 
 PLACES = [(4, 0, 1.5), (0, 4, 1.2), (-4, 0.5, 2.0), (0.3, -4, 1.6)]
@@ -192,3 +195,92 @@ def test_refinement_and_smoothing_are_each_done_or_left_out():
     assert {way: "smoothed" in " ".join(poses.notes) for way, poses in found.items()} == {
         methods.FRAMES: False, methods.SMOOTHED: True, methods.REFINED: False, methods.CLIP: True,
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def film():
+    """A walker as four cameras see them; BlazePose's own 3D is right, and so is the reference."""
+    walker = walk(40, start=(-0.5, 0.0))
+    joints = {name.replace("Foot", "Ankle"): walker[:, k] for k, name in enumerate(H36M_17.joints)}
+    for side, y in (("L", 0.08), ("R", -0.08)):
+        ankle = joints[f"{side}Ankle"]
+        joints[f"{side}Heel"] = ankle - [0.05, 0, 0.07]
+        joints[f"{side}BigToe"] = ankle - [-0.15, 0, 0.07]
+        joints[f"{side}Ear"] = joints["Head"] + [0, y, 0]
+    joints["Nose"] = joints["Head"] + [0.1, 0, 0]
+    points = np.stack([joints[name] for name in POINTS], axis=1)
+    cameras = [camera(place) for place in PLACES]
+    truths = [reference.seen_from(each, points) for each in cameras]
+    like = keypoints_from(np.ones((40, 33, 2)), MEDIAPIPE_33, image_size=(1088, 1920), fps=30.0)
+    exact = [reference.project(points, each, (like, None)) for each in cameras]
+    own = np.full((40, 33, 3), np.nan)
+    own[:, MEDIAPIPE_33.index(*reference.DETECTED.values())] = points
+    pairs = zip(exact, cameras, strict=True)
+    seen = [(keypoints, own @ each.R.T) for (keypoints, _), each in pairs]
+    return wild.Film(
+        cameras, {"blazepose": seen}, {"blazepose": seen}, truths, {"movenet": truths}, exact, ""
+    )
+
+
+@pytest.fixture(scope="module")
+def compared(film):
+    return wild.compare(film, methods.load_models(["open-small"]))
+
+
+def rows(text):
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    return [dict(zip(lines[0], line, strict=True)) for line in lines[2:]]
+
+
+def test_what_is_right_is_off_by_nothing_in_every_table(compared):
+    _, _, found = compared
+
+    nothing = {"0 ± 0", "0.0 ± 0.0"}
+    (other,) = rows(found["references"])
+    assert set(list(other.values())[1:]) <= nothing
+    for name in ("P-MPJPE", "parts"):
+        own = next(row for row in rows(found[name]) if row["3D from"] == methods.OWN)
+        assert set(list(own.values())[3:-1]) <= nothing
+    angles = next(row for row in rows(found["directions"]) if "reference from" in row["3D from"])
+    assert set(list(angles.values())[2:]) == {"0 / 0", "–"}
+
+
+def test_the_references_own_keypoints_are_lifted_as_a_detectors_are(compared):
+    scores = {
+        row["keypoints"]: list(row.values())[3:]
+        for row in rows(compared[2]["P-MPJPE"])
+        if (row["3D from"], row["how"]) == ("open-small", methods.CLIP)
+    }
+
+    assert scores["blazepose"] == scores[wild.EXACT]
+    assert all(cell != "0 ± 0" for cell in scores[wild.EXACT])
+
+
+def test_halves_are_compared_with_the_whole_and_a_cut_image_is_lifted_as_it_was_detected(compared):
+    found = rows(compared[2]["halves"])
+
+    kinds = {(row["hidden"], row["3D from"]) for row in found}
+    assert (hiding.LEGS, tables.GUESS) in kinds
+    # The film's "cut" images are whole here: nothing changes, and the whole is in brackets.
+    for row in found:
+        if row["3D from"] == "open-small":
+            half, _, whole = row["hidden joints"].partition(" (")
+            same = half.split()[0] == whole.rstrip(")")
+            assert same == (row["hidden"] == hiding.CUT)
+
+
+def test_the_page_has_a_place_for_each_table_and_a_picture_is_drawn(compared, film, tmp_path):
+    page = Path(__file__).parents[2] / "docs/wild.md"
+    places = re.findall(r"^<!-- table (.+) -->$", page.read_text(), re.MULTILINE)
+    assert sorted(places) == sorted([*compared[2], "half bodies"])
+
+    copy = tmp_path / "wild.md"
+    copy.write_text(page.read_text())
+    tables.fill_page(copy, compared[2])
+    for text in compared[2].values():
+        assert text in copy.read_text()
+
+    picture, frames = tmp_path / "wild.png", [0, 39]
+    views = next(iter(compared[0].values()))
+    pictures.draw(picture, {"mine": views[0]}, film.truths[0], frames=frames)
+    assert cv2.imread(str(picture)).shape[1] == 90 * 2.5 * len(frames)
