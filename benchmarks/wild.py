@@ -30,6 +30,7 @@ from film.pictures import draw
 from film.reference import SKELETONS, describe, detect, load_reference, project, seen_from
 from film.tables import (
     HALVES,
+    by_reference_table,
     cameras_table,
     directions_table,
     fill_page,
@@ -63,6 +64,7 @@ class Film:
         truths: The reference in each view.
         others: Name of a detector -> the same of a reference made of its keypoints.
         exact: The reference's own image in each view, as if a detector had found it.
+        source: The detector that the reference is made of.
         words: How good the reference is.
     """
 
@@ -72,6 +74,7 @@ class Film:
     truths: list
     others: dict
     exact: list
+    source: str
     words: str
 
 
@@ -108,6 +111,7 @@ def watch(out, detectors, source, wheel=None):
         [seen_from(camera, reference) for camera in cameras],
         {name: [seen_from(camera, each) for camera in cameras] for name, each in others.items()},
         exact,
+        source,
         describe(reference, errors),
     )
 
@@ -165,13 +169,15 @@ def compare(film, lifters):
     exact = make_all(lifters, film.cameras, {EXACT: film.exact}, HALVES)
     parts = take_all_apart(made | exact, film.truths)
     clips = {m: views for m, views in parts.items() if m.way == CLIP or m.smoothed_own}
-    others = {
-        Method("–", f"reference from {name}", CLIP): [Made(truth.positions) for truth in truths]
-        for name, truths in film.others.items()
-    }
+    others, again = {}, {film.source: clips}
+    for name, truths in film.others.items():
+        method = Method("–", f"reference from {name}", CLIP)
+        others[method] = [Made(truth.positions) for truth in truths]
+        again[name] = take_all_apart({m: (made | exact)[m] for m in clips}, truths)
     tables = {
         "references": references_table(film.others, film.truths),
         "P-MPJPE": p_mpjpe_table(parts),
+        "P-MPJPE by reference": by_reference_table(again),
         "parts of clips": parts_table(clips),
         "turns": turns_table(clips),
         "directions": directions_table(made | exact | others, film.truths),

@@ -182,6 +182,20 @@ def references_table(others, truths):
     return table(head, rows, words=1)
 
 
+def by_reference_table(parts):
+    """P-MPJPE, mm, means over views and frames, by what the reference is made of.
+
+    Args:
+        parts: Name of the reference -> method -> the parts of each view.
+    """
+    rows = [
+        [*names(method), *(cells(over_views([1000 * v.stages[:, 3:4] for v in each[method]]))[0]
+                           for each in parts.values())]
+        for method in next(iter(parts.values()))
+    ]  # fmt: skip
+    return table(["keypoints", "3D from", "how", *parts], rows)
+
+
 def write_csv(path, parts):
     """Every method's parts in every view, means over frames: mm, degrees, and the size's share."""
     with replacing(path) as beside, beside.open("w", newline="") as file:

@@ -217,9 +217,8 @@ def film():
     own[:, MEDIAPIPE_33.index(*reference.DETECTED.values())] = points
     pairs = zip(exact, cameras, strict=True)
     seen = [(keypoints, own @ each.R.T) for (keypoints, _), each in pairs]
-    return wild.Film(
-        cameras, {"blazepose": seen}, {"blazepose": seen}, truths, {"movenet": truths}, exact, ""
-    )
+    detected, others = {"blazepose": seen}, {"movenet": truths}
+    return wild.Film(cameras, detected, detected, truths, others, exact, "heavy", "")
 
 
 @pytest.fixture(scope="module")
