@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from graphlift import Lifter
+from graphlift.lifting import Lifted
 from graphlift.metrics import angles_between, joint_errors
 from graphlift.preprocessing import canonical_28
 from graphlift.samples.augment import Augmentation
@@ -54,11 +55,16 @@ def lift_with(model: str):
     lifter = Lifter.load(model, threads=1)
 
     def lift(views: BodyViews) -> tuple[np.ndarray, np.ndarray]:
-        whole = lifter.skeleton == BODY_28
-        found = lifter.lift_rays(*((views.rays, views.confidence) if whole else of_17(views)))
+        found = lift_views(lifter, views)
         return found.positions, found.sigma
 
     return lift
+
+
+def lift_views(lifter: Lifter, views: BodyViews) -> Lifted:
+    """Lift views by a model of 28 joints, or by one of the 17 that are made of them."""
+    seen = (views.rays, views.confidence) if lifter.skeleton == BODY_28 else of_17(views)
+    return lifter.lift_rays(*seen)
 
 
 def lift_with_run(path: Path):

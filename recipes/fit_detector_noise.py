@@ -42,8 +42,8 @@ from detector_errors import (
     tail_index,
     three_cornered,
 )
+from film.reference import make_reference
 from get_films import PACKAGE, get_films
-from wild import make_reference
 
 from graphlift.cameras import camera_to_image, world_to_camera
 from graphlift.detector_noise import jitter_correlation
