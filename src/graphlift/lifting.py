@@ -134,6 +134,7 @@ class Lifter:
             sigma=sigma,
             fronts=fronts if self.skeleton == BODY_28 else None,
             front_sigma=front_sigma if self.skeleton == BODY_28 else None,
+            size_sigma=np.full(people, self.card.size_sigma),
             fps=given.fps,
             people=given.people,
             keypoints=given,

@@ -149,10 +149,13 @@ class Poses:
             unknown. In a T-pose that faces -y, z up, left at +x and palms down, every front is
             (0, -1, 0); it turns as the segment turns.
         front_sigma: Standard deviation of the front's direction, rad; NaN where unknown.
+        size_sigma: Standard deviation of the logarithm of each person's size, that is, a share:
+            by how much all of a person may be larger or smaller than here, with their distance
+            from the camera. None or NaN where unknown. ``sigma`` does not leave it out.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position or a front is infinite, or the
-            frame rate is impossible.
+            frame rate or a deviation of sizes is impossible.
     """
 
     positions: Float[np.ndarray, "frame person joint 3"]
@@ -170,6 +173,7 @@ class Poses:
     contacts: Bool[np.ndarray, "frame person joint"] | None = None
     fronts: Float[np.ndarray, "frame person segment 3"] | None = None
     front_sigma: Float[np.ndarray, "frame person segment"] | None = None
+    size_sigma: Float[np.ndarray, " person"] | None = None
 
     units = "m"
 
@@ -187,6 +191,7 @@ class Poses:
             if values is not None and values.shape != joints:
                 raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
         _check_fronts(self)
+        _check_sizes(self)
         if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
@@ -214,6 +219,7 @@ class Poses:
             contacts=None if self.contacts is None else self.contacts[:, places],
             fronts=None if self.fronts is None else self.fronts[:, places],
             front_sigma=None if self.front_sigma is None else self.front_sigma[:, places],
+            size_sigma=None if self.size_sigma is None else self.size_sigma[places],
         )
 
     def without_absent(self) -> "Poses":
@@ -361,3 +367,20 @@ def _check_fronts(poses: Poses) -> None:
             )
     if poses.front_sigma is not None and poses.fronts is None:
         raise ShapeError("front_sigma is given without fronts: give both, or leave it out")
+
+
+def _check_sizes(poses: Poses) -> None:
+    """Refuse deviations of sizes that are not one a person, negative or infinite."""
+    sizes = poses.size_sigma
+    if sizes is None:
+        return
+    if sizes.shape != (len(poses.people),):
+        raise ShapeError(
+            f"size_sigma {sizes.shape} should be one value a person, ({len(poses.people)},)"
+        )
+    if np.isinf(sizes).any() or (sizes < 0).any():
+        wrong = np.flatnonzero(np.isinf(sizes) | (sizes < 0))[0]
+        raise ShapeError(
+            f"size_sigma of person {poses.people[wrong]} is {sizes[wrong]}: it is a share, such "
+            "as 0.07, and NaN where it is unknown"
+        )
