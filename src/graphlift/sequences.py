@@ -275,8 +275,7 @@ def keypoints_from(
         ShapeError: If an array has none of these shapes, the joints are not the skeleton's, or
             the image size or frame rate is impossible.
     """
-    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
-        array = np.asarray(positions, dtype=np.float64)
+    array = coordinates(positions)
     if not 2 <= array.ndim <= 4 or array.shape[-1] not in (2, 3):
         raise ShapeError(
             f"keypoints {array.shape} should be (joint, 2), (frame, joint, 2) or (frame, person, "
@@ -302,6 +301,22 @@ def keypoints_from(
         source=source,
         notes=tuple(notes),
     )
+
+
+def coordinates(values: object) -> Float[np.ndarray, "*axes"]:
+    """Make an array of numbers.
+
+    Raises:
+        ShapeError: If lists in it have different lengths, or hold something else.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+            return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            "keypoints are no array of numbers: give every frame the same people, NaN where one "
+            "is away, and the same joints; split a clip whose skeleton changes"
+        ) from error
 
 
 def joints_seen(

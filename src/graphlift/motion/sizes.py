@@ -50,7 +50,8 @@ def scale_to_floor(
 
     A person taken for too large is put too far away, and seen from above stands below the floor:
     where they stand gives the size, which is weighed against the model's own scale by the poses'
-    ``size_sigma``; that becomes what stays uncertain. The lens and gravity are taken as exact.
+    ``size_sigma``; that becomes what stays uncertain. The lens and the camera are
+    taken as exact.
 
     Args:
         poses: Rooted, camera axes.
@@ -74,6 +75,7 @@ def share_floor(
     give, so its own error is theirs over the root of their number: on a perfect floor, of each of
     n people ``size_sigma`` becomes ``size_sigma`` / √n. That holds for people who are tall or
     small independently of each other; of a group of children, who are all small, it is too sure.
+    The further people are from each other, the more does an error of gravity count.
 
     Args:
         poses: Rooted, camera axes.
@@ -91,6 +93,7 @@ def share_floor(
         gravity = find_up(moving, elsewhere=set(poses.people) - set(sizes))
         levels = find_levels(moving, gravity.up)
         sizes = find_sizes({name: levels[name] for name in sizes}, expected, stated=stated)
+        sizes = _tilted(sizes, levels, gravity, expected)
     return _scaled(poses, sizes, "stand on one floor"), gravity
 
 
@@ -182,6 +185,29 @@ def _solve(
         sizes = (floor - depth) * share
     found = np.sqrt(share * error**2 + share**2 * doubt)
     return sizes, np.where(free > 0, found, expected)
+
+
+def _tilted(
+    sizes: Mapping[str, Size],
+    levels: Mapping[str, Level],
+    gravity: Gravity,
+    expected: Mapping[str, float],
+) -> dict[str, Size]:
+    """Add what an error of gravity makes of sizes; nobody becomes less sure than expected.
+
+    Where gravity is tilted by an angle, the floor under a person rises or falls by as much, times
+    how far they stand, across the floor, from the middle of all.
+    """
+    up = gravity.up
+    places = {name: levels[name].point - (levels[name].point @ up) * up for name in sizes}
+    middle = np.mean(list(places.values()), axis=0) if places else np.zeros(3)
+    found = {}
+    for name, size in sizes.items():
+        away = float(np.linalg.norm(places[name] - middle))
+        tilt = gravity.sigma * away / -levels[name].height
+        sigma = max(size.sigma, min(expected[name], float(np.hypot(size.sigma, tilt))))
+        found[name] = Size(size.factor, sigma)
+    return found
 
 
 def describe_sizes(
