@@ -68,7 +68,7 @@ def best_scale(
     x, y = _present(points, present), _present(onto, present)
     size = (x**2).sum(axis=(-1, -2))
     overlap = (x * y).sum(axis=(-1, -2))
-    return np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
+    return np.asarray(np.divide(overlap, size, out=np.ones_like(size), where=size > 0))
 
 
 def _present(points: np.ndarray, present: np.ndarray | None) -> np.ndarray:

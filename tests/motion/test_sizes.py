@@ -10,7 +10,7 @@ from graphlift.bodies.table import BONES, load_bodies
 from graphlift.motion import locate, refine, scale_to_floor, scale_to_height, share_floor, to_world
 from graphlift.motion.bones import PROPORTIONS, SIZES
 from graphlift.motion.sizes import describe_sizes, find_sizes
-from graphlift.motion.supports import Level
+from graphlift.motion.supports import Level, find_levels
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
@@ -129,6 +129,41 @@ def test_a_shared_floor_makes_sizes_surer_and_a_camera_makes_them_surer_still():
     assert (shared.size_sigma > 0.1 / np.sqrt(2)).all()  # errors of the floor come on top
     assert (placed.size_sigma < 0.03).all()
     np.testing.assert_allclose(placed.positions, poses.positions, rtol=0.03, atol=0.02)
+
+
+def test_feet_that_were_never_seen_say_little_of_a_size():
+    """From the knees down everything was inferred, no more surely than sigma says."""
+    poses = two(size_sigma=np.full(2, 0.1))
+    below = [j for j, name in enumerate(H36M_17.joints) if "Knee" in name or "Foot" in name]
+    hidden = poses.seen.copy()
+    hidden[..., below] = False
+    sure = replace(poses, sigma=np.full(poses.sigma.shape, 0.03))
+    vague = replace(sure, seen=hidden, sigma=np.where(hidden, 0.03, 0.25))
+
+    seen_feet = scale_to_floor(sure, locate(sure, HIGH), HIGH)
+    inferred = scale_to_floor(vague, replace(locate(sure, HIGH), seen=hidden, sigma=vague.sigma),
+                              HIGH)  # fmt: skip
+
+    assert (seen_feet.size_sigma < 0.03).all()
+    # Of 2.1 m below the camera 0.25 m are 12 %: two sources, 12 and 10 %, leave 7.7 %.
+    np.testing.assert_allclose(inferred.size_sigma, 0.077, atol=0.012)
+
+
+@pytest.mark.parametrize("apart", [0.5, 3.0])
+def test_people_far_from_each_other_are_measured_by_gravity_too(apart):
+    """The angle that is stated, times how far they stand from their middle, on top."""
+    world = np.stack([walk(120), walk(120, start=(0.0, apart))], axis=1)
+    poses = replace(lifted(world, HIGH), size_sigma=np.full(2, 0.3))
+    moving = locate(poses, lens(HIGH))
+
+    sized, gravity = share_floor(poses, moving)
+
+    levels = find_levels(moving, gravity.up)
+    alone = find_sizes(levels, {"0": 0.3, "1": 0.3})
+    for name, sigma in zip("01", sized.size_sigma, strict=True):
+        tilt = gravity.sigma * apart / 2 / -levels[name].height
+        assert sigma == pytest.approx(min(0.3, np.hypot(alone[name].sigma, tilt)), rel=0.05)
+    assert 0 < gravity.sigma < np.radians(6)
 
 
 def test_a_person_who_stands_elsewhere_keeps_what_was_known():

@@ -28,7 +28,7 @@ PROPORTIONS = 0.04
 """How far a person's height is from what :func:`statures` makes of a true body, as a share.
 
 On the bodies that ship (``bodies/bodies.npz``, people of 3 to 74 years), in the upright postures
-of validation people, statures are 2.7 % too small on the whole, because every definition of hips
+of validation people, statures are 2.6 % too small on the whole, because every definition of hips
 and shoulders is another one, and spread by 2.7 %; this is the root of the mean square, rounded.
 """
 

@@ -173,7 +173,7 @@ def _solve(
     leads = leads if leads.any() else np.ones_like(leads)
     sizes = np.zeros(len(depth))
     for _ in range(iterations):
-        wider = np.maximum(1, -sizes / (2 * np.maximum(free, _EXACT)))
+        wider = _wider(sizes, free)
         prior = free**2 * wider
         share = prior / (error**2 + prior)
         floor, doubt = known, 0.0
@@ -187,13 +187,18 @@ def _solve(
     return sizes, np.where(free > 0, found, expected)
 
 
+def _wider(sizes: np.ndarray, free: np.ndarray | float) -> np.ndarray:
+    """Find by what a prior's variance is wider for small people, so that it grows linearly."""
+    return np.asarray(np.maximum(1, -sizes / (2 * np.maximum(free, _EXACT))))
+
+
 def _tilted(
     sizes: Mapping[str, Size],
     levels: Mapping[str, Level],
     gravity: Gravity,
     expected: Mapping[str, float],
 ) -> dict[str, Size]:
-    """Add what an error of gravity makes of sizes; nobody becomes less sure than expected.
+    """Add what an error of gravity makes of sizes; nobody becomes less sure than as a prior.
 
     Where gravity is tilted by an angle, the floor under a person rises or falls by as much, times
     how far they stand, across the floor, from the middle of all.
@@ -205,7 +210,8 @@ def _tilted(
     for name, size in sizes.items():
         away = float(np.linalg.norm(places[name] - middle))
         tilt = gravity.sigma * away / -levels[name].height
-        sigma = max(size.sigma, min(expected[name], float(np.hypot(size.sigma, tilt))))
+        prior = expected[name] * np.sqrt(_wider(np.log(size.factor), expected[name]))
+        sigma = max(size.sigma, min(float(prior), float(np.hypot(size.sigma, tilt))))
         found[name] = Size(size.factor, sigma)
     return found
 
