@@ -21,8 +21,9 @@ from simulated_lifter import detect, draw_camera, lift
 
 from graphlift import motion
 from graphlift.datasets.mocap.pack import read_pack
+from graphlift.motion.bones import SIZES
 from graphlift.motion.requirements import legs
-from graphlift.motion.sizes import share_floor
+from graphlift.motion.sizes import scale_to_floor, share_floor
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
@@ -99,7 +100,8 @@ def compare(upright, world, camera):
 
 
 def measure(world, camera, lens, poses):
-    """The measures before and after the floor was shared."""
+    """The measures before and after the floor was shared, and how sizes fit their deviations."""
+    poses = replace(poses, size_sigma=np.full(len(poses.people), SIZES))
     poses = motion.hold_bones(motion.smooth(motion.fill_poses(poses)))
     moving = motion.locate(poses, lens)
     sized, gravity = share_floor(poses, moving)
@@ -109,7 +111,25 @@ def measure(world, camera, lens, poses):
     for found, each in zip(measures, (poses, sized), strict=True):
         sizes = np.log(motion.statures(each) / truth)
         found["size of one against the other, per cent off"] = 100 * abs(sizes[1] - sizes[0])
-    return measures
+    placed = scale_to_floor(poses, motion.locate(poses, camera), camera)
+    kinds = {"the model's": poses, "one floor": sized, "known camera": placed}
+    return measures, {
+        kind: np.stack([np.log(motion.statures(each) / truth), each.size_sigma])
+        for kind, each in kinds.items()
+    }
+
+
+def print_sizes(pairs):
+    """How far sizes are off, and how often by less than their deviations say."""
+    print("\n| sizes | off, per cent (rms) | stated (median) | within 1 sd | within 1.96 sd |")
+    print("|---|---:|---:|---:|---:|")
+    for kind in pairs[0]:
+        error, sigma = np.concatenate([pair[kind] for pair in pairs], axis=1)
+        off = np.abs(error / sigma)
+        print(
+            f"| {kind} | {100 * np.sqrt((error**2).mean()):.1f} | {100 * np.median(sigma):.1f} | "
+            f"{(off < 1).mean():.0%} | {(off < 1.96).mean():.0%} |"
+        )
 
 
 def main():
@@ -142,10 +162,11 @@ def main():
     who = "an adult and a child" if arguments.child else "two adults"
     print(f"{arguments.model or 'simulated lifter'}; {len(rows)} pairs of {who}, median (90 %)\n")
     print("| measure | each alone | one floor |\n|---|---:|---:|")
-    for name in rows[0][0]:
-        columns = np.array([[before[name], after[name]] for before, after in rows])
+    for name in rows[0][0][0]:
+        columns = np.array([[before[name], after[name]] for (before, after), _ in rows])
         cells = [f"{np.median(c):.1f} ({np.quantile(c, 0.9):.1f})" for c in columns.T]
         print(f"| {name} | {' | '.join(cells)} |")
+    print_sizes([sizes for _, sizes in rows])
 
 
 if __name__ == "__main__":

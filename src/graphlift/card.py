@@ -43,6 +43,9 @@ class ModelCard:
         parameters: Learnt numbers.
         sigma_scale: What the network's sigma is multiplied by; fitted on validation subjects.
         front_scale: The same of the fronts' sigma.
+        size_sigma: How far people's sizes are from those that the model gives them, as a share:
+            :attr:`graphlift.sequences.Poses.size_sigma`; fitted on validation subjects. Cards
+            that do not state it are of models for adults (``graphlift.motion.bones.SIZES``).
         recipe: The configuration it was trained with.
         data: What it was trained on.
         data_digest: SHA-256 of that.
@@ -60,6 +63,7 @@ class ModelCard:
     parameters: int
     sigma_scale: float = 1.0
     front_scale: float = 1.0
+    size_sigma: float = 0.07
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
     data_digest: str = ""
@@ -79,6 +83,7 @@ class ModelCard:
             "method": f"{self.method}, {self.parameters:,} parameters",
             "takes": INPUTS[self.inputs],
             "gives": OUTPUTS[self.inputs],
+            "sizes": f"uncertain by {100 * self.size_sigma:.2g} % (standard deviation)",
             "trained on": f"{self.data} (SHA-256 {self.data_digest[:12]})",
             "licence": self.licence,
         }
@@ -116,6 +121,11 @@ def read_card(text: str, where: str) -> ModelCard:
         raise FormatError(
             f"{where}: its model card is not one of graphlift's: {error}: export it again"
         ) from error
+    if not 0 < card.size_sigma <= 1:
+        raise FormatError(
+            f"{where}: its model card states a size_sigma of {card.size_sigma:g}: it is a share "
+            "between 0 and 1, such as 0.07: export it again"
+        )
     if card.inputs not in INPUTS:
         raise FormatError(
             f"{where}: the model expects {shown(card.inputs)} inputs, this version knows "

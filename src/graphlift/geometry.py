@@ -56,11 +56,19 @@ def align_scale(
 
     Source: Rhodin et al., "Unsupervised geometry-aware representation", ECCV 2018 (N-MPJPE).
     """
+    return np.asarray(points * best_scale(points, onto, present)[..., None, None])
+
+
+def best_scale(
+    points: Float[np.ndarray, "*batch joint 3"],
+    onto: Float[np.ndarray, "*batch joint 3"],
+    present: Bool[np.ndarray, "*batch joint"] | None = None,
+) -> Float[np.ndarray, "*batch"]:
+    """Find the factor of :func:`align_scale`, which has its arguments; 1 for points at 0."""
     x, y = _present(points, present), _present(onto, present)
-    size = (x**2).sum(axis=(-1, -2), keepdims=True)
-    overlap = (x * y).sum(axis=(-1, -2), keepdims=True)
-    scale = np.divide(overlap, size, out=np.ones_like(size), where=size > 0)
-    return np.asarray(points * scale)
+    size = (x**2).sum(axis=(-1, -2))
+    overlap = (x * y).sum(axis=(-1, -2))
+    return np.asarray(np.divide(overlap, size, out=np.ones_like(size), where=size > 0))
 
 
 def _present(points: np.ndarray, present: np.ndarray | None) -> np.ndarray:

@@ -22,8 +22,21 @@ from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.geometry import unit_vectors
 from graphlift.onnx_session import open_session
-from graphlift.preprocessing import FRONT_JOINTS, canonical, canonical_28, turn_back
-from graphlift.sequences import FRONTS, Keypoints, Poses, convert_keypoints, keypoints_from
+from graphlift.preprocessing import (
+    FRONT_JOINTS,
+    MIN_KEYPOINTS,
+    canonical,
+    canonical_28,
+    turn_back,
+)
+from graphlift.sequences import (
+    FRONTS,
+    Keypoints,
+    Poses,
+    convert_keypoints,
+    coordinates,
+    keypoints_from,
+)
 from graphlift.skeletons import BODY_28, H36M_17, SKELETONS, Skeleton
 from graphlift.words import plain, shown
 
@@ -115,8 +128,10 @@ class Lifter:
         segments = (frames, people, len(FRONTS)) if self.skeleton == BODY_28 else (0, 0, 0)
         fronts = np.empty((*segments, 3), dtype=np.float32)
         front_sigma = np.empty(segments, dtype=np.float32)
+        few = 0
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
-            own = convert_keypoints(_frames(given, part), self.skeleton)
+            here = _frames(given, part)
+            own = convert_keypoints(here, self.skeleton)
             seen[part] = own.seen
             px = np.where(own.seen[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
@@ -124,6 +139,7 @@ class Lifter:
             lifted = self.lift_rays(rays, confidence, flip=flip)
             positions[part] = lifted.positions.reshape(positions[part].shape)
             sigma[part] = lifted.sigma.reshape(sigma[part].shape)
+            few += int((here.seen.any(axis=-1) & np.isnan(sigma[part][..., 0])).sum())
             if lifted.fronts is not None and lifted.front_sigma is not None:
                 fronts[part] = lifted.fronts.reshape(fronts[part].shape)
                 front_sigma[part] = lifted.front_sigma.reshape(front_sigma[part].shape)
@@ -134,12 +150,13 @@ class Lifter:
             sigma=sigma,
             fronts=fronts if self.skeleton == BODY_28 else None,
             front_sigma=front_sigma if self.skeleton == BODY_28 else None,
+            size_sigma=np.full(people, self.card.size_sigma),
             fps=given.fps,
             people=given.people,
             keypoints=given,
             camera=lens,
             model=self.card.name,
-            notes=(*given.notes, *([note] if note else [])),
+            notes=(*given.notes, *([note] if note else []), *_lost(few, self.skeleton)),
         )
 
     def stream(
@@ -281,7 +298,7 @@ class Stream:
         Returns:
             Poses of one frame, as :meth:`Lifter.__call__` would give them.
         """
-        array = np.asarray(frame, dtype=np.float64)
+        array = coordinates(frame)
         one = array[None] if array.ndim == 3 else array
         given = None if confidence is None else np.asarray(confidence)
         given = given[None] if given is not None and given.ndim == 2 else given
@@ -388,6 +405,13 @@ def _camera_or_assumed(
     word = "assumed" if field_of_view is None else "given"
     note = f"The lens was {word} to see {degrees:g}° across {max(width, height)} px."
     return assumed_camera((width, height), field_of_view=degrees), note
+
+
+def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
+    """Note in how many frames keypoints of a person were too few to lift."""
+    why = f"fewer than {MIN_KEYPOINTS} joints of {skeleton.name} were seen, or all at one place"
+    note = f"In {few:,} frames (counted for each person) no pose was lifted: {why}."
+    return (note,) * bool(few)
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

@@ -149,10 +149,13 @@ class Poses:
             unknown. In a T-pose that faces -y, z up, left at +x and palms down, every front is
             (0, -1, 0); it turns as the segment turns.
         front_sigma: Standard deviation of the front's direction, rad; NaN where unknown.
+        size_sigma: Standard deviation of the logarithm of each person's size, that is, a share:
+            by how much all of a person may be larger or smaller than here, with their distance
+            from the camera. None or NaN where unknown. ``sigma`` does not leave it out.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position or a front is infinite, or the
-            frame rate is impossible.
+            frame rate or a deviation of sizes is impossible.
     """
 
     positions: Float[np.ndarray, "frame person joint 3"]
@@ -170,6 +173,7 @@ class Poses:
     contacts: Bool[np.ndarray, "frame person joint"] | None = None
     fronts: Float[np.ndarray, "frame person segment 3"] | None = None
     front_sigma: Float[np.ndarray, "frame person segment"] | None = None
+    size_sigma: Float[np.ndarray, " person"] | None = None
 
     units = "m"
 
@@ -187,6 +191,7 @@ class Poses:
             if values is not None and values.shape != joints:
                 raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
         _check_fronts(self)
+        _check_sizes(self)
         if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
@@ -214,6 +219,7 @@ class Poses:
             contacts=None if self.contacts is None else self.contacts[:, places],
             fronts=None if self.fronts is None else self.fronts[:, places],
             front_sigma=None if self.front_sigma is None else self.front_sigma[:, places],
+            size_sigma=None if self.size_sigma is None else self.size_sigma[places],
         )
 
     def without_absent(self) -> "Poses":
@@ -269,8 +275,7 @@ def keypoints_from(
         ShapeError: If an array has none of these shapes, the joints are not the skeleton's, or
             the image size or frame rate is impossible.
     """
-    with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
-        array = np.asarray(positions, dtype=np.float64)
+    array = coordinates(positions)
     if not 2 <= array.ndim <= 4 or array.shape[-1] not in (2, 3):
         raise ShapeError(
             f"keypoints {array.shape} should be (joint, 2), (frame, joint, 2) or (frame, person, "
@@ -296,6 +301,22 @@ def keypoints_from(
         source=source,
         notes=tuple(notes),
     )
+
+
+def coordinates(values: object) -> Float[np.ndarray, "*axes"]:
+    """Make an array of numbers.
+
+    Raises:
+        ShapeError: If lists in it have different lengths, or hold something else.
+    """
+    try:
+        with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of
+            return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            "keypoints are no array of numbers: give every frame the same people, NaN where one "
+            "is away, and the same joints; split a clip whose skeleton changes"
+        ) from error
 
 
 def joints_seen(
@@ -361,3 +382,20 @@ def _check_fronts(poses: Poses) -> None:
             )
     if poses.front_sigma is not None and poses.fronts is None:
         raise ShapeError("front_sigma is given without fronts: give both, or leave it out")
+
+
+def _check_sizes(poses: Poses) -> None:
+    """Refuse deviations of sizes that are not one a person, negative or infinite."""
+    sizes = poses.size_sigma
+    if sizes is None:
+        return
+    if sizes.shape != (len(poses.people),):
+        raise ShapeError(
+            f"size_sigma {sizes.shape} should be one value a person, ({len(poses.people)},)"
+        )
+    if np.isinf(sizes).any() or (sizes < 0).any():
+        wrong = np.flatnonzero(np.isinf(sizes) | (sizes < 0))[0]
+        raise ShapeError(
+            f"size_sigma of person {poses.people[wrong]} is {sizes[wrong]}: it is a share, such "
+            "as 0.07, and NaN where it is unknown"
+        )

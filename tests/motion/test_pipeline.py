@@ -91,7 +91,7 @@ def test_every_step_says_what_it_did_and_assumed():
     starts = ["The frame rate is unknown: 30 fps", "Gaps of up to 0.5 s",
               "Positions were smoothed (Savitzky-Golay", "Bone lengths are",
               "Scaled to the stated height (0: 1.75 m)", "The root's path follows",
-              "Gravity foll", "Feet stand still in"]  # fmt: skip
+              "People's sizes follow from", "Gravity foll", "Feet stand still in"]  # fmt: skip
     assert [note[: len(start)] for note, start in zip(notes, starts, strict=True)] == starts
     assert "assumed field of view of 55°" in notes[5]
     assert sum("30 fps" in note for note in notes) == 1

@@ -101,6 +101,44 @@ def test_frames_that_do_not_tell_the_distance_are_not_believed():
     assert len(find_translations(poses[:0], rays[:0], three[:0], FOCAL).known) == 0
 
 
+@given(SEEDS, st.floats(0.01, 0.1), st.sampled_from([4, 8, 17]))
+@settings(deadline=None, max_examples=15)
+def test_the_doubt_in_a_distance_is_how_far_errors_of_poses_move_it(seed, sigma, joints):
+    """Drawn errors: the distance spreads as they say, and what spreads by 30 % is not used."""
+    _, poses, _, _ = scene(seed, frames=1)
+    poses = np.repeat(poses, 600, axis=0)
+    weights = np.zeros((600, 17))
+    weights[:, :joints] = 1
+    far = poses + np.array([0.0, 0.0, 40.0])  # so that errors along the view do not count
+    rays = far[..., :2] / far[..., 2:]
+    wrong = poses + sigma * np.random.default_rng(seed).standard_normal(poses.shape)
+
+    placed = find_translations(wrong, rays, weights, (20_000.0, 20_000.0))
+    own = find_translations(
+        poses[:1], rays[:1], weights[:1], (20_000.0, 20_000.0), sigma=np.full((1, 17), sigma)
+    )
+
+    spread = np.log(placed.translation[placed.known, 2] / 40.0).std()
+    across = poses[0, :joints, :2] - poses[0, :joints, :2].mean(axis=0)
+    expected = sigma / np.linalg.norm(across)
+    if expected < 0.1:
+        assert spread == pytest.approx(expected, rel=0.15)
+    assert own.known[0] == (expected < 0.3)
+
+
+def test_unknown_deviations_leave_a_distance_as_it_was():
+    _, poses, _, rays = scene(3)
+    weights = np.ones((6, 17))
+
+    plain = find_translations(poses, rays, weights, FOCAL)
+    unknown = find_translations(poses, rays, weights, FOCAL, sigma=np.full((6, 17), np.nan))
+
+    np.testing.assert_array_equal(plain.translation, unknown.translation)
+    assert not find_translations(
+        poses, rays, weights, FOCAL, sigma=np.full((6, 17), 5.0)
+    ).known.any()
+
+
 @pytest.mark.parametrize("size", [1.0, 1e-2, 1e-4, 1e-5])
 def test_people_so_small_that_rays_nearly_coincide_are_placed_as_well(size):
     """A person of 1 m down to one of 10 µm, 5 m away: the spread of the rays is the condition."""

@@ -253,6 +253,7 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
 
 def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
     from graphlift.motion import mend_sides, to_world
+    from graphlift.motion.sizes import describe_sizes
 
     notes: tuple[str, ...] = ()
     if request.sides:
@@ -261,7 +262,9 @@ def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Pos
             notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
     poses = lifter(keypoints, **request.lifting)
     poses = replace(poses, notes=(*notes, *poses.notes)).without_absent()
-    return poses if request.motion is None else to_world(poses, **request.motion)
+    if request.motion is None:
+        return poses.noting(*describe_sizes(poses))
+    return to_world(poses, **request.motion)
 
 
 def _opened(source: str, request: _Request) -> "Video":

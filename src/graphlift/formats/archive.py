@@ -3,11 +3,12 @@
 Arrays ``poses`` (frame, person, joint, 3), m, ``seen`` and ``sigma``; with keypoints also
 ``keypoints`` (px) and ``keypoints_confidence``; with a camera ``camera_R`` and
 ``camera_position``; if known ``fronts`` (frame, person, segment, 3) and ``front_sigma``, rad.
-What is no array is JSON in ``about``. Nothing is compressed: coordinates hardly shrink, and a
-long clip is written and read at the speed of the disk.
+What is no array of frames is JSON in ``about``. Nothing is compressed: coordinates hardly shrink,
+and a long clip is written and read at the speed of the disk.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +70,9 @@ def describe(poses: Poses) -> dict[str, Any]:
     }
     if poses.fronts is not None:
         about["fronts"] = list(FRONTS)
+    if poses.size_sigma is not None:  # a share, by person; null where unknown
+        shares = poses.size_sigma.tolist()
+        about["size_sigma"] = [None if math.isnan(share) else share for share in shares]
     if camera := poses.camera:
         about["camera"] = {
             name: [int(n) if name == "size" else float(n) for n in getattr(camera, name)]
@@ -159,6 +163,7 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
         notes=_texts(about["notes"]),
         fronts=arrays.get("fronts"),
         front_sigma=arrays.get("front_sigma"),
+        size_sigma=_shares(about["size_sigma"]) if "size_sigma" in about else None,
     )
 
 
@@ -180,6 +185,13 @@ def _camera(arrays: Mapping[str, np.ndarray], about: Any) -> Camera:  # noqa: AN
     if distortion not in DISTORTIONS:
         raise ValueError(f"distortion {shown(distortion)} is unknown")
     return Camera(R=R, position=position, distortion=distortion, **lens)
+
+
+def _shares(values: Any) -> np.ndarray:  # noqa: ANN401
+    """Make an array of numbers; null is NaN."""
+    if not isinstance(values, list) or any(isinstance(share, (bool, str)) for share in values):
+        raise TypeError("size_sigma is not a list of numbers")
+    return np.array(values, dtype=np.float64)
 
 
 def _texts(values: Any) -> tuple[str, ...]:  # noqa: ANN401

@@ -23,9 +23,9 @@ def to_xarray(poses: Poses) -> "xarray.Dataset":
     Returns:
         Variables ``position`` (time, space, keypoints, individuals), m, in the poses' axes;
         ``confidence``, ``sigma`` (m) and ``seen`` (time, keypoints, individuals). With fronts also
-        ``front`` (time, space, segments, individuals), unit vectors, and ``front_sigma`` (rad).
-        Time is in seconds if the frame rate is known, else in frames. All attributes can go into
-        NetCDF.
+        ``front`` (time, space, segments, individuals), unit vectors, and ``front_sigma`` (rad);
+        if known, ``size_sigma`` (individuals), a share. Time is in seconds if the frame rate is
+        known, else in frames. All attributes can go into NetCDF.
     """
     import xarray
 
@@ -60,6 +60,8 @@ def to_xarray(poses: Poses) -> "xarray.Dataset":
         }
         | ({"fps": float(poses.fps)} if poses.fps else {}),
     )
+    if poses.size_sigma is not None:
+        dataset = dataset.assign(size_sigma=("individuals", poses.size_sigma))
     return _with_fronts(dataset, poses)
 
 

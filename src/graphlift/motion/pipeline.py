@@ -9,7 +9,7 @@ from graphlift.motion.feet import find_contacts, plant_feet
 from graphlift.motion.gaps import MAX_GAP, fill_poses
 from graphlift.motion.refinement import refine as refine_poses
 from graphlift.motion.requirements import check_axes
-from graphlift.motion.sizes import scale_to_floor, share_floor
+from graphlift.motion.sizes import describe_sizes, scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother
 from graphlift.motion.smoothing import smooth as smooth_poses
 from graphlift.motion.supports import raise_sunk
@@ -37,7 +37,8 @@ def to_world(
     one body; short gaps are filled; positions smoothed; bones given one length for the clip;
     people scaled to their height; the root's path found from the keypoints; several people scaled
     so that they share a floor; gravity and floor found; people raised where they sank into it;
-    feet held still while they stand. As many frames come out as went in, NaN where a person was
+    feet held still while they stand. A last note says how sure people's sizes are: ``size_sigma``
+    has it for each of them. As many frames come out as went in, NaN where a person was
     missing for longer than ``gaps``. Nothing is mirrored.
 
     Args:
@@ -68,12 +69,14 @@ def to_world(
     poses = poses if smooth is None else smooth_poses(poses, smooth)
     poses = hold_bones(poses) if bones else poses
     poses = poses if height is None else scale_to_height(poses, height)
-    gravity = None
+    gravity, known = None, poses.size_sigma
+    stated = height if isinstance(height, Mapping) else () if height is None else poses.people
     if trajectory:
         rough = smooth is None
         find_path = partial(locate, camera=camera, field_of_view=field_of_view, smooth=not rough)
-        stated = height if isinstance(height, Mapping) else () if height is None else poses.people
         poses, gravity = _walk(poses, find_path, stated=tuple(stated), feet=feet)
+    by_floor = poses.size_sigma is not known
+    poses = poses.noting(*describe_sizes(poses, stated=tuple(stated), by_floor=by_floor))
     poses = stand(poses, camera, gravity)
     return plant_feet(raise_sunk(poses)) if feet else poses
 
@@ -91,7 +94,7 @@ def _walk(
         sized = scale_to_floor(poses, moving, moving.camera, stated=stated)
     elif len(poses.people) > 1:
         sized, gravity = share_floor(poses, moving, stated=stated)
-    if sized is not poses:
+    if sized.positions is not poses.positions:
         moving = find_path(sized)
     if not feet:
         return moving, gravity

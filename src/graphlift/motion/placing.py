@@ -44,6 +44,7 @@ def find_translations(
     weights: Float[np.ndarray, "frame joint"],
     focal: tuple[float, float],
     *,
+    sigma: Float[np.ndarray, "frame joint"] | None = None,
     iterations: int = 4,
 ) -> Translations:
     """Find the translations that minimise the reprojection error, all frames at once.
@@ -57,6 +58,9 @@ def find_translations(
         rays: Where the joints are seen, x and y at unit depth, without distortion.
         weights: 0 where a joint was not seen.
         focal: px.
+        sigma: Standard deviation of the positions, m; NaN where unknown. A frame whose distance
+            is less certain by them than WORST_DEPTH is not known: a few keypoints of a face or of
+            a foot, which say little of the body, do not say where it is.
         iterations: Gauss-Newton steps.
 
     Source: linear triangulation, here of a translation (Hartley and Zisserman, "Multiple view
@@ -81,6 +85,8 @@ def find_translations(
         t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[2]), 1e-12))
     known = used.any(axis=1) & np.isfinite(t).all(axis=0)
     known &= WORST_DEPTH * t[2] * np.sqrt(certain) > PIXELS
+    if sigma is not None:
+        known &= _doubt(X[:2], weights, np.where(used, np.nan_to_num(sigma), 0.0)) < WORST_DEPTH
     known &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
     translation = np.where(known[:, None], t.T, np.nan)
     return Translations(translation, information * known[:, None, None], known)
@@ -126,6 +132,24 @@ def _least_squares(
     information[:, [0, 1], [0, 1]], information[:, 2, 2] = own.T, depth
     information[:, :2, 2] = information[:, 2, :2] = shared.T
     return t, information, certain
+
+
+def _doubt(
+    across: Float[np.ndarray, "2 frame joint"],
+    weights: Float[np.ndarray, "frame joint"],
+    sigma: Float[np.ndarray, "frame joint"],
+) -> Float[np.ndarray, " frame"]:
+    """Find how uncertain the distance is because the pose is, as a share of it.
+
+    The distance is that at which the joints are as far apart in the image as they are; errors of
+    their places across the view, of this standard deviation, change it by a share of
+    sum(w s error) / sum(w s²), with s their distance from their mean.
+    """
+    total = np.maximum(weights.sum(axis=-1), 1e-30)
+    mean = (weights * across).sum(axis=-1) / total
+    square = ((across - mean[..., None]) ** 2).sum(axis=0)
+    error = np.sqrt((weights**2 * square * sigma**2).sum(axis=-1))
+    return np.asarray(error / np.maximum((weights * square).sum(axis=-1), 1e-30))
 
 
 def _huber(distance: np.ndarray, used: np.ndarray) -> Float[np.ndarray, "frame joint"]:

@@ -181,8 +181,11 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
         here = here + surface_offsets(here, poses.skeleton, poses.keypoints.skeleton)
-        placed = find_translations(here, rays, weights, camera.focal, iterations=2).translation
-        sure = np.isfinite(poses.sigma[part, 0]).all(axis=1)
+        sigma = poses.sigma[part, 0].astype(np.float64)
+        placed = find_translations(
+            here, rays, weights, camera.focal, sigma=sigma, iterations=2
+        ).translation
+        sure = np.isfinite(sigma).all(axis=1)
         placed[~(poses.valid[part, 0] & sure)] = np.nan
         translation[part] = placed
         distance = placed[np.isfinite(placed[:, 2]), 2]

@@ -76,11 +76,14 @@ class Lowest:
         heights: The same along the given up, m.
         weights: How much it counts for the floor: 1 at rest, less the faster it moves, 0 where
             there is no pose or the joint was not seen.
+        inferred: Its standard deviation, m, where it was not seen and was inferred from the rest
+            of the body; 0 where it was seen, or its deviation is not known.
     """
 
     points: Float[np.ndarray, "frame person 3"]
     heights: Float[np.ndarray, "frame person"]
     weights: Float[np.ndarray, "frame person"]
+    inferred: Float[np.ndarray, "frame person"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,7 @@ class Level:
         point: A place on it, the middle of the supports, m.
         postures: How many postures show it, at least 1.
         share: Share of all their rest that is at this height.
+        inferred: How far off the supports are because they were not seen, m.
     """
 
     height: float
@@ -100,11 +104,14 @@ class Level:
     point: Float[np.ndarray, "3"]
     postures: float
     share: float
+    inferred: float = 0.0
 
     @property
     def error(self) -> float:
         """How far off the height is expected to be, m."""
-        return float(np.hypot(ANKLES, self.spread / np.sqrt(self.postures)))
+        return float(
+            np.hypot(np.hypot(ANKLES, self.inferred), self.spread / np.sqrt(self.postures))
+        )
 
 
 def footholds(poses: Poses, up: Float[np.ndarray, "3"]) -> Footholds:
@@ -133,7 +140,9 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     count = len(poses)
     points = np.full((*poses.positions.shape[:2], 3), np.nan)
     speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
+    inferred = np.zeros(points.shape[:2])
     usable = np.asarray(_usable(poses)[..., parts].all(axis=-1))
+    unsure = _unsure(poses, parts)
     for part in blocks(count):
         frames = np.arange(count)[part]
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
@@ -143,6 +152,7 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
         speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
         seen[part] = np.take_along_axis(usable[part], at, axis=2)[..., 0]
+        inferred[part] = np.take_along_axis(unsure[part], at, axis=2)[..., 0]
     heights = points @ up
     present = np.isfinite(heights)
     still = np.where(
@@ -150,7 +160,7 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     )
     # People of whom no lowest part was ever seen, or who are present for single frames only.
     weights = np.where((still > 0).any(axis=0), still, present.astype(float))
-    return Lowest(points=points, heights=heights, weights=weights)
+    return Lowest(points=points, heights=heights, weights=weights, inferred=inferred)
 
 
 def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) -> Level | None:
@@ -181,12 +191,14 @@ def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) ->
             break
         near = slice(*bounds)
     share = weights[near] / weights[near].sum()
+    inferred = lowest.inferred[:, people].ravel()[used[near]]
     return Level(
         height=height,
         spread=float(np.sqrt(share @ (heights[near] - height) ** 2)),
         point=share @ lowest.points[:, people].reshape(-1, 3)[used[near]],
         postures=max(1.0, float(weights[near].sum()) / fps / POSTURE_TIME),
         share=float(weights[near].sum() / weights.sum()),
+        inferred=float(np.sqrt(share @ inferred**2)),
     )
 
 
@@ -289,6 +301,17 @@ def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
     mirror = poses.skeleton.mirror
     ever: Bool[np.ndarray, "person joint"] = np.asarray(poses.seen.any(axis=0))
     return np.asarray(poses.seen | ~(ever | ever[:, mirror]))
+
+
+def _unsure(
+    poses: Poses, parts: Int[np.ndarray, "part joint"]
+) -> Float[np.ndarray, "frame person part"]:
+    """Find how far off parts are that were not seen, m; a sole is seen if its ankle is."""
+    seen = poses.seen.copy()
+    feet, ankles = soles(poses.skeleton)[0], legs(poses.skeleton)[:, 2]
+    seen[..., feet] |= seen[..., ankles, None]
+    sigma = np.where(seen, 0.0, np.nan_to_num(poses.sigma))
+    return np.asarray(sigma[..., parts].mean(axis=-1))
 
 
 def _ankles(poses: Poses) -> Float[np.ndarray, "frame person side 3"]:

@@ -127,8 +127,9 @@ def locate(
 ) -> Poses:
     """Move root-relative poses to where their keypoints show them, in camera axes.
 
-    Frames that do not determine it (fewer than four joints seen, joints on top of each other) get
-    their position from those around them and are not ``seen``.
+    Frames that do not determine it (fewer than four joints seen, joints on top of each other, a
+    pose too uncertain to say how large these are, as of a face alone) get their position from
+    those around them and are not ``seen``.
 
     Args:
         poses: Rooted, camera axes, with the keypoints that they were lifted from.
@@ -245,7 +246,8 @@ def _translations(poses: Poses, camera: Camera) -> list[Translations]:
     if poses.valid.any() and not any(one.known.any() for one in placed):
         raise ModelError(
             f"no person can be placed: no frame shows {MIN_SEEN} joints of one person far enough "
-            "apart to give the distance; give trajectory=False to leave people in place"
+            "apart, and surely enough, to give the distance; give trajectory=False "
+            "(--no-trajectory) to leave people in place"
         )
     return placed
 
@@ -258,11 +260,18 @@ def _translations_in_block(
         keypoints, positions=keypoints.positions[part], confidence=keypoints.confidence[part]
     )
     rays, weights = sightings(here, poses.skeleton, camera)
-    weights = weights / np.maximum(np.nan_to_num(poses.sigma[part]) / TRUSTED, 1.0) ** 2
+    sigma = poses.sigma[part].astype(np.float64)
+    weights = weights / np.maximum(np.nan_to_num(sigma) / TRUSTED, 1.0) ** 2
     shown = poses.positions[part]
     shown = shown + surface_offsets(shown, poses.skeleton, keypoints.skeleton)
     return [
-        find_translations(shown[:, person], rays[:, person], weights[:, person], camera.focal)
+        find_translations(
+            shown[:, person],
+            rays[:, person],
+            weights[:, person],
+            camera.focal,
+            sigma=sigma[:, person],
+        )
         for person in range(len(poses.people))
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
-from graphlift.motion.bones import SIZES
+from graphlift.motion.bones import expected_sizes
 from graphlift.motion.requirements import blocks, check_axes, legs, middle
 from graphlift.motion.supports import (
     UNEVEN,
@@ -55,11 +55,13 @@ class Gravity:
         up: Unit vector in camera axes.
         note: How it was found.
         assumed: A note if the frame rate was assumed.
+        sigma: Standard deviation of up, rad, about a level axis.
     """
 
     up: Float[np.ndarray, "3"]
     note: str
     assumed: tuple[str, ...]
+    sigma: float = PITCH
 
 
 def stand(poses: Poses, camera: Camera | None = None, gravity: Gravity | None = None) -> Poses:
@@ -139,13 +141,13 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     # Frames within half a second show one posture; seconds average over many.
     spread = np.hypot(LEAN, POSTURE / np.sqrt(max(1.0, len(axes) / fps / 0.5)))
     spread *= 1 if which == "standing" else 2
-    places, levels = None, []
+    places, levels, sizes = None, [], expected_sizes(poses)
     if which == "standing" and not poses.rooted:
         places, found = footholds(poses, body), find_levels(poses, body)
-        levels = [level for name, level in found.items() if name not in elsewhere]
-    up = _agree(body, spread, places, levels)
+        levels = [(level, sizes[name]) for name, level in found.items() if name not in elsewhere]
+    up, sigma = _agree(body, spread, places, levels)
     if up @ body < np.cos(SLOPE):
-        places, up = None, _agree(body, spread, None, [])
+        places, (up, sigma) = None, _agree(body, spread, None, [])
     turned = np.degrees(np.arccos(np.clip(up @ CAMERA_UP, -1, 1)))
     points = 0 if places is None else len(places.points)
     return Gravity(
@@ -153,6 +155,7 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
         f"Gravity follows from {len(axes)} poses of {which} people and {points} footholds: "
         f"{turned:.0f}° off the camera's vertical.",
         assumed,
+        sigma,
     )
 
 
@@ -224,22 +227,28 @@ def _agree(
     body: np.ndarray,
     spread: float,
     places: Footholds | None,
-    levels: Sequence[Level],
+    levels: Sequence[tuple[Level, float]],
     *,
     iterations: int = 4,
-) -> Float[np.ndarray, "3"]:
+) -> tuple[Float[np.ndarray, "3"], float]:
     """Find the up that agrees best with bodies, footholds, people and a camera held level.
 
     Gauss-Newton over the two angles by which it can turn. Each person's footholds lie in a level
     plane; and so do the people's levels, as far as their unknown sizes allow: a person who is
-    larger by some share is further away, and further below the camera, by the same share.
+    larger by some share is further away, and further below the camera, by the same share; how
+    large that may be stands beside each level.
+
+    Returns:
+        Up, and its standard deviation about a level axis, rad: the mean of two.
     """
     up = body
     for _ in range(iterations):
         tangent = np.linalg.svd(up[None])[2][1:]
         rows = [tangent.T / spread, tangent[:, :1].T / ROLL, tangent[:, 2:].T / PITCH]
         errors = [(up - body) / spread, up[:1] / ROLL, up[2:] / PITCH]
-        planes = [(level.point, np.hypot(level.error, SIZES * level.height)) for level in levels]
+        planes = [
+            (level.point, np.hypot(level.error, size * level.height)) for level, size in levels
+        ]
         groups = [(np.array([p for p, _ in planes]), np.array([sd for _, sd in planes]))]
         if places is not None:
             own = [places.points[places.person == person] for person in np.unique(places.person)]
@@ -251,7 +260,8 @@ def _agree(
                 errors.append(centred @ up)
         step = np.linalg.lstsq(np.concatenate(rows), -np.concatenate(errors), rcond=None)[0]
         up = _unit(up + step @ tangent)
-    return up
+    information = np.linalg.svd(np.concatenate(rows), compute_uv=False)  # never 0: ROLL and PITCH
+    return up, float(np.sqrt((1 / information**2).mean()))
 
 
 def _centred(

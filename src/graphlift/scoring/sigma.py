@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
+from graphlift.geometry import best_scale
 from graphlift.metrics import angles_between, joint_errors
 
 BALL = {50: 1.3370, 80: 2.1395, 95: 3.1479}
@@ -47,6 +48,29 @@ def front_scale(
     """
     angles = angles_between(predicted, target)
     return float(np.nanquantile(angles / sigma, 0.8) / CIRCLE_80)
+
+
+INTERVAL_80 = 1.2816
+"""Half width, in standard deviations, of the interval that holds 80 % of a normal variable."""
+_LEAST_SCALE = 1e-6
+
+
+def size_spread(
+    predicted: Float[np.ndarray, "frame joint 3"], target: Float[np.ndarray, "frame joint 3"]
+) -> float:
+    """Find the standard deviation of sizes at which 80 % lie within the 80 % interval.
+
+    A size is the factor by which least squares scale the prediction to the truth
+    (:func:`graphlift.geometry.best_scale`), and counts by its logarithm, from 0: what all people
+    are too small or too large is part of the spread. A factor that is not positive, of a pose
+    that is upside down, is beyond any interval.
+
+    Args:
+        predicted: Root-relative, m, on validation subjects.
+        target: The same frames and joints, m.
+    """
+    scale = best_scale(predicted, target)
+    return float(np.quantile(np.abs(np.log(np.maximum(scale, _LEAST_SCALE))), 0.8) / INTERVAL_80)
 
 
 def sigma_coverage(

@@ -24,7 +24,7 @@ from graphlift.samples.random_views import (
 )
 from graphlift.samples.samples import Split
 from graphlift.samples.strata import figures_as_recorded, strata
-from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale
+from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
 
@@ -47,7 +47,7 @@ CALIBRATION_VIEWS = 20_000
 def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """Export the kept weights of a run with random cameras, as ONNX and as safetensors.
 
-    Sigma is calibrated on validation subjects, as training views vary them; test subjects and the
+    Sigmas, and that of people's sizes, are fitted to validation subjects; test subjects and the
     other data set are scored once.
 
     Args:
@@ -87,8 +87,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     )
     path = out / f"{name}.onnx"
     export_onnx(network, card, path)
-    sigmas, fronts = _scales(Lifter.load(path), data)
-    card = replace(card, sigma_scale=sigmas, front_scale=fronts)
+    card = _calibrated(card, Lifter.load(path), data)
     export_onnx(network, card, path)
     card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
     export_onnx(network, card, path)
@@ -120,20 +119,28 @@ def _lift(
     return tuple(arrays)
 
 
-def _scales(lifter: "Lifter", data: OpenData) -> tuple[float, float]:
-    """Fit the factors on the sigmas of joints and of fronts to validation people.
+def _calibrated(card: ModelCard, lifter: "Lifter", data: OpenData) -> ModelCard:
+    """Fit a card's factors on the sigmas of joints and of fronts, and its size_sigma.
 
-    Those of 28 joints are fitted to every stratum, exact and with simulated detections: to
-    postures, bodies and definitions that are rare in training or foreign to it.
+    Validation people: of 28 joints every stratum, exact and with simulated detections, which has
+    postures, bodies (children's, too) and definitions that are rare in training or foreign to it.
+    Of 17 joints these people are on their own bodies, all of usual size: they say nothing of how
+    far others' sizes are off, and size_sigma stays.
     """
     if lifter.skeleton != BODY_28:
-        return sigma_scale(*_varied(lifter, data, "validation", seed=2)[:3]), 1.0
+        found = _varied(lifter, data, "validation", seed=2)
+        return replace(card, sigma_scale=sigma_scale(*found[:3]))
     motion = data.motion("validation", stride=STRIDE)
     noisy = strata(motion, augmentation=Augmentation(mirror=0))
     every = [*strata(motion).values(), *noisy.values()]
-    found = [_known(lifter, views) for views in every]
-    joined = [np.concatenate(column) for column in zip(*found, strict=True)]
-    return sigma_scale(*joined[:3]), front_scale(*joined[3:])
+    parts = [_known(lifter, views) for views in every]
+    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return replace(
+        card,
+        sigma_scale=sigma_scale(*joined[:3]),
+        front_scale=front_scale(*joined[3:]),
+        size_sigma=size_spread(*joined[:2]),
+    )
 
 
 def _known(lifter: "Lifter", views: Views | BodyViews) -> tuple[np.ndarray, ...]:
