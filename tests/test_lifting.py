@@ -18,7 +18,7 @@ from graphlift.lifting import SHIPPED, Lifter
 from graphlift.metrics import mpjpe
 from graphlift.samples.random_views import UNSEEN_RIG, exact_views, people_of
 from graphlift.sequences import keypoints_from
-from graphlift.skeletons import COCO_17, H36M_17
+from graphlift.skeletons import BODY_28, COCO_17, H36M_17
 
 SIZE = (1280, 720)
 AWAY = np.array([0.3, 0.0, 4.0])
@@ -44,12 +44,14 @@ def test_shipped_models_lift_people_who_were_made_up(name, people):
     truth, px = people
     poses = Lifter.load(name, threads=1)(px, skeleton="h36m-17", image_size=SIZE)
 
-    assert poses.positions.shape == (120, 1, 17, 3)
+    assert poses.skeleton == BODY_28
+    assert poses.positions.shape == (120, 1, 28, 3)
+    assert poses.fronts.shape == (120, 1, 7, 3)
     assert poses.units == "m"
     assert poses.axes == "camera"
     assert poses.model == name
     # A mirrored or tilted body would be several hundred millimetres off.
-    assert mpjpe(poses.positions[:, 0].astype(float), truth) < 0.12
+    assert mpjpe(poses.positions[:, 0, :17].astype(float), truth) < 0.12
     assert (poses.sigma > 0).all()
 
 
@@ -93,7 +95,7 @@ def test_missing_joints_never_break_a_pose(lifter, people, seed, share):
 
     enough = (~gone).sum(axis=1) >= 3
     np.testing.assert_array_equal(poses.valid[:, 0], enough)
-    np.testing.assert_array_equal(poses.seen[:, 0], ~gone)
+    np.testing.assert_array_equal(poses.seen[:, 0, :17], ~gone)
 
 
 def test_confidence_zero_means_missing(lifter, people):
@@ -161,23 +163,22 @@ def test_flipping_makes_lifting_symmetric(lifter, people):
     one = lifter(px, skeleton="h36m-17", image_size=SIZE, flip=True).positions[:, 0]
     other = lifter(mirrored, skeleton="h36m-17", image_size=SIZE, flip=True).positions[:, 0]
 
-    np.testing.assert_allclose(other, one[:, H36M_17.mirror] * [-1, 1, 1], atol=1e-4)
+    np.testing.assert_allclose(other, one[:, BODY_28.mirror] * [-1, 1, 1], atol=1e-4)
 
 
-def test_coco_keypoints_are_lifted_to_the_seventeen_joints(lifter, people):
+def test_coco_keypoints_are_lifted_to_joints_that_coco_lacks(lifter, people):
     truth, px = people
     coco = np.full((len(px), 17, 2), np.nan)
-    ours = {"Nose": "Neck/Nose", "LEar": "Head", "REar": "Head"}
     for at, name in enumerate(COCO_17.joints):
-        twin = ours.get(name, name.replace("Ankle", "Foot"))
+        twin = name.replace("Ankle", "Foot")
         if twin in H36M_17.joints:
             coco[:, at] = px[:, H36M_17.joints.index(twin)]
 
     poses = lifter(coco, skeleton="coco-17", image_size=SIZE)
 
-    assert poses.skeleton == H36M_17
+    assert poses.skeleton == BODY_28
     assert poses.keypoints.skeleton == COCO_17
-    assert mpjpe(poses.positions[:, 0].astype(float), truth) < 0.15
+    assert mpjpe(poses.positions[:, 0, :17].astype(float), truth) < 0.15
 
 
 def test_a_stream_gives_what_a_batch_gives(lifter, people):
@@ -240,10 +241,10 @@ def test_what_contradicts_the_keypoints_or_cannot_be_is_refused(lifter, people, 
 def test_frames_without_a_place_for_anybody_are_still_frames(lifter):
     poses = lifter(np.zeros((5, 0, 17, 2)), skeleton="h36m-17", image_size=SIZE)
 
-    assert poses.positions.shape == (5, 0, 17, 3)
-    lifted = lifter.lift_rays(np.zeros((0, 17, 2)), np.zeros((0, 17)), flip=True)
+    assert poses.positions.shape == (5, 0, 28, 3)
+    lifted = lifter.lift_rays(np.zeros((0, 28, 2)), np.zeros((0, 28)), flip=True)
     nothing, unsure = lifted.positions, lifted.sigma
-    assert (nothing.shape, unsure.shape) == ((0, 17, 3), (0, 17))
+    assert (nothing.shape, unsure.shape) == ((0, 28, 3), (0, 28))
 
 
 def test_one_wild_guess_behind_a_bent_lens_does_not_spoil_the_frame(lifter, people):
@@ -272,7 +273,7 @@ def test_a_stream_that_smooths_needs_the_frame_rate(lifter):
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no model 'best': give one of open-pre-agg"):
+    with pytest.raises(FileNotFoundError, match="no model 'best': give one of open-base"):
         Lifter.load("best")
 
 
@@ -351,7 +352,7 @@ def test_lifting_needs_no_torch_even_where_there_is_one():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
 
-    assert done.stdout.strip() == "(3, 1, 17, 3)", done.stderr
+    assert done.stdout.strip() == "(3, 1, 28, 3)", done.stderr
 
 
 # Keypoints of plain arrays

@@ -124,7 +124,7 @@ def _unified(
 
 def _aggregate(graph: OnnxGraph, a: np.ndarray, messages: str, channels: int) -> str:
     flat = graph.add("Flatten", messages, axis=1)
-    summed = graph.add("MatMul", graph.constant(a.astype(np.float32)), flat)
+    summed = graph.add("MatMul", graph.weight(a), flat)
     shape = graph.constant(np.array([len(a), -1, channels], dtype=np.int64))
     return graph.add("Reshape", summed, shape)
 

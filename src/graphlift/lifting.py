@@ -11,16 +11,14 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.cameras import (
-    FIELD_OF_VIEW,
     Camera,
-    assumed_camera,
-    check_same_image,
     image_to_rays,
 )
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.geometry import unit_vectors
+from graphlift.given import given_camera, given_keypoints, given_skeleton
 from graphlift.onnx_session import open_session
 from graphlift.preprocessing import (
     FRONT_JOINTS,
@@ -42,7 +40,9 @@ from graphlift.words import plain, shown
 
 __all__ = ["Lifter", "Stream"]
 
-SHIPPED = ("open-pre-agg", "open-small")
+SHIPPED = ("open-base", "open-small")
+EARLIER = {"open-pre-agg": "open-pre-agg.onnx", "open-small-1": "open-small-1.onnx"}
+"""Models of the first generation, of 17 joints: files of ``recipes/weights`` in the repository."""
 BATCH = 256
 """Poses at once: as many as keep a layer's features in the cache."""
 
@@ -65,11 +65,11 @@ class Lifter:
         return SKELETONS[self.card.skeleton]
 
     @classmethod
-    def load(cls, model: str | Path = "open-pre-agg", *, threads: int = 0) -> "Lifter":
+    def load(cls, model: str | Path = "open-base", *, threads: int = 0) -> "Lifter":
         """Load a shipped model by its name, or one from an .onnx file.
 
         Args:
-            model: ``open-pre-agg``, ``open-small``, or a path.
+            model: ``open-base``, ``open-small``, or a path.
             threads: Of ONNX Runtime; 0 for as many as there are cores.
 
         Raises:
@@ -119,8 +119,8 @@ class Lifter:
             FormatError: If the image size or the frame rate cannot be, or is not the one that the
                 keypoints say.
         """
-        given = _given(keypoints, skeleton, image_size, fps)
-        lens, note = _camera_or_assumed(given, camera, field_of_view)
+        given = given_keypoints(keypoints, skeleton, image_size, fps)
+        lens, note = given_camera(given, camera, field_of_view)
         frames, people = given.positions.shape[:2]
         shape = (frames, people, len(self.skeleton))
         positions = np.empty((*shape, 3), dtype=np.float32)
@@ -183,10 +183,10 @@ class Lifter:
             ShapeError: If the skeleton is unknown, the image size is, or ``smooth`` is asked for
                 without ``fps``.
         """
-        body = _skeleton(skeleton)
+        body = given_skeleton(skeleton)
         unseen = np.full((1, 1, len(body), 2), np.nan)
         known = keypoints_from(unseen, body, image_size=image_size, fps=fps)
-        lens, _ = _camera_or_assumed(known, camera, field_of_view)
+        lens, _ = given_camera(known, camera, field_of_view)
         if smooth and not fps:
             raise ShapeError("smoothing needs the frame rate: give fps=")
         return Stream(self, body, lens, fps, smooth)
@@ -320,6 +320,11 @@ def _read(model: str | Path) -> tuple[bytes, str]:
         where = f"{model}.onnx"
         return (resources.files("graphlift") / "models" / where).read_bytes(), where
     path = Path(model)
+    if str(model) in EARLIER and not path.is_file():
+        raise FileNotFoundError(
+            f"{model} is of the first generation and no longer in the package: use open-base, or "
+            f"take recipes/weights/{EARLIER[str(model)]} from the repository and give its path"
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"no model {str(model)!r}: give one of {', '.join(SHIPPED)}, or the path of an .onnx "
@@ -345,66 +350,6 @@ def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: A
             f'model.joints = {len(body)}, inputs = "canonical" and sigma = true'
         )
     return card
-
-
-def _given(
-    keypoints: Keypoints | np.ndarray,
-    skeleton: Skeleton | str | None,
-    image_size: tuple[int, int] | None,
-    fps: float | None,
-) -> Keypoints:
-    image_size = image_size and (image_size[0], image_size[1])  # a list, maybe
-    if isinstance(keypoints, Keypoints):
-        for name, stated, known in (
-            ("image_size", image_size, keypoints.image_size),
-            ("fps", fps, keypoints.fps),
-        ):
-            if None not in (stated, known) and stated != known:
-                raise FormatError(
-                    f"{name} is {stated}, but the keypoints have {known}: leave it out, or change "
-                    "it in the keypoints (dataclasses.replace)"
-                )
-        return replace(
-            keypoints,
-            image_size=image_size if keypoints.image_size is None else keypoints.image_size,
-            fps=fps if keypoints.fps is None else keypoints.fps,
-        )
-    if skeleton is None:
-        raise ShapeError(
-            "an array does not say which joints it holds: give skeleton=, one of "
-            f"{', '.join(SKELETONS)}"
-        )
-    body = _skeleton(skeleton)
-    return keypoints_from(keypoints, body, image_size=image_size, fps=fps, source="array")
-
-
-def _skeleton(skeleton: Skeleton | str) -> Skeleton:
-    if isinstance(skeleton, Skeleton):
-        return skeleton
-    if skeleton not in SKELETONS:
-        raise ShapeError(
-            f"no skeleton is named {shown(skeleton)}: use one of {', '.join(SKELETONS)}"
-        )
-    return SKELETONS[skeleton]
-
-
-def _camera_or_assumed(
-    keypoints: Keypoints, camera: Camera | None, field_of_view: float | None
-) -> tuple[Camera, str]:
-    """Take the given camera, or assume one; return it and a note on what was assumed."""
-    if camera is not None:
-        check_same_image(camera, keypoints.image_size)
-        return camera, ""
-    if keypoints.image_size is None:
-        raise ShapeError(
-            "the size of the image is not known, and without it a px means nothing: give "
-            "image_size=(width, height) (--image-size WxH on the command line), or a camera"
-        )
-    width, height = keypoints.image_size
-    degrees = FIELD_OF_VIEW if field_of_view is None else float(field_of_view)
-    word = "assumed" if field_of_view is None else "given"
-    note = f"The lens was {word} to see {degrees:g}° across {max(width, height)} px."
-    return assumed_camera((width, height), field_of_view=degrees), note
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:

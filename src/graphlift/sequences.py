@@ -23,8 +23,7 @@ FRONTS = ("Pelvis", "Chest", "Head", "LUpperArm", "RUpperArm", "LThigh", "RThigh
 """Segments of the body whose front is known, in the order of :attr:`Poses.fronts`."""
 
 FRAME_RATES = (0.001, 10_000.0)
-"""Frames per second, the least and the most: a picture every quarter of an hour, and ten times
-what motion capture takes. A number outside counts time in another unit."""
+"""Frames per second, the least and the most; a number outside counts time in another unit."""
 
 LARGEST_SIDE = 1_000_000
 """px; no image is wider or higher."""

@@ -54,7 +54,7 @@ def test_the_names_that_are_offered_are_the_library_s():
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        (("lift", "x.json", "--model", "open-"), ["open-pre-agg", "open-small"]),
+        (("lift", "x.json", "--model", "open-"), ["open-base", "open-small"]),
         (("lift", "x.json", "--format", ".g"), [".glb"]),
         (("lift", "x.json", "--skeleton", "coco"), ["coco-17", "coco-23"]),
         (("lift", "x.json", "--smooth", "o"), ["one-euro"]),

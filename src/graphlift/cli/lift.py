@@ -76,8 +76,8 @@ def lift(
         ),
     ],
     model: Annotated[
-        str, _first("open-pre-agg, open-small, or an .onnx of graphlift's.", words=MODELS)
-    ] = "open-pre-agg",
+        str, _first("open-base, open-small, or an .onnx of graphlift's.", words=MODELS)
+    ] = "open-base",
     fps: Annotated[float | None, _first("Frames per second, if the file does not say.")] = None,
     image_size: Annotated[
         str | None, _first("WIDTHxHEIGHT, px, if the file does not say, such as 1920x1080.")

@@ -54,7 +54,7 @@ def info(
     model: Annotated[
         str,
         typer.Argument(
-            help="open-pre-agg, open-small, an .onnx, or a run's model.safetensors.",
+            help="open-base, open-small, an .onnx, or a run's model.safetensors.",
             autocompletion=complete(*MODELS),
         ),
     ],

@@ -16,7 +16,7 @@ from graphlift.errors import ConfigError
 from graphlift.numerals import decimal
 
 SAMPLE = "sample"
-MODELS = ("open-pre-agg", "open-small")
+MODELS = ("open-base", "open-small")
 DETECTORS = ("blazepose", "blazepose-lite", "blazepose-heavy", "movenet")
 SKELETONS = (
     *("h36m-16", "h36m-17", "coco-17", "mpi-inf-3dhp-17", "mpii-16", "openpose-body-25"),
