@@ -279,19 +279,30 @@ def test_arrays_whose_joints_change_are_refused(lifter):
 
 
 @pytest.mark.parametrize("only", [FACE, FEET], ids=["faces", "feet"])
-def test_a_file_of_faces_or_feet_is_lifted_to_nobody_and_says_why(tmp_path, only):
-    write_keypoints(tmp_path / "k.npz", seen(walking(26), HALPE_26, only))
+def test_a_file_of_faces_or_feet_is_lifted_with_a_sigma_that_says_so(tmp_path, only):
+    sigmas = []
+    for name, joints in (("part", only), ("whole", None)):
+        write_keypoints(tmp_path / f"{name}.npz", seen(walking(26), HALPE_26, joints))
+        out = tmp_path / f"{name}_motion.npz"
+        said = here("lift", tmp_path / f"{name}.npz", "--model", "open-small", "--raw", "-o", out)
 
-    said = here("lift", tmp_path / "k.npz", "--model", "open-small", "-o", tmp_path / "x.npz")
-    motion = here("lift", tmp_path / "k.npz", "--model", "open-small", "-o", tmp_path / "x.bvh")
+        assert said.status == 0, said.err
+        assert "Warning" not in said.err
+        poses = read_poses(out)
+        assert len(poses) == 26
+        assert poses.valid.all()
+        sigmas.append(np.median(poses.sigma))
 
-    assert said.status == 0, said.err
-    assert "Warning" not in said.err
-    assert "In 26 frames (counted for each person) no pose was lifted" in said.err
-    poses = read_poses(tmp_path / "x.npz")
-    assert len(poses) == 26
-    assert not poses.valid.any()
-    assert_refused(motion, "no person is in any of the 26 frames")
+    assert sigmas[0] > 2 * sigmas[1]
+
+
+def test_a_face_alone_has_no_place_in_space(tmp_path):
+    write_keypoints(tmp_path / "k.npz", seen(walking(26), HALPE_26, FACE))
+    args = ("lift", tmp_path / "k.npz", "--model", "open-small", "-o", tmp_path / "x.npz")
+
+    assert_refused(here(*args), "no person can be placed", "--no-trajectory")
+    assert here(*args, "--no-trajectory").status == 0
+    assert len(read_poses(tmp_path / "x.npz")) == 26
 
 
 @pytest.mark.parametrize("frames", [1, 2, 26])

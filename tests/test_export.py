@@ -57,9 +57,9 @@ def test_weights_are_stored_in_half_precision(tmp_path):
         kind: sum(len(c.raw_data) for c in model.graph.initializer if c.data_type == kind)
         for kind in (onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT)
     }
-    # 2 × 17 matrices a layer, two bytes a number.
+    # 2 × 17 matrices and an affinity of every two joints a layer, two bytes a number.
     products = 3 * 32 + 4 * 32 * 32 + 32 * 4
-    assert sizes[onnx.TensorProto.FLOAT16] == 2 * 2 * 17 * products
+    assert sizes[onnx.TensorProto.FLOAT16] == 2 * (2 * 17 * products + 6 * 17 * 17)
     assert sizes[onnx.TensorProto.FLOAT] < 0.1 * sizes[onnx.TensorProto.FLOAT16]
 
 
