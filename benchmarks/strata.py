@@ -87,8 +87,9 @@ def lift_with_run(path: Path):
 
 def scores(predicted: np.ndarray, sigma: np.ndarray, views: BodyViews) -> np.ndarray:
     """MPJPE and P-MPJPE, mm; the hips' turn, degrees; what 50, 80 and 95 % of sigma cover."""
+    lifted = np.isfinite(predicted).all(axis=(1, 2))  # too few joints are no pose
+    predicted, sigma, truth = predicted[lifted], sigma[lifted], views.targets[lifted]
     rooted = predicted - predicted[:, :1]
-    truth = views.targets
     plain = joint_errors(rooted[:, SIXTEEN], truth[:, SIXTEEN])
     aligned = joint_errors(rooted[:, SIXTEEN], truth[:, SIXTEEN], alignment="similarity")
     one, two = (x[:, HIPS[0]] - x[:, HIPS[1]] for x in (rooted, truth))

@@ -56,7 +56,7 @@ def draw(path, made, truth, *, frames):
         row[0].set_ylabel(f"{side}, m", fontsize=9)
     figure.legend(*rows[0][0].get_legend_handles_labels(), loc="lower center", ncols=len(poses))
     figure.tight_layout(rect=(0, 0.06, 1, 1))
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=65)
     plt.close(figure)
 
 

@@ -282,4 +282,4 @@ def test_the_page_has_a_place_for_each_table_and_a_picture_is_drawn(compared, fi
     picture, frames = tmp_path / "wild.png", [0, 39]
     views = next(iter(compared[0].values()))
     pictures.draw(picture, {"mine": views[0]}, film.truths[0], frames=frames)
-    assert cv2.imread(str(picture)).shape[1] == 90 * 2.5 * len(frames)
+    assert cv2.imread(str(picture)).shape[1] == 65 * 2.5 * len(frames)
