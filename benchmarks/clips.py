@@ -1,6 +1,6 @@
 """What each step is worth on whole clips, by definition of keypoints, exact and noisy.
 
-    python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation]
+    python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation|test|cross]
                                [--over-time runs/open-clip]
 
 Windows of 3 s of people on their own bodies or on others, each seen by one camera like Human3.6M's
@@ -129,7 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mocap")
     parser.add_argument("models", nargs="+")
-    parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    parser.add_argument("--part", choices=("validation", "test", "cross"), default="validation")
     parser.add_argument("--over-time", type=Path, help="folder of a finished run")
     chosen = parser.parse_args()
     data = read_open_data(chosen.mocap)
