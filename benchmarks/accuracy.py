@@ -1,6 +1,6 @@
 """Where the error of models comes from: the tables and the figure of docs/accuracy.md.
 
-    python benchmarks/accuracy.py path/to/mocap open-pre-agg open-small [more models]
+    python benchmarks/accuracy.py path/to/mocap open-base open-small [more models]
         [--on validation] [--figure accuracy.png]
 
 A model is a name, an .onnx file, or the folder of a finished training run (whose sigma is not

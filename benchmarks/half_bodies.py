@@ -1,6 +1,6 @@
 """Half of a body: people of motion capture whose legs, or all below the waist, are hidden.
 
-    python benchmarks/half_bodies.py path/to/mocap open-pre-agg new=runs/new.onnx [--docs PAGE]
+    python benchmarks/half_bodies.py path/to/mocap open-base new=runs/new.onnx [--docs PAGE]
 
 A model is a name, an .onnx file, or LABEL=FILE. The people are the validation people of
 ``benchmarks/strata.py``, every frame through an unseen camera of its own, exact 2D, on a body of

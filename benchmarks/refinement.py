@@ -1,6 +1,6 @@
 """What refinement of whole clips does to the error, on motion-capture truth.
 
-    python benchmarks/refinement.py --data DIR [--model open-pre-agg] [--part validation]
+    python benchmarks/refinement.py --data DIR [--model open-base] [--part validation]
                                     [--cameras 1] [--every 1]
 
 DIR holds cmu.npz and splits.json. Every clip is seen as a whole by one camera like Human3.6M's
@@ -244,14 +244,17 @@ def look(clip, seed, lifter) -> Iterator[Seen]:
 
 def errors(poses, truth):
     """MPJPE and P-MPJPE of a clip, mm."""
-    found = poses.positions[:, 0] - poses.positions[:, 0, :1]
+    count = len(H36M_17)  # the first of 28
+    found = poses.positions[:, 0, :count] - poses.positions[:, 0, :1]
     pairs = ((found, truth), (align_similarity(found, truth), truth))
     return [1000 * np.linalg.norm(a - b, axis=-1).mean() for a, b in pairs]
 
 
 def covered(poses, truth):
     """Per cent of joints within the 50, 80 and 95 % balls of sigma."""
-    return list(sigma_coverage(poses.positions[:, 0], truth, poses.sigma[:, 0]).values())
+    count = len(H36M_17)
+    own = poses.positions[:, 0, :count], truth, poses.sigma[:, 0, :count]
+    return list(sigma_coverage(*own).values())
 
 
 def interval(values, weights, rng, draws=2000):
@@ -299,7 +302,7 @@ def show(results):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="with cmu.npz and splits.json")
-    parser.add_argument("--model", default="open-pre-agg", help="a lifter's name or file")
+    parser.add_argument("--model", default="open-base", help="a lifter's name or file")
     parser.add_argument("--part", default="validation", choices=("validation", "test"))
     parser.add_argument("--cameras", type=int, default=1, help="cameras a clip")
     parser.add_argument("--every", type=int, default=1, help="take every so many-th clip")

@@ -1,6 +1,6 @@
 """Score models on strata of validation people: postures, bodies and definitions of keypoints.
 
-    python benchmarks/strata.py path/to/mocap open-pre-agg runs/open-base [more models]
+    python benchmarks/strata.py path/to/mocap open-base runs/mine [more models]
 
 A model is a name, an .onnx file, or the folder of a finished training run. A model of 17 joints
 sees what conversion gives it of the same keypoints. MPJPE / P-MPJPE, mm, of Human3.6M's 16 joints,

@@ -1,6 +1,6 @@
 """Lifted poses of a real person against four calibrated cameras.
 
-    python benchmarks/wild.py --out runs/wild --model open-pre-agg --model new=runs/new.onnx \\
+    python benchmarks/wild.py --out runs/wild --model open-base --model new=runs/new.onnx \\
         [--docs docs/wild.md]
 
 Films: ``Demo_SinglePerson`` of the wheel pose2sim 0.10.49 (BSD-3-Clause), taken through pip
