@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ from graphlift.cameras import Camera, assumed_camera, camera_to_image
 from graphlift.card import read_card
 from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import FormatError, ModelError, ShapeError
-from graphlift.lifting import SHIPPED, Lifter
+from graphlift.lifting import EARLIER, SHIPPED, Lifter
 from graphlift.metrics import mpjpe
 from graphlift.samples.random_views import UNSEEN_RIG, exact_views, people_of
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import BODY_28, COCO_17, H36M_17
 
 SIZE = (1280, 720)
+WEIGHTS = Path(__file__).parents[1] / "recipes" / "weights"
 AWAY = np.array([0.3, 0.0, 4.0])
 PATIENT = settings(deadline=None, max_examples=15)
 
@@ -270,6 +272,21 @@ def test_an_array_must_say_its_joints(lifter, people):
 def test_a_stream_that_smooths_needs_the_frame_rate(lifter):
     with pytest.raises(ShapeError, match="smoothing needs the frame rate: give fps="):
         lifter.stream(skeleton="h36m-17", image_size=SIZE, smooth=True)
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_models_of_the_first_generation_lift_from_their_files(name, people):
+    truth, px = people
+    with pytest.raises(FileNotFoundError, match=f"recipes/weights/{EARLIER[name]}"):
+        Lifter.load(name)
+
+    poses = Lifter.load(WEIGHTS / EARLIER[name], threads=1)(
+        px, skeleton="h36m-17", image_size=SIZE
+    )
+
+    assert poses.skeleton == H36M_17
+    assert poses.fronts is None
+    assert mpjpe(poses.positions[:, 0].astype(float), truth) < 0.12
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
