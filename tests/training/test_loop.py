@@ -37,6 +37,11 @@ LIFTING = dataclasses.replace(
 )
 
 
+WHOLE = dataclasses.replace(
+    LIFTING, model=dataclasses.replace(LIFTING.model, joints=28), keep="last"
+)
+
+
 def finish(config, data, out):
     for _ in train(config, data, out):
         pass
@@ -57,7 +62,9 @@ def assert_same_end(one, other):
 
 
 @pytest.mark.parametrize(
-    "config", [TINY, VARIED, LIFTING], ids=["plain", "flip, EMA, cosine", "random cameras"]
+    "config",
+    [TINY, VARIED, LIFTING, WHOLE],
+    ids=["plain", "flip, EMA, cosine", "random cameras", "28 joints"],
 )
 @pytest.mark.parametrize("stop", [1, 5, 7, 11])
 def test_an_interrupted_run_ends_bitwise_like_an_uninterrupted_one(

@@ -21,7 +21,7 @@ from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen,
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.datasets.mocap.turns import Motion, join, read_motion
+from graphlift.datasets.mocap.turns import Motion, join, motion_of, read_motion
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.plain_json import parse_json
 from graphlift.protocols import PROTOCOLS, STRIDE, share_out
@@ -119,11 +119,6 @@ class OpenData:
         check_simulated(chosen.detections)
         if chosen.cameras == "open":
             _check_joints(chosen)
-        if chosen.joints == len(BODY_28) and self.folder is None:
-            raise ConfigError(
-                f"{self.name}: networks of 28 joints are trained on motion capture with the turns "
-                "of segments: give its folder as data, or train one of 17 joints"
-            )
         return ()
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
@@ -169,13 +164,14 @@ class OpenData:
         Training people of networks of 28 joints are also those of a second pack, if it is there
         (:data:`MORE`), as far as their turns are known.
 
+        Where there is no file of turns they are estimated, as they are of sampled people.
+
         Raises:
-            ConfigError: If the people were sampled, and have no turns.
-            DatasetNotFoundError: If the file with turns is missing.
-            FormatError: If it is damaged, or belongs to other motion capture.
+            FormatError: If the file is damaged, or belongs to other motion capture.
         """
         if self.folder is None:
-            raise ConfigError(f"{self.name}: sampled people have no turns of segments")
+            people: MotionCapture = getattr(self, part)
+            return motion_of(people, None, people.subjects, stride=stride)
         if part == "cross":
             return read_motion(self.folder / CROSS, stride=stride)
         subjects = getattr(self, part).subjects

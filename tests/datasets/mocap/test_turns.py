@@ -6,7 +6,8 @@ from helpers.turned_people import turned_capture, write_turned
 from scipy.spatial.transform import Rotation
 
 from graphlift.bodies.segments import ALONG, FIXED, SEGMENTS
-from graphlift.datasets.mocap.turns import SKULL, join, motion_of, read_motion, read_turns
+from graphlift.datasets.mocap.estimated_turns import SKULL
+from graphlift.datasets.mocap.turns import join, motion_of, read_motion, read_turns
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import H36M_17
@@ -104,11 +105,23 @@ def test_turns_of_another_pack_are_refused(tmp_path):
         read_turns(tmp_path / "cmu_turns.npz", two)
 
 
-def test_a_missing_file_says_what_else_can_be_trained(tmp_path):
+def test_a_missing_file_of_turns_is_named(tmp_path):
     capture, _ = turned_capture(("a",))
 
-    with pytest.raises(DatasetNotFoundError, match=r"model.joints = 17"):
+    with pytest.raises(DatasetNotFoundError, match=r"no turns at .*cmu_turns.npz"):
         read_turns(tmp_path / "cmu_turns.npz", capture)
+
+
+def test_without_a_file_turns_are_estimated(tmp_path):
+    _, quat = write_turned(tmp_path, ("a",))
+    (tmp_path / "cmu_turns.npz").unlink()
+
+    motion = read_motion(tmp_path / "cmu.npz")
+
+    at = SEGMENTS.index("LUpperArm")
+    np.testing.assert_allclose(motion.turns[:, at], matrices(quat)[:, at], atol=0.02)
+    assert not motion.fronts_known[:, FRONTS.index("Head")].any()
+    assert motion.fronts_known[:, FRONTS.index("LThigh")].all()
 
 
 def test_arrays_that_are_not_there_are_named(tmp_path):

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphlift.bodies.segments import ALONG, CARRIERS, FIXED, SEGMENTS
 from graphlift.datasets.mocap.clips import MotionCapture
+from graphlift.datasets.mocap.estimated_turns import BENT, SKULL, estimate_turns
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.npz_members import read_arrays
@@ -28,19 +29,11 @@ MAX_BYTES = 1 << 32
 OFF_THE_BONE = np.radians(1.0)
 """A limb's turn that points further than this from the pack's bone belongs to another pack."""
 
-SKULL = np.radians(10.0)
-"""How far the line from the base of the skull to the middle of the head leans forward of the
-face's vertical. Sources give the head's pitch with a constant of their own (their level gazes are
-30° apart), but agree on that line, so each source's heads are pitched until it leans so."""
-
 FEET_DOWN = {"mb-template": math.radians(11.5)}
 """By how much the feet of a source point down where they stand level; 2° in the others."""
 
 JUMP = np.radians(100.0)
 """A trunk or head that turns further than this in a frame is a fault."""
-
-BENT = 0.3
-"""Sine of the bend above which an elbow or knee shows how the limb above it is turned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +87,7 @@ def read_turns(path: Path, capture: MotionCapture) -> Float[np.ndarray, "frame s
     """
     if not path.is_file():
         raise DatasetNotFoundError(
-            f"no turns at {path}: networks of 28 joints are trained on the turns of segments; "
-            "train one of 17 joints (model.joints = 17), or put the file beside the pack"
+            f"no turns at {path}: put the file beside the pack, or leave turns to be estimated"
         )
     arrays = read_arrays(path, ("quat", "segments"), max_bytes=MAX_BYTES)
     for name in ("quat", "segments"):
@@ -157,7 +149,8 @@ def read_motion(
     bend backward, and in a clip where they mostly do.
 
     Args:
-        pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it.
+        pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it, or are estimated
+            from the positions (:mod:`graphlift.datasets.mocap.estimated_turns`).
         subjects: Whose clips; of everybody when left out.
         stride: Take every so many-th frame of a clip.
         drop_fast: Leave out frames with capture errors
@@ -168,7 +161,8 @@ def read_motion(
         FormatError: If one is damaged, or they do not belong together.
     """
     capture = read_pack(pack)
-    turns = read_turns(pack.with_name(f"{pack.stem}_turns.npz"), capture)
+    path = pack.with_name(f"{pack.stem}_turns.npz")
+    turns = read_turns(path, capture) if path.is_file() else None
     chosen = subjects or capture.subjects
     return motion_of(capture, turns, chosen, stride=stride, drop_fast=drop_fast)
 
@@ -190,7 +184,7 @@ def _gather(parts: Sequence[Motion]) -> Motion:
 
 def motion_of(
     capture: MotionCapture,
-    turns: Float[np.ndarray, "frame segment 3 3"],
+    turns: Float[np.ndarray, "frame segment 3 3"] | None,
     subjects: Collection[str],
     *,
     stride: int = 1,
@@ -200,7 +194,7 @@ def motion_of(
 
     Args:
         capture: The whole pack.
-        turns: Of its every frame.
+        turns: Of its every frame; estimated from the positions without them.
         subjects: Whose clips.
         stride: Take every so many-th frame of a clip.
         drop_fast: Leave out frames with capture errors.
@@ -209,10 +203,14 @@ def motion_of(
     start = 0
     sources = []
     for number, clip in enumerate(capture.clips):
-        here = turns[start : start + len(clip.positions)]
-        start += len(clip.positions)
+        first, start = start, start + len(clip.positions)
         if clip.subject not in subjects:
             continue
+        known = None
+        if turns is None:
+            here, known = estimate_turns(clip.positions)
+        else:
+            here = turns[first:start]
         counted = np.isfinite(here).all(axis=(1, 2, 3)) & ~_jumps(here)
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
@@ -223,7 +221,7 @@ def motion_of(
                 directions=directions,
                 lengths=lengths,
                 root=clip.positions[at, H36M_17.root],
-                fronts_known=_fronts_known(here[at]),
+                fronts_known=_fronts_known(here[at]) if known is None else known[at],
                 activity=np.full(len(at), clip.activity),
                 clip=np.full(len(at), number),
                 frame=at,
@@ -231,7 +229,8 @@ def motion_of(
             )
         )
         sources += [clip.provenance] * len(at)
-    return _with_level_heads(_gather(parts), np.array(sources))
+    motion = _gather(parts)
+    return motion if turns is None else _with_level_heads(motion, np.array(sources))
 
 
 def _jumps(turns: np.ndarray) -> np.ndarray:
@@ -260,7 +259,12 @@ def _fronts_known(turns: np.ndarray) -> np.ndarray:
 
 
 def _with_level_heads(motion: Motion, sources: np.ndarray) -> Motion:
-    """Pitch the heads and feet of each source until they are alike in all."""
+    """Pitch the heads and feet of each source until they are alike in all.
+
+    Sources give the head's pitch with a constant of their own (their level gazes are 30° apart),
+    but agree on the line from the base of the skull to the middle of the head, so each source's
+    heads are pitched until it leans by :data:`graphlift.datasets.mocap.estimated_turns.SKULL`.
+    """
     turns, directions = motion.turns.copy(), motion.directions.copy()
     head = H36M_17.joints.index("Head")
     at_head = SEGMENTS.index("Head")
