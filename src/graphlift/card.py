@@ -27,7 +27,7 @@ OUTPUTS = {
     "canonical": "root-relative position, m, axes of the virtual camera; logarithm of its sigma, "
     "m",
     "canonical-28": "root-relative position, m, axes of the virtual camera; logarithm of its "
-    "sigma, m; in seven joints the front of a segment, and the logarithm of its sigma, rad",
+    "sigma, m; in seven joints the front of a segment, and the logarithm of its scale, rad",
 }
 
 
@@ -42,7 +42,8 @@ class ModelCard:
         method: How it shares weights.
         parameters: Learnt numbers.
         sigma_scale: What the network's sigma is multiplied by; fitted on validation subjects.
-        front_scale: The same of the fronts' sigma.
+        front_scale: From the scales of fronts to their standard deviations; √3 by the density that
+            networks learn, fitted on validation subjects.
         size_sigma: How far people's sizes are from those that the model gives them, as a share:
             :attr:`graphlift.sequences.Poses.size_sigma`; fitted on validation subjects. Cards
             that do not state it are of models for adults (``graphlift.motion.bones.SIZES``).

@@ -10,6 +10,7 @@ from helpers.turned_people import turned_capture
 from scipy.spatial.transform import Rotation
 
 from graphlift.datasets.mocap.turns import motion_of
+from graphlift.errors import ConfigError
 from graphlift.lifting import Lifter
 from graphlift.networks import WINDOW
 from graphlift.preprocessing import ANSWERS
@@ -109,3 +110,10 @@ def test_errors_of_a_window_last(people):
     x = np.clip(x, *np.nanquantile(x, [0.05, 0.95]))
     together = np.nanmean(x[:, 1:] * x[:, :-1]) / np.nanmean(x**2)
     assert 0.4 < together < 0.95
+
+
+def test_motion_without_windows_is_refused(people):
+    slow = replace(people.motion, fps=np.full(80, 1.0))
+
+    with pytest.raises(ConfigError, match="no clip has 30 frames in a row at 30 fps"):
+        _ = ClipPeople(slow, FRAMES).starts

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from graphlift.datasets.mocap.turns import Motion
 from graphlift.detector_noise import simulate_clip
+from graphlift.errors import ConfigError
 from graphlift.lifting import Lifter
 from graphlift.networks import WINDOW
 from graphlift.preprocessing import canonical_28, features_over_time
@@ -51,13 +52,23 @@ class ClipPeople:
 
     @cached_property
     def starts(self) -> Int[np.ndarray, " window"]:
-        """Numbers of the frames that are followed by enough others of the same clip."""
+        """Numbers of the frames that are followed by enough others of the same clip.
+
+        Raises:
+            ConfigError: If there is none.
+        """
         motion, last = self.motion, len(self.motion) - self.frames
         first = np.arange(max(last + 1, 0))
         end = first + self.frames - 1
         whole = motion.frame[end] - motion.frame[first] == self.frames - 1
         same = motion.clip[end] == motion.clip[first]
-        return np.asarray(first[whole & same & (np.abs(motion.fps[first] - FPS) < 1)])
+        starts = np.asarray(first[whole & same & (np.abs(motion.fps[first] - FPS) < 1)])
+        if not len(starts):
+            raise ConfigError(
+                f"no clip has {self.frames} frames in a row at {FPS:g} fps, which networks over "
+                "time are trained on: give motion capture that has"
+            )
+        return starts
 
     @cached_property
     def weights(self) -> Float[np.ndarray, " frame"]:
@@ -84,7 +95,8 @@ def draw_windows(
     Args:
         people: Where they begin.
         anatomy: How people vary.
-        augmentation: How detections vary.
+        augmentation: How detections vary in noise, confidence and mirroring; what a detector
+            loses for a while is :mod:`graphlift.detector_noise`'s.
         count: How many windows.
         rng: Random generator.
         rig: Cameras.

@@ -119,6 +119,13 @@ class OpenData:
         check_simulated(chosen.detections)
         if chosen.cameras == "open":
             _check_joints(chosen)
+        turns = self.folder and self.folder / "cmu_turns.npz"
+        if chosen.joints == len(BODY_28) and not (turns and turns.is_file()):
+            note = (
+                f"{self.name} has no turns of segments (cmu_turns.npz): they are estimated from "
+                "the joints, heads and feet by assumption, which no score of them can show."
+            )
+            return (note,)
         return ()
 
     def describe(self, chosen: Selection) -> Mapping[str, str]:
@@ -162,7 +169,7 @@ class OpenData:
         """Read the turns of segments of a part's people.
 
         Training people of networks of 28 joints are also those of a second pack, if it is there
-        (:data:`MORE`), as far as their turns are known.
+        (:data:`MORE`), in the frames whose turns are known.
 
         Where there is no file of turns they are estimated, as they are of sampled people.
 

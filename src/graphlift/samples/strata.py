@@ -40,6 +40,10 @@ EXACT = Augmentation(
     confident=1, mirror=0,
 )  # fmt: skip
 
+_RECORDED = {
+    "seated (made)": "squatting", "lying (made)": "upright", "inverted (made)": "upright",
+}  # fmt: skip
+"""The recorded posture that a made one is made of."""
 POSTURES = ("upright", "bent", "squatting", "seated (made)", "lying (made)", "inverted (made)")
 
 
@@ -78,13 +82,16 @@ def strata(
         each: People a stratum.
 
     Returns:
-        By names such as ``"upright, recorded"``.
+        By names such as ``"upright, recorded"``; postures for which nobody was recorded are left
+        out.
     """
     found = postures(motion)
     views = {}
     for row, posture in enumerate(POSTURES):
         for column, (definition, anatomy) in enumerate(DEFINITIONS.items()):
             rng = np.random.default_rng((SEED, row, column))
+            if not len(found[_RECORDED.get(posture, posture)]):
+                continue
             figures = _figures(motion, found, posture, anatomy, each, rng)
             name = f"{posture}, {definition}"
             activity = np.full(len(figures.joints), name)
@@ -124,11 +131,11 @@ def _figures(
         drawn = rng.permutation(found[posture])[:each]
         return draw_figures(motion, drawn, anatomy, everybody, rng)
     if posture == "seated (made)":
-        drawn = rng.choice(found["squatting"], size=each)
+        drawn = rng.choice(found[_RECORDED[posture]], size=each)
         return draw_figures(
             motion, drawn, replace(anatomy, recombine=1), everybody, rng, upper=True
         )
-    drawn = rng.choice(found["upright"], size=each)
+    drawn = rng.choice(found[_RECORDED[posture]], size=each)
     figures = draw_figures(motion, drawn, anatomy, everybody, rng)
     middle, spread = {"lying (made)": (90, 15), "inverted (made)": (180, 20)}[posture]
     return tilt(figures, np.radians(rng.normal(middle, spread, each)), rng)

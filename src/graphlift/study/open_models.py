@@ -95,7 +95,8 @@ def score_detected(
     Returns:
         ``mpjpe_mm`` and ``p_mpjpe_mm`` of Human3.6M's 16 joints; ``pelvis_deg``, ``chest_deg``
         and ``head_deg``, the mean angle between the front that was lifted and the true one; and
-        ``feet_deg``, the same of the line from heel to big toe.
+        ``feet_deg``, the same of the line from heel to big toe. Heads and feet are left out where
+        their turns were estimated.
     """
     rng = np.random.default_rng(SEED)
     figures, activity = figures_as_recorded(motion, rng)
@@ -114,13 +115,14 @@ def score_detected(
         f"{name.lower()}_deg": degrees(
             fronts[:, FRONTS.index(name)], views.fronts[:, FRONTS.index(name)]
         )
-        for name in ("Pelvis", "Chest", "Head")
+        for name in ("Pelvis", "Chest", "Head")[: 2 if motion.estimated.any() else 3]
     }
+    if not motion.estimated.any():
+        faced["feet_deg"] = degrees(*soles)
     return {
         "protocol": "detected",
         "frames": len(views),
         "mpjpe_mm": scores["mpjpe"],
         "p_mpjpe_mm": scores["p_mpjpe"],
         **faced,
-        "feet_deg": degrees(*soles),
     }

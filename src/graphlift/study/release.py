@@ -130,7 +130,7 @@ def _calibrated(card: ModelCard, lifter: "Lifter", data: OpenData) -> ModelCard:
     if lifter.skeleton != BODY_28:
         found = _varied(lifter, data, "validation", seed=2)
         return replace(card, sigma_scale=sigma_scale(*found[:3]))
-    motion = data.motion("validation", stride=STRIDE)
+    motion = data.motion("validation", stride=data.stride)
     noisy = strata(motion, augmentation=Augmentation(mirror=0))
     every = [*strata(motion).values(), *noisy.values()]
     parts = [_known(lifter, views) for views in every]
@@ -157,7 +157,7 @@ def _varied(lifter: "Lifter", data: OpenData, part: Split, *, seed: int) -> tupl
     """Predictions, truth and sigmas of people seen as in training, but on their own bodies."""
     if lifter.skeleton == BODY_28:
         rng = np.random.default_rng(seed)
-        figures, activity = figures_as_recorded(data.motion(part, stride=STRIDE), rng)
+        figures, activity = figures_as_recorded(data.motion(part, stride=data.stride), rng)
         views = view_figures(figures, activity, Anatomy(), Augmentation(mirror=0), rng)
         return _known(lifter, views)
     people = people_of(getattr(data, part), stride=STRIDE)
@@ -191,7 +191,7 @@ def _metrics(lifter: "Lifter", data: OpenData) -> list[dict[str, object]]:
             for kind, c in covered.items()
         ]
         if lifter.skeleton == BODY_28:
-            motion = data.motion(part, stride=STRIDE)
+            motion = data.motion(part, stride=data.stride)
             found = score_detected(lambda v: _lift(lifter, v, v.confidence), motion)
             rows.append({"on": who, **_rounded(found)})
     return rows

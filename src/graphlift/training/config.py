@@ -235,6 +235,10 @@ class TrainConfig:
             "over-time corrects models of 28 joints: write model.joints = 28",
         )
         _require(
+            self.model.joints != 28 or self.loss == "mpjpe",
+            '28 joints have a loss of their own, made of mean distances: write loss = "mpjpe"',
+        )
+        _require(
             self.model.joints != 28 or (canonical and self.model.sigma),
             '28 joints are seen by random cameras: write cameras = "random", '
             'model.inputs = "canonical" and model.sigma = true',

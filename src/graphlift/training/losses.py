@@ -51,12 +51,12 @@ def body_loss(
     """Mean distance of 28 joints, m, and of fronts, each with its likelihood.
 
     Of a joint as in :func:`loss_of`. A front is the mean distance of a vector from a unit vector,
-    so that a short one is an unsure one; its standard deviation σ, rad, is learnt as that of the
-    density ∝ exp(-e / σ) / σ² of the distance e between unit vectors.
+    so that a short one is an unsure one; the scale s of the density ∝ exp(-e / s) / s² of the
+    distance e between unit vectors is learnt, whose standard deviation is √3 s in each direction.
 
     Args:
         predicted: Position, m; logarithm of its standard deviation; then a front, and the
-            logarithm of its standard deviation, which count in seven joints alone
+            logarithm of its scale, which count in seven joints alone
             (:data:`graphlift.preprocessing.FRONT_JOINTS`).
         target: Position, m; then the front, NaN where it is not known.
     """

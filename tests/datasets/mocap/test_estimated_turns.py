@@ -86,3 +86,16 @@ def test_estimates_turn_with_the_person():
     turned, _ = estimate_turns(positions @ R.T)
 
     np.testing.assert_allclose(turned, R @ estimate_turns(positions)[0], atol=1e-5)
+
+
+def test_a_straight_arm_turns_steadily_as_it_passes_the_front():
+    """An arm that points forward, a degree to the left and to the right: no half turn between."""
+    still = np.tile([0.0, 0, 0, 1], (2, len(SEGMENTS), 1))
+    arm = [SEGMENTS.index(name) for name in ("LUpperArm", "LForearm", "LHand")]
+    forward = Rotation.from_euler("z", [[-89.0], [-91.0]], degrees=True).as_quat()
+    still[:, arm] = forward[:, None]
+
+    turns, _ = estimate_turns(positions_of(still))
+
+    at = SEGMENTS.index("LUpperArm")
+    assert angle(turns[:1, at], turns[1:, at]) < 3

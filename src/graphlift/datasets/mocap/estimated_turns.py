@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.bodies.segments import SEGMENTS
+from graphlift.geometry import swing
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import H36M_17
 
@@ -86,7 +87,7 @@ def _limb(
         joints: Shoulder, elbow and wrist, or hip, knee and ankle.
         rest: Where both bones point in the T-pose.
         forward: 1 if the lower one bends to the front, -1 if to the back.
-        trunk: Turn of chest or pelvis, which a straight limb follows.
+        trunk: Turn of chest or pelvis, whose front a straight limb carries along.
 
     Returns:
         Turns of upper and lower segment, and whether the bend shows them.
@@ -94,8 +95,9 @@ def _limb(
     start, middle, end = joints
     upper, lower = _unit(middle - start), _unit(end - middle)
     across = lower - (lower * upper).sum(axis=-1, keepdims=True) * upper
-    bent = np.linalg.norm(across, axis=-1) > BENT
-    front = np.where(bent[:, None], forward * across, -trunk[..., 1])
+    folded = (lower * upper).sum(axis=-1) < 0
+    bent = (np.linalg.norm(across, axis=-1) > BENT) | folded
+    front = np.where(bent[:, None], forward * across, swing(-trunk[..., 1], trunk @ rest, upper))
     first = _facing(upper, front, rest)
     hinge = np.cross(rest, [0.0, -1, 0])  # across the limb and its front, in the T-pose
     axis = first @ hinge

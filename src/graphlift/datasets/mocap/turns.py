@@ -51,6 +51,7 @@ class Motion:
         clip: Number of the clip.
         frame: Number of the frame in its clip.
         fps: Frames per second of the clip.
+        estimated: Whether the turns were estimated from positions, which show no heads and feet.
     """
 
     turns: Float[np.ndarray, "frame segment 3 3"]
@@ -62,6 +63,7 @@ class Motion:
     clip: Int[np.ndarray, " frame"]
     frame: Int[np.ndarray, " frame"]
     fps: Float[np.ndarray, " frame"]
+    estimated: Bool[np.ndarray, " frame"]
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -226,6 +228,7 @@ def motion_of(
                 clip=np.full(len(at), number),
                 frame=at,
                 fps=np.full(len(at), clip.fps),
+                estimated=np.full(len(at), turns is None),
             )
         )
         sources += [clip.provenance] * len(at)
