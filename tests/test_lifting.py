@@ -189,9 +189,9 @@ def test_a_stream_gives_what_a_batch_gives(lifter, people):
     poses = lifter(px[:20], skeleton="h36m-17", image_size=SIZE)
 
     for frame in range(20):
-        np.testing.assert_allclose(
-            stream(px[frame]).positions[0], poses.positions[frame], atol=1e-5
-        )
+        streamed = stream(px[frame])
+        np.testing.assert_allclose(streamed.positions[0], poses.positions[frame], atol=1e-5)
+        assert streamed.notes == poses.notes
 
 
 def test_a_smooth_stream_is_the_filter_over_the_batch(lifter, people):

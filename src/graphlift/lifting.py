@@ -186,10 +186,10 @@ class Lifter:
         body = given_skeleton(skeleton)
         unseen = np.full((1, 1, len(body), 2), np.nan)
         known = keypoints_from(unseen, body, image_size=image_size, fps=fps)
-        lens, _ = given_camera(known, camera, field_of_view)
+        lens, note = given_camera(known, camera, field_of_view)
         if smooth and not fps:
             raise ShapeError("smoothing needs the frame rate: give fps=")
-        return Stream(self, body, lens, fps, smooth)
+        return Stream(self, body, lens, fps, smooth, (note,) * bool(note))
 
     def lift_rays(
         self,
@@ -274,12 +274,20 @@ class Stream:
         camera: Intrinsics of the camera; where it stands does not matter.
         fps: Frames per second, if known.
         smooth: Whether to smooth each joint over time (:class:`graphlift.motion.OneEuro`).
+        notes: What was assumed of the camera.
     """
 
     def __init__(
-        self, lifter: Lifter, skeleton: Skeleton, camera: Camera, fps: float | None, smooth: bool
+        self,
+        lifter: Lifter,
+        skeleton: Skeleton,
+        camera: Camera,
+        fps: float | None,
+        smooth: bool,
+        notes: tuple[str, ...] = (),
     ) -> None:
         self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
+        self.notes = notes
         self._filter: Any = None
         self._fronts: Any = None
         if smooth and fps:
@@ -303,11 +311,12 @@ class Stream:
         given = None if confidence is None else np.asarray(confidence)
         given = given[None] if given is not None and given.ndim == 2 else given
         keypoints = keypoints_from(one, self.skeleton, confidence=given, fps=self.fps)
-        poses = self.lifter(keypoints, camera=self.camera)
+        poses = self.lifter(keypoints, camera=self.camera).noting(*self.notes)
         if self._filter is None:
             return poses
+        what = "Positions" if poses.fronts is None else "Positions and fronts"
         return poses.noting(
-            "Positions were smoothed (One-Euro).",
+            f"{what} were smoothed (One-Euro).",
             positions=self._filter(poses.positions[0])[None],
             fronts=poses.fronts
             if poses.fronts is None
