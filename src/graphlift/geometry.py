@@ -137,6 +137,12 @@ def unit_vectors(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*
     return np.asarray(np.divide(vectors, length, out=nothing, where=length > 0))
 
 
+def unit_or_zero(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
+    """Scale vectors to length 1; one that is shorter than 1e-9 stays about as short."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, 1e-9))
+
+
 def swing(
     vectors: Float[np.ndarray, "*batch 3"],
     before: Float[np.ndarray, "*batch 3"],

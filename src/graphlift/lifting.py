@@ -123,12 +123,11 @@ class Lifter:
         lens, note = given_camera(given, camera, field_of_view)
         frames, people = given.positions.shape[:2]
         shape = (frames, people, len(self.skeleton))
-        positions = np.empty((*shape, 3), dtype=np.float32)
-        sigma, seen = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
-        segments = (frames, people, len(FRONTS)) if self.skeleton == BODY_28 else (0, 0, 0)
-        fronts = np.empty((*segments, 3), dtype=np.float32)
-        front_sigma = np.empty(segments, dtype=np.float32)
-        few = 0
+        seen, few = np.empty(shape, dtype=bool), 0
+        whole = {
+            name: np.empty((frames, people, *each), dtype=np.float32)
+            for name, each in self._sizes().items()
+        }
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
             here = _frames(given, part)
             own = convert_keypoints(here, self.skeleton)
@@ -137,19 +136,16 @@ class Lifter:
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
             confidence = np.where(own.seen, own.confidence, 0).reshape(-1, shape[2])
             lifted = self.lift_rays(rays, confidence, flip=flip)
-            positions[part] = lifted.positions.reshape(positions[part].shape)
-            sigma[part] = lifted.sigma.reshape(sigma[part].shape)
-            few += int((here.seen.any(axis=-1) & np.isnan(sigma[part][..., 0])).sum())
-            if lifted.fronts is not None and lifted.front_sigma is not None:
-                fronts[part] = lifted.fronts.reshape(fronts[part].shape)
-                front_sigma[part] = lifted.front_sigma.reshape(front_sigma[part].shape)
+            for name, array in whole.items():
+                array[part] = getattr(lifted, name).reshape(array[part].shape)
+            few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][part, :, 0])).sum())
         return Poses(
-            positions=positions,
+            positions=whole["positions"],
+            sigma=whole["sigma"],
+            fronts=whole.get("fronts"),
+            front_sigma=whole.get("front_sigma"),
             skeleton=self.skeleton,
             seen=seen,
-            sigma=sigma,
-            fronts=fronts if self.skeleton == BODY_28 else None,
-            front_sigma=front_sigma if self.skeleton == BODY_28 else None,
             size_sigma=np.full(people, self.card.size_sigma),
             fps=given.fps,
             people=given.people,
@@ -158,6 +154,14 @@ class Lifter:
             model=self.card.name,
             notes=(*given.notes, *([note] if note else []), *_lost(few, self.skeleton)),
         )
+
+    def _sizes(self) -> dict[str, tuple[int, ...]]:
+        """Axes that a person's arrays in :class:`Lifted` have, by name; None's are left out."""
+        joints, segments = len(self.skeleton), len(FRONTS)
+        sizes: dict[str, tuple[int, ...]] = {"positions": (joints, 3), "sigma": (joints,)}
+        if self.skeleton == BODY_28:
+            sizes |= {"fronts": (segments, 3), "front_sigma": (segments,)}
+        return sizes
 
     def stream(
         self,

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from graphlift.bodies import load_bodies
 from graphlift.bodies.segments import SIDED_POINTS
+from graphlift.geometry import unit_or_zero
 from graphlift.motion.bones import SHARE_OF_HEIGHT
 from graphlift.motion.requirements import legs, middle
 from graphlift.skeletons import BODY_28, Skeleton
@@ -50,8 +51,8 @@ def surface_offsets(
     stature = leg.sum(axis=-1).mean(axis=-1) + np.linalg.norm(trunk, axis=-1)
     stature = stature[..., None] / SHARE_OF_HEIGHT
     for name in _GIRDLES:
-        left = _unit(positions[..., at[f"L{name}"], :] - positions[..., at[f"R{name}"], :])
-        up = _unit(trunk - (trunk * left).sum(axis=-1, keepdims=True) * left)
+        left = unit_or_zero(positions[..., at[f"L{name}"], :] - positions[..., at[f"R{name}"], :])
+        up = unit_or_zero(trunk - (trunk * left).sum(axis=-1, keepdims=True) * left)
         x, y, z = usual[name]
         along = y * np.cross(up, left) + z * up
         offsets[..., at[f"L{name}"], :] = stature * (along + x * left)
@@ -60,7 +61,7 @@ def surface_offsets(
         share = float(usual[name] @ rest)
         for side in "LR":
             bone = positions[..., at[side + name], :] - positions[..., at[side + start], :]
-            offsets[..., at[side + name], :] = stature * share * _unit(bone)
+            offsets[..., at[side + name], :] = stature * share * unit_or_zero(bone)
     for name, pair in (("Hip", "Hip"), ("Thorax", "Shoulder")):
         shifted = positions + offsets
         offsets[..., at[name], :] = middle(shifted, skeleton, pair) - positions[..., at[name], :]
@@ -75,7 +76,3 @@ def _usual_offsets() -> dict[str, Float[np.ndarray, "3"]]:
     names = ("Nose", *SIDED_POINTS)
     found = dict(zip(names, mean, strict=True))
     return {name: found["Ankle" if name == "Foot" else name] for name in (*_LIMBS, *_GIRDLES)}
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))

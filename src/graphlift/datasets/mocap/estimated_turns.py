@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.bodies.segments import SEGMENTS
-from graphlift.geometry import swing
+from graphlift.geometry import swing, unit_or_zero
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import H36M_17
 
@@ -54,22 +54,18 @@ def estimate_turns(
     )
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
-
-
 def _axes(left: np.ndarray, up: np.ndarray) -> Float[np.ndarray, "frame 3 3"]:
     """Columns: to the left, which is kept, backward, and up as far as it is across."""
-    x = _unit(left)
-    z = _unit(up - (up * x).sum(axis=-1, keepdims=True) * x)
+    x = unit_or_zero(left)
+    z = unit_or_zero(up - (up * x).sum(axis=-1, keepdims=True) * x)
     return np.stack([x, np.cross(z, x), z], axis=-1)
 
 
 def _head(at: dict[str, np.ndarray], chest: np.ndarray) -> np.ndarray:
     """A head whose skull leans as in all sources, facing as the chest does."""
-    skull = _unit(at["Head"] - at["Neck/Nose"])
+    skull = unit_or_zero(at["Head"] - at["Neck/Nose"])
     left = chest[..., 0]
-    left = _unit(left - (left * skull).sum(axis=-1, keepdims=True) * skull)
+    left = unit_or_zero(left - (left * skull).sum(axis=-1, keepdims=True) * skull)
     back = np.cross(skull, left)
     up = np.cos(SKULL) * skull + np.sin(SKULL) * back
     return _axes(left, up)
@@ -93,7 +89,7 @@ def _limb(
         Turns of upper and lower segment, and whether the bend shows them.
     """
     start, middle, end = joints
-    upper, lower = _unit(middle - start), _unit(end - middle)
+    upper, lower = unit_or_zero(middle - start), unit_or_zero(end - middle)
     across = lower - (lower * upper).sum(axis=-1, keepdims=True) * upper
     folded = (lower * upper).sum(axis=-1) < 0
     bent = (np.linalg.norm(across, axis=-1) > BENT) | folded
@@ -112,7 +108,7 @@ def _facing(
     # A front along the bone shows nothing: any direction across it.
     lost = np.linalg.norm(front, axis=-1, keepdims=True) < 1e-6
     spare = np.cross(bone, np.where(np.abs(bone[:, :1]) < 0.9, [[1.0, 0, 0]], [[0, 1.0, 0]]))
-    front = _unit(np.where(lost, spare, front))
+    front = unit_or_zero(np.where(lost, spare, front))
     there = np.stack([bone, front, np.cross(bone, front)], axis=-1)
     here = np.stack([rest, [0.0, -1, 0], np.cross(rest, [0.0, -1, 0])], axis=-1)
     return np.asarray(there @ here.T)

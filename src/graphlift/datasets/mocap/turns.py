@@ -208,11 +208,8 @@ def motion_of(
         first, start = start, start + len(clip.positions)
         if clip.subject not in subjects:
             continue
-        known = None
-        if turns is None:
-            here, known = estimate_turns(clip.positions)
-        else:
-            here = turns[first:start]
+        given = None if turns is None else turns[first:start]
+        here, known = estimate_turns(clip.positions) if given is None else (given, None)
         counted = np.isfinite(here).all(axis=(1, 2, 3)) & ~_jumps(here)
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
