@@ -40,6 +40,7 @@ LIFTING = dataclasses.replace(
 WHOLE = dataclasses.replace(
     LIFTING, model=dataclasses.replace(LIFTING.model, joints=28), keep="last"
 )
+MUON = dataclasses.replace(VARIED, optimizer="muon", weight_decay=0.01, matmul_precision="medium")
 
 
 def finish(config, data, out):
@@ -63,8 +64,8 @@ def assert_same_end(one, other):
 
 @pytest.mark.parametrize(
     "config",
-    [TINY, VARIED, LIFTING, WHOLE],
-    ids=["plain", "flip, EMA, cosine", "random cameras", "28 joints"],
+    [TINY, VARIED, LIFTING, WHOLE, MUON],
+    ids=["plain", "flip, EMA, cosine", "random cameras", "28 joints", "Muon, bfloat16"],
 )
 @pytest.mark.parametrize("stop", [1, 5, 7, 11])
 def test_an_interrupted_run_ends_bitwise_like_an_uninterrupted_one(

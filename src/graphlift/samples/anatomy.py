@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 
 from graphlift.bodies import SEGMENTS, Body, fronts, load_bodies, place_joints, place_points
 from graphlift.datasets.mocap.turns import Motion
@@ -289,9 +290,6 @@ def _tilted(
 def turn_about_level(
     bearing: Float[np.ndarray, " frame"], angle: Float[np.ndarray, " frame"]
 ) -> Float[np.ndarray, "frame 3 3"]:
-    """Rotations about the level axis of each bearing from x, rad: Rodrigues' formula."""
-    x, y, zero = np.cos(bearing), np.sin(bearing), np.zeros(len(bearing))
-    rows = [[zero, zero, y], [zero, zero, -x], [-y, x, zero]]
-    K = np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
-    sin, cos = np.sin(angle)[:, None, None], np.cos(angle)[:, None, None]
-    return np.asarray(np.eye(3) + sin * K + (1 - cos) * (K @ K))
+    """Rotations by an angle, rad, about the level axis of each bearing from x, rad."""
+    axis = np.stack([np.cos(bearing), np.sin(bearing), np.zeros(len(bearing))], axis=-1)
+    return np.asarray(Rotation.from_rotvec(angle[:, None] * axis).as_matrix())

@@ -30,6 +30,7 @@ Method = Literal[
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]
+MatmulPrecision = Literal["highest", "high", "medium"]
 STRICT = {"extra": "forbid", "strict": True}
 
 
@@ -126,10 +127,15 @@ class TrainConfig:
         seed: Of initial weights, batches and dropout.
         device: Where it is trained; rounding depends on it, so it is part of the run.
         threads: Of torch; rounding depends on it, so it is part of the run.
+        matmul_precision: Of the products of matrices in training, by torch's names: ``highest`` is
+            float32; ``medium`` rounds the factors to bfloat16, which on processors with such
+            products takes about two thirds of the time. Validation is always in float32.
         epochs: Passes over the training frames, drawn by weight with replacement.
         steps: Ends the run after so many steps instead, if given.
         batch_size: Frames a step.
         learning_rate: At the start.
+        optimizer: ``adam``, or ``muon`` for the matrices of a network
+            (:class:`graphlift.training.muon.Muon`) and AdamW for its other parameters.
         drop_last: Whether the frames of a pack that an epoch has left after its last whole batch
             are dropped, or make a smaller batch, as in the published codes. One left over is
             always dropped: a batch of one cannot be normalised.
@@ -169,11 +175,13 @@ class TrainConfig:
     seed: int = 0
     device: Device = "cpu"
     threads: int = 1
+    matmul_precision: MatmulPrecision = "highest"
     epochs: int = 100
     steps: int | None = None
     batch_size: int = 64
     drop_last: bool = True
     learning_rate: float = 1e-3
+    optimizer: Literal["adam", "muon"] = "adam"
     schedule: Literal["exponential", "cosine", "staircase"] = "exponential"
     decay: float = 0.95
     decay_steps: int | None = None

@@ -1,10 +1,13 @@
 """Devices to train on: the processor, or an accelerator with a random state of its own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
 from graphlift.errors import ModelError
-from graphlift.training.config import Device
+from graphlift.training.config import Device, MatmulPrecision
 
 
 def is_there(name: Device) -> bool:
@@ -45,3 +48,17 @@ def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(state["random"])
     if device.type != "cpu":
         getattr(torch, device.type).set_rng_state(state["random_device"])
+
+
+@contextmanager
+def matmul_precision(precision: MatmulPrecision) -> Iterator[None]:
+    """Take products of float32 matrices with torch's precision of that name until the block ends.
+
+    ``medium`` rounds their factors to bfloat16 and still sums in float32, where the processor can.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

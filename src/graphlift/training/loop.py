@@ -16,7 +16,7 @@ from graphlift.interrupts import deferred
 from graphlift.samples import TrainingData
 from graphlift.training import state
 from graphlift.training.config import TrainConfig
-from graphlift.training.devices import open_device
+from graphlift.training.devices import matmul_precision, open_device
 from graphlift.training.evaluation import validate
 from graphlift.training.losses import loss_of
 from graphlift.training.progress import Progress
@@ -84,14 +84,16 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
                 for group in run.optimizer.param_groups:
                     group["lr"] = rate
-                loss = loss_of(config.loss, run.network(x), y)
+                with matmul_precision(config.matmul_precision):
+                    loss = loss_of(config.loss, run.network(x), y)
                 if not np.isfinite(batch_loss := loss.item()):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
                         "this run a lower learning_rate, and another folder"
                     )
                 run.optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                with matmul_precision(config.matmul_precision):
+                    loss.backward()  # type: ignore[no-untyped-call]
                 if config.clip:
                     clip_gradients(run.network, config.clip)
                 run.optimizer.step()

@@ -20,6 +20,7 @@ from graphlift.training.checkpoints import (
 )
 from graphlift.training.config import TrainConfig, check_own
 from graphlift.training.devices import random_state, set_random_state
+from graphlift.training.muon import Muon
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 
@@ -64,10 +65,14 @@ def begin(config: TrainConfig, device: torch.device) -> State:
     """Set up the network, drawn from the seed, and the optimiser."""
     torch.manual_seed(config.seed)
     network = build_network(**dataclasses.asdict(config.model)).to(device)
-    adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
-    optimizer = adam(
-        network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    optimizer: torch.optim.Optimizer
+    if config.optimizer == "muon":
+        optimizer = Muon(network, config.learning_rate, weight_decay=config.weight_decay)
+    else:
+        adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+        optimizer = adam(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
     return State(network, optimizer, average=weights_of(network), kept=weights_of(network))
 
 
@@ -171,12 +176,14 @@ def _tensors(state: State, config: TrainConfig) -> dict[str, Tensor]:
 def _shapes(
     state: State, config: TrainConfig, tensors: Mapping[str, Tensor]
 ) -> dict[str, torch.Size]:
-    """Shapes that a checkpoint must hold; Adam has moments where there was a gradient."""
+    """Shapes that a checkpoint must hold; there are moments where there was a gradient."""
+    matrices = state.optimizer.matrices if isinstance(state.optimizer, Muon) else {}
     shapes = {name: tensor.shape for name, tensor in _tensors(state, config).items()}
     moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
     for index, parameter in enumerate(state.network.parameters()):
         if moved and str(index) not in moved:
             continue
-        shapes |= {f"adam.{index}.{n}": parameter.shape for n in ("exp_avg", "exp_avg_sq")}
+        moments = ("exp_avg",) if parameter in matrices else ("exp_avg", "exp_avg_sq")
+        shapes |= {f"adam.{index}.{name}": parameter.shape for name in moments}
         shapes[f"adam.{index}.step"] = torch.Size()
     return shapes

@@ -61,6 +61,20 @@ def test_heads_of_every_source_are_pitched_alike():
     assert np.arctan2(-lean[1], lean[2]) == pytest.approx(SKULL, abs=1e-3)
 
 
+def test_what_is_known_of_a_frame_does_not_depend_on_the_others_that_are_chosen():
+    capture, quat = turned_capture(("a", "b"))
+    turns = matrices(quat)
+    nod = Rotation.from_euler("x", np.linspace(0, 40, len(turns)), degrees=True).as_matrix()
+    turns[:, HEAD] = (turns[:, HEAD] @ nod).astype(np.float32)
+
+    everything = motion_of(capture, turns, ["a", "b"])
+    few = motion_of(capture, turns, ["b"], stride=4)
+
+    same = everything.at((everything.clip == 1) & (everything.frame % 4 == 0))
+    for name, array in vars(few).items():
+        np.testing.assert_array_equal(array, vars(same)[name], err_msg=name)
+
+
 def test_frames_without_a_turn_and_jumps_of_the_head_are_left_out():
     capture, quat = turned_capture(("a",), frames=20)
     turns = matrices(quat)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.spatial.transform import Rotation
 
 from graphlift.bodies.segments import ALONG, CARRIERS, FIXED, SEGMENTS
 from graphlift.datasets.mocap.clips import MotionCapture
@@ -19,7 +20,7 @@ from graphlift.datasets.mocap.estimated_turns import BENT, SKULL, estimate_turns
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.npz_members import read_arrays
-from graphlift.geometry import bone_vectors
+from graphlift.geometry import bone_vectors, unit_or_zero
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import H36M_17
 
@@ -110,14 +111,10 @@ def read_turns(path: Path, capture: MotionCapture) -> Float[np.ndarray, "frame s
 
 def _matrices(quat: np.ndarray) -> np.ndarray:
     """Rotations, float32, of quaternions x y z w of any length; NaN of those of length 0."""
-    length = np.linalg.norm(quat, axis=-1, keepdims=True)
-    x, y, z, w = np.moveaxis(np.divide(quat, length, where=length > 0, out=quat * np.nan), -1, 0)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    )
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2).astype(np.float32)
+    known = (quat != 0).any(axis=-1)
+    turns = np.full((*quat.shape[:-1], 3, 3), np.nan, dtype=np.float32)
+    turns[known] = Rotation.from_quat(quat[known]).as_matrix()
+    return turns
 
 
 def _check_belongs(path: Path, turns: np.ndarray, positions: np.ndarray) -> None:
@@ -214,13 +211,14 @@ def motion_of(
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
         directions, lengths = _carried(here[at], clip.positions[at])
+        fronts_known = _fronts_known(here) if known is None else known
         parts.append(
             Motion(
                 turns=here[at],
                 directions=directions,
                 lengths=lengths,
                 root=clip.positions[at, H36M_17.root],
-                fronts_known=_fronts_known(here[at]) if known is None else known[at],
+                fronts_known=fronts_known[at],
                 activity=np.full(len(at), clip.activity),
                 clip=np.full(len(at), number),
                 frame=at,
@@ -230,7 +228,9 @@ def motion_of(
         )
         sources += [clip.provenance] * len(at)
     motion = _gather(parts)
-    return motion if turns is None else _with_level_heads(motion, np.array(sources))
+    if turns is None:
+        return motion
+    return _with_level_heads(motion, np.array(sources), _leans(capture, turns))
 
 
 def _jumps(turns: np.ndarray) -> np.ndarray:
@@ -258,7 +258,29 @@ def _fronts_known(turns: np.ndarray) -> np.ndarray:
     return known
 
 
-def _with_level_heads(motion: Motion, sources: np.ndarray) -> Motion:
+def _leans(capture: MotionCapture, turns: np.ndarray) -> dict[str, float]:
+    """By how much the heads of each source lean, rad: a constant of the source, of all its frames.
+
+    The head leans by the line from the base of the skull to its middle, in the head's own axes.
+    """
+    head = H36M_17.joints.index("Head")
+    bones = np.concatenate(
+        [clip.positions[:, head] - clip.positions[:, H36M_17.parents[head]]
+         for clip in capture.clips]
+    )  # fmt: skip
+    local = np.einsum("fba,fb->fa", turns[:, SEGMENTS.index("Head")], unit_or_zero(bones))
+    sources = np.repeat(
+        [clip.provenance for clip in capture.clips], [len(clip.positions) for clip in capture.clips]
+    )
+    leans = {}
+    known = np.isfinite(local).all(axis=-1)
+    for source in np.unique(sources[known]):
+        _, y, z = local[known & (sources == source)].mean(axis=0)
+        leans[str(source)] = float(np.arctan2(-y, z))
+    return leans
+
+
+def _with_level_heads(motion: Motion, sources: np.ndarray, leans: dict[str, float]) -> Motion:
     """Pitch the heads and feet of each source until they are alike in all.
 
     Sources give the head's pitch with a constant of their own (their level gazes are 30° apart),
@@ -271,8 +293,7 @@ def _with_level_heads(motion: Motion, sources: np.ndarray) -> Motion:
     feet = [SEGMENTS.index(name) for name in ("LFoot", "RFoot")]
     for source in np.unique(sources):
         here = sources == source
-        lean = directions[here, head].mean(axis=0)
-        pitch = _about_x(np.arctan2(-lean[1], lean[2]) - SKULL)
+        pitch = _about_x(leans[str(source)] - SKULL)
         turns[here, at_head] = turns[here, at_head] @ pitch
         directions[here, head] = directions[here, head] @ pitch
         down = FEET_DOWN.get(str(source), math.radians(2.0))

@@ -1,0 +1,100 @@
+"""Muon: each matrix of a stack steps as torch's own Muon for single matrices does."""
+
+import pytest
+import torch
+from torch import nn
+
+from graphlift.graph import body_graph
+from graphlift.nn.graph_conv import GraphConv
+from graphlift.skeletons import H36M_16
+from graphlift.training.devices import matmul_precision
+from graphlift.training.muon import Muon, orthogonal
+
+
+def run(network, optimizer, inputs):
+    for x in inputs:
+        optimizer.zero_grad()
+        (network(x) ** 3).sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("shape", [(7, 20, 33), (7, 33, 20), (3, 8, 8)])
+def test_singular_values_come_near_to_one_and_the_singular_vectors_stay(shape):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    found = orthogonal(matrices)
+
+    assert found.shape == matrices.shape
+    values = torch.linalg.svdvals(found)
+    assert values.min() > 0.6
+    assert values.max() < 1.3
+    u, _, vh = torch.linalg.svd(matrices, full_matrices=False)
+    core = u.mT @ found @ vh.mT
+    off = core - torch.diag_embed(core.diagonal(dim1=-2, dim2=-1))
+    assert off.abs().max() < 0.1
+
+
+def test_linear_layers_step_as_by_torchs_muon():
+    torch.manual_seed(1)
+    ours, theirs = nn.Linear(20, 33, bias=False), nn.Linear(20, 33, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    inputs = torch.randn(6, 50, 20)
+
+    run(ours, Muon(ours, 0.01, weight_decay=0.1), inputs)
+    optimizer = torch.optim.Muon(
+        theirs.parameters(), 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
+    )
+    run(theirs, optimizer, inputs)
+
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=0, atol=1e-4)
+
+
+def test_each_matrix_of_a_graph_convolution_steps_by_itself():
+    torch.manual_seed(2)
+    conv = GraphConv(body_graph(H36M_16), 6, 10, decouple_self=True)
+    inputs = torch.randn(4, 16, 5, 6)
+    single = [nn.Parameter(matrix.detach().clone()) for matrix in conv.weight]
+    others = [nn.Parameter(p.detach().clone()) for p in (conv.bias, conv.affinity)]
+    ours = Muon(conv, 0.02, weight_decay=0.01)
+    muon = torch.optim.Muon(single, 0.02, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(others, 0.02, weight_decay=0.01)
+
+    for x in inputs:
+        ours.zero_grad()
+        (conv(x) ** 3).sum().backward()
+        for matrix, gradient in zip(single, conv.weight.grad, strict=True):
+            matrix.grad = gradient.clone()
+        for parameter, own in zip(others, (conv.bias, conv.affinity), strict=True):
+            parameter.grad = own.grad.clone()
+        ours.step()
+        muon.step()
+        adam.step()
+
+    torch.testing.assert_close(conv.weight, torch.stack(list(single)), rtol=0, atol=2e-3)
+    torch.testing.assert_close(conv.bias, others[0])
+    torch.testing.assert_close(conv.affinity, others[1])
+
+
+def test_a_convolution_over_time_is_one_matrix():
+    torch.manual_seed(3)
+    conv, linear = nn.Conv1d(4, 6, 3, bias=False), nn.Linear(12, 6, bias=False)
+    linear.load_state_dict({"weight": conv.weight.detach().flatten(1)})
+    x = torch.randn(5, 8, 4, 3)
+
+    for network, optimizer in ((n, Muon(n, 0.05, weight_decay=0.0)) for n in (conv, linear)):
+        for each in x:
+            optimizer.zero_grad()
+            out = network(each) if network is conv else network(each.flatten(1))
+            (out**3).sum().backward()
+            optimizer.step()
+
+    torch.testing.assert_close(conv.weight.flatten(1), linear.weight, rtol=0, atol=1e-3)
+
+
+def test_the_precision_of_products_is_given_back_even_if_the_block_raises():
+    before = torch.get_float32_matmul_precision()
+
+    with pytest.raises(ZeroDivisionError), matmul_precision("medium"):
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise ZeroDivisionError
+
+    assert torch.get_float32_matmul_precision() == before
