@@ -280,10 +280,49 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
 
     Raises:
         ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
-            message lists every such key by its dotted name.
+            message lists every such key by its dotted name. Or if a key of ``views`` or
+            ``anatomy`` is given that this run would ignore.
         OSError: If the file cannot be read.
     """
-    return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
+    table = merge(read_toml(path, overrides))
+    config = parse_table(TrainConfig, table, str(path))
+    unused = _unused(table, config)
+    if unused:
+        raise ConfigError(f"{path}: {'; '.join(unused)}")
+    return config
+
+
+_OF_28 = {
+    "size": "anatomy.size",
+    "bones": "anatomy.bones",
+    "recombine": "anatomy.recombine",
+    "proxies": "anatomy.captured",
+}
+"""Keys of ``views`` that are for 17 joints, and what counts in their place for 28."""
+
+_LOST_AT_ONCE = ("crop", "joints", "limbs")
+"""Keys of ``views`` about what single frames lack; over time :mod:`graphlift.detector_noise` says
+what is lost, and for how long."""
+
+
+def _unused(table: Mapping[str, Any], config: TrainConfig) -> list[str]:
+    """Name the given keys that would be ignored, and what counts in their place.
+
+    Of a table that a person wrote; the stored configuration of a run has every key.
+    """
+    joints, found = config.model.joints, []
+    for key in table.get("views", {}):
+        if config.cameras != "random":
+            found.append(f'views.{key} is for cameras = "random": leave it out')
+        elif joints == 28 and key in _OF_28:
+            found.append(f"views.{key} is for 17 joints: with 28, {_OF_28[key]} counts")
+        elif config.model.method == "over-time" and key in _LOST_AT_ONCE:
+            found.append(f"views.{key} is for single frames: leave it out for over-time")
+    for key in table.get("anatomy", {}) if joints != 28 else ():
+        counts = f"with {joints}, views.{key} counts" if joints == 17 else "leave it out"
+        counts = counts if key in _OF_28 else "leave it out"
+        found.append(f"anatomy.{key} is for model.joints = 28: {counts}")
+    return found
 
 
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
