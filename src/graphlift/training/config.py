@@ -15,6 +15,7 @@ from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
+from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
 
@@ -286,43 +287,11 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     """
     table = merge(read_toml(path, overrides))
     config = parse_table(TrainConfig, table, str(path))
-    unused = _unused(table, config)
+    model = config.model
+    unused = unused_keys(table, config.cameras, model.joints, model.method == "over-time")
     if unused:
         raise ConfigError(f"{path}: {'; '.join(unused)}")
     return config
-
-
-_OF_28 = {
-    "size": "anatomy.size",
-    "bones": "anatomy.bones",
-    "recombine": "anatomy.recombine",
-    "proxies": "anatomy.captured",
-}
-"""Keys of ``views`` that are for 17 joints, and what counts in their place for 28."""
-
-_LOST_AT_ONCE = ("crop", "joints", "limbs")
-"""Keys of ``views`` about what single frames lack; over time :mod:`graphlift.detector_noise` says
-what is lost, and for how long."""
-
-
-def _unused(table: Mapping[str, Any], config: TrainConfig) -> list[str]:
-    """Name the given keys that would be ignored, and what counts in their place.
-
-    Of a table that a person wrote; the stored configuration of a run has every key.
-    """
-    joints, found = config.model.joints, []
-    for key in table.get("views", {}):
-        if config.cameras != "random":
-            found.append(f'views.{key} is for cameras = "random": leave it out')
-        elif joints == 28 and key in _OF_28:
-            found.append(f"views.{key} is for 17 joints: with 28, {_OF_28[key]} counts")
-        elif config.model.method == "over-time" and key in _LOST_AT_ONCE:
-            found.append(f"views.{key} is for single frames: leave it out for over-time")
-    for key in table.get("anatomy", {}) if joints != 28 else ():
-        counts = f"with {joints}, views.{key} counts" if joints == 17 else "leave it out"
-        counts = counts if key in _OF_28 else "leave it out"
-        found.append(f"anatomy.{key} is for model.joints = 28: {counts}")
-    return found
 
 
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
