@@ -140,6 +140,13 @@ def test_a_point_of_the_face_that_is_nowhere_stands_for_nothing(value):
     np.testing.assert_array_equal(seen, [[False, True, False, True, True]] * len(body))
 
 
+def test_an_eye_whose_mean_is_no_number_is_missing():
+    _, whole = people(COCO_23, HEAD)
+    whole[:, 0, 23 + 36 : 23 + 42, 0] = 1.7e308
+    keypoints = read_keypoints(whole)
+    assert not keypoints.seen[:, 0, keypoints.skeleton.index("REye")].any()
+
+
 def test_the_least_confidence_of_an_eyes_points_is_the_eyes():
     _, whole = people(COCO_23, HEAD)
     whole[:, :, 23 + 38, 2] = 0.1

@@ -48,7 +48,8 @@ def joints_of_face(
     made = []
     for those in (points[..., part, :] for part in FACE_JOINTS.values()):
         seen = np.asarray(joints_seen(those[..., :2], those[..., 2]).all(axis=-1))[..., None]
-        xy = np.where(seen[..., None], those[..., :2], 0).mean(axis=-2)
+        with np.errstate(over="ignore"):  # the mean of absurd px is infinite, and so is missing
+            xy = np.where(seen[..., None], those[..., :2], 0).mean(axis=-2)
         least = those[..., 2:].min(axis=-2)
         made.append(np.where(seen, np.concatenate([xy, least], axis=-1), 0))
     return np.stack(made, axis=-2)
