@@ -16,8 +16,8 @@ and lifted. Strata:
 * *coco*: keypoints are COCO's 17, truth is not: nose, eyes and ears stand for neck and head;
 * *lens*: the lens is not known: 55° are assumed in place of 47°.
 
-Each with exact keypoints and with noise of CPN's level (graphlift.simulated_detector), which keeps
-0.7 of itself from frame to frame: jitter, swapped limbs and missed joints last for some frames.
+Each with exact keypoints and with noise of CPN's level whose errors last
+(graphlift.detector_noise); in half of the clips all confidences are 1.
 What is chosen is chosen with --part validation. Intervals are 95 % of bootstrap means over clips.
 """
 
@@ -29,36 +29,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.special import ndtr
 from simulated_lifter import draw_aimed
 
 from graphlift import motion
 from graphlift.cameras import FIELD_OF_VIEW, camera_to_image, world_to_camera
 from graphlift.datasets.mocap.pack import read_pack
-from graphlift.geometry import align_similarity, bone_vectors, chain_bones
+from graphlift.detector_noise import simulate_clip
+from graphlift.geometry import align_similarity, bone_vectors, chain_bones, unit_vectors
 from graphlift.lifting import Lifter
 from graphlift.motion.refinement import refine
 from graphlift.samples.random_views import H36M_LIKE_RIG
 from graphlift.scoring.sigma import sigma_coverage
 from graphlift.sequences import Poses, keypoints_from
-from graphlift.simulated_detector import (
-    HIDDEN,
-    JITTER,
-    MISS,
-    MISS_SPREAD,
-    REFERENCE_SIZE,
-    SWAP,
-    joint_factors,
-    occluded,
-    person_size,
-)
+from graphlift.simulated_detector import occluded
 from graphlift.skeletons import COCO_17, H36M_17
 
 STRATA = ("plain", "bodies", "shifted", "coco", "lens")
-KEEP = 0.7
-"""Of the noise, from one frame to the next."""
 HEAD_KEEP = 0.98
-"""The same of how far a head is turned to the side, 25° (standard deviation)."""
+"""Share of itself that a head's turn to the side, 25° (standard deviation), keeps from frame to
+frame."""
 STEPS = (
     ("lifted", lambda poses: poses),
     ("smoothed", motion.smooth),
@@ -77,14 +66,10 @@ class Seen:
     truth: np.ndarray
 
 
-def unit(vectors):
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
 def axes(across, up):
     """Rows: to the left, backward, up."""
-    x = unit(across)
-    z = unit(up - (up * x).sum(axis=-1, keepdims=True) * x)
+    x = unit_vectors(across)
+    z = unit_vectors(up - (up * x).sum(axis=-1, keepdims=True) * x)
     return np.stack([x, np.cross(z, x), z], axis=-2)
 
 
@@ -107,7 +92,7 @@ def shift(world, rng):
     moved = world.copy()
 
     def draw():
-        return unit(rng.standard_normal(3)) * rng.uniform(0.02, 0.06)
+        return unit_vectors(rng.standard_normal(3)) * rng.uniform(0.02, 0.06)
 
     for name in ("Thorax", "Neck/Nose", "Head"):
         place(moved, name)[:] += draw() @ chest
@@ -130,12 +115,12 @@ def vary(world, rng):
     return world[:, :1] + chain_bones(vectors, H36M_17.parents, H36M_17.order)
 
 
-def process(rng, shape, keep=KEEP):
-    """Normal noise of unit variance that keeps a share of itself from frame to frame."""
-    values = rng.standard_normal(shape)
-    for frame in range(1, len(values)):
-        values[frame] = keep * values[frame - 1] + np.sqrt(1 - keep**2) * values[frame]
-    return values
+def head_turns(rng, frames):
+    """Angles by which a head is turned to the side, rad."""
+    values = rng.standard_normal(frames)
+    for frame in range(1, frames):
+        values[frame] = HEAD_KEEP * values[frame - 1] + np.sqrt(1 - HEAD_KEEP**2) * values[frame]
+    return np.deg2rad(25) * values
 
 
 def coco_points(world, rng):
@@ -144,7 +129,7 @@ def coco_points(world, rng):
     chest = axes(
         place(world, "LShoulder") - place(world, "RShoulder"), head - place(world, "Neck/Nose")
     )
-    turn = np.deg2rad(25) * process(rng, (len(world),), HEAD_KEEP)
+    turn = head_turns(rng, len(world))
     cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
     front, up = sin * chest[:, 0] - cos * chest[:, 1], chest[:, 2]
     left = cos * chest[:, 0] + sin * chest[:, 1]
@@ -155,36 +140,6 @@ def coco_points(world, rng):
     ]
     names = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Foot")
     return np.stack([*face, *(place(world, s + n) for n in names for s in "LR")], axis=1)
-
-
-def simulate(px, hidden, rng):
-    """Simulate a detector whose mistakes last (graphlift.simulated_detector gives the levels)."""
-    size = person_size(px)[:, None]
-    seen = px.copy()
-    for limb in (("Hip", "Knee", "Foot"), ("Shoulder", "Elbow", "Wrist")):
-        left, right = (H36M_17.index(*(f"{side}{n}" for n in limb)) for side in "LR")
-        obscure = hidden[:, np.concatenate([left, right])].any(axis=1)
-        chance = np.where(obscure, SWAP["hidden"], SWAP["visible"])
-        at = np.flatnonzero(ndtr(process(rng, (len(px),))) < chance)
-        seen[np.ix_(at, left)], seen[np.ix_(at, right)] = (
-            px[np.ix_(at, right)],
-            px[np.ix_(at, left)],
-        )
-    chance = np.where(hidden, MISS["hidden"], MISS["visible"])
-    missed = ndtr(process(rng, hidden.shape)) < chance
-    parents = np.maximum(H36M_17.parents, 0)
-    wrong = px[:, parents] + process(rng, px.shape) * (MISS_SPREAD * size)[..., None]
-    width = JITTER * joint_factors(H36M_17) * np.where(hidden, HIDDEN, 1) * size / REFERENCE_SIZE
-    chi = np.sqrt(sum(process(rng, hidden.shape) ** 2 for _ in range(3)) / 3)
-    seen += process(rng, px.shape) * (width / chi / np.sqrt(3))[..., None]
-    return np.where(missed[..., None], wrong, seen)
-
-
-def sure(px, seen, rng):
-    """Draw confidences: in half the clips 1, else falling with the error, as in training."""
-    error = np.linalg.norm(seen - px, axis=-1) / person_size(px)[:, None]
-    guess = np.exp(-rng.uniform(2, 12) * error) + 0.1 * rng.standard_normal(error.shape)
-    return np.ones_like(error) if rng.random() < 0.5 else np.clip(guess, 0.05, 1)
 
 
 def draw_camera(world, rng):
@@ -202,14 +157,17 @@ def draw_camera(world, rng):
     raise SystemExit("no camera sees this clip as a whole")
 
 
-def detected(world, camera, stratum, noise, rng):
-    """Keypoints of a clip, in px, with confidences, and in which skeleton."""
+def detected(world, camera, stratum, noise, fps, rng):
+    """Keypoints of a clip, in px, with confidences, and in which skeleton; NaN where lost."""
     positions = world_to_camera(world, camera)
     px = camera_to_image(positions, camera)
     seen, confidence = px, np.ones(px.shape[:2])
     if noise == "noisy":
-        seen = simulate(px, occluded(positions, H36M_17), rng)
-        confidence = sure(px, seen, rng)
+        hidden, seed = occluded(positions, H36M_17), int(rng.integers(2**62))
+        found = simulate_clip(px, hidden, H36M_17, fps=fps, level=1, seed=seed)
+        sure = rng.random() < 0.5
+        seen = found.keypoints
+        confidence = (found.confidence > 0).astype(float) if sure else found.confidence
     if stratum != "coco":
         return seen, confidence, H36M_17
     # Every point of COCO errs like the joint beside it.
@@ -234,7 +192,7 @@ def look(clip, seed, lifter) -> Iterator[Seen]:
         people = world if change is None else change(world, rng(1))
         truth = world_to_camera(people, camera)
         for noise in ("exact", "noisy"):
-            px, confidence, skeleton = detected(people, camera, stratum, noise, rng(2))
+            px, confidence, skeleton = detected(people, camera, stratum, noise, clip.fps, rng(2))
             keypoints = keypoints_from(
                 px, skeleton, confidence=confidence, image_size=camera.size, fps=clip.fps
             )

@@ -29,7 +29,8 @@ and nobody else's weights were used.
 > {acknowledgement}
 
 This page is written from the cards by `python recipes/write_model_page.py`; the cards by
-`graphlift model export`, once, at the end of training. To read one:
+`graphlift model export`, once, at the end of training. A card of a model of your own acknowledges your data as
+their pack states its source and terms (`--source` and `--license` of `graphlift data prepare mocap`). To read one:
 
 ```sh
 graphlift model info open-base
@@ -94,6 +95,12 @@ joints and other definitions, as in training.
 |---|---|---|---:|---:|---:|
 """
 
+SIZES = """
+One frame does not say how large a person is. The sizes of validation people, on all strata, differ from those that
+a model gives them by its `size_sigma` (standard deviation, which motion in metres reckons with:
+[how sure sizes are](conventions.md#how-sure-sizes-are)): {sizes}.
+"""
+
 
 def cards() -> list[ModelCard]:
     folder = resources.files("graphlift") / "models"
@@ -133,7 +140,9 @@ def page() -> str:
             numbers = " | ".join(f"{row[key]:.1f}" for key in COLUMNS)
             lines += [f"| {card.name} | {row['on']} | {kind} | {row['frames']:,} | {numbers} |"]
     lines += [DETECTED.rstrip("\n"), *detected]
-    lines += [COVERAGE.rstrip("\n"), *covered, "", "## How they were made", ""]
+    lines += [COVERAGE.rstrip("\n"), *covered]
+    sizes = ", ".join(f"{card.name} {100 * card.size_sigma:.1f} %" for card in shown)
+    lines += [SIZES.rstrip("\n").format(sizes=sizes), "", "## How they were made", ""]
     for card in shown:
         recipe = card.recipe
         # The people of the second generation vary by their anatomy alone.

@@ -137,9 +137,16 @@ def unit_vectors(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*
     return np.asarray(np.divide(vectors, length, out=nothing, where=length > 0))
 
 
-def unit_or_zero(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 3"]:
-    """Scale vectors to length 1; one that is shorter than 1e-9 stays about as short."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+def unit_or_zero(
+    vectors: Float[np.ndarray, "*batch"], axis: int = -1
+) -> Float[np.ndarray, "*batch"]:
+    """Scale vectors to length 1; one shorter than 1e-9 becomes shorter than 1, and 0 stays 0.
+
+    Args:
+        vectors: Their three numbers along ``axis``.
+        axis: Of the numbers.
+    """
+    length = np.linalg.norm(vectors, axis=axis, keepdims=True)
     return np.asarray(vectors / np.maximum(length, 1e-9))
 
 

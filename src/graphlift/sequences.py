@@ -73,7 +73,8 @@ class Keypoints:
         fps: Frames per second, if known.
         people: A name for each person, kept over time.
         source: What it was read from, in a few words.
-        notes: What was decided about the identity of people, one sentence each.
+        notes: What was decided about the identity of people, and which joints points of the face
+            stand for, one sentence each.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position is infinite, or the image size or

@@ -1,6 +1,6 @@
 """Views of 28 joints: what is shown, what is lifted, and where keypoints lie on a body."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -231,3 +231,16 @@ def test_postures_that_nobody_was_recorded_in_are_left_out(motion):
     assert {name.split(",")[0] for name in found} == {
         "upright", "lying (made)", "inverted (made)",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
+def test_of_views_the_keys_that_a_configuration_may_give_are_those_that_count(people, name):
+    """:mod:`graphlift.training.config` refuses the others where there are 28 joints."""
+
+    def drawn(augmentation):
+        views = draw_views(people, Anatomy(), augmentation, 200, np.random.default_rng(4))
+        return views.rays.tobytes() + views.confidence.tobytes() + views.targets.tobytes()
+
+    other = replace(Augmentation(), **{name: 0.123})
+    counts = name not in {"size", "bones", "recombine", "proxies"}
+    assert (drawn(other) != drawn(Augmentation())) == counts

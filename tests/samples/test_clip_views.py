@@ -1,6 +1,6 @@
 """Windows of people over time: they follow one another, and inputs and targets belong together."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -117,3 +117,16 @@ def test_motion_without_windows_is_refused(people):
 
     with pytest.raises(ConfigError, match="no clip has 30 frames in a row at 30 fps"):
         _ = ClipPeople(slow, FRAMES).starts
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Augmentation)])
+def test_of_views_the_keys_that_a_configuration_may_give_are_those_that_count(people, name):
+    """:mod:`graphlift.training.config` refuses the others over time."""
+
+    def drawn(augmentation):
+        views = draw_windows(people, Anatomy(), augmentation, 20, np.random.default_rng(4))
+        return views.rays.tobytes() + views.confidence.tobytes() + views.targets.tobytes()
+
+    other = replace(Augmentation(), **{name: 0.123})
+    counts = name in {"noise", "exact", "confident", "mirror"}
+    assert (drawn(other) != drawn(Augmentation())) == counts

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from graphlift.errors import CheckpointError, ConfigError
-from graphlift.training.config import TrainConfig, check_own, differences, read_config
+from graphlift.training.config import (
+    ModelConfig,
+    TrainConfig,
+    check_own,
+    differences,
+    parse_table,
+    read_config,
+)
 
 
 @pytest.fixture
@@ -69,6 +76,56 @@ def test_overrides_are_toml_too(run):
 def test_each_mistake_is_named(run, override, message):
     with pytest.raises(ConfigError, match=message):
         read_config(run, [override])
+
+
+RANDOM = [
+    'cameras = "random"',
+    'loss = "mpjpe"',
+    'model.inputs = "canonical"',
+    "model.sigma = true",
+]
+
+
+@pytest.mark.parametrize(
+    ("joints", "override", "message"),
+    [
+        (28, "views.size = 0.1", r"views\.size is for 17 joints: with 28, anatomy\.size counts"),
+        (
+            28,
+            "views.bones = 0.04",
+            r"views.* with 28, anatomy\.bones counts",
+        ),  # the default, but written
+        (28, "views.recombine = 0.0", r"views.* with 28, anatomy\.recombine counts"),
+        (28, "views.proxies = 1.0", r"views.* with 28, anatomy\.captured counts"),
+        (17, "anatomy.size = 0.1", r"anatomy\.size .*joints = 28: with 17, views\.size counts"),
+        (17, "anatomy.captured = 0.1", r"anatomy\.captured .*joints = 28: leave it out"),
+    ],
+)
+def test_a_key_that_would_be_ignored_is_refused(run, joints, override, message):
+    with pytest.raises(ConfigError, match=rf"run\.toml: {message}"):
+        read_config(run, [*RANDOM, f"model.joints = {joints}", override])
+
+
+def test_keys_of_views_are_refused_where_no_view_is_random(run):
+    with pytest.raises(ConfigError, match=r'views\.crop is for cameras = "random".*anatomy\.size'):
+        read_config(run, ["views.crop = 0.2", "anatomy.size = 0.1"])
+
+
+def test_what_single_frames_lack_is_no_key_over_time(run):
+    override = [*RANDOM, "model.joints = 28", 'model.method = "over-time"']
+    assert read_config(run, [*override, "views.noise = 1.0"]).views.noise == 1
+    with pytest.raises(ConfigError, match=r"views\.limbs is for single frames"):
+        read_config(run, [*override, "views.limbs = 0.1"])
+
+
+def test_stored_runs_hold_every_key_and_are_still_read_and_compared():
+    model = ModelConfig(joints=28, inputs="canonical", sigma=True)
+    config = TrainConfig(cameras="random", loss="mpjpe", model=model)
+    stored = json.loads(json.dumps(dataclasses.asdict(config)))
+
+    assert parse_table(TrainConfig, stored, "there") == config
+    stored["views"]["size"] = 0.1
+    assert differences(config, stored) == ["views"]
 
 
 def test_all_mistakes_are_named_at_once(run):

@@ -13,6 +13,7 @@ Source: AlphaPose's ``alphapose/utils/pPose_nms.py`` (``write_json``, 0.3 to 0.6
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,4 +106,4 @@ def _with_neck(person: Detection) -> Detection:
     both = joints[_SHOULDERS]
     joints = joints.copy()
     joints[_NECK] = both.mean(axis=0) if (both[:, 2] > 0).all() else np.zeros(3)
-    return Detection(person.frame, joints, person.id)
+    return replace(person, joints=joints)

@@ -280,9 +280,8 @@ def follow(
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    directions = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return np.asarray(directions)
+    """Scale to length 1; 0 for one without length, or that is unknown."""
+    return np.asarray(np.nan_to_num(unit_vectors(vectors)))
 
 
 def _fit_rotation(rest: np.ndarray, actual: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import numpy as np
 from graphlift.errors import FormatError, SkeletonError
 from graphlift.files import replacing
 from graphlift.formats.assembly import finish, select_people, sourced
+from graphlift.formats.face import FACE_JOINTS, FIRST_POINT, fill_from_face, joints_of_face
 from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.formats.npz_members import list_members, map_member, read_members
@@ -146,9 +147,9 @@ def _keypoints(
     )
     source = source.of(kind, image_size=size, fps=fps)
     skeleton, places, unknown = _skeleton(stated, array.shape[2], source)
+    filled: tuple[str, ...] = ()
     if places is None:
-        array = array[:, :, : len(skeleton)]
-        confidence = None if confidence is None else confidence[:, :, : len(skeleton)]
+        array, confidence, filled = _from_front(array, confidence, skeleton)
     else:
         array, confidence = _ordered(array, confidence, len(skeleton), places)
     people = [plain(name) for name in stated.get("people", np.arange(array.shape[1])).ravel()]
@@ -165,8 +166,8 @@ def _keypoints(
             Keypoints(array, confidence, skeleton, source.image_size, source.fps, tuple(people)),
             source,
         )
-    if "notes" in stated:
-        keypoints = replace(keypoints, notes=tuple(map(str, stated["notes"].ravel())))
+    notes = tuple(map(str, stated["notes"].ravel())) if "notes" in stated else ()
+    keypoints = replace(keypoints, notes=(*notes, *filled))
     return select_people(keypoints, source)
 
 
@@ -208,6 +209,28 @@ def _skeleton(
         except (SkeletonError, TypeError) as error:
             raise FormatError(f"{where}: its skeleton is none: {reason(error)}") from error
     return recognise(joints, source)
+
+
+def _from_front(
+    array: np.ndarray, confidence: np.ndarray | None, skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Take the skeleton's joints, the first; those not seen are filled by the face's points.
+
+    Returns:
+        Views if nothing was filled; and a note of what was.
+    """
+    joints, first = len(skeleton), FIRST_POINT.get(array.shape[2])
+    body, sure = array[:, :, :joints], None if confidence is None else confidence[:, :, :joints]
+    if first is None or first < joints:  # none, or a skeleton of the caller's with all points
+        return body, sure, ()
+    own = np.ones(array.shape[:3]) if confidence is None else confidence
+    head = skeleton.index(*FACE_JOINTS)
+    if joints_seen(body[:, :, head], own[:, :, head]).all():
+        return body, sure, ()
+    triples = np.concatenate([array, own[..., None]], axis=-1)
+    face = joints_of_face(triples[:, :, first:])
+    filled, notes = fill_from_face(triples[:, :, :joints], face, skeleton)
+    return filled[..., :2], filled[..., 2], notes
 
 
 def _ordered(

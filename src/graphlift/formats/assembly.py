@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import FormatError
+from graphlift.formats.face import FACE_JOINTS, FIRST_POINT, fill_from_face, joints_of_face
 from graphlift.formats.frame_numbers import LARGEST_FRAME, span_of
 from graphlift.formats.in_image import FARTHEST, check_image, no_person, too_far
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
@@ -38,11 +39,13 @@ class Detection:
         frame: Number, as the file counts.
         joints: x and y, px, and confidence.
         id: Of the person, if the file has one.
+        face: iBUG's points, px and confidence, if they are not among ``joints``.
     """
 
     frame: int
     joints: Float[np.ndarray, "joint 3"]
     id: Hashable = None
+    face: Float[np.ndarray, "point 3"] | None = None
 
 
 def assemble(
@@ -51,7 +54,8 @@ def assemble(
     """Sort detections into people over frames.
 
     Ids are the file's if every person has one and no two in a frame have the same; otherwise
-    people are tracked (:mod:`graphlift.tracking`).
+    people are tracked (:mod:`graphlift.tracking`). Points of faces fill joints of the head that
+    were not seen (:mod:`graphlift.formats.face`).
 
     Args:
         detections: In any order.
@@ -87,6 +91,7 @@ def assemble(
     names = _chosen(seen, source)
     source.check_room(len(span), len(names), len(skeleton), given=len(found))
     together = gather(people, ids, names)
+    together, filled = _with_faces(together, by_frame, ids, names, skeleton)
     keypoints = finish(
         together[..., :2],
         together[..., 2],
@@ -95,7 +100,30 @@ def assemble(
         people=[str(name) for name in names],
     )
     others = left_out(seen, names, len(span))
-    return replace(keypoints, notes=(*notes, *([others] if others else [])))
+    return replace(keypoints, notes=(*notes, *filled, *([others] if others else [])))
+
+
+def _with_faces(
+    together: Float[np.ndarray, "frame person joint 3"],
+    by_frame: Sequence[Sequence[Detection]],
+    ids: Sequence[Sequence[Hashable]],
+    names: Sequence[Hashable],
+    skeleton: Skeleton,
+) -> tuple[Float[np.ndarray, "frame person joint 3"], tuple[str, ...]]:
+    """Fill joints of the people that were not seen by points of their faces, and note which."""
+    faces = [[_face(each) for each in one] for one in by_frame]
+    if not any(face.any() for one in faces for face in one):
+        return together, ()
+    shaped = [np.reshape(one, (-1, len(FACE_JOINTS), 3)) for one in faces]
+    return fill_from_face(together, gather(shaped, ids, names), skeleton)
+
+
+def _face(person: Detection) -> Float[np.ndarray, "5 3"]:
+    """Make the joints of a person's face; 0 where there is none."""
+    points, first = person.face, FIRST_POINT.get(len(person.joints))
+    if points is None and first is not None:
+        points = person.joints[first:]
+    return np.zeros((len(FACE_JOINTS), 3)) if points is None else joints_of_face(points)
 
 
 def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashable, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection
+from graphlift.formats.face import named_points_of_face
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.skeletons import BODY_28, COCO_17, H36M_17, SKELETONS, Skeleton, joint_map
 from graphlift.words import listed, plain
@@ -91,6 +92,9 @@ def order_by_name(
         FormatError: As :func:`recognise`, or if a person has another number of joints.
     """
     skeleton, joints, unknown = recognise(names, source)
+    face = named_points_of_face(names)
+    in_face = {names[place] for place in face}
+    unknown = [name for name in unknown if name not in in_face]
     ordered = []
     for each in detections:
         if len(each.joints) != len(names):
@@ -100,7 +104,8 @@ def order_by_name(
             )
         triples = np.zeros((len(skeleton), 3))
         triples[list(joints)] = each.joints[list(joints.values())]
-        ordered.append(replace(each, joints=triples))
+        points = each.joints[face] if face else each.face
+        ordered.append(replace(each, joints=triples, face=points))
     return ordered, replace(source.noting(unused(unknown)), skeleton=skeleton)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from graphlift.geometry import unit_or_zero
 from graphlift.motion.tree import Levels, Planes, full
 from graphlift.skeletons import Skeleton
 
@@ -78,13 +79,9 @@ def trunk_axes(positions: Planes, trunk: Trunk) -> Float[np.ndarray, "part axis 
 
 
 def _axes(across: np.ndarray, up: np.ndarray) -> np.ndarray:
-    x = _unit(across)
-    z = _unit(up - (up * x).sum(axis=0) * x)
+    x = unit_or_zero(across, axis=0)
+    z = unit_or_zero(up - (up * x).sum(axis=0) * x, axis=0)
     return np.stack([x, np.cross(z, x, axis=0), z])
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-9))
 
 
 def measure_lengths(vectors: Planes, covariance: Planes) -> Float[np.ndarray, "2 joint"]:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
+from graphlift.geometry import unit_vectors
 from graphlift.motion.bones import expected_sizes
 from graphlift.motion.requirements import blocks, check_axes, legs, middle
 from graphlift.motion.supports import (
@@ -218,8 +219,8 @@ def _block_axes(
     reach = np.linalg.norm(chains[:, :, 2] - chains[:, :, 0], axis=-1)
     extended = (reach > EXTENDED * length).any(axis=1) & seen.any(axis=1)
     shoulders = middle(positions, skeleton, "Shoulder")
-    whole = _unit(shoulders - chains[:, :, 2].mean(axis=1))
-    trunk = _unit(shoulders - chains[:, :, 0].mean(axis=1))
+    whole = unit_vectors(shoulders - chains[:, :, 2].mean(axis=1))
+    trunk = unit_vectors(shoulders - chains[:, :, 0].mean(axis=1))
     return whole, trunk, extended
 
 
@@ -259,7 +260,7 @@ def _agree(
                 rows.append(centred @ tangent.T)
                 errors.append(centred @ up)
         step = np.linalg.lstsq(np.concatenate(rows), -np.concatenate(errors), rcond=None)[0]
-        up = _unit(up + step @ tangent)
+        up = unit_vectors(up + step @ tangent)
     information = np.linalg.svd(np.concatenate(rows), compute_uv=False)  # never 0: ROLL and PITCH
     return up, float(np.sqrt((1 / information**2).mean()))
 
@@ -327,7 +328,9 @@ def _world_axes(up: np.ndarray) -> Float[np.ndarray, "3 3"]:
     """World axes as rows, in camera axes: z up, y along the view, x to the right."""
     view = np.array([0.0, 0.0, 1.0])
     level = view - (view @ up) * up
-    y = _unit(level) if np.linalg.norm(level) > 1e-6 else _unit(CAMERA_UP - (CAMERA_UP @ up) * up)
+    if np.linalg.norm(level) <= 1e-6:
+        level = CAMERA_UP - (CAMERA_UP @ up) * up
+    y = unit_vectors(level)
     return np.stack([np.cross(y, up), y, up])
 
 
@@ -343,13 +346,9 @@ def _first_root(poses: Poses) -> Float[np.ndarray, "3"]:
 
 def _robust_mean(axes: Float[np.ndarray, "pose 3"]) -> Float[np.ndarray, "3"]:
     """Mean direction; one further off than POSTURE weighs less (Huber)."""
-    mean = _unit(axes.mean(axis=0))
+    mean = unit_vectors(axes.mean(axis=0))
     for _ in range(5):
         angle = np.arccos(np.clip(axes @ mean, -1, 1))
         weights = np.minimum(1, POSTURE / np.maximum(angle, 1e-9))
-        mean = _unit((weights[:, None] * axes).sum(axis=0))
+        mean = unit_vectors((weights[:, None] * axes).sum(axis=0))
     return mean
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=-1, keepdims=True))

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphlift.geometry import bone_vectors, chain_bones
+from graphlift.geometry import bone_vectors, chain_bones, unit_or_zero
 from graphlift.simulated_detector import occluded, simulate
 from graphlift.skeletons import H36M_17, Skeleton
 
@@ -94,14 +94,10 @@ def vary_bodies(
 def pelvis_axes(positions: Float[np.ndarray, "frame joint 3"]) -> Float[np.ndarray, "frame 3 3"]:
     """Rows: towards the left hip, backward, and up along the lower spine; right-handed."""
     left, right, spine = (positions[:, j] for j in H36M_17.index("LHip", "RHip", "Spine"))
-    x = _unit(left - right)
+    x = unit_or_zero(left - right)
     up = spine - positions[:, H36M_17.root]
-    z = _unit(up - (up * x).sum(-1, keepdims=True) * x)
+    z = unit_or_zero(up - (up * x).sum(-1, keepdims=True) * x)
     return np.stack([x, np.cross(z, x), z], axis=1)
-
-
-def _unit(vectors: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9))
 
 
 _LEVELS = 4
@@ -226,9 +222,9 @@ def coco_proxies(
     moved[:, pelvis], moved[:, thorax] = hips, shoulders
     moved[:, spine] = (hips + shoulders) / 2
     head = positions[:, top]
-    up = _unit(head - positions[:, nose])
+    up = unit_or_zero(head - positions[:, nose])
     across = left - right
-    across = _unit(across - (across * up).sum(-1, keepdims=True) * up)
+    across = unit_or_zero(across - (across * up).sum(-1, keepdims=True) * up)
     forward = np.cross(across, up)
     turn = np.clip(rng.standard_normal((len(positions), 1)) * np.deg2rad(25), -1.05, 1.05)
     facing = np.cos(turn) * forward + np.sin(turn) * across

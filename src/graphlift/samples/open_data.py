@@ -165,6 +165,13 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
+    def trained_on(self, joints: int) -> tuple[MotionCapture, ...]:
+        """List whose people networks of so many joints are trained on."""
+        more = self.folder and self.folder / MORE
+        if joints != len(BODY_28) or more is None or not more.exists():
+            return (self.train,)
+        return (self.train, read_pack(more))
+
     def motion(self, part: Split, *, stride: int = 1) -> Motion:
         """Read the turns of segments of a part's people.
 

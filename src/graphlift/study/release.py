@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphlift.card import CMU, ModelCard
-from graphlift.errors import ModelError
+from graphlift.errors import CheckpointError, ModelError
 from graphlift.files import replacing
 from graphlift.protocols import STRIDE
 from graphlift.samples.anatomy import Anatomy
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from graphlift.datasets import MotionCapture
     from graphlift.lifting import Lifter
 
+_CMU = "mocap.cs.cmu.edu"
+"""In the source or the terms of motion capture that is the CMU database's."""
+OF_CMU = "Trained on few people of one laboratory, who mostly walk and dance."
 LIMITS = (
-    "Trained on few people of one laboratory, who mostly walk and dance.",
     "Its cameras and its detector were simulated: it has not seen a photograph.",
     "One frame says nothing of a person's true size: without a height all come out average.",
     "Depth is ambiguous from one view: sigma says how much.",
@@ -48,7 +50,8 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """Export the kept weights of a run with random cameras, as ONNX and as safetensors.
 
     Sigmas, and that of people's sizes, are fitted to validation subjects; test subjects and the
-    other data set are scored once.
+    other data set are scored once. The card acknowledges the data as their packs state source and
+    terms.
 
     Args:
         model: ``model.safetensors`` of the run.
@@ -57,7 +60,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         out: Folder for ``NAME.onnx``, ``NAME.safetensors`` and ``NAME.json``.
 
     Raises:
-        CheckpointError: If the file is damaged.
+        CheckpointError: If the file is damaged, or was trained on other data.
         ModelError: If the run was not one with random cameras and sigma.
     """
     from graphlift.export import export_onnx
@@ -71,6 +74,11 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
             'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'
         )
+    if record["data_digest"] != data.digest:
+        raise CheckpointError(
+            f"{model}: was trained on other data (digest {record['data_digest'][:12]}) than "
+            f"{data.name} ({data.digest[:12]}): give those that it was trained on (--data)"
+        )
     whole = config.model.joints == len(BODY_28)
     decoupled = "decoupled " if config.model.decouple_self else ""
     card = ModelCard(
@@ -82,8 +90,9 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         recipe={k: v for k, v in record["config"].items() if k != "data"},
         data=f"{data.name}, training subjects",
         data_digest=record["data_digest"],
-        acknowledgement=CMU,
-        limits=LIMITS,
+        licence=_licence(data),
+        acknowledgement=" ".join(map(_acknowledgement, data.trained_on(config.model.joints))),
+        limits=(_people(data), *LIMITS, *data.check(config.selection)),
     )
     path = out / f"{name}.onnx"
     export_onnx(network, card, path)
@@ -95,6 +104,34 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     with replacing(out / f"{name}.json") as beside:
         beside.write_text(card.to_json() + "\n", encoding="utf-8")
     return card
+
+
+def _acknowledgement(capture: "MotionCapture") -> str:
+    """What a pack states of its source and terms; and the sentence that CMU asks for."""
+    stated = ". ".join(text.rstrip(".") for text in (capture.source, capture.license) if text)
+    if not stated:
+        return f"{capture.name} states neither its source nor its terms."
+    asked = f"{CMU} " if _CMU in stated and CMU not in stated else ""
+    return f"{asked}{capture.name}: {stated}."
+
+
+def _of_cmu(data: OpenData) -> bool:
+    return _CMU in f"{data.train.source} {data.train.license}"
+
+
+def _licence(data: OpenData) -> str:
+    """Of the weights: ours where the data are free for all uses, else as the data's terms say."""
+    if _of_cmu(data):
+        return ModelCard.licence
+    return f"as the terms of its data allow: {data.licence or 'they are not stated'}"
+
+
+def _people(data: OpenData) -> str:
+    """Whom it was trained on, as a limit of it."""
+    if _of_cmu(data):
+        return OF_CMU
+    poses = sum(len(clip.positions) for clip in data.train.clips)
+    return f"Trained on {len(data.train.subjects)} people of {data.name}, in {poses:,} poses."
 
 
 def _lift(
@@ -139,7 +176,7 @@ def _calibrated(card: ModelCard, lifter: "Lifter", data: OpenData) -> ModelCard:
         card,
         sigma_scale=sigma_scale(*joined[:3]),
         front_scale=front_scale(*joined[3:]),
-        size_sigma=size_spread(*joined[:2]),
+        size_sigma=min(size_spread(*joined[:2]), 1.0),  # the most that a card may state
     )
 
 

@@ -15,6 +15,7 @@ from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
+from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
 
@@ -288,10 +289,17 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
 
     Raises:
         ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
-            message lists every such key by its dotted name.
+            message lists every such key by its dotted name. Or if a key of ``views`` or
+            ``anatomy`` is given that this run would ignore.
         OSError: If the file cannot be read.
     """
-    return parse_table(TrainConfig, merge(read_toml(path, overrides)), str(path))
+    table = merge(read_toml(path, overrides))
+    config = parse_table(TrainConfig, table, str(path))
+    model = config.model
+    unused = unused_keys(table, config.cameras, model.joints, model.method == "over-time")
+    if unused:
+        raise ConfigError(f"{path}: {'; '.join(unused)}")
+    return config
 
 
 def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,40 @@
+"""Keys of a configuration that its run would ignore."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_OF_28 = {
+    "size": "anatomy.size",
+    "bones": "anatomy.bones",
+    "recombine": "anatomy.recombine",
+    "proxies": "anatomy.captured",
+}
+"""Keys of ``views`` that are for 17 joints, and what counts in their place for 28."""
+
+_LOST_AT_ONCE = ("crop", "joints", "limbs")
+"""Keys of ``views`` about what single frames lack; over time :mod:`graphlift.detector_noise` says
+what is lost, and for how long."""
+
+
+def unused_keys(table: Mapping[str, Any], cameras: str, joints: int, over_time: bool) -> list[str]:
+    """Name the given keys that would be ignored, and what counts in their place.
+
+    Args:
+        table: That a person wrote; the stored configuration of a run has every key.
+        cameras: Of the run, as in :class:`graphlift.training.config.TrainConfig`.
+        joints: Of its network.
+        over_time: Whether the network is one over time.
+    """
+    found = []
+    for key in table.get("views", {}):
+        if cameras != "random":
+            found.append(f'views.{key} is for cameras = "random": leave it out')
+        elif joints == 28 and key in _OF_28:
+            found.append(f"views.{key} is for 17 joints: with 28, {_OF_28[key]} counts")
+        elif over_time and key in _LOST_AT_ONCE:
+            found.append(f"views.{key} is for single frames: leave it out for over-time")
+    for key in table.get("anatomy", {}) if joints != 28 else ():
+        counts = f"with {joints}, views.{key} counts" if joints == 17 else "leave it out"
+        counts = counts if key in _OF_28 else "leave it out"
+        found.append(f"anatomy.{key} is for model.joints = 28: {counts}")
+    return found

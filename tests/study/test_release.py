@@ -1,0 +1,126 @@
+"""What the card of a model says of the data it was trained on."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.tiny_pack import small, write_folder
+
+from graphlift import Lifter
+from graphlift.card import read_card
+from graphlift.datasets.mocap.pack import read_pack, write_pack
+from graphlift.errors import CheckpointError
+from graphlift.samples.open_data import read_open_data
+from graphlift.study.release import release
+from graphlift.training.config import ModelConfig, TrainConfig
+from graphlift.training.loop import train
+
+SENTENCE = (
+    "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
+    "with funding from NSF EIA-0196217."
+)
+CONFIG = TrainConfig(
+    steps=2,
+    batch_size=16,
+    loss="mpjpe",
+    cameras="random",
+    keep="last",
+    tensorboard=False,
+    model=ModelConfig(channels=4, blocks=1, joints=28, inputs="canonical", sigma=True),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_folder(tmp_path / "pack")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """The folder of a pack of one's own, and the card of a model trained on it."""
+    folder = write_folder(tmp_path_factory.mktemp("own") / "pack")
+    return folder, exported(folder)
+
+
+def state(path, licence, source):
+    write_pack(path, replace(read_pack(path), license=licence, source=source))
+
+
+def exported(folder, config=CONFIG, data=None):
+    run = folder.parent / "run"
+    for _ in train(config, read_open_data(str(folder)), run):
+        pass
+    return release(run / "model.safetensors", data or read_open_data(str(folder)), "own", run)
+
+
+def test_a_pack_of_ones_own_is_acknowledged_as_it_states_and_cmu_is_not(own):
+    folder, card = own
+
+    assert card.acknowledgement == "cmu: a source. a licence."
+    assert card.licence == "as the terms of its data allow: a licence"
+    assert card.data == "cmu, training subjects"
+    people = read_open_data(str(folder)).train
+    poses = sum(len(clip.positions) for clip in people.clips)
+    assert card.limits[0] == f"Trained on 2 people of cmu, in {poses} poses."
+    for text in (card.to_json(), card.to_text()):
+        assert "mocap.cs.cmu.edu" not in text
+        assert "one laboratory" not in text
+
+
+def test_turns_that_were_estimated_are_a_limit_and_score_no_heads_and_feet(own):
+    folder, card = own
+
+    assert "(cmu_turns.npz): they are estimated" in card.limits[-1]
+    for row in card.metrics:
+        assert not {"head_deg", "feet_deg"} & row.keys()
+    run = folder.parent / "run"
+    assert Lifter.load(run / "own.onnx").card.limits == card.limits
+    written = read_card((run / "own.json").read_text(encoding="utf-8"), "own.json")
+    assert json.loads(written.to_json()) == json.loads(card.to_json())
+
+
+def test_a_pack_of_17_joints_has_no_turns_to_speak_of(folder):
+    config = replace(CONFIG, model=replace(CONFIG.model, joints=17))
+
+    assert not any("turns" in limit for limit in exported(folder, config).limits)
+
+
+def test_cmu_is_acknowledged_in_its_own_words_and_a_second_pack_as_well(folder):
+    state(folder / "cmu.npz", "free for all uses", "mocap.cs.cmu.edu, 30 frames per second")
+    second = replace(small("train", seed=9), license="BSD-3-Clause, (c) 2016 X.", source="")
+    write_pack(folder / "more.npz", second)
+
+    card = exported(folder)
+
+    assert card.acknowledgement == (
+        f"{SENTENCE} cmu: mocap.cs.cmu.edu, 30 frames per second. free for all uses. "
+        "more: BSD-3-Clause, (c) 2016 X."
+    )
+    assert card.licence == "Apache-2.0"
+    assert card.limits[0].startswith("Trained on few people of one laboratory")
+
+
+def test_a_pack_that_states_nothing_is_said_to(folder):
+    state(folder / "cmu.npz", "", "")
+
+    card = exported(folder)
+
+    assert card.acknowledgement == "cmu states neither its source nor its terms."
+    assert card.licence == "as the terms of its data allow: they are not stated"
+
+
+def test_data_that_it_was_not_trained_on_are_refused(folder, tmp_path):
+    other = read_open_data(str(write_folder(tmp_path / "other", seed=50)))
+
+    with pytest.raises(
+        CheckpointError, match=r"model\.safetensors: was trained on other data .*--data"
+    ):
+        exported(folder, data=other)
+
+
+def test_a_network_that_has_learnt_no_sizes_has_a_card_that_is_read(own):
+    _, card = own
+
+    assert 0 < card.size_sigma <= 1
+    assert np.isfinite([card.sigma_scale, card.front_scale]).all()
