@@ -231,12 +231,43 @@ def _lift_folder(
 
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
-    """Read or detect keypoints, lift them, move the poses to the world, and write them."""
-    from graphlift.formats import read_keypoints, write_keypoints
+    """Read or detect keypoints, lift them, move the poses to the world, and write them.
+
+    What a step returns goes straight to the next one, so that it is forgotten as soon as it has
+    been replaced: an hour of keypoints takes 37 MB, one of poses 105 MB.
+    """
     from graphlift.lifting import Lifter
+    from graphlift.motion import to_world
+    from graphlift.motion.sizes import describe_sizes
 
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
     lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
+    if request.motion is None:
+        poses = _lifted(_given(source, video, request), lifter, request)
+        poses = poses.noting(*describe_sizes(poses))
+    else:
+        motion = request.motion
+        poses = to_world(
+            _lifted(_given(source, video, request), lifter, request),
+            height=motion["height"],  # not **motion, which would keep what it is called with
+            refine=motion["refine"],
+            gaps=motion["gaps"],
+            smooth=motion["smooth"],
+            bones=motion["bones"],
+            trajectory=motion["trajectory"],
+            feet=motion["feet"],
+        )
+    for note in (*poses.notes, *write_outputs(outputs, poses)):
+        typer.echo(f"graphlift: {one_line(note)}", err=True)
+    assert poses.keypoints is not None
+    origin = one_line(poses.keypoints.source)
+    typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
+
+
+def _given(source: str, video: "Video | None", request: _Request) -> "Keypoints":
+    """Read keypoints, or detect them in a video, and keep them if that is asked for."""
+    from graphlift.formats import read_keypoints, write_keypoints
+
     if video is None:
         keypoints = read_keypoints(source, **request.reading)
     else:
@@ -245,15 +276,11 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
             typer.echo(f"graphlift: {one_line(f'{video.name}: {note}')}.", err=True)
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
-    poses = _lifted(keypoints, lifter, request)
-    for note in (*poses.notes, *write_outputs(outputs, poses)):
-        typer.echo(f"graphlift: {one_line(note)}", err=True)
-    typer.echo(f"{one_line(keypoints.source)}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
+    return keypoints
 
 
 def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
-    from graphlift.motion import mend_sides, to_world
-    from graphlift.motion.sizes import describe_sizes
+    from graphlift.motion import mend_sides
 
     notes: tuple[str, ...] = ()
     if request.sides:
@@ -261,10 +288,7 @@ def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Pos
         if mended.any():
             notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
     poses = lifter(keypoints, **request.lifting)
-    poses = replace(poses, notes=(*notes, *poses.notes)).without_absent()
-    if request.motion is None:
-        return poses.noting(*describe_sizes(poses))
-    return to_world(poses, **request.motion)
+    return replace(poses, notes=(*notes, *poses.notes)).without_absent()
 
 
 def _opened(source: str, request: _Request) -> "Video":

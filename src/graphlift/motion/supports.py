@@ -141,8 +141,7 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     points = np.full((*poses.positions.shape[:2], 3), np.nan)
     speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
     inferred = np.zeros(points.shape[:2])
-    usable = np.asarray(_usable(poses)[..., parts].all(axis=-1))
-    unsure = _unsure(poses, parts)
+    usable = _usable(poses)
     for part in blocks(count):
         frames = np.arange(count)[part]
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
@@ -151,8 +150,9 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         points[part] = _pick(here, at) - clearance[at] * up
         moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
         speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
-        seen[part] = np.take_along_axis(usable[part], at, axis=2)[..., 0]
-        inferred[part] = np.take_along_axis(unsure[part], at, axis=2)[..., 0]
+        sure = usable[part][..., parts].all(axis=-1)
+        seen[part] = np.take_along_axis(sure, at, axis=2)[..., 0]
+        inferred[part] = np.take_along_axis(_unsure(poses, part, parts), at, axis=2)[..., 0]
     heights = points @ up
     present = np.isfinite(heights)
     still = np.where(
@@ -304,13 +304,13 @@ def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
 
 
 def _unsure(
-    poses: Poses, parts: Int[np.ndarray, "part joint"]
+    poses: Poses, part: slice, parts: Int[np.ndarray, "part joint"]
 ) -> Float[np.ndarray, "frame person part"]:
     """Find how far off parts are that were not seen, m; a sole is seen if its ankle is."""
-    seen = poses.seen.copy()
+    seen = poses.seen[part].copy()
     feet, ankles = soles(poses.skeleton)[0], legs(poses.skeleton)[:, 2]
     seen[..., feet] |= seen[..., ankles, None]
-    sigma = np.where(seen, 0.0, np.nan_to_num(poses.sigma))
+    sigma = np.where(seen, 0.0, np.nan_to_num(poses.sigma[part]))
     return np.asarray(sigma[..., parts].mean(axis=-1))
 
 
