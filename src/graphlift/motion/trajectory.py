@@ -75,10 +75,13 @@ def smooth_path(
         return placed.translation.copy()
     # From the mean of the known translations, so that what all frames agree on is kept exactly.
     middle = placed.translation[placed.known].mean(axis=0)
-    away = np.where(placed.known[:, None], placed.translation - middle, 0.0)
-    values, vectors = np.linalg.eigh(placed.information / (PIXELS**2 * max(1, 2 * MEMORY * fps)))
-    root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
-    own = np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
+    own = np.zeros((len(placed.known), 3, 7))
+    for part in blocks(len(own)):
+        away = np.where(placed.known[part, None], placed.translation[part] - middle, 0.0)
+        alone = placed.information[part] / (PIXELS**2 * max(1, 2 * MEMORY * fps))
+        values, vectors = np.linalg.eigh(alone)
+        root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
+        own[part, :, :3], own[part, :, 6:] = root, root @ away[..., None]
     weights, goal = _steps(len(own) - 1, fps, still)
     states = solve_chain(own, lambda part: _links(weights[part], goal[part], fps, restless))
     return np.asarray(states[:, :3] + middle)
@@ -145,13 +148,7 @@ def locate(
     check_axes(poses, "camera", "finding the root's path")
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
-    placed = _translations(poses, camera)
-    known = np.zeros(poses.valid.shape, dtype=bool)
-    paths = np.full((*known.shape, 3), np.nan)
-    for person, one in enumerate(placed):
-        known[:, person] = one.known
-        feet = None if contacts is None else contacts[:, person]
-        paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
+    paths, known = _paths(poses, camera, fps, contacts=contacts, smooth=smooth)
     return poses.noting(
         *assumed,
         _note(poses, lens, known, np.isfinite(paths[..., 0])),
@@ -222,6 +219,19 @@ def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:
         else:
             found.append((start, end))
     return found
+
+
+def _paths(
+    poses: Poses, camera: Camera, fps: float, *, contacts: np.ndarray | None, smooth: bool
+) -> tuple[Float[np.ndarray, "frame person 3"], Bool[np.ndarray, "frame person"]]:
+    """Find each person's path, and which frames determine it by themselves."""
+    known = np.zeros(poses.positions.shape[:2], dtype=bool)
+    paths = np.full((*known.shape, 3), np.nan)
+    for person, one in enumerate(_translations(poses, camera)):
+        known[:, person] = one.known
+        feet = None if contacts is None else contacts[:, person]
+        paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
+    return paths, known
 
 
 def _translations(poses: Poses, camera: Camera) -> list[Translations]:
