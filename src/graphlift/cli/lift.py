@@ -24,7 +24,6 @@ from graphlift.words import listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
-    from graphlift.lifting import Lifter
     from graphlift.sequences import Keypoints, Poses
     from graphlift.video import Video
 
@@ -231,25 +230,19 @@ def _lift_folder(
 
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
-    """Read or detect keypoints, lift them, move the poses to the world, and write them.
-
-    What a step returns goes straight to the next one, so that it is forgotten as soon as it has
-    been replaced: an hour of keypoints takes 37 MB, one of poses 105 MB.
-    """
-    from graphlift.lifting import Lifter
+    """Read or detect keypoints, lift them, move the poses to the world, and write them."""
     from graphlift.motion import to_world
     from graphlift.motion.sizes import describe_sizes
 
-    video = None if kind_of(source) == "keypoints" else _opened(source, request)
-    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
     if request.motion is None:
-        poses = _lifted(_given(source, video, request), lifter, request)
+        poses = _lifted(source, request)
         poses = poses.noting(*describe_sizes(poses))
     else:
         motion = request.motion
+        # No name, and no **motion, holds the lifter's poses: an hour of them takes 100 MB.
         poses = to_world(
-            _lifted(_given(source, video, request), lifter, request),
-            height=motion["height"],  # not **motion, which would keep what it is called with
+            _lifted(source, request),
+            height=motion["height"],
             refine=motion["refine"],
             gaps=motion["gaps"],
             smooth=motion["smooth"],
@@ -264,10 +257,14 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
 
 
-def _given(source: str, video: "Video | None", request: _Request) -> "Keypoints":
-    """Read keypoints, or detect them in a video, and keep them if that is asked for."""
+def _lifted(source: str, request: _Request) -> "Poses":
+    """Read or detect keypoints, and lift them; what that takes is free again afterwards."""
     from graphlift.formats import read_keypoints, write_keypoints
+    from graphlift.lifting import Lifter
+    from graphlift.motion import mend_sides
 
+    video = None if kind_of(source) == "keypoints" else _opened(source, request)
+    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
     if video is None:
         keypoints = read_keypoints(source, **request.reading)
     else:
@@ -276,12 +273,6 @@ def _given(source: str, video: "Video | None", request: _Request) -> "Keypoints"
             typer.echo(f"graphlift: {one_line(f'{video.name}: {note}')}.", err=True)
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
-    return keypoints
-
-
-def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
-    from graphlift.motion import mend_sides
-
     notes: tuple[str, ...] = ()
     if request.sides:
         keypoints, mended = mend_sides(keypoints)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
 
 from graphlift.motion.feet import standing_feet
 from graphlift.motion.requirements import blocks, check_axes, legs, runs, soles
@@ -229,16 +230,15 @@ def raise_sunk(poses: Poses) -> Poses:
     Raises:
         ModelError: If poses are in camera axes.
     """
-    from scipy.ndimage import convolve1d, maximum_filter1d
-
     check_axes(poses, "world", "raising people above the floor")
     fps, _ = frame_rate(poses)
     heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
     need = np.nan_to_num(np.maximum(-MAX_SUNK - heights, 0.0))
     half = max(1, round(RAISE_TIME * fps))
     window = np.hanning(2 * half + 3)[1:-1]
-    widest = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
-    rise = convolve1d(widest, window / window.sum(), axis=0, mode="nearest")
+    widest = sliding_window_view(_longer(need, half), len(window), axis=0).max(axis=-1)
+    taps = window / window.sum()
+    rise = np.stack([np.convolve(x, taps, "valid") for x in _longer(widest, half).T], axis=-1)
     most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
     raised = np.flatnonzero(most >= MIN_RAISE)
     if not raised.size:
@@ -247,6 +247,11 @@ def raise_sunk(poses: Poses) -> Poses:
     positions[..., 2] += rise[..., None]
     most_cm = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
     return poses.noting(f"Raised out of the floor, at most by ({most_cm}).", positions=positions)
+
+
+def _longer(values: Float[np.ndarray, "frame person"], by: int) -> np.ndarray:
+    """Repeat the first and the last frame."""
+    return np.pad(values, ((by, by), (0, 0)), mode="edge")
 
 
 def clearances(
