@@ -231,6 +231,8 @@ def raise_sunk(poses: Poses) -> Poses:
         ModelError: If poses are in camera axes.
     """
     check_axes(poses, "world", "raising people above the floor")
+    if not (valid := poses.valid).any():
+        return poses
     fps, _ = frame_rate(poses)
     heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
     need = np.nan_to_num(np.maximum(-MAX_SUNK - heights, 0.0))
@@ -239,7 +241,7 @@ def raise_sunk(poses: Poses) -> Poses:
     widest = sliding_window_view(_longer(need, half), len(window), axis=0).max(axis=-1)
     taps = window / window.sum()
     rise = np.stack([np.convolve(x, taps, "valid") for x in _longer(widest, half).T], axis=-1)
-    most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
+    most = np.where(valid, rise, 0.0).max(axis=0, initial=0.0)
     raised = np.flatnonzero(most >= MIN_RAISE)
     if not raised.size:
         return poses

@@ -75,16 +75,19 @@ def smooth_path(
         return placed.translation.copy()
     # From the mean of the known translations, so that what all frames agree on is kept exactly.
     middle = placed.translation[placed.known].mean(axis=0)
-    own = np.zeros((len(placed.known), 3, 7))
-    for part in blocks(len(own)):
-        away = np.where(placed.known[part, None], placed.translation[part] - middle, 0.0)
-        alone = placed.information[part] / (PIXELS**2 * max(1, 2 * MEMORY * fps))
-        values, vectors = np.linalg.eigh(alone)
+    weights, goal = _steps(len(placed.known) - 1, fps, still)
+
+    def own(frames: slice | np.ndarray) -> np.ndarray:
+        away = np.where(placed.known[frames, None], placed.translation[frames] - middle, 0.0)
+        information = placed.information[frames] / (PIXELS**2 * max(1, 2 * MEMORY * fps))
+        values, vectors = np.linalg.eigh(information)
         root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
-        own[part, :, :3], own[part, :, 6:] = root, root @ away[..., None]
-    weights, goal = _steps(len(own) - 1, fps, still)
-    states = solve_chain(own, lambda part: _links(weights[part], goal[part], fps, restless))
-    return np.asarray(states[:, :3] + middle)
+        return np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
+
+    def links(steps: slice) -> np.ndarray:
+        return _links(weights[steps], goal[steps], fps, restless)
+
+    return np.asarray(solve_chain(len(placed.known), own, links)[:, :3] + middle)
 
 
 def _steps(
