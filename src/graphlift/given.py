@@ -34,11 +34,11 @@ def given_keypoints(
                     f"{name} is {stated}, but the keypoints have {known}: leave it out, or change "
                     "it in the keypoints (dataclasses.replace)"
                 )
-        return replace(
-            keypoints,
-            image_size=image_size if keypoints.image_size is None else keypoints.image_size,
-            fps=fps if keypoints.fps is None else keypoints.fps,
-        )
+        size = image_size if keypoints.image_size is None else keypoints.image_size
+        rate = fps if keypoints.fps is None else keypoints.fps
+        if (size, rate) == (keypoints.image_size, keypoints.fps):
+            return keypoints
+        return replace(keypoints, image_size=size, fps=rate)
     if skeleton is None:
         raise ShapeError(
             "an array does not say which joints it holds: give skeleton=, one of "

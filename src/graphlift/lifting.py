@@ -131,10 +131,11 @@ class Lifter:
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
             here = _frames(given, part)
             own = convert_keypoints(here, self.skeleton)
-            seen[part] = own.seen
-            px = np.where(own.seen[..., None], own.positions, 0)
+            known = own.seen
+            seen[part] = known
+            px = np.where(known[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
-            confidence = np.where(own.seen, own.confidence, 0).reshape(-1, shape[2])
+            confidence = np.where(known, own.confidence, 0).reshape(-1, shape[2])
             lifted = self.lift_rays(rays, confidence, flip=flip)
             for name, array in whole.items():
                 array[part] = getattr(lifted, name).reshape(array[part].shape)
@@ -379,6 +380,8 @@ def _parts(count: int, size: int) -> Iterator[slice]:
 
 def _frames(keypoints: Keypoints, part: slice) -> Keypoints:
     """Some frames only: what is stored in a file is read as it is needed."""
+    if len(keypoints) <= part.stop - part.start:
+        return keypoints
     return replace(
         keypoints,
         positions=keypoints.positions[part],

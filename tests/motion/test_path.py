@@ -183,7 +183,7 @@ def test_a_chain_is_solved_like_one_dense_matrix(seed, count, size):
         row += len(each)
     truth, _, _, spread = np.linalg.lstsq(A[:row, :-1], A[:row, -1], rcond=None)
 
-    found = solve_chain(own, lambda part: links[part])
+    found = solve_chain(len(own), lambda part: own[part], lambda part: links[part])
 
     size_of_error = 1e-13 * spread[0] / spread[-1] * (1 + np.abs(truth).max())
     np.testing.assert_allclose(found.ravel(), truth, atol=1e-9 + size_of_error)
@@ -194,7 +194,7 @@ def test_a_long_chain_leaves_no_slope(count):
     """At the least squares, rows' residuals are orthogonal to the rows' coefficients."""
     own, links = chain(count, count, 2)
 
-    x = solve_chain(own, lambda part: links[part])
+    x = solve_chain(len(own), lambda part: own[part], lambda part: links[part])
 
     alone = np.einsum("srn,sn->sr", own[..., :-1], x) - own[..., -1]
     pair = np.einsum("srn,sn->sr", links[..., :-1], np.hstack([x[:-1], x[1:]])) - links[..., -1]

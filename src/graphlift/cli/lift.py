@@ -24,7 +24,6 @@ from graphlift.words import listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
-    from graphlift.lifting import Lifter
     from graphlift.sequences import Keypoints, Poses
     from graphlift.video import Video
 
@@ -232,8 +231,37 @@ def _lift_folder(
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     """Read or detect keypoints, lift them, move the poses to the world, and write them."""
+    from graphlift.motion import to_world
+    from graphlift.motion.sizes import describe_sizes
+
+    if request.motion is None:
+        poses = _lifted(source, request)
+        poses = poses.noting(*describe_sizes(poses))
+    else:
+        motion = request.motion
+        # No name, and no **motion, holds the lifter's poses: an hour of them takes 100 MB.
+        poses = to_world(
+            _lifted(source, request),
+            height=motion["height"],
+            refine=motion["refine"],
+            gaps=motion["gaps"],
+            smooth=motion["smooth"],
+            bones=motion["bones"],
+            trajectory=motion["trajectory"],
+            feet=motion["feet"],
+        )
+    for note in (*poses.notes, *write_outputs(outputs, poses)):
+        typer.echo(f"graphlift: {one_line(note)}", err=True)
+    assert poses.keypoints is not None
+    origin = one_line(poses.keypoints.source)
+    typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
+
+
+def _lifted(source: str, request: _Request) -> "Poses":
+    """Read or detect keypoints, and lift them; what that takes is free again afterwards."""
     from graphlift.formats import read_keypoints, write_keypoints
     from graphlift.lifting import Lifter
+    from graphlift.motion import mend_sides
 
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
     lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
@@ -245,26 +273,13 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
             typer.echo(f"graphlift: {one_line(f'{video.name}: {note}')}.", err=True)
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
-    poses = _lifted(keypoints, lifter, request)
-    for note in (*poses.notes, *write_outputs(outputs, poses)):
-        typer.echo(f"graphlift: {one_line(note)}", err=True)
-    typer.echo(f"{one_line(keypoints.source)}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
-
-
-def _lifted(keypoints: "Keypoints", lifter: "Lifter", request: _Request) -> "Poses":
-    from graphlift.motion import mend_sides, to_world
-    from graphlift.motion.sizes import describe_sizes
-
     notes: tuple[str, ...] = ()
     if request.sides:
         keypoints, mended = mend_sides(keypoints)
         if mended.any():
             notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
     poses = lifter(keypoints, **request.lifting)
-    poses = replace(poses, notes=(*notes, *poses.notes)).without_absent()
-    if request.motion is None:
-        return poses.noting(*describe_sizes(poses))
-    return to_world(poses, **request.motion)
+    return replace(poses, notes=(*notes, *poses.notes)).without_absent()
 
 
 def _opened(source: str, request: _Request) -> "Video":

@@ -71,7 +71,7 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
     They stay if they are not compressed and obey the rules of :class:`Keypoints` already (NaN and
     confidence 0 where missing), as :func:`write_keypoints` leaves them: then ``positions`` and
     ``confidence`` are read-only maps of the file, and going through them frame by frame takes no
-    memory. Otherwise they are read whole.
+    memory. Otherwise they are read whole. Those that obey the rules keep their precision.
 
     Args:
         path: An ``.npz`` with an array ``keypoints``.
@@ -159,7 +159,9 @@ def _keypoints(
         )
     line = plain(stated.get("source", ""), _LONGEST_SOURCE)
     source = replace(source.noting(unused(unknown)), stated=line)
-    if confidence is None or not _is_tidy(array, confidence):
+    if kind == "npz" and confidence is None:
+        confidence = np.isfinite(array).all(axis=-1).astype(np.float32)
+    if kind != "npz" or confidence is None or not _is_tidy(array, confidence):
         keypoints = finish(array, confidence, skeleton, source, people=people)
     else:
         keypoints = sourced(
@@ -249,7 +251,7 @@ def _ordered(
 def _is_tidy(array: np.ndarray, confidence: np.ndarray) -> bool:
     """Say whether arrays of a file obey the rules of keypoints already; checked in chunks."""
     for each in (array, confidence):
-        if each.dtype not in (np.float32, np.float64) or not isinstance(each, np.memmap):
+        if each.dtype not in (np.float32, np.float64):
             return False
     for start in range(0, len(array), _CHUNK):
         xy, c = array[start : start + _CHUNK], confidence[start : start + _CHUNK]

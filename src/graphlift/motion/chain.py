@@ -8,14 +8,15 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 _BLOCK = 512
 """States at a time: their rows are written, eliminated and forgotten."""
 
 
 def solve_chain(
-    own: Float[np.ndarray, "state row number"],
+    count: int,
+    own: Callable[[slice | Int[np.ndarray, " state"]], Float[np.ndarray, "state row number"]],
     links: Callable[[slice], Float[np.ndarray, "link row both"]],
 ) -> Float[np.ndarray, "state unknown"]:
     """Minimise the squares of rows that each touch one state, or one state and the next.
@@ -26,8 +27,9 @@ def solve_chain(
     the rounding of float64. The work grows as the number of states, in batches.
 
     Args:
-        own: Rows of each state: a coefficient for each unknown, then the right side. Rows are
-            whitened: divided by how far they are usually off.
+        count: States.
+        own: Gives the rows of some states: a coefficient for each unknown, then the right side.
+            Rows are whitened: divided by how far they are usually off.
         links: Gives the rows of some states with the next ones: coefficients of the one state, of
             the other, then the right side; at most two rows an unknown. Heavy rows come first, as
             a factorisation without exchange of rows wants them.
@@ -43,20 +45,19 @@ def solve_chain(
     Paige and Saunders, "Least squares estimation of discrete linear dynamic systems using
     orthogonal transformations", SIAM J. Numer. Anal. 1977.
     """
-    count = len(own)
     if count <= 2:
-        return _solve_dense(own, links(slice(0, count - 1)))
-    edges = [*range(0, count - 1, _BLOCK), count - 1]
-    blocks = [slice(start, end) for start, end in pairwise(edges)]
+        return _solve_dense(own(slice(0, count)), links(slice(0, count - 1)))
+    edges = np.array([*range(0, count - 1, _BLOCK), count - 1])
+    blocks = [slice(start, end) for start, end in pairwise(edges.tolist())]
 
     @lru_cache(maxsize=1)  # of many blocks, what is within is found twice and not kept
     def condensed(block: int) -> tuple[list[np.ndarray], np.ndarray]:
         part = blocks[block]
-        return _condense(own[part][1:], links(part))
+        return _condense(own(part)[1:], links(part))
 
     rest = np.stack([condensed(block)[1] for block in range(len(blocks))])
-    ends = solve_chain(own[edges], lambda part: rest[part])
-    states = np.empty((count, own.shape[-1] - 1))
+    ends = solve_chain(len(edges), lambda part: own(edges[part]), lambda part: rest[part])
+    states = np.empty((count, ends.shape[-1]))
     for block, part in enumerate(blocks):
         within = _fill(condensed(block)[0], ends[block : block + 2])
         states[part], states[part.stop] = within[:-1], within[-1]

@@ -4,6 +4,8 @@ A foot stands from when the sole is down to when the heel lifts: while its ankle
 it is, heel and toes say, or the ankle where the skeleton has none.
 """
 
+from itertools import product
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -48,7 +50,8 @@ def find_contacts(
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
-    above = sole_heights(poses.positions, poses.skeleton, up) - floor
+    lying = [sole_heights(poses.positions[at], poses.skeleton, up) for at in blocks(len(flags))]
+    above = np.concatenate(lying) - floor
     flags[..., ankles] = standing_feet(poses.positions[..., ankles, :], up, fps, above=above)
     return flags
 
@@ -139,15 +142,15 @@ def _turn_thighs(
     if poses.fronts is None:
         return None
     fronts = poses.fronts.copy()
-    for name, (hip, knee, _) in zip(("LThigh", "RThigh"), legs(poses.skeleton), strict=True):
-        segment = FRONTS.index(name)
+    thighs = zip(("LThigh", "RThigh"), legs(poses.skeleton), strict=True)
+    for (name, (hip, knee, _)), part in product(thighs, blocks(len(fronts))):
+        here = fronts[part, :, FRONTS.index(name)]
         before, after = (
-            unit_vectors((p[..., knee, :] - p[..., hip, :]).astype(np.float64))
+            unit_vectors((p[part, :, knee] - p[part, :, hip]).astype(np.float64))
             for p in (poses.positions, positions)
         )
         moved = (before != after).any(axis=-1) & np.isfinite(before + after).all(axis=-1)
-        turned = swing(fronts[..., segment, :][moved], before[moved], after[moved])
-        fronts[moved, segment] = turned
+        here[moved] = swing(here[moved], before[moved], after[moved])
     return fronts
 
 

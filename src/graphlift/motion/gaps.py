@@ -27,6 +27,8 @@ def bridgeable(
     known: Bool[np.ndarray, "frame column"], longest: int
 ) -> Bool[np.ndarray, "frame column"]:
     """Mark the missing frames that lie in a gap of at most ``longest`` frames."""
+    if known.all():
+        return np.zeros_like(known)
     frame = np.arange(len(known))[:, None]
     before = np.maximum.accumulate(np.where(known, frame, -1), axis=0)
     after = np.minimum.accumulate(np.where(known, frame, len(known))[::-1], axis=0)[::-1]

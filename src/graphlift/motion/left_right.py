@@ -55,8 +55,9 @@ def mend_sides(keypoints: Keypoints) -> tuple[Keypoints, Bool[np.ndarray, "frame
     if not mended.any():
         return keypoints, mended
     positions, confidence = np.array(keypoints.positions), np.array(keypoints.confidence)
-    positions[mended] = positions[mended][:, mirror]
-    confidence[mended] = confidence[mended][:, mirror]
+    for part in blocks(len(mended), BLOCK):
+        for each in (positions[part], confidence[part]):
+            each[mended[part]] = each[mended[part]][:, mirror]
     return replace(keypoints, positions=positions, confidence=confidence), mended
 
 
@@ -76,7 +77,8 @@ def _confused(
     keep, change = [], []
     for part in blocks(len(seen), BLOCK):
         frames = seen[part.start : part.stop + 1]  # one more, to step into the next block
-        joints, other = positions[frames][:, sides], positions[frames][:, mirror[sides]]
+        here = positions[frames].astype(np.float64)
+        joints, other = here[:, sides], here[:, mirror[sides]]
         keep += _steps(joints, joints).tolist()
         change += _steps(joints, other).tolist()
     confused[seen] = _course(keep, change, price)

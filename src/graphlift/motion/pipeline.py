@@ -78,7 +78,8 @@ def to_world(
     by_floor = poses.size_sigma is not known
     poses = poses.noting(*describe_sizes(poses, stated=tuple(stated), by_floor=by_floor))
     poses = stand(poses, camera, gravity)
-    return plant_feet(raise_sunk(poses)) if feet else poses
+    poses = raise_sunk(poses) if feet else poses
+    return plant_feet(poses) if feet else poses
 
 
 def _walk(

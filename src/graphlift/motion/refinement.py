@@ -147,8 +147,9 @@ def refine(
         )
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
+    valid = poses.valid
     positions, sigma = poses.positions.copy(), poses.sigma.copy()
-    placed = np.zeros(poses.valid.shape, dtype=bool)
+    placed = np.zeros_like(valid)
     for place in range(len(poses.people)):
         alone = poses if len(poses.people) == 1 else poses.of_people([place])
         person = _find_person(alone, camera, fps)
@@ -159,12 +160,12 @@ def refine(
             placed[frames, place] = True
     if not placed.any():
         return poses
-    left = int((poses.valid & ~placed).sum())
-    rest = f"; {left} frames, which do not show where a person is, were left as they were"
+    count = int((valid & ~placed).sum())
+    rest = f"; {count} frames, which do not show where a person is, were left as they were"
     return poses.noting(
         *assumed,
         f"Poses were refined to agree with the keypoints, by {lens}, and with bones of constant "
-        f"length{rest if left else ''}.",
+        f"length{rest if count else ''}.",
         positions=positions,
         sigma=sigma,
     )
@@ -180,13 +181,14 @@ def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
+        valid = np.isfinite(here).all(axis=(-2, -1))
         here = here + surface_offsets(here, poses.skeleton, poses.keypoints.skeleton)
         sigma = poses.sigma[part, 0].astype(np.float64)
         placed = find_translations(
             here, rays, weights, camera.focal, sigma=sigma, iterations=2
         ).translation
         sure = np.isfinite(sigma).all(axis=1)
-        placed[~(poses.valid[part, 0] & sure)] = np.nan
+        placed[~(valid & sure)] = np.nan
         translation[part] = placed
         distance = placed[np.isfinite(placed[:, 2]), 2]
         if distance.size:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
 
 from graphlift.motion.feet import standing_feet
 from graphlift.motion.requirements import blocks, check_axes, legs, runs, soles
@@ -141,8 +142,7 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     points = np.full((*poses.positions.shape[:2], 3), np.nan)
     speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
     inferred = np.zeros(points.shape[:2])
-    usable = np.asarray(_usable(poses)[..., parts].all(axis=-1))
-    unsure = _unsure(poses, parts)
+    usable = _usable(poses)
     for part in blocks(count):
         frames = np.arange(count)[part]
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
@@ -151,8 +151,9 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         points[part] = _pick(here, at) - clearance[at] * up
         moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
         speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
-        seen[part] = np.take_along_axis(usable[part], at, axis=2)[..., 0]
-        inferred[part] = np.take_along_axis(unsure[part], at, axis=2)[..., 0]
+        sure = usable[part][..., parts].all(axis=-1)
+        seen[part] = np.take_along_axis(sure, at, axis=2)[..., 0]
+        inferred[part] = np.take_along_axis(_unsure(poses, part, parts), at, axis=2)[..., 0]
     heights = points @ up
     present = np.isfinite(heights)
     still = np.where(
@@ -229,17 +230,18 @@ def raise_sunk(poses: Poses) -> Poses:
     Raises:
         ModelError: If poses are in camera axes.
     """
-    from scipy.ndimage import convolve1d, maximum_filter1d
-
     check_axes(poses, "world", "raising people above the floor")
+    if not (valid := poses.valid).any():
+        return poses
     fps, _ = frame_rate(poses)
     heights = lowest_parts(poses, np.array([0.0, 0.0, 1.0])).heights
     need = np.nan_to_num(np.maximum(-MAX_SUNK - heights, 0.0))
     half = max(1, round(RAISE_TIME * fps))
     window = np.hanning(2 * half + 3)[1:-1]
-    widest = maximum_filter1d(need, 2 * half + 1, axis=0, mode="nearest")
-    rise = convolve1d(widest, window / window.sum(), axis=0, mode="nearest")
-    most = np.where(poses.valid, rise, 0.0).max(axis=0, initial=0.0)
+    widest = sliding_window_view(_longer(need, half), len(window), axis=0).max(axis=-1)
+    taps = window / window.sum()
+    rise = np.stack([np.convolve(x, taps, "valid") for x in _longer(widest, half).T], axis=-1)
+    most = np.where(valid, rise, 0.0).max(axis=0, initial=0.0)
     raised = np.flatnonzero(most >= MIN_RAISE)
     if not raised.size:
         return poses
@@ -247,6 +249,11 @@ def raise_sunk(poses: Poses) -> Poses:
     positions[..., 2] += rise[..., None]
     most_cm = ", ".join(f"{poses.people[p]}: {100 * most[p]:.0f} cm" for p in raised)
     return poses.noting(f"Raised out of the floor, at most by ({most_cm}).", positions=positions)
+
+
+def _longer(values: Float[np.ndarray, "frame person"], by: int) -> np.ndarray:
+    """Repeat the first and the last frame."""
+    return np.pad(values, ((by, by), (0, 0)), mode="edge")
 
 
 def clearances(
@@ -304,13 +311,13 @@ def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
 
 
 def _unsure(
-    poses: Poses, parts: Int[np.ndarray, "part joint"]
+    poses: Poses, part: slice, parts: Int[np.ndarray, "part joint"]
 ) -> Float[np.ndarray, "frame person part"]:
     """Find how far off parts are that were not seen, m; a sole is seen if its ankle is."""
-    seen = poses.seen.copy()
+    seen = poses.seen[part].copy()
     feet, ankles = soles(poses.skeleton)[0], legs(poses.skeleton)[:, 2]
     seen[..., feet] |= seen[..., ankles, None]
-    sigma = np.where(seen, 0.0, np.nan_to_num(poses.sigma))
+    sigma = np.where(seen, 0.0, np.nan_to_num(poses.sigma[part]))
     return np.asarray(sigma[..., parts].mean(axis=-1))
 
 

@@ -75,13 +75,19 @@ def smooth_path(
         return placed.translation.copy()
     # From the mean of the known translations, so that what all frames agree on is kept exactly.
     middle = placed.translation[placed.known].mean(axis=0)
-    away = np.where(placed.known[:, None], placed.translation - middle, 0.0)
-    values, vectors = np.linalg.eigh(placed.information / (PIXELS**2 * max(1, 2 * MEMORY * fps)))
-    root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
-    own = np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
-    weights, goal = _steps(len(own) - 1, fps, still)
-    states = solve_chain(own, lambda part: _links(weights[part], goal[part], fps, restless))
-    return np.asarray(states[:, :3] + middle)
+    weights, goal = _steps(len(placed.known) - 1, fps, still)
+
+    def own(frames: slice | np.ndarray) -> np.ndarray:
+        away = np.where(placed.known[frames, None], placed.translation[frames] - middle, 0.0)
+        information = placed.information[frames] / (PIXELS**2 * max(1, 2 * MEMORY * fps))
+        values, vectors = np.linalg.eigh(information)
+        root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
+        return np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
+
+    def links(steps: slice) -> np.ndarray:
+        return _links(weights[steps], goal[steps], fps, restless)
+
+    return np.asarray(solve_chain(len(placed.known), own, links)[:, :3] + middle)
 
 
 def _steps(
@@ -145,13 +151,7 @@ def locate(
     check_axes(poses, "camera", "finding the root's path")
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
-    placed = _translations(poses, camera)
-    known = np.zeros(poses.valid.shape, dtype=bool)
-    paths = np.full((*known.shape, 3), np.nan)
-    for person, one in enumerate(placed):
-        known[:, person] = one.known
-        feet = None if contacts is None else contacts[:, person]
-        paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
+    paths, known = _paths(poses, camera, fps, contacts=contacts, smooth=smooth)
     return poses.noting(
         *assumed,
         _note(poses, lens, known, np.isfinite(paths[..., 0])),
@@ -222,6 +222,19 @@ def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:
         else:
             found.append((start, end))
     return found
+
+
+def _paths(
+    poses: Poses, camera: Camera, fps: float, *, contacts: np.ndarray | None, smooth: bool
+) -> tuple[Float[np.ndarray, "frame person 3"], Bool[np.ndarray, "frame person"]]:
+    """Find each person's path, and which frames determine it by themselves."""
+    known = np.zeros(poses.positions.shape[:2], dtype=bool)
+    paths = np.full((*known.shape, 3), np.nan)
+    for person, one in enumerate(_translations(poses, camera)):
+        known[:, person] = one.known
+        feet = None if contacts is None else contacts[:, person]
+        paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
+    return paths, known
 
 
 def _translations(poses: Poses, camera: Camera) -> list[Translations]:

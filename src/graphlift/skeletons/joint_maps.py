@@ -16,7 +16,7 @@ missing: its Neck/Nose, Head and Spine are never made of nose, ears and trunk.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -63,10 +63,18 @@ class JointMap:
         taken = self.choose(~unseen.any(axis=-1))[..., None]
         filled = np.where(unseen, 0, positions)
         mixed = np.full((*positions.shape[:-2], len(self.target), positions.shape[-1]), np.nan)
-        for choice, weights in enumerate((self.weights, *self.fallbacks)):
+        for choice, (weights, _) in enumerate(self._ways):
             if (taken == choice).any():
-                mixed = np.where(taken == choice, np.nan_to_num(weights) @ filled, mixed)
+                mixed = np.where(taken == choice, weights @ filled, mixed)
         return mixed
+
+    @cached_property
+    def _ways(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """The weights, best first, 0 where they are missing; and whether a joint has them."""
+        return tuple(
+            (np.nan_to_num(weights), ~np.isnan(weights).any(axis=1))
+            for weights in (self.weights, *self.fallbacks)
+        )
 
     def choose(self, seen: Bool[np.ndarray, "*batch other"]) -> Int[np.ndarray, "*batch joint"]:
         """Choose the weights for each target joint.
@@ -76,11 +84,9 @@ class JointMap:
             missing, because each of them needs a source joint that was not seen.
         """
         chosen = np.full((*seen.shape[:-1], len(self.target)), -1)
-        choices = (self.weights, *self.fallbacks)
-        for choice, weights in reversed(list(enumerate(choices))):
-            defined = ~np.isnan(weights).any(axis=1)
+        for choice, (weights, defined) in reversed(list(enumerate(self._ways))):
             # A missing source joint makes only the joints made of it missing.
-            spoilt = np.matmul(~seen, (np.nan_to_num(weights) != 0).T)
+            spoilt = np.matmul(~seen, (weights != 0).T)
             chosen[defined & ~spoilt] = choice
         return chosen
 
@@ -90,10 +96,10 @@ class JointMap:
         """Give each target joint the least confidence of its source joints; 0 where missing."""
         chosen = self.choose(seen)
         least = np.zeros(chosen.shape)
-        for choice, weights in enumerate((self.weights, *self.fallbacks)):
+        for choice, (weights, _) in enumerate(self._ways):
             if not (chosen == choice).any():
                 continue
-            made_of = np.nan_to_num(weights) != 0
+            made_of = weights != 0
             sure = confidence[..., made_of.argmax(axis=1)]  # correct for joints made of one joint
             for joint in np.flatnonzero(made_of.sum(axis=1) > 1):
                 sure[..., joint] = confidence[..., made_of[joint]].min(axis=-1)
