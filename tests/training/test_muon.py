@@ -93,7 +93,7 @@ def test_a_convolution_over_time_is_one_matrix():
 def test_the_precision_of_products_is_given_back_even_if_the_block_raises():
     before = torch.get_float32_matmul_precision()
 
-    with pytest.raises(ZeroDivisionError), matmul_precision("medium"):
+    with pytest.raises(ZeroDivisionError), matmul_precision("medium"):  # noqa: PT012
         assert torch.get_float32_matmul_precision() == "medium"
         raise ZeroDivisionError
 

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial.transform import Rotation
 
 from graphlift.bodies import SEGMENTS, Body, fronts, load_bodies, place_joints, place_points
 from graphlift.datasets.mocap.turns import Motion
@@ -291,5 +290,7 @@ def turn_about_level(
     bearing: Float[np.ndarray, " frame"], angle: Float[np.ndarray, " frame"]
 ) -> Float[np.ndarray, "frame 3 3"]:
     """Rotations by an angle, rad, about the level axis of each bearing from x, rad."""
+    from scipy.spatial.transform import Rotation
+
     axis = np.stack([np.cos(bearing), np.sin(bearing), np.zeros(len(bearing))], axis=-1)
     return np.asarray(Rotation.from_rotvec(angle[:, None] * axis).as_matrix())

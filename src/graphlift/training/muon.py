@@ -73,7 +73,7 @@ def _as_stack(module: nn.Module, weight: nn.Parameter) -> torch.Size:
     return weight.shape
 
 
-def orthogonal(matrices: Float[Tensor, "matrix in out"]) -> Float[Tensor, "matrix in out"]:
+def orthogonal(matrices: Float[Tensor, "slot rows columns"]) -> Float[Tensor, "slot rows columns"]:
     """Bring the singular values of each matrix near to 1: Newton and Schulz's iteration.
 
     In bfloat16, whose rounding is far below what the iteration leaves: values from 0.7 to 1.2.

@@ -70,8 +70,9 @@ def begin(config: TrainConfig, device: torch.device) -> State:
         optimizer = Muon(network, config.learning_rate, weight_decay=config.weight_decay)
     else:
         adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
+        decay = config.weight_decay
         optimizer = adam(
-            network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+            network.parameters(), config.learning_rate, weight_decay=decay, fused=True
         )
     return State(network, optimizer, average=weights_of(network), kept=weights_of(network))
 

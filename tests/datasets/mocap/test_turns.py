@@ -64,7 +64,7 @@ def test_heads_of_every_source_are_pitched_alike():
 def test_what_is_known_of_a_frame_does_not_depend_on_the_others_that_are_chosen():
     capture, quat = turned_capture(("a", "b"))
     turns = matrices(quat)
-    nod = Rotation.from_euler("x", np.linspace(0, 40, len(turns)), degrees=True).as_matrix()
+    nod = Rotation.from_rotvec(np.linspace(0, 0.7, len(turns))[:, None] * [1, 0, 0]).as_matrix()
     turns[:, HEAD] = (turns[:, HEAD] @ nod).astype(np.float32)
 
     everything = motion_of(capture, turns, ["a", "b"])

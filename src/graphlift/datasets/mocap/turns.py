@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.spatial.transform import Rotation
 
 from graphlift.bodies.segments import ALONG, CARRIERS, FIXED, SEGMENTS
 from graphlift.datasets.mocap.clips import MotionCapture
@@ -111,6 +110,8 @@ def read_turns(path: Path, capture: MotionCapture) -> Float[np.ndarray, "frame s
 
 def _matrices(quat: np.ndarray) -> np.ndarray:
     """Rotations, float32, of quaternions x y z w of any length; NaN of those of length 0."""
+    from scipy.spatial.transform import Rotation
+
     known = (quat != 0).any(axis=-1)
     turns = np.full((*quat.shape[:-1], 3, 3), np.nan, dtype=np.float32)
     turns[known] = Rotation.from_quat(quat[known]).as_matrix()
@@ -264,14 +265,11 @@ def _leans(capture: MotionCapture, turns: np.ndarray) -> dict[str, float]:
     The head leans by the line from the base of the skull to its middle, in the head's own axes.
     """
     head = H36M_17.joints.index("Head")
-    bones = np.concatenate(
-        [clip.positions[:, head] - clip.positions[:, H36M_17.parents[head]]
-         for clip in capture.clips]
-    )  # fmt: skip
+    below = H36M_17.parents[head]
+    bones = np.concatenate([c.positions[:, head] - c.positions[:, below] for c in capture.clips])
     local = np.einsum("fba,fb->fa", turns[:, SEGMENTS.index("Head")], unit_or_zero(bones))
-    sources = np.repeat(
-        [clip.provenance for clip in capture.clips], [len(clip.positions) for clip in capture.clips]
-    )
+    frames = [len(clip.positions) for clip in capture.clips]
+    sources = np.repeat([clip.provenance for clip in capture.clips], frames)
     leans = {}
     known = np.isfinite(local).all(axis=-1)
     for source in np.unique(sources[known]):
