@@ -134,8 +134,9 @@ def refine(
     Minimises, for each person, the sum over frames of: the squared distances of the joints from
     their rays, each over its variance (a joint further off weighs less, Huber); the squared
     differences of the bones from the lifter's, over theirs; the squared differences of their
-    lengths from the clip's; and those of the heights of standing feet from one level. Sigma becomes that of the result. Frames in which a person cannot be
-    placed, or whose sigma is not known, stay as they are.
+    lengths from the clip's; and those of the heights of standing feet from one level. Sigma
+    becomes that of the result. Frames in which a person cannot be placed, or whose sigma is not
+    known, stay as they are.
 
     Args:
         poses: Rooted, camera axes, with the keypoints that they were lifted from, not smoothed.
@@ -188,8 +189,8 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
     """Place one person in every frame, measure the jitter of the keypoints, and see feet stand."""
     assert poses.keypoints is not None
     skeleton, tree = poses.skeleton, levels_of(poses.skeleton)
-    place, ankles = np.argsort(tree.order), legs(skeleton)[:, 2]
-    trunk = trunk_of(skeleton, tree)
+    trunk, place = trunk_of(skeleton, tree), np.argsort(tree.order)
+    ankles = legs(skeleton)[:, 2]
     kinds = joint_map(poses.keypoints.skeleton, skeleton).kinds
     found: list[Translations] = []
     jitter, count = np.zeros(len(skeleton)), np.zeros(len(skeleton))
@@ -198,9 +199,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
         here = poses.positions[part, 0]
         here = here + surface_offsets(here, skeleton, poses.keypoints.skeleton)
         sigma = poses.sigma[part, 0].astype(np.float64)
-        placed = find_translations(
-            here, rays, weights, camera.focal, sigma=sigma, iterations=2
-        )
+        placed = find_translations(here, rays, weights, camera.focal, sigma=sigma, iterations=2)
         unsure = ~(poses.valid[part, 0] & np.isfinite(sigma).all(axis=1))
         placed.translation[unsure], placed.known[unsure] = np.nan, False
         found.append(placed)

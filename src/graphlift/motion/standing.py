@@ -43,7 +43,9 @@ class Standing:
 
 
 def find_standing(poses: Poses, placed: Translations, camera: Camera) -> Standing:
-    """Find when a person's feet stand, and which way is up, exactly where a camera's place is known.
+    """Find when a person's feet stand, and which way is up.
+
+    That is exact where the camera's place is known.
 
     Args:
         poses: Of one person, root-relative, camera axes.
