@@ -7,12 +7,20 @@ it is, heel and toes say, or the ankle where the skeleton has none.
 from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from graphlift.geometry import swing, unit_vectors
-from graphlift.motion.requirements import blocks, check_axes, legs, runs, sole_heights, soles
+from graphlift.motion.requirements import (
+    below,
+    blocks,
+    check_axes,
+    legs,
+    runs,
+    sole_heights,
+    soles,
+)
 from graphlift.sequences import FRONTS, Poses, frame_rate
-from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
+from graphlift.skeletons import ANKLE_HEIGHT
 
 SLOW, STILL = 0.5, 0.4
 """m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""
@@ -114,7 +122,7 @@ def plant_feet(
     count = 0
     forward, rest = _forward(poses), _ankle_heights(poses)
     for side, chain in enumerate(legs(poses.skeleton)):
-        below = _below(poses.skeleton, chain[2])
+        hanging = below(poses.skeleton, chain[2])
         for person in range(len(poses.people)):
             ankle = positions[:, person, chain[2]].astype(np.float64)
             shift, held = _shifts(ankle, flags[:, person, chain[2]], rest[:, person, side], fps)
@@ -123,7 +131,7 @@ def plant_feet(
                 at = moved[part]
                 leg = positions[at[:, None], person, chain].astype(np.float64)
                 knee, end = bend_leg(leg, leg[:, 2] + shift[at], forward[at, person])
-                positions[at[:, None], person, below] += (end - leg[:, 2])[:, None]
+                positions[at[:, None], person, hanging] += (end - leg[:, 2])[:, None]
                 positions[at[:, None], person, chain[1:]] = np.stack([knee, end], axis=1)
             count += held
     return poses.noting(
@@ -234,12 +242,3 @@ def _forward(poses: Poses) -> Float[np.ndarray, "frame person 3"]:
     left, right = legs(poses.skeleton)[:, 0]
     across = poses.positions[..., right, :] - poses.positions[..., left, :]
     return np.stack([-across[..., 1], across[..., 0], np.zeros_like(across[..., 0])], axis=-1)
-
-
-def _below(skeleton: Skeleton, joint: int) -> Int[np.ndarray, " joint"]:
-    """Find the joints that hang on a joint, and so move with it."""
-    found: list[int] = []
-    for other in skeleton.order:
-        if skeleton.parents[other] in (joint, *found):
-            found.append(other)
-    return np.array(found, dtype=int)

@@ -64,7 +64,7 @@ def to_world(
     check_axes(poses, "camera", "to_world()")
     known_lens = camera or poses.camera or (poses.keypoints and poses.keypoints.image_size)
     if refine and poses.keypoints is not None and known_lens:
-        poses = refine_poses(poses, camera, field_of_view=field_of_view)
+        poses = refine_poses(poses, camera, field_of_view=field_of_view, feet=feet)
     poses = fill_poses(poses, seconds=gaps)
     poses = poses if smooth is None else smooth_poses(poses, smooth)
     poses = hold_bones(poses) if bones else poses

@@ -3,6 +3,7 @@
 The size of a root-relative pose in the image gives its distance from the camera.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,15 @@ class Translations:
     def part(self, frames: slice) -> "Translations":
         """Take some frames."""
         return Translations(self.translation[frames], self.information[frames], self.known[frames])
+
+
+def join(parts: Sequence[Translations]) -> Translations:
+    """Put the frames of some after those of others."""
+    return Translations(
+        translation=np.concatenate([part.translation for part in parts]),
+        information=np.concatenate([part.information for part in parts]),
+        known=np.concatenate([part.known for part in parts]),
+    )
 
 
 def find_translations(

@@ -1,9 +1,10 @@
 """Refinement of a whole clip: poses that agree with the keypoints and with one body.
 
 A lifter of single frames gives each frame a body of its own and does not look back at the image.
-Here each person gets the poses that are most probable given three things: the keypoints (rays,
+Here each person gets the poses that are most probable given four things: the keypoints (rays,
 each as certain as its confidence and the clip's own noise allow); the lifter's prediction, bone
-by bone, as a prior as wide as its sigma; and bones of constant length. The lengths, and how the
+by bone, as a prior as wide as its sigma; bones of constant length; and feet that stand on one
+level (:mod:`graphlift.motion.standing`). The lengths, and how the
 keypoints' convention differs from the lifter's, are estimated from the whole clip
 (:mod:`graphlift.motion.one_body`).
 
@@ -28,8 +29,9 @@ from graphlift.motion.one_body import (
     trunk_axes,
     trunk_of,
 )
-from graphlift.motion.placing import find_translations
-from graphlift.motion.requirements import blocks, check_axes
+from graphlift.motion.placing import Translations, find_translations, join
+from graphlift.motion.requirements import below, blocks, check_axes, legs
+from graphlift.motion.standing import Standing, find_standing, on_one_level
 from graphlift.motion.surface import surface_offsets
 from graphlift.motion.trajectory import MEMORY, choose_camera, sightings
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
@@ -101,6 +103,9 @@ class _Person:
             same point of the body only roughly, which the lifter knows better: it places the
             person, and does not count for the pose.
         together: Frames that count as one, because errors last.
+        ankles: Their places in the tree.
+        soles: Places of what hangs on them.
+        standing: When feet stand; None where that does not count.
     """
 
     poses: Poses
@@ -112,28 +117,38 @@ class _Person:
     noise: Float[np.ndarray, " joint"]
     exact: Bool[np.ndarray, " joint"]
     together: float
+    ankles: Int[np.ndarray, " side"]
+    soles: Int[np.ndarray, " joint"]
+    standing: Standing | None
 
 
 def refine(
-    poses: Poses, camera: Camera | None = None, *, field_of_view: float | None = None
+    poses: Poses,
+    camera: Camera | None = None,
+    *,
+    field_of_view: float | None = None,
+    feet: bool = True,
 ) -> Poses:
     """Make poses agree with their keypoints and with bones of constant length.
 
     Minimises, for each person, the sum over frames of: the squared distances of the joints from
     their rays, each over its variance (a joint further off weighs less, Huber); the squared
-    differences of the bones from the lifter's, over theirs; and the squared differences of their
-    lengths from the clip's. Sigma becomes that of the result. Frames in which a person cannot be
-    placed, or whose sigma is not known, stay as they are.
+    differences of the bones from the lifter's, over theirs; the squared differences of their
+    lengths from the clip's; and those of the heights of standing feet from one level. Sigma
+    becomes that of the result. Frames in which a person cannot be placed, or whose sigma is not
+    known, stay as they are.
 
     Args:
         poses: Rooted, camera axes, with the keypoints that they were lifted from, not smoothed.
-        camera: Its lens counts; ``poses.camera`` when left out, or else an assumed one.
+        camera: Its lens counts, and where its place is known, gravity; ``poses.camera`` when left
+            out, or else an assumed one.
         field_of_view: Of the image's longer side, degrees, where no camera is given.
+        feet: Whether standing feet are on one level; gravity is found if it is not known.
 
     Raises:
         ModelError: If poses are in world axes, move through space already or have no keypoints,
             or as :func:`graphlift.motion.trajectory.choose_camera`.
-        SkeletonError: If the skeleton lacks hips or shoulders.
+        SkeletonError: If the skeleton lacks hips, knees, ankles or shoulders.
 
     Source: Gauss-Newton on the reprojection error, as in bundle adjustment (Triggs et al.,
     "Bundle adjustment: a modern synthesis", 2000).
@@ -152,7 +167,7 @@ def refine(
     placed = np.zeros_like(valid)
     for place in range(len(poses.people)):
         alone = poses if len(poses.people) == 1 else poses.of_people([place])
-        person = _find_person(alone, camera, fps)
+        person = _find_person(alone, camera, fps, feet=feet)
         joints = np.argsort(person.tree.order)
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]
@@ -164,49 +179,53 @@ def refine(
     rest = f"; {count} frames, which do not show where a person is, were left as they were"
     return poses.noting(
         *assumed,
-        f"Poses were refined to agree with the keypoints, by {lens}, and with bones of constant "
-        f"length{rest if count else ''}.",
+        f"Poses were refined to agree with the keypoints, by {lens}, with bones of constant length"
+        f"{' and with one level for standing feet' if feet else ''}{rest if count else ''}.",
         positions=positions,
         sigma=sigma,
     )
 
 
-def _find_person(poses: Poses, camera: Camera, fps: float) -> _Person:
-    """Place one person in every frame, and measure the jitter of the keypoints."""
+def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Person:
+    """Place one person in every frame, measure the jitter of the keypoints, and see feet stand."""
     assert poses.keypoints is not None
-    tree = levels_of(poses.skeleton)
-    kinds = joint_map(poses.keypoints.skeleton, poses.skeleton).kinds
-    translation = np.full((len(poses), 3), np.nan)
-    jitter, count = np.zeros(len(poses.skeleton)), np.zeros(len(poses.skeleton))
+    skeleton, tree = poses.skeleton, levels_of(poses.skeleton)
+    trunk, place = trunk_of(skeleton, tree), np.argsort(tree.order)
+    ankles = legs(skeleton)[:, 2]
+    kinds = joint_map(poses.keypoints.skeleton, skeleton).kinds
+    found: list[Translations] = []
+    jitter, count = np.zeros(len(skeleton)), np.zeros(len(skeleton))
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
         here = poses.positions[part, 0]
         valid = np.isfinite(here).all(axis=(-2, -1))
-        here = here + surface_offsets(here, poses.skeleton, poses.keypoints.skeleton)
+        here = here + surface_offsets(here, skeleton, poses.keypoints.skeleton)
         sigma = poses.sigma[part, 0].astype(np.float64)
-        placed = find_translations(
-            here, rays, weights, camera.focal, sigma=sigma, iterations=2
-        ).translation
-        sure = np.isfinite(sigma).all(axis=1)
-        placed[~(valid & sure)] = np.nan
-        translation[part] = placed
-        distance = placed[np.isfinite(placed[:, 2]), 2]
+        placed = find_translations(here, rays, weights, camera.focal, sigma=sigma, iterations=2)
+        unsure = ~(valid & np.isfinite(sigma).all(axis=1))
+        placed.translation[unsure], placed.known[unsure] = np.nan, False
+        found.append(placed)
+        distance = placed.translation[placed.known, 2]
         if distance.size:
             rough, seen = _jitter(np.where(weights[..., None] > 0, rays, np.nan))
             jitter += seen * (rough * np.median(distance)) ** 2
             count += seen
     square = (jitter + FRAMES * USUAL_JITTER**2) / (count + FRAMES)
     noise = JITTER * np.minimum(np.sqrt(square), LARGEST_JITTER)
+    whole = join(found)
     return _Person(
         poses=poses,
         camera=camera,
         source=poses.keypoints.skeleton,
         tree=tree,
-        trunk=trunk_of(poses.skeleton, tree),
-        translation=translation,
+        trunk=trunk,
+        translation=whole.translation,
         noise=np.hypot(KEYPOINT, noise),
         exact=np.array(kinds) == "exact",
         together=max(1.0, 2 * MEMORY * fps),
+        ankles=place[ankles],
+        soles=place[np.concatenate([below(skeleton, ankle) for ankle in ankles])],
+        standing=find_standing(poses, whole, camera) if feet and whole.known.any() else None,
     )
 
 
@@ -251,8 +270,10 @@ def _refined(
     lengths = np.zeros((2, len(tree.order)))
     convention = np.zeros((len(trunk.bones), 3, 4))
     for evidence in _evidence(person):
-        points, known = _improve(tree, evidence, evidence.vectors, None, LOOSE)
+        points, known = _improve(person, evidence, evidence.vectors, None, LOOSE)
         covariance, bones = known.bone_covariances(), points - points[:, tree.parents]
+        # A foot's bones are as short as their errors: lengths that count these would sink it.
+        covariance[:, person.soles] = 0
         lengths += measure_lengths(bones, covariance)
         axes = trunk_axes(evidence.points, trunk)
         excess = bones - evidence.vectors
@@ -262,7 +283,7 @@ def _refined(
     for evidence in _evidence(person):
         axes = trunk_axes(evidence.points, trunk)
         vectors = apply_convention(evidence.vectors, difference, axes, trunk)
-        points, known = _improve(tree, evidence, vectors, length, TIGHT)
+        points, known = _improve(person, evidence, vectors, length, TIGHT)
         rooted = points - points[:, :1]
         moved = np.abs(rooted - (evidence.points - evidence.points[:, :1])).max(axis=(0, 1))
         good = moved < FURTHEST  # and finite
@@ -312,18 +333,25 @@ def _variance(
 
 
 def _improve(
-    tree: Levels,
+    person: _Person,
     evidence: _Evidence,
     vectors: Planes,
     lengths: Float[np.ndarray, " joint"] | None,
     steps: int,
 ) -> tuple[Planes, Eliminated]:
-    """Take Gauss-Newton steps from the lifter's prediction; return what the last one knew."""
-    points = evidence.points
+    """Take Gauss-Newton steps from the lifter's prediction; return what the last one knew.
+
+    Feet are on one level once lengths are known.
+    """
+    tree, points = person.tree, evidence.points
     for _ in range(steps):
         own, right = _from_keypoints(evidence, points)
         links, pull = _from_body(tree, evidence.variance, vectors, points, lengths)
         right += pull
+        if person.standing is not None and lengths is not None:
+            level, lift = on_one_level(person.standing, evidence.frames, points[:, person.ankles])
+            own[:, person.ankles] += level
+            right[:, person.ankles] += lift
         for place, parent in enumerate(tree.parents[1:].tolist(), start=1):
             right[:, parent] -= pull[:, place]
         known = eliminate(tree, own, links)
@@ -332,10 +360,7 @@ def _improve(
 
 
 def _from_keypoints(evidence: _Evidence, points: Planes) -> tuple[Planes, Planes]:
-    """Linearise the distances from the rays: information of each joint, and right side.
-
-    What else is known of single joints, such as the height of a foot on the floor, adds to both.
-    """
+    """Linearise the distances from the rays: information of each joint, and right side."""
     shown = points + evidence.offsets
     depth = np.maximum(shown[2], NEAREST)
     x, y = shown[:2] / depth

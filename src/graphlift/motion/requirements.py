@@ -37,6 +37,15 @@ def legs(skeleton: Skeleton) -> Int[np.ndarray, "side chain"]:
     return np.stack([skeleton.index(f"{s}Hip", f"{s}Knee", f"{s}{ankle}") for s in "LR"])
 
 
+def below(skeleton: Skeleton, joint: int) -> Int[np.ndarray, " joint"]:
+    """Find the joints that hang on a joint, and so move with it."""
+    found: list[int] = []
+    for other in skeleton.order:
+        if skeleton.parents[other] in (joint, *found):
+            found.append(other)
+    return np.array(found, dtype=int)
+
+
 def soles(
     skeleton: Skeleton,
 ) -> tuple[Int[np.ndarray, "side part"], Float[np.ndarray, " part"]]:

@@ -17,7 +17,13 @@ from graphlift.cameras import (
 )
 from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
-from graphlift.motion.placing import MIN_SEEN, PIXELS, Translations, find_translations
+from graphlift.motion.placing import (
+    MIN_SEEN,
+    PIXELS,
+    Translations,
+    find_translations,
+    join,
+)
 from graphlift.motion.requirements import blocks, check_axes, runs
 from graphlift.motion.surface import surface_offsets
 from graphlift.sequences import Keypoints, Poses, frame_rate
@@ -233,7 +239,9 @@ def _paths(
     for person, one in enumerate(_translations(poses, camera)):
         known[:, person] = one.known
         feet = None if contacts is None else contacts[:, person]
-        paths[:, person] = _path(one, poses.positions[:, person], fps, feet=feet, smooth=smooth)
+        paths[:, person] = find_path(
+            one, poses.positions[:, person], fps, feet=feet, smooth=smooth
+        )
     return paths, known
 
 
@@ -248,14 +256,7 @@ def _translations(poses: Poses, camera: Camera) -> list[Translations]:
     found = [
         _translations_in_block(poses, poses.keypoints, camera, part) for part in blocks(len(poses))
     ]
-    placed = [
-        Translations(
-            translation=np.concatenate([one.translation for one in person]),
-            information=np.concatenate([one.information for one in person]),
-            known=np.concatenate([one.known for one in person]),
-        )
-        for person in zip(*found, strict=True)
-    ]
+    placed = [join(person) for person in zip(*found, strict=True)]
     if poses.valid.any() and not any(one.known.any() for one in placed):
         raise ModelError(
             f"no person can be placed: no frame shows {MIN_SEEN} joints of one person far enough "
@@ -289,18 +290,28 @@ def _translations_in_block(
     ]
 
 
-def _path(
+def find_path(
     placed: Translations,
-    positions: np.ndarray,
+    positions: Float[np.ndarray, "frame joint 3"],
     fps: float,
     *,
-    feet: np.ndarray | None,
-    smooth: bool,
+    feet: Bool[np.ndarray, "frame joint"] | None = None,
+    smooth: bool = True,
 ) -> Float[np.ndarray, "frame 3"]:
     """Find one person's path: smoothed where frames determine it, straight lines between.
 
     It is constant before the first and after the last of them; NaN where a person is present but
     no frame determines it.
+
+    Args:
+        placed: From :func:`find_translations`, frames in order of time.
+        positions: Root-relative, m; NaN where the person is away.
+        fps: Frames per second.
+        feet: Joints that stand still.
+        smooth: As for :func:`locate`.
+
+    Returns:
+        m, in the axes of ``placed``.
     """
     path = placed.translation.copy()
     for start, end in _stretches(placed.known, BRIDGE * fps) if smooth else []:
