@@ -78,10 +78,6 @@ head, and of the line from heel to big toe.
 |---|---|---:|---:|---:|---:|---:|---:|---:|
 """
 
-SHORTENED = """The run of open-base was planned for 28,000 steps and shortened on the way: the learning rate of its first
-3,573 steps was up to 4 % higher than the recipe's.
-"""
-
 COVERAGE = """
 ## How sure they are
 
@@ -150,12 +146,11 @@ def page() -> str:
         views = {key: value for key, value in recipe["views"].items() if key not in of_people}
         text = (
             f"**{card.name}**: {card.method}, {recipe['model']['channels']} channels, "
-            f"{card.parameters:,} parameters; {recipe['steps']:,} steps of {recipe['batch_size']} views "
+            f"{card.parameters:,} parameters; {recipe['steps']:,} steps of {recipe.get('optimizer', 'adam').capitalize()}, {recipe['batch_size']} views each, "
             f"on {card.data} (SHA-256 {card.data_digest[:12]}); weights {card.licence}. Views: "
             f"`{json.dumps(views)}`; people: `{json.dumps(recipe['anatomy'])}`."
         )
         lines += [text, ""]
-    lines += [SHORTENED]
     lines += ["## Limits", "", *(f"- {limit}" for limit in shown[0].limits)]
     return "\n".join(lines) + "\n"
 
