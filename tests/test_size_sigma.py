@@ -176,9 +176,9 @@ def test_the_scale_is_the_one_of_least_squares(rng):
     [
         (
             (),
-            "are the model's own and uncertain by {:.0f} % (standard deviation); a stated height",
+            "are the model's own and uncertain by {:.2g} % (standard deviation); a stated height",
         ),
-        (("--raw",), "are the model's own and uncertain by {:.0f} %"),
+        (("--raw",), "are the model's own and uncertain by {:.2g} %"),
         (("--height", "1.7"), "follow from the stated height and are uncertain by 4 %"),
     ],
 )
