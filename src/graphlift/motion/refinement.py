@@ -163,11 +163,15 @@ def refine(
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
     valid = poses.valid
+    people = [
+        _find_person(
+            poses if len(poses.people) == 1 else poses.of_people([place]), camera, fps, feet=feet
+        )
+        for place in range(len(poses.people))
+    ]
     positions, sigma = poses.positions.copy(), poses.sigma.copy()
     placed = np.zeros_like(valid)
-    for place in range(len(poses.people)):
-        alone = poses if len(poses.people) == 1 else poses.of_people([place])
-        person = _find_person(alone, camera, fps, feet=feet)
+    for place, person in enumerate(people):
         joints = np.argsort(person.tree.order)
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]
