@@ -168,3 +168,9 @@ def swing(
     apart = np.maximum(1 + dot(before, after), 1e-12)
     moved = vectors - both * dot(both, vectors) / apart + 2 * after * dot(before, vectors)
     return np.asarray(moved)
+
+
+def has_infinite(values: np.ndarray) -> bool:
+    """Whether a number is infinite; NaN is not. Takes no memory besides."""
+    ends = (np.fmin, -np.inf), (np.fmax, np.inf)
+    return any(end.reduce(values, axis=None, initial=-sign) == sign for end, sign in ends)

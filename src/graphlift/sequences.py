@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
+from graphlift.geometry import has_infinite
 from graphlift.skeletons import Skeleton, joint_map
 from graphlift.words import shown
 
@@ -343,12 +344,6 @@ def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
     )
 
 
-def _has_infinite(values: np.ndarray) -> bool:
-    """Whether a number is infinite; NaN is not. Takes no memory besides."""
-    ends = (np.fmin, -np.inf), (np.fmax, np.inf)
-    return any(end.reduce(values, axis=None, initial=-sign) == sign for end, sign in ends)
-
-
 def _check(sequence: Keypoints | Poses, dimensions: int) -> None:
     """Refuse positions of another shape than joints of people over frames, or infinite ones."""
     positions, skeleton, people = sequence.positions, sequence.skeleton, sequence.people
@@ -358,7 +353,7 @@ def _check(sequence: Keypoints | Poses, dimensions: int) -> None:
             f"positions {positions.shape} should be (frame, {expected[0]} people, "
             f"{expected[1]} joints of {skeleton.name}, {dimensions})"
         )
-    if _has_infinite(positions):
+    if has_infinite(positions):
         frame, person, joint, _ = np.argwhere(np.isinf(positions))[0].tolist()
         raise ShapeError(
             f"positions are infinite in frame {frame}, person {people[person]}, "
@@ -380,7 +375,7 @@ def _check_fronts(poses: Poses) -> None:
                 f"{name} {values.shape} should be {expected}: frames, people and the segments "
                 f"{', '.join(FRONTS)}"
             )
-        if _has_infinite(values):
+        if has_infinite(values):
             frame, person, segment, *_ = np.argwhere(np.isinf(values))[0].tolist()
             raise ShapeError(
                 f"{name} are infinite in frame {frame}, person {poses.people[person]}, "

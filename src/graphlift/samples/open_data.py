@@ -165,12 +165,17 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
-    def trained_on(self, joints: int) -> tuple[MotionCapture, ...]:
-        """List whose people networks of so many joints are trained on."""
+    def second_pack(self, joints: int) -> tuple[MotionCapture, tuple[str, ...]] | None:
+        """Give the second pack that networks of so many joints are trained on, and whose frames.
+
+        Its people count whose turns are known (:meth:`motion`).
+        """
         more = self.folder and self.folder / MORE
         if joints != len(BODY_28) or more is None or not more.exists():
-            return (self.train,)
-        return (self.train, read_pack(more))
+            return None
+        capture = read_pack(more)
+        clips = np.unique(read_motion(more, stride=self.stride).clip)
+        return capture, tuple(sorted({capture.clips[clip].subject for clip in clips}))
 
     def motion(self, part: Split, *, stride: int = 1) -> Motion:
         """Read the turns of segments of a part's people.

@@ -27,6 +27,7 @@ from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
+from graphlift.words import listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,7 +92,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         data=f"{data.name}, training subjects",
         data_digest=record["data_digest"],
         licence=_licence(data),
-        acknowledgement=" ".join(map(_acknowledgement, data.trained_on(config.model.joints))),
+        acknowledgement=_acknowledgement(data, config.model.joints),
         limits=(_people(data), *LIMITS, *data.check(config.selection)),
     )
     path = out / f"{name}.onnx"
@@ -106,13 +107,19 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     return card
 
 
-def _acknowledgement(capture: "MotionCapture") -> str:
-    """What a pack states of its source and terms; and the sentence that CMU asks for."""
+def _acknowledgement(data: OpenData, joints: int) -> str:
+    """What packs state of their sources and terms, after the sentence that CMU asks for."""
+    told = [_terms(data.train, data.train.name)]
+    if second := data.second_pack(joints):
+        capture, people = second
+        told.append(_terms(capture, f"{capture.name} (used of it: {listed(people)})"))
+    text = " ".join(told)
+    return f"{CMU} {text}" if _CMU in text and CMU not in text else text
+
+
+def _terms(capture: "MotionCapture", name: str) -> str:
     stated = ". ".join(text.rstrip(".") for text in (capture.source, capture.license) if text)
-    if not stated:
-        return f"{capture.name} states neither its source nor its terms."
-    asked = f"{CMU} " if _CMU in stated and CMU not in stated else ""
-    return f"{asked}{capture.name}: {stated}."
+    return f"{name}: {stated}." if stated else f"{name} states neither its source nor its terms."
 
 
 def _of_cmu(data: OpenData) -> bool:
