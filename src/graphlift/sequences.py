@@ -1,8 +1,7 @@
 """Sequences: people's 2D keypoints and 3D poses over frames, with what their numbers mean.
 
 Every array has a frame axis and a person axis. A missing joint is NaN, never (0, 0); a frame
-without people is a row of NaN and is never left out. Both classes check shapes, frame rate, image
-size and that positions are finite or NaN, so that nothing else needs to.
+without people is a row of NaN. Both classes check all that, so that nothing else needs to.
 """
 
 from collections.abc import Sequence
@@ -74,8 +73,7 @@ class Keypoints:
         fps: Frames per second, if known.
         people: A name for each person, kept over time.
         source: What it was read from, in a few words.
-        notes: What was decided about the identity of people, and which joints points of the face
-            stand for, one sentence each.
+        notes: What was decided, such as who is who; one sentence each.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position is infinite, or the image size or
