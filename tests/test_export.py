@@ -71,14 +71,6 @@ def test_the_card_travels_inside(tmp_path):
     assert read_card(session.get_modelmeta().custom_metadata_map["card"], "m.onnx") == told
 
 
-def test_a_network_with_non_local_layers_is_refused(tmp_path):
-    network = build_network("semgcn", channels=8, joints=17, inputs="canonical", sigma=True)
-
-    with pytest.raises(ModelError, match="non-local layers have no export"):
-        export_onnx(network, card(), tmp_path / "m.onnx")
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_network_that_half_precision_spoils_is_refused(tmp_path):
     network = trained("pre-aggregation", True)
     network.output.weight.data *= 1e3

@@ -50,7 +50,15 @@ def test_the_formula_counts_what_the_network_has(variant):
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=list(SKELETONS))
 @pytest.mark.parametrize(
-    "method", ["pre-aggregation", "convolution-style", "semgcn", "modulated", "martinez"]
+    "method",
+    [
+        "pre-aggregation",
+        "convolution-style",
+        "semgcn",
+        "modulated",
+        "martinez",
+        "high-order",
+    ],
 )
 def test_any_skeleton_goes_in_and_comes_out(skeleton, method):
     network = build_network(method, channels=6, blocks=1, skeleton=skeleton)

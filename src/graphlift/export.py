@@ -1,8 +1,9 @@
 """Export of a trained network to ONNX, with all that is constant after training folded.
 
-Affinities become constants, batch normalisation is folded into weights and biases, and the
-affinity of a self-connection into its matrix. Weights are stored in half precision and used in
-single.
+Of the study's networks affinities become constants, batch normalisation is folded into weights
+and biases, and the affinity of a self-connection into its matrix; weights are stored in half
+precision and used in single. Other networks are written operation by operation
+(:mod:`graphlift.nn.as_onnx`), with weights in single precision.
 """
 
 from pathlib import Path
@@ -14,21 +15,28 @@ from graphlift.card import ModelCard
 from graphlift.errors import ModelError
 from graphlift.files import replacing
 from graphlift.onnx_graph import OnnxGraph
+from graphlift.skeletons import SKELETONS
 from graphlift.weight_sharing import DECOUPLED
 
 if TYPE_CHECKING:
-    from graphlift.nn.gcn import PoseGCN
+    from torch import nn
+
     from graphlift.nn.graph_conv import GraphConv
 
 PARITY = 2e-3
 """m: how far half-precision weights may move a joint before an export is refused."""
+EXACT = 1e-5
+"""m: how far it may be moved where weights are stored in single precision."""
+FEATURES = {"canonical": 3, "canonical-28": 4}
+"""Numbers per joint of inputs, by the card; of keypoints on the screen 2."""
 
 
-def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
-    """Write a network of a graph-convolution method as ONNX, with its card in the file.
+def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
+    """Write a network of single frames as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
-    out), float32. The file is checked against the network before it is kept.
+    out), float32. The file is checked against the network before it is kept: joints may move by
+    at most :data:`PARITY` where weights are stored in half precision, else :data:`EXACT`.
 
     Args:
         network: In any mode; it is evaluated as trained.
@@ -36,29 +44,42 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
         path: Ends in .onnx.
 
     Raises:
-        ModelError: If the network has non-local layers or is modulated, or the file would not
-            agree with it.
+        ModelError: If the network does what has no counterpart in ONNX here, or the file would
+            not agree with it.
         OSError: If the file cannot be written.
     """
-    graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
-    joints, before, after = _network(graph, network)
+    if studied := _is_studied(network):
+        graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
+        joints, before, after = _network(graph, network)
+    else:
+        from graphlift.nn.as_onnx import write_network
+
+        graph = OnnxGraph()
+        joints, before = len(SKELETONS[card.skeleton]), FEATURES.get(card.inputs, 2)
+        after = write_network(graph, network, joints, before)
     model = graph.serialise(
         {"keypoints": (np.float32, ["frame", joints, before])},
         {"poses": ["frame", joints, after]},
         name=card.name,
         metadata={"card": card.to_json()},
     )
-    _check_parity(network, model, (joints, before))
+    _check_parity(network, model, (joints, before), PARITY if studied else EXACT)
     with replacing(path) as beside:
         beside.write_bytes(model)
 
 
-def _network(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
+def _is_studied(network: Any) -> bool:  # noqa: ANN401  # its modules have no types
+    """Whether a network is of graph convolutions of the study alone."""
+    from graphlift.nn.gcn import PoseGCN
+    from graphlift.nn.graph_conv import GraphConv
+
+    if not (isinstance(network, PoseGCN) and isinstance(network.output, GraphConv)):
+        return False
+    return not any([*m.parameters()] for m in (*network.mixers, network.attention))
+
+
+def _network(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # as above
     """Build the whole graph; return the numbers of joints, of inputs and of outputs per joint."""
-    if any(len(list(mixer.parameters())) for mixer in network.mixers):
-        raise ModelError("non-local layers have no export: lift with a plain graph network")
-    if hasattr(network.output, "modulation") or [*network.attention.parameters()]:
-        raise ModelError("modulated networks have no export: lift with a plain graph network")
     x = graph.add("Transpose", "keypoints", perm=[1, 0, 2])
     x = _layer(graph, x, network.input[0])
     for block in network.blocks:
@@ -129,7 +150,9 @@ def _aggregate(graph: OnnxGraph, a: np.ndarray, messages: str, channels: int) ->
     return graph.add("Reshape", summed, shape)
 
 
-def _check_parity(network: "PoseGCN", model: bytes, features: tuple[int, int]) -> None:
+def _check_parity(
+    network: "nn.Module", model: bytes, features: tuple[int, int], most: float
+) -> None:
     import onnxruntime
     import torch
 
@@ -141,8 +164,9 @@ def _check_parity(network: "PoseGCN", model: bytes, features: tuple[int, int]) -
     with torch.inference_mode():
         theirs = network(torch.from_numpy(probe)).numpy()
     network.train(was_training)
-    if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < PARITY:
+    if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < most:
+        precision = "half" if most == PARITY else "single"
         raise ModelError(
-            f"the ONNX file would differ from the network by {worst * 1000:.1f} mm: its weights "
-            "do not fit half precision; train it longer or with weight_decay"
+            f"the ONNX file would differ from the network by {worst * 1000:.3g} mm: its weights "
+            f"do not fit {precision} precision; train it longer or with weight_decay"
         )

@@ -61,3 +61,24 @@ def fixed_affinity(
     if kind == "whole-self":
         return np.where(graph.itself, 1.0, 1 / (degree[graph.target] - 1))
     return np.asarray(1 / np.sqrt(degree[graph.target] * degree[graph.source]))
+
+
+@lru_cache
+def bones_between(skeleton: Skeleton) -> Int[np.ndarray, "joint joint"]:
+    """Count the bones on the path between every two joints."""
+    between = np.zeros((len(skeleton), len(skeleton)), dtype=int)
+    for place, joint in enumerate(skeleton.order):  # parents first
+        for other in skeleton.order[:place]:
+            bones = between[skeleton.parents[joint], other] + 1
+            between[joint, other] = between[other, joint] = bones
+    return between
+
+
+def walks(skeleton: Skeleton, bones: int) -> Bool[np.ndarray, "joint joint"]:
+    """Find the joints that a walk of exactly so many bones connects.
+
+    A walk may go back on its way: in a tree it leads to every joint at most so far away, if the
+    distance is even where the number is even, and odd where it is odd.
+    """
+    between = bones_between(skeleton)
+    return np.asarray((between <= bones) & ((bones - between) % 2 == 0))

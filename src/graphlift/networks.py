@@ -1,5 +1,6 @@
 """The network that each method's name stands for; only here the baselines are defined."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,12 +21,32 @@ WINDOW = 1 + 2 * sum(DILATIONS)
 
 
 @dataclass(frozen=True)
+class Published:
+    """The size in which a network was published.
+
+    Args:
+        channels: Its width, as its own module counts it.
+        blocks: Its depth.
+    """
+
+    channels: int
+    blocks: int
+
+
+OTHERS: Mapping[str, Published] = {
+    "martinez": Published(1024, 2),
+    "high-order": Published(96, 4),
+}
+"""Networks with an architecture of their own, which share no weights by a method of the study."""
+
+
+@dataclass(frozen=True)
 class Layout:
     """A network, without its width and its skeleton.
 
     Args:
-        sharing: Weight-sharing method of its graph convolutions; None for the fully connected
-            network, which has no graph.
+        sharing: Weight-sharing method of its graph convolutions; None for a network of
+            :data:`OTHERS`.
         decouple_self: Give self-connections their own weights.
         non_local: Which non-local layers it has.
         blocks: Residual blocks.
@@ -51,22 +72,22 @@ def layout(
     Args:
         method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped
             non-local layers; ``modulated``, which is decoupled full-sharing with modulated weights
-            and affinities; or ``martinez``, fully connected.
+            and affinities; or a network of :data:`OTHERS`.
         decouple_self: The decoupled variant of a method.
-        blocks: Residual blocks; 4, of martinez 2, when left out.
+        blocks: Residual blocks; 4, of a network of :data:`OTHERS` its own number, when left out.
         non_local: Which non-local layers; semgcn's are grouped, the others have none, when left
             out.
 
     Raises:
         ModelError: If there is no such method, or it cannot have such layers.
 
-    Source: Zhao et al., CVPR 2019 (semgcn); Zou and Tang, ICCV 2021 (modulated); Martinez et al.,
-    ICCV 2017 (martinez).
+    Source: Zhao et al., CVPR 2019 (semgcn); Zou and Tang, ICCV 2021 (modulated); those of the
+    others are stated where they are defined.
     """
-    if method == "martinez":
+    if method in OTHERS:
         if non_local not in (None, "none"):
-            raise ModelError("martinez has no graph, and no non-local layers: leave non_local out")
-        return Layout(None, False, "none", 2 if blocks is None else blocks)
+            raise ModelError(f"{method} has no non-local layers: leave non_local out")
+        return Layout(None, False, "none", OTHERS[method].blocks if blocks is None else blocks)
     count = 4 if blocks is None else blocks
     if method == "semgcn":
         return Layout("full-sharing", True, non_local or "grouped", count)
@@ -75,5 +96,5 @@ def layout(
     for sharing in METHODS:
         if sharing == method:
             return Layout(sharing, decouple_self, non_local or "none", count)
-    known = ", ".join((*METHODS, "semgcn", "modulated", "martinez"))
+    known = ", ".join((*METHODS, "semgcn", "modulated", *OTHERS))
     raise ModelError(f"no network is named {method!r}: use one of {known}")

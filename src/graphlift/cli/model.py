@@ -21,20 +21,25 @@ def list_models(
     channels: Annotated[int, typer.Option(help="Features of a joint inside.", min=1)] = 128,
     blocks: Annotated[int, typer.Option(help="Residual blocks.", min=0)] = 4,
 ) -> None:
-    """List every method, variant and graph baseline with its size and cost, at 16 joints.
+    """List every method, variant and other network with its size and cost, at 16 joints.
 
     MACs are the multiply-accumulates of the weight products for one pose: unified, every
     neighbour is transformed and then aggregated; reduced, in the order the layer chooses.
+    Networks with an architecture of their own come last, in the size they were published in,
+    whatever --channels and --blocks say.
     """
     from graphlift.complexity import network_complexity
+    from graphlift.networks import OTHERS
     from graphlift.weight_sharing import VARIANTS
 
+    sizes = [
+        *((*v, channels, blocks) for v in (*VARIANTS, ("semgcn", True), ("modulated", True))),
+        *((name, False, size.channels, size.blocks) for name, size in OTHERS.items()),
+    ]
     rows = [
         {"method": method, "decoupled": decoupled}
-        | vars(
-            network_complexity(method, decouple_self=decoupled, channels=channels, blocks=blocks)
-        )
-        for method, decoupled in (*VARIANTS, ("semgcn", True), ("modulated", True))
+        | vars(network_complexity(method, decouple_self=decoupled, channels=width, blocks=depth))
+        for method, decoupled, width, depth in sizes
     ]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

@@ -1,5 +1,6 @@
 """A network from its name: every method and baseline of the study."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from torch import nn
@@ -9,8 +10,14 @@ from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
+from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
+
+_OTHERS: Mapping[str, Callable[..., nn.Module]] = {
+    "high-order": HighOrderGCN,
+}
+"""The networks of :data:`graphlift.networks.OTHERS`, but for Martinez'."""
 
 
 def build_network(
@@ -32,10 +39,11 @@ def build_network(
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``; or
-            ``over-time``, which has no keys but ``channels`` and ``dropout``.
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of
+            :data:`graphlift.networks.OTHERS`; or ``over-time``, which has no keys but ``channels``
+            and ``dropout``.
         decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always are.
-        channels: Width.
+        channels: Width, as the network counts it.
         blocks: Residual blocks; the network's own number when left out.
         dropout: Share of features dropped in training.
         affinity: As in :class:`graphlift.nn.graph_conv.GraphConv`; of modulated, as in
@@ -59,8 +67,17 @@ def build_network(
     body = skeleton or {16: H36M_16, 17: H36M_17, 28: BODY_28}[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
-    if which.sharing is None:
+    if method == "martinez":
         return Martinez(body, channels=channels, blocks=which.blocks, dropout=dropout)
+    if which.sharing is None:
+        return _OTHERS[method](
+            body,
+            channels=channels,
+            blocks=which.blocks,
+            dropout=dropout,
+            init=init,
+            features=_features(joints, inputs, sigma),
+        )
     return PoseGCN(
         body,
         sharing=which.sharing,

@@ -31,10 +31,17 @@ LABELS: Mapping[str, str] = {
     "cpn": "CPN",
 }
 """Names of detections for readers, in the order of the tables."""
-_LONG = {"martinez": "Martinez et al.", "semgcn": "SemGCN (Zhao et al.)"}
+_LONG = {
+    "martinez": "Martinez et al.",
+    "semgcn": "SemGCN (Zhao et al.)",
+    "modulated": "Modulated GCN (Zou and Tang)",
+    "high-order": "High-order GCN (Zou et al.)",
+}
 _SHORT = {
     "martinez": "Martinez",
     "semgcn": "SemGCN",
+    "modulated": "Modulated GCN",
+    "high-order": "High-order GCN",
     "pre-aggregation": "pre-agg",
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",

@@ -66,11 +66,11 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """
     from graphlift.export import export_onnx
     from graphlift.lifting import Lifter
-    from graphlift.nn.gcn import PoseGCN
     from graphlift.training.checkpoints import load_run
 
     network, config, record = load_run(model, ("data_digest",))
-    if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
+    one_frame = config.model.method != "over-time"
+    if not (config.cameras == "random" and config.model.sigma and one_frame):
         raise ModelError(
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
             'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'

@@ -15,6 +15,7 @@ from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
+from graphlift.training.network_keys import misfit
 from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
@@ -28,6 +29,7 @@ Method = Literal[
     "semgcn",
     "modulated",
     "martinez",
+    "high-order",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]
@@ -47,15 +49,18 @@ class ModelConfig:
     Args:
         method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
             non-local layers), ``modulated`` (with modulated weights and affinities) or
-            ``martinez`` (fully connected); or ``over-time``, which corrects what a model of single
-            frames says by the frames around them (:mod:`graphlift.nn.over_time`).
+            ``martinez`` (fully connected); another network of ``docs/method.md``; or
+            ``over-time``, which corrects what a model of single frames says by the frames around
+            them (:mod:`graphlift.nn.over_time`).
         decouple_self: Give self-connections their own weights; only full-sharing, pre- and
             post-aggregation have such a variant.
-        channels: Features of a joint inside (of a pose, for martinez).
-        blocks: Residual blocks; 2 for martinez, 4 for the others when left out.
+        channels: Features of a joint inside (of a pose, for martinez; others that count them in
+            their own way say so).
+        blocks: Residual blocks; when left out 4, or as published (2 for martinez).
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
-            modulated always learns it, starting from the first or the second.
+            modulated always learns it, starting from the first or the second, and other networks
+            have affinities of their own.
         init: ``glorot``, or ``stacked`` as the published code initialises
             (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has an initialisation of its
             own.
@@ -94,19 +99,8 @@ class ModelConfig:
             not self.decouple_self or self.method in DECOUPLED,
             f"{self.method} has no decoupled variant: write decouple_self = false",
         )
-        _require(
-            self.method != "martinez"
-            or (self.joints, self.inputs, self.sigma) == (16, "screen", False),
-            "martinez takes 16 joints on the screen, and gives positions alone",
-        )
-        _require(
-            self.method != "martinez" or self.non_local in (None, "none"),
-            "martinez has no non-local layers: leave non_local out",
-        )
-        _require(
-            self.method != "modulated" or self.affinity in ("learnt", "row-normalised"),
-            f"modulated has no {self.affinity} affinity: write learnt, or row-normalised",
-        )
+        wrong = misfit(vars(self))
+        _require(not wrong, wrong)
         _require(
             self.centre == "spine" or self.method == "convolution-style",
             f"{self.method} does not ask where the centre is: leave centre out",
