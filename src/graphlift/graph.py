@@ -1,5 +1,6 @@
 """The body as a graph: which joints are connected, and how much each edge counts if fixed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -82,3 +83,22 @@ def walks(skeleton: Skeleton, bones: int) -> Bool[np.ndarray, "joint joint"]:
     """
     between = bones_between(skeleton)
     return np.asarray((between <= bones) & ((bones - between) % 2 == 0))
+
+
+def pooled(skeleton: Skeleton, groups: Sequence[tuple[int, ...]]) -> Skeleton:
+    """Merge the joints of each group into one; a bone between two groups connects them.
+
+    Args:
+        skeleton: The body.
+        groups: Every joint in exactly one of them; the parents of a group's joints are in it, or
+            in one other group.
+
+    Returns:
+        A joint for each group, in their order, named after all of its joints.
+    """
+    of = {joint: number for number, group in enumerate(groups) for joint in group}
+    above = [{of[skeleton.parents[j]] for j in g if j != skeleton.root} for g in groups]
+    parents = tuple(max(over - {number}, default=-1) for number, over in enumerate(above))
+    names = tuple("+".join(skeleton.joints[joint] for joint in group) for group in groups)
+    centre = names[of[skeleton.joints.index(skeleton.centre)]]
+    return Skeleton(f"{skeleton.name} pooled", names, parents, centre)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from graphlift.errors import ModelError
+from graphlift.graph import pooled
+from graphlift.skeletons import Skeleton
 from graphlift.weight_sharing import METHODS, Sharing
 
 NonLocalKind = Literal["none", "grouped", "embedded"]
@@ -36,6 +38,7 @@ class Published:
 OTHERS: Mapping[str, Published] = {
     "martinez": Published(1024, 2),
     "high-order": Published(96, 4),
+    "graph-hourglass": Published(64, 4),
 }
 """Networks with an architecture of their own, which share no weights by a method of the study."""
 
@@ -98,3 +101,58 @@ def layout(
             return Layout(sharing, decouple_self, non_local or "none", count)
     known = ", ".join((*METHODS, "semgcn", "modulated", *OTHERS))
     raise ModelError(f"no network is named {method!r}: use one of {known}")
+
+
+# Graph Stacked Hourglass: which joints are one at its smaller scales
+
+PAIRS = (
+    ("RKnee", "RFoot"),
+    ("LKnee", "LFoot"),
+    ("RHip", "LHip"),
+    ("Hip", "Spine"),
+    ("Thorax", "Head"),
+    ("RElbow", "RWrist"),
+    ("LElbow", "LWrist"),
+    ("LShoulder", "RShoulder"),
+)
+"""Of the 16 joints, the pairs that SemGCN's non-local layers group, too."""
+PARTS = ((0, 1), (2, 3), (5, 6), (4, 7))
+"""Of these pairs: legs, hips, arms, head with shoulders."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """Pairs of joints that are one in the next smaller graph.
+
+    Args:
+        skeleton: The larger graph.
+        groups: Each joint is in one.
+    """
+
+    skeleton: Skeleton
+    groups: tuple[tuple[int, int], ...]
+
+    @property
+    def smaller(self) -> Skeleton:
+        """The smaller graph."""
+        return pooled(self.skeleton, self.groups)
+
+
+def hourglass_levels(skeleton: Skeleton, blocks: int) -> tuple[Pooling, Pooling]:
+    """Pool 16 joints to 8 pairs, and these to 4 parts.
+
+    Raises:
+        ModelError: If the skeleton has other joints, or there is no hourglass.
+
+    Source: Xu and Takano, CVPR 2021, who pool in two steps; which joints: tamasino52/GraphSH.
+    """
+    if {*skeleton.joints} != {joint for pair in PAIRS for joint in pair}:
+        raise ModelError(
+            f"graph-hourglass pools the joints of h36m-16, and {skeleton.name} has others: use "
+            "16 joints, or another network"
+        )
+    if blocks < 1:
+        raise ModelError("graph-hourglass has at least one hourglass: give blocks of 1 or more")
+    of = skeleton.joints.index
+    whole = Pooling(skeleton, tuple((of(one), of(other)) for one, other in PAIRS))
+    return whole, Pooling(whole.smaller, PARTS)

@@ -24,6 +24,7 @@ PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks,
 AS_PUBLISHED = [  # networks with an architecture of their own, each in its published size
     ("martinez", False, 4_291_632, 4_276_224, 4_276_224),  # Martinez et al., ICCV 2017: 4.29 M
     ("high-order", False, 1_196_895, 49_178_496, 18_960_384),  # Zou et al., BMVC 2020: 1.20 M
+    ("graph-hourglass", False, 3_686_529, 5_154_560, 3_743_744),  # Xu and Takano, CVPR 2021
 ]
 KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced")
 

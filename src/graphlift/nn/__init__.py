@@ -5,12 +5,14 @@ from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.nn.high_order import HighOrderGCN
+from graphlift.nn.hourglass import GraphHourglass
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
 
 __all__ = [
     "EmbeddedNonLocal",
     "GraphConv",
+    "GraphHourglass",
     "HighOrderGCN",
     "Martinez",
     "ModulatedConv",

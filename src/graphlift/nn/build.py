@@ -11,11 +11,13 @@ from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.high_order import HighOrderGCN
+from graphlift.nn.hourglass import GraphHourglass
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
 _OTHERS: Mapping[str, Callable[..., nn.Module]] = {
     "high-order": HighOrderGCN,
+    "graph-hourglass": GraphHourglass,
 }
 """The networks of :data:`graphlift.networks.OTHERS`, but for Martinez'."""
 

@@ -36,12 +36,14 @@ _LONG = {
     "semgcn": "SemGCN (Zhao et al.)",
     "modulated": "Modulated GCN (Zou and Tang)",
     "high-order": "High-order GCN (Zou et al.)",
+    "graph-hourglass": "Graph Stacked Hourglass (Xu and Takano)",
 }
 _SHORT = {
     "martinez": "Martinez",
     "semgcn": "SemGCN",
     "modulated": "Modulated GCN",
     "high-order": "High-order GCN",
+    "graph-hourglass": "Graph Hourglass",
     "pre-aggregation": "pre-agg",
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",

@@ -33,6 +33,7 @@ STUDIED: Mapping[str, tuple[Method, bool]] = {
 OTHERS: tuple[Method, ...] = (
     "modulated",
     "high-order",
+    "graph-hourglass",
 )
 """Networks that a plan has only if it names them."""
 NAMES: Mapping[str, tuple[Method, bool]] = {**STUDIED, **{name: (name, False) for name in OTHERS}}

@@ -30,6 +30,7 @@ Method = Literal[
     "modulated",
     "martinez",
     "high-order",
+    "graph-hourglass",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]

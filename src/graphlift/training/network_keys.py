@@ -21,4 +21,8 @@ def misfit(model: Mapping[str, Any]) -> str:
         return "martinez takes 16 joints on the screen, and gives positions alone"
     if method == "modulated" and affinity not in ("learnt", "row-normalised"):
         return f"modulated has no {affinity} affinity: write learnt, or row-normalised"
+    if method == "graph-hourglass" and joints != 16:
+        return f"graph-hourglass pools 16 joints, not {joints}: write joints = 16"
+    if method == "graph-hourglass" and model["blocks"] == 0:
+        return "graph-hourglass has at least one hourglass: write blocks = 1 or more"
     return ""
