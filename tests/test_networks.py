@@ -58,6 +58,7 @@ def test_the_formula_counts_what_the_network_has(variant):
         "modulated",
         "martinez",
         "high-order",
+        "graformer",
     ],
 )
 def test_any_skeleton_goes_in_and_comes_out(skeleton, method):

@@ -39,6 +39,7 @@ OTHERS: Mapping[str, Published] = {
     "martinez": Published(1024, 2),
     "high-order": Published(96, 4),
     "graph-hourglass": Published(64, 4),
+    "graformer": Published(96, 5),
 }
 """Networks with an architecture of their own, which share no weights by a method of the study."""
 

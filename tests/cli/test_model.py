@@ -25,6 +25,7 @@ AS_PUBLISHED = [  # networks with an architecture of their own, each in its publ
     ("martinez", False, 4_291_632, 4_276_224, 4_276_224),  # Martinez et al., ICCV 2017: 4.29 M
     ("high-order", False, 1_196_895, 49_178_496, 18_960_384),  # Zou et al., BMVC 2020: 1.20 M
     ("graph-hourglass", False, 3_686_529, 5_154_560, 3_743_744),  # Xu and Takano, CVPR 2021
+    ("graformer", False, 654_179, 63_475_200, 10_344_960),  # Zhao et al., CVPR 2022: 0.65 M
 ]
 KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced")
 

@@ -3,6 +3,7 @@
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
+from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
@@ -11,6 +12,7 @@ from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
 
 __all__ = [
     "EmbeddedNonLocal",
+    "GraFormer",
     "GraphConv",
     "GraphHourglass",
     "HighOrderGCN",

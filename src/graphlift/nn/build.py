@@ -9,6 +9,7 @@ from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.gcn import PoseGCN
+from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
@@ -18,6 +19,7 @@ from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 _OTHERS: Mapping[str, Callable[..., nn.Module]] = {
     "high-order": HighOrderGCN,
     "graph-hourglass": GraphHourglass,
+    "graformer": GraFormer,
 }
 """The networks of :data:`graphlift.networks.OTHERS`, but for Martinez'."""
 

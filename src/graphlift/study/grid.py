@@ -37,6 +37,7 @@ _LONG = {
     "modulated": "Modulated GCN (Zou and Tang)",
     "high-order": "High-order GCN (Zou et al.)",
     "graph-hourglass": "Graph Stacked Hourglass (Xu and Takano)",
+    "graformer": "GraFormer (Zhao et al.)",
 }
 _SHORT = {
     "martinez": "Martinez",
@@ -44,6 +45,7 @@ _SHORT = {
     "modulated": "Modulated GCN",
     "high-order": "High-order GCN",
     "graph-hourglass": "Graph Hourglass",
+    "graformer": "GraFormer",
     "pre-aggregation": "pre-agg",
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",

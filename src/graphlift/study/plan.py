@@ -34,6 +34,7 @@ OTHERS: tuple[Method, ...] = (
     "modulated",
     "high-order",
     "graph-hourglass",
+    "graformer",
 )
 """Networks that a plan has only if it names them."""
 NAMES: Mapping[str, tuple[Method, bool]] = {**STUDIED, **{name: (name, False) for name in OTHERS}}

@@ -31,6 +31,7 @@ Method = Literal[
     "martinez",
     "high-order",
     "graph-hourglass",
+    "graformer",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]

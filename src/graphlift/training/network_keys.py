@@ -25,4 +25,6 @@ def misfit(model: Mapping[str, Any]) -> str:
         return f"graph-hourglass pools 16 joints, not {joints}: write joints = 16"
     if method == "graph-hourglass" and model["blocks"] == 0:
         return "graph-hourglass has at least one hourglass: write blocks = 1 or more"
+    if method == "graformer" and model["channels"] < 2:
+        return "graformer normalises over channels: write channels = 2 or more"
     return ""
