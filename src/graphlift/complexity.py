@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphlift.graph import AffinityKind, body_graph, bones_between, walks
-from graphlift.networks import NonLocalKind, hourglass_levels, layout
+from graphlift.networks import NonLocalKind, hourglass_levels, htnet_widths, layout
 from graphlift.skeletons import H36M_16, Skeleton
 from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
 
@@ -193,9 +193,39 @@ def graformer_complexity(
     return Complexity(parameters, unified, reduced)
 
 
+def htnet_complexity(
+    *, channels: int = 80, blocks: int = 3, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count parameters and multiply-accumulates of :class:`graphlift.nn.htnet.HTNet`.
+
+    A block has two modulated graph convolutions, in which every joint is a neighbour of every
+    other; two linear maps of four limbs; attention; and three fully connected layers. 3.05 M at 80
+    channels a stream and 17 joints.
+
+    Source: Cai et al., ICASSP 2023.
+    """
+    C, joints, heads = channels, len(skeleton), 8 * -(-channels // 8)
+    between, full = htnet_widths(C)
+    graph, limbs = 2 * C * between, 4 * (5 * C * C + 4 * C * full)
+    parameters = 2 * (graph + joints**2) + (joints + 1) * (between + C) + 2 * 2 * C
+    parameters += sum(_linear(n * C, C) + _full(C, full) + 2 * C for n in (3, 2))
+    parameters += _linear(C, 3 * heads) + _linear(heads, C) + 2 * C + _full(3 * C, full)
+    around = _linear(IN, 3 * C) + joints * 3 * C + 2 * 3 * C + _linear(3 * C, OUT)
+    other = limbs + joints * (4 * C * heads + 6 * C * full)
+    ends = joints * 3 * C * (IN + OUT)
+    unified = blocks * (joints**2 * graph + other) + ends
+    reduced = blocks * (2 * joints * graph + other) + ends
+    return Complexity(blocks * parameters + around, unified, reduced)
+
+
 def _linear(before: int, after: int) -> int:
     """Count a linear map with its bias."""
     return before * after + after
+
+
+def _full(channels: int, between: int) -> int:
+    """Count two linear maps, and the scale and shift of a normalisation before them."""
+    return _linear(channels, between) + _linear(between, channels) + 2 * channels
 
 
 _OTHERS: Mapping[str, Callable[..., Complexity]] = {
@@ -203,6 +233,7 @@ _OTHERS: Mapping[str, Callable[..., Complexity]] = {
     "high-order": high_order_complexity,
     "graph-hourglass": hourglass_complexity,
     "graformer": graformer_complexity,
+    "htnet": htnet_complexity,
 }
 """Of the networks of :data:`graphlift.networks.OTHERS`."""
 

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Int
+
 from graphlift.errors import ModelError
 from graphlift.graph import pooled
 from graphlift.skeletons import Skeleton
@@ -40,6 +43,7 @@ OTHERS: Mapping[str, Published] = {
     "high-order": Published(96, 4),
     "graph-hourglass": Published(64, 4),
     "graformer": Published(96, 5),
+    "htnet": Published(80, 3),
 }
 """Networks with an architecture of their own, which share no weights by a method of the study."""
 
@@ -157,3 +161,35 @@ def hourglass_levels(skeleton: Skeleton, blocks: int) -> tuple[Pooling, Pooling]
     of = skeleton.joints.index
     whole = Pooling(skeleton, tuple((of(one), of(other)) for one, other in PAIRS))
     return whole, Pooling(whole.smaller, PARTS)
+
+
+# HTNet: which joints form a limb
+
+LIMBS = (
+    ("RHip", "RKnee", "RFoot"),
+    ("LHip", "LKnee", "LFoot"),
+    ("LShoulder", "LElbow", "LWrist"),
+    ("RShoulder", "RElbow", "RWrist"),
+)
+
+
+def htnet_limbs(skeleton: Skeleton) -> Int[np.ndarray, "limb joint"]:
+    """Find the three joints of each limb, from the trunk outwards.
+
+    Raises:
+        ModelError: If the skeleton does not have them.
+    """
+    if not {joint for limb in LIMBS for joint in limb} <= {*skeleton.joints}:
+        raise ModelError(
+            f"htnet knows the limbs of Human3.6M's joints, and {skeleton.name} has others: use "
+            "16, 17 or 28 joints, or another network"
+        )
+    return np.stack([skeleton.index(*limb) for limb in LIMBS])
+
+
+def htnet_widths(channels: int) -> tuple[int, int]:
+    """Features between two graph convolutions, and inside fully connected layers.
+
+    In proportion to the published ones, 384 and 1024 where a stream has 80 channels.
+    """
+    return max(24 * channels // 5, 1), max(64 * channels // 5, 1)

@@ -26,6 +26,7 @@ AS_PUBLISHED = [  # networks with an architecture of their own, each in its publ
     ("high-order", False, 1_196_895, 49_178_496, 18_960_384),  # Zou et al., BMVC 2020: 1.20 M
     ("graph-hourglass", False, 3_686_529, 5_154_560, 3_743_744),  # Xu and Takano, CVPR 2021
     ("graformer", False, 654_179, 63_475_200, 10_344_960),  # Zhao et al., CVPR 2022: 0.65 M
+    ("htnet", False, 3_046_659, 76_343_040, 35_055_360),  # Cai et al., ICASSP 2023
 ]
 KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced")
 

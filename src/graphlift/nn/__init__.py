@@ -7,6 +7,7 @@ from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
+from graphlift.nn.htnet import HTNet
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
 
@@ -15,6 +16,7 @@ __all__ = [
     "GraFormer",
     "GraphConv",
     "GraphHourglass",
+    "HTNet",
     "HighOrderGCN",
     "Martinez",
     "ModulatedConv",

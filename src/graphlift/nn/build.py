@@ -13,6 +13,7 @@ from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
+from graphlift.nn.htnet import HTNet
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
@@ -20,6 +21,7 @@ _OTHERS: Mapping[str, Callable[..., nn.Module]] = {
     "high-order": HighOrderGCN,
     "graph-hourglass": GraphHourglass,
     "graformer": GraFormer,
+    "htnet": HTNet,
 }
 """The networks of :data:`graphlift.networks.OTHERS`, but for Martinez'."""
 

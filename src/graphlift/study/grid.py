@@ -38,6 +38,7 @@ _LONG = {
     "high-order": "High-order GCN (Zou et al.)",
     "graph-hourglass": "Graph Stacked Hourglass (Xu and Takano)",
     "graformer": "GraFormer (Zhao et al.)",
+    "htnet": "HTNet (Cai et al.)",
 }
 _SHORT = {
     "martinez": "Martinez",
@@ -46,6 +47,7 @@ _SHORT = {
     "high-order": "High-order GCN",
     "graph-hourglass": "Graph Hourglass",
     "graformer": "GraFormer",
+    "htnet": "HTNet",
     "pre-aggregation": "pre-agg",
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",

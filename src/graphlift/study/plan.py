@@ -35,6 +35,7 @@ OTHERS: tuple[Method, ...] = (
     "high-order",
     "graph-hourglass",
     "graformer",
+    "htnet",
 )
 """Networks that a plan has only if it names them."""
 NAMES: Mapping[str, tuple[Method, bool]] = {**STUDIED, **{name: (name, False) for name in OTHERS}}

@@ -32,6 +32,7 @@ Method = Literal[
     "high-order",
     "graph-hourglass",
     "graformer",
+    "htnet",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]

@@ -27,4 +27,9 @@ def misfit(model: Mapping[str, Any]) -> str:
         return "graph-hourglass has at least one hourglass: write blocks = 1 or more"
     if method == "graformer" and model["channels"] < 2:
         return "graformer normalises over channels: write channels = 2 or more"
+    if method == "htnet" and model["dropout"] >= 1 / 3:
+        return (
+            "htnet leaves out branches for up to three times the share of dropout: write dropout "
+            "below 1/3; 0.1 is published"
+        )
     return ""
