@@ -118,7 +118,8 @@ def export(
 def import_model(
     file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
     kind: Annotated[
-        Literal["semgcn", "liu", "any-gcn", "modulated"], typer.Option(help="Whose code.")
+        Literal["semgcn", "liu", "any-gcn", "modulated", "high-order", "graformer"],
+        typer.Option(help="Whose code."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.safetensors).")],
     sharing: Annotated[

@@ -34,7 +34,7 @@ from graphlift.words import listed
 
 Family = Literal["semgcn", "liu", "any-gcn", "modulated"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-_BODIES = {16: H36M_16, 17: H36M_17}
+BODIES = {16: H36M_16, 17: H36M_17}
 _INPUT = "gconv_input.0.gconv"
 
 
@@ -121,7 +121,7 @@ def map_state_dict(
     blocks = (count + 1) // 2 if grouped else count
     channels = first["W"].shape[-1]
     expected = _pieces(layer, channels, blocks, grouped, embedded)
-    _check(theirs, expected, where)
+    check_shapes(theirs, {name: piece.shape for name, piece in expected.items()}, where)
     non_local = "grouped" if grouped else "embedded" if embedded else "none"
     model = layer.model | {"channels": channels, "blocks": blocks, "non_local": non_local}
     if model["method"] == "full-sharing" and grouped and "affinity" not in model:
@@ -171,7 +171,7 @@ def _joints(first: Mapping[str, Tensor], joints: int | None, where: str) -> int:
             f"{where} does not show how many joints it has: give --joints 16 (as for ground "
             "truth) or --joints 17 (as for CPN detections)"
         )
-    if body not in _BODIES:
+    if body not in BODIES:
         raise CheckpointError(f"{where} is of {body} joints: only Human3.6M's 16 and 17 are known")
     return body
 
@@ -207,7 +207,7 @@ def _semantic(joints: int, sharing: str, each: int) -> _Layer:
 
     e has the order of our edges: by receiver, then by sender.
     """
-    edges = body_graph(_BODIES[joints]).target.size
+    edges = body_graph(BODIES[joints]).target.size
     return _Layer(
         {"method": sharing, "decouple_self": True, "joints": joints},
         (2 * each,),
@@ -262,7 +262,7 @@ def _any_gcn(
 
 
 def _no_sharing(joints: int, fixed: dict[str, Any]) -> _Layer:
-    graph = body_graph(_BODIES[joints])
+    graph = body_graph(BODIES[joints])
     unused = joints**2 - graph.target.size
     return _Layer(
         fixed | {"method": "no-sharing", "affinity": "column-normalised"},
@@ -363,8 +363,14 @@ def _embedded(channels: int) -> dict[str, _Piece]:
     return {**_projections(channels, names, (1, 1)), **_norm(channels, "W.1.", "norm.")}
 
 
-def _check(theirs: Mapping[str, Tensor], expected: Mapping[str, _Piece], where: str) -> None:
-    """Refuse tensors that are missing, unknown or of another shape."""
+def check_shapes(
+    theirs: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], where: str
+) -> None:
+    """Refuse tensors that are missing, unknown or of another shape.
+
+    Raises:
+        CheckpointError: The message lists them.
+    """
     missing, unknown = (
         sorted(expected.keys() - theirs.keys()),
         sorted(theirs.keys() - expected.keys()),
@@ -376,9 +382,9 @@ def _check(theirs: Mapping[str, Tensor], expected: Mapping[str, _Piece], where: 
             "may be of a variant that is not read (docs/checkpoints.md)"
         )
     wrong = [
-        f"{name} is {tuple(theirs[name].shape)} and not {piece.shape}"
-        for name, piece in expected.items()
-        if tuple(theirs[name].shape) != piece.shape
+        f"{name} is {tuple(theirs[name].shape)} and not {shape}"
+        for name, shape in expected.items()
+        if tuple(theirs[name].shape) != shape
     ]
     if wrong:
         raise CheckpointError(

@@ -25,6 +25,7 @@ from graphlift.errors import CheckpointError
 from graphlift.formats.pickle_machine import PickleMachine
 from graphlift.nn.build import build_network
 from graphlift.nn.foreign import Family, map_state_dict
+from graphlift.nn.foreign_others import Other, map_other
 from graphlift.training.checkpoints import load_weights, write_checkpoint
 from graphlift.training.config import ModelConfig, parse_table
 from graphlift.training.legacy_torch import PICKLES, respell
@@ -99,7 +100,7 @@ def read_foreign(path: Path, *, max_bytes: int = MAX_BYTES) -> Foreign:
 
 def import_checkpoint(
     source: Path,
-    family: Family,
+    family: Family | Other,
     out: Path,
     *,
     sharing: str | None = None,
@@ -122,13 +123,23 @@ def import_checkpoint(
 
     Raises:
         OSError: If a file cannot be read or written.
-        CheckpointError: As :func:`read_foreign` and ``map_state_dict``; or if ``out`` is
-            ``source``.
+        CheckpointError: As :func:`read_foreign`, ``map_state_dict`` and
+            :func:`graphlift.nn.foreign_others.map_other`; or if ``out`` is ``source``, or
+            ``sharing`` is given for a network that has no such methods.
     """
     if out.exists() and out.samefile(source):
         raise CheckpointError(f"{out}: is the file to be imported: give the result another name")
     foreign = read_foreign(source)
-    mapped = map_state_dict(foreign.tensors, family, str(source), sharing=sharing, joints=joints)
+    if family == "high-order" or family == "graformer":
+        if sharing:
+            raise CheckpointError(
+                f"{source}: {family} shares no weights by a method: drop --sharing"
+            )
+        mapped = map_other(foreign.tensors, family, str(source), joints=joints)
+    else:
+        mapped = map_state_dict(
+            foreign.tensors, family, str(source), sharing=sharing, joints=joints
+        )
     config = parse_table(ModelConfig, mapped.model, str(source))
     network = build_network(**asdict(config))
     load_weights(network, mapped.tensors, source)

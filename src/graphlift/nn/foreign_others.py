@@ -1,0 +1,190 @@
+"""State dicts of networks with an architecture of their own, mapped to ours that compute the same.
+
+- ``high-order``: W is a matrix for each hop, e_1 to e_3 are our affinities. What its code keeps
+  and never uses is left out: e_0, and of two biases one a layer.
+- ``graformer``: linears are q, k, v and the map back of attention, A_hat the learnt graph. How
+  many heads there are is in no tensor: four, its code's default, are assumed.
+
+Source: parameter names and arithmetic as in the repositories ZhimingZo/HGCN and
+Graformer/GraFormer (zhaoweixi/GraFormer).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from graphlift.errors import CheckpointError
+from graphlift.graph import walks
+from graphlift.nn.foreign import BODIES, Mapped, check_shapes
+from graphlift.nn.graformer import HEADS
+from graphlift.words import listed
+
+Other = Literal["high-order", "graformer"]
+Shapes = dict[str, tuple[int, ...]]
+
+
+def map_other(
+    tensors: Mapping[str, Tensor], family: Other, where: str, *, joints: int | None = None
+) -> Mapped:
+    """Find the network that a state dict belongs to, and its weights by our names and order.
+
+    Args:
+        tensors: Their state dict, without the prefix of a parallel run.
+        family: Whose code wrote them.
+        where: What to call them in messages.
+        joints: What the user says; the tensors show it.
+
+    Raises:
+        CheckpointError: If a name is missing or unknown, or a shape differs; the message lists
+            them.
+    """
+    first, of_joints = _SIGNS[family]
+    if not all(name in tensors and tensors[name].ndim for name in (first, of_joints)):
+        raise CheckpointError(
+            f"{where}: has no {first} and {of_joints}, as the code of {family} writes them, but "
+            f"{listed(sorted(tensors), longest=60)}: choose --kind by whose code made it"
+        )
+    channels, body = tensors[first].shape[-1], tensors[of_joints].shape[-1]
+    if body not in BODIES or joints not in (None, body):
+        raise CheckpointError(
+            f"{where}: is of {body} joints: only Human3.6M's 16 and 17 are known, and --joints "
+            "is not needed"
+        )
+    if family == "graformer" and channels % HEADS:
+        raise CheckpointError(
+            f"{where}: has {channels} channels, which {HEADS} heads do not share: it is a variant "
+            "that is not read (docs/checkpoints.md)"
+        )
+    blocks = _count(tensors, "gconv_layers")
+    high_order = family == "high-order"
+    shapes = (_high_order_shapes if high_order else _graformer_shapes)(channels, body, blocks)
+    check_shapes(tensors, shapes, where)
+    turned = (_high_order if high_order else _graformer)(tensors, blocks)
+    model: dict[str, Any] = {"method": family, "decouple_self": False, "joints": body}
+    return Mapped(
+        model | {"channels": channels, "blocks": blocks},
+        {name: tensor.contiguous() for name, tensor in turned.items()},
+        _LEFT_OUT[family],
+    )
+
+
+_SIGNS = {
+    "high-order": ("gconv_input.0.gconv.W", "gconv_input.0.gconv.e_0"),
+    "graformer": ("gconv_input.weight", "atten_layers.0.feed_forward.A_hat"),
+}
+"""A tensor whose last axis is the width, and one whose last axis has as many joints."""
+_LEFT_OUT: Mapping[Other, tuple[str, ...]] = {
+    "high-order": (
+        "in each layer e_0, whose softmax is 1 whatever it is",
+        "in each layer one of two biases, which its code does not use",
+    ),
+    "graformer": (),
+}
+
+
+def _count(tensors: Mapping[str, Tensor], name: str) -> int:
+    found = (re.match(rf"{name}\.(\d{{1,4}})\.", each) for each in tensors)
+    return max((int(match[1]) for match in found if match), default=-1) + 1
+
+
+def _layers(blocks: int) -> Iterable[tuple[str, str]]:
+    """Names of the layers of blocks, theirs and ours."""
+    for block in range(blocks):
+        for half in (0, 1):
+            yield f"gconv_layers.{block}.gconv{half + 1}", f"blocks.{block}.{half}"
+
+
+# High-order GCN
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_COUNTED = "num_batches_tracked"
+
+
+def _high_order_shapes(channels: int, joints: int, blocks: int) -> Shapes:
+    edges = [int(walks(BODIES[joints], bones).sum()) for bones in range(4)]
+    inside = 4 * channels
+
+    def conv(name: str, before: int, after: int) -> Shapes:
+        affinities: Shapes = {f"{name}.e_{hop}": (1, edges[hop]) for hop in range(4)}
+        biases: Shapes = {f"{name}.bias": (4 * after,), f"{name}.bias_2": (after,)}
+        return {f"{name}.W": (4, before, after)} | affinities | biases
+
+    shapes = conv("gconv_input.0.gconv", 2, channels) | conv("gconv_output", inside, 3)
+    for theirs, _ in _layers(blocks):
+        shapes |= conv(f"{theirs}.gconv", inside, channels)
+    for theirs in ("gconv_input.0", *(theirs for theirs, _ in _layers(blocks))):
+        shapes |= {f"{theirs}.bn.{part}": (inside,) for part in _NORM}
+        shapes[f"{theirs}.bn.{_COUNTED}"] = ()
+    return shapes
+
+
+def _high_order(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    def conv(theirs: str, ours: str, bias: str) -> dict[str, Tensor]:
+        near = torch.cat([tensors[f"{theirs}.e_{hop}"].flatten() for hop in (1, 2, 3)])
+        return {
+            f"{ours}.weight": tensors[f"{theirs}.W"],
+            f"{ours}.affinity": near,
+            f"{ours}.bias": tensors[f"{theirs}.{bias}"],
+        }
+
+    found = conv("gconv_output", "output", "bias_2")
+    for theirs, ours in (("gconv_input.0", "input"), *_layers(blocks)):
+        found |= conv(f"{theirs}.gconv", f"{ours}.conv", "bias")
+        for part in (*_NORM, _COUNTED):
+            found[f"{ours}.norm.{part}"] = tensors[f"{theirs}.bn.{part}"]
+    return found
+
+
+# GraFormer
+
+_LINEAR = {
+    "attention.back": "self_attn.linears.3",
+    "widen": "feed_forward.gconv1.fc",
+    "narrow": "feed_forward.gconv2.fc",
+}
+"""Linear maps of a block but q, k and v: ours, theirs."""
+_MIXED = tuple(f"self_attn.linears.{part}" for part in range(3))
+_NORMS = {"before_attention": "sublayer.0.norm", "before_graph": "sublayer.1.norm"}
+
+
+def _graformer_shapes(channels: int, joints: int, blocks: int) -> Shapes:
+    C = channels
+    convs = [("gconv_input", 2, C), ("gconv_output", C, 3)]
+    convs += [(f"{theirs}.gconv", C, C) for theirs, _ in _layers(blocks)]
+    widths = dict.fromkeys((*_MIXED, *_LINEAR.values()), (C, C))
+    widths |= {_LINEAR["widen"]: (2 * C, C), _LINEAR["narrow"]: (C, 2 * C)}
+    shapes: Shapes = {}
+    for name, before, after in convs:
+        shapes |= {f"{name}.weight": (3, 1, before, after), f"{name}.bias": (1, 1, after)}
+    for block in range(blocks):
+        at = f"atten_layers.{block}"
+        shapes[f"{at}.feed_forward.A_hat"] = (joints, joints)
+        for name, shape in widths.items():
+            shapes |= {f"{at}.{name}.weight": shape, f"{at}.{name}.bias": shape[:1]}
+        for name in _NORMS.values():
+            shapes |= {f"{at}.{name}.a_2": (C,), f"{at}.{name}.b_2": (C,)}
+    return shapes
+
+
+def _graformer(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    found = {}
+    layers = [(f"{theirs}.gconv", f"{ours}.0") for theirs, ours in _layers(blocks)]
+    for theirs, ours in (("gconv_input", "input"), ("gconv_output", "output"), *layers):
+        found[f"{ours}.weight"] = tensors[f"{theirs}.weight"][:, 0]
+        found[f"{ours}.bias"] = tensors[f"{theirs}.bias"].flatten()
+    for block in range(blocks):
+        at, here = f"atten_layers.{block}", f"attend.{block}"
+        found[f"{here}.graph"] = tensors[f"{at}.feed_forward.A_hat"]
+        for part in ("weight", "bias"):
+            mixed = torch.stack([tensors[f"{at}.{name}.{part}"] for name in _MIXED])
+            by_head = mixed.view(3, HEADS, -1, *mixed.shape[2:]).transpose(0, 1)
+            found[f"{here}.attention.mix.{part}"] = by_head.flatten(0, 2)
+            for ours, theirs in _LINEAR.items():
+                found[f"{here}.{ours}.{part}"] = tensors[f"{at}.{theirs}.{part}"]
+        for ours, theirs in _NORMS.items():
+            found[f"{here}.{ours}.gain"] = tensors[f"{at}.{theirs}.a_2"]
+            found[f"{here}.{ours}.shift"] = tensors[f"{at}.{theirs}.b_2"]
+    return found
