@@ -163,8 +163,9 @@ class TrainConfig:
         base: The model of single frames that an ``over-time`` network corrects: a shipped one by
             its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
-        held_out: Training subjects of a pack that are validated on instead. If none is held
-            out, the curve is of test subjects, and the last weights must be kept.
+        held_out: Training subjects who are not trained on. Those of a pack are validated on
+            instead; if none is held out, its curve is of test subjects, and the last weights must
+            be kept. Motion capture has validation subjects of its own.
         model: Which network.
 
     Source: the recipe is that of the code published by the paper's first authors.
@@ -257,8 +258,9 @@ class TrainConfig:
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
         _require(
-            self.cameras == "own" or not self.held_out,
-            'held_out is for packs, whose cameras are "own": other data have validation subjects',
+            self.cameras != "open" or not self.held_out,
+            'held_out is for cameras that are "own" or "random": the open protocol trains on all '
+            "training subjects",
         )
         _require(
             self.cameras != "own" or bool(self.held_out) or self.keep == "last",

@@ -207,8 +207,9 @@ def motion_of(
         if clip.subject not in subjects:
             continue
         given = None if turns is None else turns[first:start]
-        here, known = estimate_turns(clip.positions) if given is None else (given, None)
-        counted = np.isfinite(here).all(axis=(1, 2, 3)) & ~_jumps(here)
+        estimated = given is None or bool(np.isnan(given).all())
+        here, known = estimate_turns(clip.positions) if estimated else (given, None)
+        counted = np.isfinite(here).all(axis=(1, 2, 3)) & (estimated | ~_jumps(here))
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
         directions, lengths = _carried(here[at], clip.positions[at])
@@ -224,7 +225,7 @@ def motion_of(
                 clip=np.full(len(at), number),
                 frame=at,
                 fps=np.full(len(at), clip.fps),
-                estimated=np.full(len(at), turns is None),
+                estimated=np.full(len(at), estimated),
             )
         )
         sources += [clip.provenance] * len(at)
@@ -289,8 +290,8 @@ def _with_level_heads(motion: Motion, sources: np.ndarray, leans: dict[str, floa
     head = H36M_17.joints.index("Head")
     at_head = SEGMENTS.index("Head")
     feet = [SEGMENTS.index(name) for name in ("LFoot", "RFoot")]
-    for source in np.unique(sources):
-        here = sources == source
+    for source in np.unique(sources[~motion.estimated]):
+        here = (sources == source) & ~motion.estimated
         pitch = _about_x(leans[str(source)] - SKULL)
         turns[here, at_head] = turns[here, at_head] @ pitch
         directions[here, head] = directions[here, head] @ pitch
