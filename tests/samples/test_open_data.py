@@ -337,9 +337,9 @@ def test_training_subjects_who_are_held_out_are_not_trained_on():
 def test_who_cannot_be_held_out_is_named_with_those_who_can(study):
     random = Selection(cameras="random", joints=17)
     study.check(replace(random, held_out=("S2",)))
-    with pytest.raises(ConfigError, match="held_out: S3 is no training subject .* from S1, S2"):
+    with pytest.raises(ConfigError, match=r"held_out: S3 is no training subject .* from S1, S2"):
         study.check(replace(random, held_out=("S2", "S3")))
-    with pytest.raises(ConfigError, match="held_out: all training subjects .*: leave one in"):
+    with pytest.raises(ConfigError, match=r"held_out: all training subjects .*: leave one in"):
         study.check(replace(random, held_out=("S1", "S2")))
 
 

@@ -169,17 +169,12 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
-    def second_pack(self, joints: int) -> tuple[MotionCapture, tuple[str, ...]] | None:
-        """Give the second pack that networks of so many joints are trained on, and whose frames.
-
-        Its people count whose turns are known (:meth:`motion`).
-        """
+    def second_pack(self, joints: int) -> MotionCapture | None:
+        """Give the second pack that networks of so many joints are trained on as well."""
         more = self.folder and self.folder / MORE
         if joints != len(BODY_28) or more is None or not more.exists():
             return None
-        capture = read_pack(more)
-        clips = np.unique(read_motion(more, stride=self.stride).clip)
-        return capture, tuple(sorted({capture.clips[clip].subject for clip in clips}))
+        return read_pack(more)
 
     def _kept(self, held_out: Sequence[str]) -> tuple[str, ...]:
         """Name the training subjects who are trained on.
@@ -202,9 +197,10 @@ class OpenData:
         """Read the turns of segments of a part's people, but for training people held out.
 
         Training people of networks of 28 joints are also those of a second pack, if it is there
-        (:data:`MORE`), in the frames whose turns are known.
+        (:data:`MORE`).
 
-        Where there is no file of turns they are estimated, as they are of sampled people.
+        Where there is no file of turns, or none of a clip is known, they are estimated, as they
+        are of sampled people.
 
         Raises:
             FormatError: If the file is damaged, or belongs to other motion capture.

@@ -27,7 +27,6 @@ from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
-from graphlift.words import listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,8 +110,7 @@ def _acknowledgement(data: OpenData, joints: int) -> str:
     """What packs state of their sources and terms, after the sentence that CMU asks for."""
     told = [_terms(data.train, data.train.name)]
     if second := data.second_pack(joints):
-        capture, people = second
-        told.append(_terms(capture, f"{capture.name} (used of it: {listed(people)})"))
+        told.append(_terms(second, second.name))
     text = " ".join(told)
     return f"{CMU} {text}" if _CMU in text and CMU not in text else text
 

@@ -146,7 +146,8 @@ def read_motion(
 
     Heads and feet are brought to one pitch in all sources; frames are left out in which a turn is
     not known, or the trunk or head jumps; a front is marked as not known where elbow or knee would
-    bend backward, and in a clip where they mostly do.
+    bend backward, and in a clip where they mostly do. The turns of a clip of which none is known
+    are estimated.
 
     Args:
         pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it, or are estimated
