@@ -9,7 +9,9 @@ from graphlift.graph import body_graph
 from graphlift.nn import fused
 from graphlift.nn.gcn import Layer, PoseGCN
 from graphlift.nn.graph_conv import GraphConv
+from graphlift.nn.precision import rounds_products
 from graphlift.skeletons import BODY_28, H36M_16
+from graphlift.training.devices import matmul_precision
 from graphlift.weight_sharing import VARIANTS
 
 
@@ -137,3 +139,26 @@ def test_without_torch_s_own_operator_the_gradient_is_the_same(layer, monkeypatc
     without = torch.autograd.grad(layer(x).square().sum(), layer.conv.affinity)
 
     torch.testing.assert_close(with_operator, without)
+
+
+def test_rounded_products_are_as_close_as_bfloat16_is(layer):
+    """In torch's precision medium, on processors with such products; float64 stays exact."""
+    x = torch.randn(16, 64, 3, requires_grad=True)
+    layer = layer.float()
+    torch.manual_seed(2)
+    weight = torch.randn(16, 64, 5)
+
+    def results(precise):
+        with matmul_precision("highest" if precise else "medium"):
+            out = layer(x)
+            return out, *torch.autograd.grad((out * weight).sum(), [x, layer.conv.weight])
+
+    with matmul_precision("medium"):
+        rounded = rounds_products(x.device)
+    for exact, near in zip(results(True), results(False), strict=True):
+        assert near.dtype == torch.float32
+        apart = (exact - near).norm() / exact.norm()
+        assert apart < 0.05  # 2^-8 a product, and a feature near 0 may be rectified otherwise
+        assert apart > 1e-5 or not rounded
+    with matmul_precision("medium"):
+        assert_same(layer.double(), x.detach().double())

@@ -25,6 +25,7 @@ from torch.autograd.function import once_differentiable
 
 from graphlift.graph import BodyGraph
 from graphlift.nn.fast import Convolution
+from graphlift.nn.precision import rounds_products
 from graphlift.weight_sharing import Sharing, weight_slots
 
 
@@ -182,12 +183,20 @@ def _part(
     return _Part(which, into, out)
 
 
+def _factor(x: Tensor) -> Tensor:
+    """A factor of products, rounded where they are."""
+    return x.bfloat16() if x.dtype == torch.float32 and rounds_products(x.device) else x
+
+
 def _times(rows: Tensor, weight: Tensor, total: Tensor | None = None) -> Tensor:
     """Multiply rows by the one matrix, or each row by its own; add to a total in place."""
+    if total is None or total.dtype != rows.dtype:
+        product = torch.bmm(rows, weight) if len(weight) > 1 else rows @ weight[0]
+        if total is not None:
+            return total.add_(product)
+        return product.float() if product.dtype == torch.bfloat16 else product
     if len(weight) > 1:
-        return torch.bmm(rows, weight) if total is None else total.baddbmm_(rows, weight)
-    if total is None:
-        return rows @ weight[0]
+        return total.baddbmm_(rows, weight)
     total.view(-1, total.shape[-1]).addmm_(rows.flatten(0, 1), weight[0])
     return total
 
@@ -212,13 +221,14 @@ class _Layer(torch.autograd.Function):
     ) -> Tensor:
         z: Tensor | None = None
         rows: list[Tensor | None] = []
+        h, W = _factor(x), _factor(weight)
         for part in parts:
-            before = x if part.into is None else part.into(x, a)
+            before = h if part.into is None else _factor(part.into(x, a))
             after = None
             if part.out is None:
-                z = _times(before, weight[part.slots], z)
+                z = _times(before, W[part.slots], z)
             else:
-                after = _times(before, weight[part.slots])
+                after = _times(before, W[part.slots])
                 z = part.out.add_to(z, after, a)
             # Kept for the gradients of the matrices, and of affinities that weigh what comes out.
             rows += [None if part.into is None else before]
@@ -234,14 +244,14 @@ class _Layer(torch.autograd.Function):
         y.relu_()
         if dropout:
             y.mul_(torch.empty_like(y).bernoulli_(keep))
-        ctx.save_for_backward(x, a, weight, z, scale, mean, inverse_sd, y, *rows)
+        ctx.save_for_backward(x, h, a, W, z, scale, mean, inverse_sd, y, *rows)
         ctx.eps, ctx.keep, ctx.parts = norm.eps, keep, parts
         return y.view_as(z)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x, a, weight, z, scale, mean, inverse_sd, y, *rows = ctx.saved_tensors
+        x, h, a, weight, z, scale, mean, inverse_sd, y, *rows = ctx.saved_tensors
         dy = torch.ops.aten.threshold_backward(dy.reshape(y.shape), y, 0)
         dz, dscale, dshift = torch.ops.aten.native_batch_norm_backward(
             *(dy, z.flatten(0, 1), scale, None, None, mean, inverse_sd, True, ctx.eps),
@@ -251,13 +261,14 @@ class _Layer(torch.autograd.Function):
             dscale, dshift = dscale / ctx.keep, dshift / ctx.keep
         need_x, need_a = ctx.needs_input_grad[:2]
         dx, da = None, torch.zeros_like(a) if need_a else None
-        dz, dweight = dz.view_as(z), torch.empty_like(weight)
+        dz, dweight = dz.view_as(z), torch.empty_like(weight, dtype=z.dtype)
+        dz_factor = _factor(dz)
         for part, before, after in zip(ctx.parts, rows[::2], rows[1::2], strict=True):
             W, into, out = weight[part.slots], part.into, part.out
-            dafter = dz if out is None else out.back(dz, a)
+            dafter = dz_factor if out is None else _factor(out.back(dz, a))
             if da is not None and after is not None:
                 da.index_add_(0, out.edge, out.products(dz, after))
-            _outer(x if before is None else before, dafter, dweight[part.slots])
+            _outer(h if before is None else before, dafter, dweight[part.slots])
             if into is None:
                 dx = _times(dafter, W.transpose(1, 2), dx) if need_x else None
             elif need_x or (need_a and into.edge is not None):
@@ -270,7 +281,9 @@ class _Layer(torch.autograd.Function):
 
 def _outer(before: Tensor, dafter: Tensor, dweight: Tensor) -> None:
     """The gradient of the matrices of a part, written to its place."""
-    if len(dweight) > 1:
+    if len(dweight) == 1:
+        before, dafter = before.flatten(0, 1)[None], dafter.flatten(0, 1)[None]
+    if before.dtype == dweight.dtype:
         torch.bmm(before.transpose(1, 2), dafter, out=dweight)
     else:
-        torch.mm(before.flatten(0, 1).T, dafter.flatten(0, 1), out=dweight[0])
+        dweight.copy_(torch.bmm(before.transpose(1, 2), dafter))
