@@ -1,7 +1,7 @@
 """Samples: inputs and targets of a network, in one form for all data sets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -94,6 +94,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def every(self, stride: int) -> "Samples":
+        """Every so many-th frame, from the first; a frame is its view by one camera."""
+        arrays = {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **{key: value[::stride] for key, value in arrays.items()})
 
 
 def activity_weights(activity: np.ndarray) -> Float[np.ndarray, " frame"]:

@@ -41,11 +41,15 @@ class CrossScore:
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One evaluation during training: mean loss since the one before, and validation error."""
+    """One evaluation during training: mean loss since the one before, and validation error.
+
+    The test error is there if the run asked for it (``evaluate_test``); nothing is chosen by it.
+    """
 
     step: int
     loss: float
     validation_mpjpe_mm: float
+    test_mpjpe_mm: NotNegative | None = None
 
 
 @dataclass(frozen=True)

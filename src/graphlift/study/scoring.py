@@ -108,7 +108,15 @@ def _training(
 ) -> dict[str, Any]:
     """How long the training took, and the validation error of its weights, mm."""
     best_step, seconds, curve = record["best_step"], record["seconds"], record["curve"]
-    points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
+    points = [
+        CurvePoint(
+            step=p["step"],
+            loss=p["loss"],
+            validation_mpjpe_mm=round(p["validation_mpjpe_mm"], 3),
+            test_mpjpe_mm=round(p["test_mpjpe_mm"], 3) if "test_mpjpe_mm" in p else None,
+        )
+        for p in curve
+    ]
     if points:
         kept = {point.step: point.validation_mpjpe_mm for point in points}[best_step]
         end = points[-1].validation_mpjpe_mm

@@ -152,6 +152,8 @@ class TrainConfig:
         ema: Decay a step of an exponential moving average of the weights, which is then what is
             evaluated and kept; 0 for none.
         evaluate_every: Steps between evaluations on the validation subjects; an epoch if left out.
+        evaluate_stride: Only every so many-th of their samples is evaluated, from the first.
+        evaluate_test: Score test subjects then, too, for a report; nothing is chosen by that.
         tensorboard: Write TensorBoard events beside the JSON lines.
         weight_decay: Share of each weight that a step takes away, times the learning rate
             (AdamW).
@@ -192,6 +194,8 @@ class TrainConfig:
     flip: bool = False
     ema: float = 0.0
     evaluate_every: int | None = None
+    evaluate_stride: int = 1
+    evaluate_test: bool = False
     tensorboard: bool = True
     weight_decay: float = 0.0
     cameras: Cameras = "open"
@@ -203,8 +207,8 @@ class TrainConfig:
     model: ModelConfig = ModelConfig()
 
     def __post_init__(self) -> None:
-        counts = ("threads", "epochs", "batch_size", "steps", "evaluate_every", "decay_steps")
-        for name in counts:
+        counts = ("threads", "epochs", "batch_size", "steps", "decay_steps", "evaluate_every")
+        for name in (*counts, "evaluate_stride"):
             value = getattr(self, name)
             _require(value is None or value >= 1, f"{name} must be at least 1")
         for name, most in (("threads", 1_024), ("batch_size", 2**24)):
@@ -243,6 +247,10 @@ class TrainConfig:
         _require(
             self.model.method != "over-time" or self.model.joints == 28,
             "over-time corrects models of 28 joints: write model.joints = 28",
+        )
+        _require(
+            not (canonical and self.evaluate_test),
+            "test subjects have no random cameras: leave evaluate_test out",
         )
         _require(
             self.model.joints != 28 or self.loss == "mpjpe",
