@@ -207,14 +207,16 @@ def motion_of(
         first, start = start, start + len(clip.positions)
         if clip.subject not in subjects:
             continue
-        given = None if turns is None else turns[first:start]
-        estimated = given is None or bool(np.isnan(given).all())
-        here, known = estimate_turns(clip.positions) if estimated else (given, None)
+        estimated = turns is None or bool(np.isnan(turns[first:start]).all())
+        if turns is None or estimated:
+            here, fronts_known = estimate_turns(clip.positions)
+        else:
+            here = turns[first:start]
+            fronts_known = _fronts_known(here)
         counted = np.isfinite(here).all(axis=(1, 2, 3)) & (estimated | ~_jumps(here))
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
         directions, lengths = _carried(here[at], clip.positions[at])
-        fronts_known = _fronts_known(here) if known is None else known
         parts.append(
             Motion(
                 turns=here[at],
