@@ -25,11 +25,16 @@ TOLERANCE = 0.05
 
 SHIPPED = ("quick", "open", "paper")
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
-NAMES: Mapping[str, tuple[Method, bool]] = {
+STUDIED: Mapping[str, tuple[Method, bool]] = {
     **{method: (method, False) for method in (*METHODS, *BASELINES)},
     **{f"decoupled {method}": (method, True) for method in DECOUPLED},
 }
-"""The names that a plan may have under ``methods``: the eight variants and two baselines."""
+"""The study's own: the eight variants and two baselines."""
+NAMES: Mapping[str, tuple[Method, bool]] = {
+    **STUDIED,
+    "lcn": ("lcn", False),
+}
+"""The names that a plan may have under ``methods``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +42,7 @@ class Plan:
     """A grid of runs that differ only in what the grid, its rows and its columns state.
 
     Args:
-        methods: Variants and baselines, by the names in :data:`NAMES`.
+        methods: Networks, by the names in :data:`NAMES`; those of :data:`STUDIED` if left out.
         parameters: Sizes to match: each method gets the width that comes nearest.
         channels: Fixed widths, the same for every method.
         widths: Widths of single methods, by name, in place of both: for rows of a table that
@@ -53,7 +58,7 @@ class Plan:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    methods: tuple[str, ...] = tuple(NAMES)
+    methods: tuple[str, ...] = tuple(STUDIED)
     parameters: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
     widths: Mapping[str, int] = field(default_factory=dict)

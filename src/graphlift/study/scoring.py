@@ -41,6 +41,7 @@ def cost(model: ModelConfig) -> Complexity:
         blocks=model.blocks,
         non_local=model.non_local,
         affinity=model.affinity,
+        learnt_mask=model.learnt_mask,
         skeleton={16: H36M_16, 17: H36M_17}[model.joints],
     )
 
