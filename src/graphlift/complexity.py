@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from graphlift.graph import AffinityKind, body_graph, local_graph
+from graphlift.graph import AffinityKind, body_graph, degrees_of_freedom, local_graph
 from graphlift.networks import NonLocalKind, layout
 from graphlift.skeletons import H36M_16, Skeleton
 from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
@@ -143,9 +143,42 @@ def lcn_complexity(
     return Complexity(parameters, products, products)
 
 
+def mixture_complexity(
+    *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count the mixture density network of Li and Lee, CVPR 2019, with its five hypotheses."""
+    joints, hypotheses = len(skeleton), 5
+    out = hypotheses * (joints * OUT + 2)  # a spread and a weight beside each pose
+    products = joints * IN * channels + 2 * blocks * channels**2 + channels * out
+    parameters = products + (2 * blocks + 1) * 3 * channels + out
+    return Complexity(parameters, products, products)
+
+
+def bidirectional_complexity(
+    *, channels: int = 512, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count the network after Wang et al., ICCV 2019, :mod:`graphlift.nn.bidirectional`.
+
+    Three steps of a recurrence share its weights, so that it multiplies more than it has
+    parameters.
+    """
+    joints = len(skeleton)
+    attributes = 3 * int((degrees_of_freedom(skeleton) > 0).sum())
+    hidden = max(channels // 2, 1)
+    before = joints * IN * channels + 2 * blocks * channels**2 + channels * attributes
+    before += 3 * (channels + attributes) * channels + joints * IN * channels  # to each level
+    gates = 2 * 3 * hidden * (channels + hidden)  # three of them, in each direction
+    after = 2 * hidden * joints * OUT
+    biases = (2 * blocks + 1 + 3) * 3 * channels + attributes + 2 * 6 * hidden + joints * OUT
+    products = before + 3 * gates + after
+    return Complexity(before + gates + after + biases, products, products)
+
+
 LIFTERS: Mapping[str, Callable[..., Complexity]] = {
     "martinez": martinez_complexity,
     "lcn": lcn_complexity,
+    "mixture": mixture_complexity,
+    "bidirectional": bidirectional_complexity,
 }
 """The networks of :data:`graphlift.networks.LIFTERS`."""
 

@@ -36,6 +36,8 @@ class Published:
 LIFTERS: Mapping[str, Published] = {
     "martinez": Published("Martinez et al., ICCV 2017", 1024, 2),
     "lcn": Published("Ci et al., ICCV 2019", 64, 3),
+    "mixture": Published("Li and Lee, CVPR 2019", 1024, 2),
+    "bidirectional": Published("Wang et al., ICCV 2019", 512, 2, image=True),  # sizes are ours
 }
 """Networks that are no stack of the study's graph convolutions, by name."""
 OTHERS: Mapping[str, Published] = {

@@ -23,12 +23,16 @@ PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks,
     ("modulated", True, 287_923, 33_718_272, 4_214_784),  # Zou and Tang, ICCV 2021: 0.29 M
     ("martinez", False, 4_291_632, 4_276_224, 4_276_224),  # Martinez et al., ICCV 2017: 4.29 M
     ("lcn", False, 4_091_056, 4_082_944, 4_082_944),  # Ci et al., ICCV 2019: 4.37 M at 17 joints
+    ("mixture", False, 4_498_682, 4_483_072, 4_483_072),  # Li and Lee, CVPR 2019: 4.50 M
+    ("bidirectional", False, 3_136_584, 5_480_448, 5_480_448),  # of our own size: not published
 ]
 REFERENCES = {
     "semgcn": f"Zhao et al., CVPR 2019{IMAGE}",
     "modulated": "Zou and Tang, ICCV 2021",
     "martinez": "Martinez et al., ICCV 2017",
     "lcn": "Ci et al., ICCV 2019",
+    "mixture": "Li and Lee, CVPR 2019",
+    "bidirectional": f"Wang et al., ICCV 2019{IMAGE}",
 }
 LIU = "Liu et al., ECCV 2020"
 KEYS = ("method", "decoupled", "parameters", "macs_unified", "macs_reduced", "reference")

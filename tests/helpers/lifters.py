@@ -30,12 +30,13 @@ def normalised(norm, h):
     return (h - mean) / np.sqrt(variance + norm.eps) * scale + shift
 
 
-def of_onnx(network, path, joints=16):
+def of_onnx(network, path, joints=16, features=2):
     """Inputs of a few frames, and what an exported file answers, by name of output."""
-    facts = {"name": "probe", "skeleton": "h36m-16", "inputs": "screen", "method": "any"}
+    inputs = {2: "screen", 3: "canonical"}[features]
+    facts = {"name": "probe", "skeleton": "h36m-16", "inputs": inputs, "method": "any"}
     export_onnx(network, ModelCard(**facts, parameters=1), path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    x = np.random.default_rng(1).normal(0, 0.5, (5, joints, 2)).astype(np.float32)
+    x = np.random.default_rng(1).normal(0, 0.5, (5, joints, features)).astype(np.float32)
     names = [output.name for output in session.get_outputs()]
     return x, dict(zip(names, session.run(None, {"keypoints": x}), strict=True))
 

@@ -8,15 +8,19 @@ from torch import nn
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
+from graphlift.nn.bidirectional import Bidirectional
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.locally_connected import LocallyConnected
+from graphlift.nn.mixture import MixtureDensity
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
 LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
     "martinez": Martinez,
     "lcn": LocallyConnected,
+    "mixture": MixtureDensity,
+    "bidirectional": Bidirectional,
 }
 """The networks of :data:`graphlift.networks.LIFTERS`."""
 
@@ -71,6 +75,8 @@ def build_network(
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
         options = {"learnt_mask": True} if learnt_mask else {}
+        if inputs == "canonical":
+            options |= {"features": 3}
         sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
         return LIFTERS[method](body, **sizes, **options)
     return PoseGCN(

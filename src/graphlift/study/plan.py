@@ -33,6 +33,8 @@ STUDIED: Mapping[str, tuple[Method, bool]] = {
 NAMES: Mapping[str, tuple[Method, bool]] = {
     **STUDIED,
     "lcn": ("lcn", False),
+    "mixture": ("mixture", False),
+    "bidirectional": ("bidirectional", False),
 }
 """The names that a plan may have under ``methods``."""
 
@@ -222,9 +224,10 @@ def _widths(plan: Plan, name: str, detections: Detections) -> Iterable[int]:
     """
     if name in plan.widths:
         return (plan.widths[name],)
-    table = plan.keys(name, detections)
-    blocks = parse_table(TrainConfig, table, f"recipe of {name} on {detections}").model.blocks
     method, decoupled = NAMES[name]
+    own = {"model": {"method": method, "decouple_self": decoupled}}
+    table = merge([plan.keys(name, detections), own])
+    blocks = parse_table(TrainConfig, table, f"recipe of {name} on {detections}").model.blocks
     widths = list(plan.channels)
     for size in plan.parameters:
         width = channels_for(method, size, decouple_self=decoupled, blocks=blocks)

@@ -29,6 +29,8 @@ Method = Literal[
     "modulated",
     "martinez",
     "lcn",
+    "mixture",
+    "bidirectional",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]
@@ -144,7 +146,7 @@ class TrainConfig:
         decay: See ``schedule``.
         decay_steps: See ``schedule``; the steps of an epoch if left out.
         clip: Largest norm of all gradients together; 0 for none.
-        loss: ``mse``, or ``mpjpe`` (mean distance of joints).
+        loss: ``mse``, ``mpjpe`` (mean distance of joints), or of mixture ``likelihood``.
         flip: Mirror half of the frames in training.
         ema: Decay a step of an exponential moving average of the weights, which is then what is
             evaluated and kept; 0 for none.
@@ -184,7 +186,7 @@ class TrainConfig:
     decay: float = 0.95
     decay_steps: int | None = None
     clip: float = 1.0
-    loss: Literal["mse", "mpjpe"] = "mse"
+    loss: Literal["mse", "mpjpe", "likelihood"] = "mse"
     flip: bool = False
     ema: float = 0.0
     evaluate_every: int | None = None
@@ -222,6 +224,10 @@ class TrainConfig:
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
+        _require(
+            (self.loss == "likelihood") == (self.model.method == "mixture"),
+            'mixture is trained with loss = "likelihood", and no other network is',
+        )
         self._check_data()
 
     def _check_data(self) -> None:

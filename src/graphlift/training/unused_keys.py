@@ -52,11 +52,13 @@ def not_of_network(model: "ModelConfig") -> str:
         return f"{method} has no mask: leave learnt_mask out"
     if method not in LIFTERS:
         return ""
-    if model.joints not in joints or model.inputs != "screen" or model.sigma:
+    lifting = method == "mixture" and (model.joints, model.inputs) == (17, "canonical")
+    if model.joints not in joints or (model.inputs != "screen" and not lifting) or model.sigma:
         known = " or ".join(map(str, joints))
+        also = ", or 17 canonical ones, and has spreads" if method == "mixture" else ""
         return (
-            f"{method} takes {known} joints on the screen, and gives positions alone: write "
-            f"joints = {joints[0]}, and leave inputs and sigma out"
+            f"{method} takes {known} joints on the screen{also or ', and gives positions alone'}: "
+            f"write joints = {joints[0]}, and leave inputs and sigma out"
         )
     if model.non_local not in (None, "none"):
         return f"{method} has no non-local layers: leave non_local out"
