@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from helpers.command import here
 from helpers.lifters import assert_learns_and_resumes, finish, of_onnx
 from hypothesis import given
 from hypothesis import strategies as st
@@ -201,6 +202,20 @@ def test_a_run_is_scored_by_its_mean_its_most_likely_and_an_oracle(study_data, t
     )
     assert best.mpjpe_mm < min(mean.mpjpe_mm, likely.mpjpe_mm)
     assert best.p_mpjpe_mm <= likely.p_mpjpe_mm
+
+
+def test_the_command_calls_the_best_of_five_an_oracle(pack, tmp_path):
+    (tmp_path / "run.toml").write_text(
+        f'data = "{pack.as_posix()}"\nsteps = 3\nloss = "likelihood"\ntensorboard = false\n'
+        '[model]\nmethod = "mixture"\ndecouple_self = false\nchannels = 4\n'
+    )
+    assert here("train", tmp_path / "run.toml", "-o", tmp_path / "run").status == 0
+
+    status, out, _ = here("evaluate", tmp_path / "run" / "model.safetensors")
+
+    assert status == 0
+    lines = [line for line in out.splitlines() if line.startswith("  oracle, best of 5: ")]
+    assert [line.split(": ")[1].split()[0] for line in lines] == ["mpjpe_mm", "cross_pck"]
 
 
 def test_each_answer_is_chosen_as_it_says(study_data):

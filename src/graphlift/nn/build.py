@@ -74,7 +74,7 @@ def build_network(
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
-        options = {"learnt_mask": True} if learnt_mask else {}
+        options: dict[str, int] = {"learnt_mask": True} if learnt_mask else {}
         if inputs == "canonical":
             options |= {"features": 3}
         sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}

@@ -1,5 +1,7 @@
 """The locally connected network: a matrix of its own for every two joints that are near."""
 
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -72,7 +74,8 @@ class LocallyConnected(nn.Module):
         """Lift screen-normalised keypoints to root-relative positions, m, camera axes."""
         mask = self.mask()
         h = self.input(keypoints, mask)
-        for first, second in self.blocks:  # type: ignore[misc]  # a list of lists of layers
+        for block in self.blocks:
+            first, second = cast("nn.ModuleList", block)
             h = h + second(first(h, mask), mask)
         poses: Tensor = self.output(h, mask)
         return poses
@@ -97,14 +100,14 @@ class LocalLinear(nn.Module):
     ) -> Float[Tensor, "batch joint out"]:
         """Sum the messages of near joints, in one product of matrices."""
         flat = x.flatten(1) @ self.dense(mask)
-        return flat.unflatten(1, self.bias.shape) + self.bias
+        return flat.view(len(x), *self.bias.shape) + self.bias
 
     def dense(self, mask: Float[Tensor, "joint joint"] | None) -> Float[Tensor, "all_in all_out"]:
         """The sum as one matrix of all joints, zero where two are not connected.
 
         About 60 % of it is not: one large product is still faster than many small ones.
         """
-        weight = self.weight
+        weight: Tensor = self.weight
         if mask is not None:
             weight = weight * mask[self.target, self.source][:, None, None]
         _, before, after = weight.shape

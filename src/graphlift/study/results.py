@@ -105,7 +105,7 @@ class Result:
 
     Args:
         name: Unique in its study: method, detections and seed.
-        method: A weight-sharing method, ``martinez`` or ``semgcn``.
+        method: A weight-sharing method, or one of :data:`graphlift.networks.OTHERS`.
         decoupled: Whether self-connections have weights of their own by option.
         detections: ``gt``, ``hg-sim`` or ``cpn-sim``; the last two are simulated.
         seed: Of initial weights and batches.
