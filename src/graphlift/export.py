@@ -1,8 +1,9 @@
 """Export of a trained network to ONNX, with all that is constant after training folded.
 
 Affinities become constants, batch normalisation is folded into weights and biases, and the
-affinity of a self-connection into its matrix. Weights are stored in half precision and used in
-single.
+affinity of a self-connection into its matrix. Weights of graph networks, which are shipped, are
+stored in half precision and used in single; those of other lifters are in single precision
+(:mod:`graphlift.export_lifters`).
 """
 
 from pathlib import Path
@@ -12,26 +13,34 @@ import numpy as np
 
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
+from graphlift.export_lifters import BUILDERS, Outputs
 from graphlift.files import replacing
 from graphlift.onnx_graph import OnnxGraph
 from graphlift.weight_sharing import DECOUPLED
 
 if TYPE_CHECKING:
-    from graphlift.nn.gcn import PoseGCN
+    from torch import nn
+
     from graphlift.nn.graph_conv import GraphConv
 
 PARITY = 2e-3
 """m: how far half-precision weights may move a joint before an export is refused."""
+EXACT = 1e-5
+"""m: the same of weights in single precision."""
+FEATURES = {"screen": 2, "canonical": 3}
+"""Numbers a joint of the input, of other lifters than graph networks."""
 
 
-def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
-    """Write a network of a graph-convolution method as ONNX, with its card in the file.
+def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
+    """Write a network as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
-    out), float32. The file is checked against the network before it is kept.
+    out), float32; a network that says more has more outputs. The file is checked against the
+    network before it is kept.
 
     Args:
-        network: In any mode; it is evaluated as trained.
+        network: A graph network, or one of :data:`graphlift.networks.LIFTERS`; in any mode, it is
+            evaluated as trained.
         card: Written to the file's metadata under ``card``.
         path: Ends in .onnx.
 
@@ -41,14 +50,20 @@ def export_onnx(network: "PoseGCN", card: ModelCard, path: Path) -> None:
         OSError: If the file cannot be written.
     """
     graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
-    joints, before, after = _network(graph, network)
+    outputs: Outputs
+    if builder := BUILDERS.get(type(network).__name__):
+        outputs, before, most = builder(graph, network), FEATURES[card.inputs], EXACT
+    else:
+        joints, before, after = _network(graph, network)
+        outputs, most = {"poses": ["frame", joints, after]}, PARITY
+    features = (int(outputs["poses"][1]), before)
     model = graph.serialise(
-        {"keypoints": (np.float32, ["frame", joints, before])},
-        {"poses": ["frame", joints, after]},
+        {"keypoints": (np.float32, ["frame", *features])},
+        outputs,
         name=card.name,
         metadata={"card": card.to_json()},
     )
-    _check_parity(network, model, (joints, before))
+    _check_parity(network, model, features, most)
     with replacing(path) as beside:
         beside.write_bytes(model)
 
@@ -129,20 +144,24 @@ def _aggregate(graph: OnnxGraph, a: np.ndarray, messages: str, channels: int) ->
     return graph.add("Reshape", summed, shape)
 
 
-def _check_parity(network: "PoseGCN", model: bytes, features: tuple[int, int]) -> None:
+def _check_parity(
+    network: "nn.Module", model: bytes, features: tuple[int, int], most: float
+) -> None:
     import onnxruntime
     import torch
 
     probe = np.random.default_rng(0).normal(0, 0.5, (64, *features)).astype(np.float32)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    (ours,) = session.run(None, {"keypoints": probe})
+    (ours,) = session.run(["poses"], {"keypoints": probe})
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        theirs = network(torch.from_numpy(probe)).numpy()
+        said = network(torch.from_numpy(probe))
+    theirs = (said if isinstance(said, torch.Tensor) else said.pose).numpy()
     network.train(was_training)
-    if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < PARITY:
+    if not (worst := float(np.abs(ours[..., :3] - theirs[..., :3]).max())) < most:
+        precision = "single" if most == EXACT else "half"
         raise ModelError(
-            f"the ONNX file would differ from the network by {worst * 1000:.1f} mm: its weights "
-            "do not fit half precision; train it longer or with weight_decay"
+            f"the ONNX file would differ from the network by {worst * 1000:.2g} mm: its weights "
+            f"do not fit {precision} precision; train it longer or with weight_decay"
         )

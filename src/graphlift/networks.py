@@ -1,5 +1,6 @@
 """The network that each method's name stands for; only here the baselines are defined."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,39 @@ Gaussian layer before the output layer, as in Modulated GCN for detected keypoin
 Centre = Literal["spine", "root"]
 """Where convolution-style counts bones from: the spine in the study, the root in Any-GCN."""
 
+IMAGE_PART = "lifter of the system; its image part is not here"
+
+
+@dataclass(frozen=True)
+class Published:
+    """How a network was published.
+
+    Args:
+        reference: Authors, conference and year.
+        channels: Its width.
+        blocks: Its residual blocks.
+        image: Whether its system also has a network for images, which is not here.
+    """
+
+    reference: str
+    channels: int
+    blocks: int
+    image: bool = False
+
+
+LIFTERS: Mapping[str, Published] = {
+    "martinez": Published("Martinez et al., ICCV 2017", 1024, 2),
+    "lcn": Published("Ci et al., ICCV 2019", 64, 3),
+    "mixture": Published("Li and Lee, CVPR 2019", 1024, 2),
+    "bidirectional": Published("Wang et al., ICCV 2019", 512, 2, image=True),  # sizes are ours
+}
+"""Networks that are no stack of the study's graph convolutions, by name."""
+OTHERS: Mapping[str, Published] = {
+    "semgcn": Published("Zhao et al., CVPR 2019", 128, 4, image=True),
+    "modulated": Published("Zou and Tang, ICCV 2021", 128, 4),
+    **LIFTERS,
+}
+"""All networks that are none of the study's eight methods, by name."""
 
 DILATIONS = (1, 3, 9)
 """Of a network over time: three layers of three taps."""
@@ -24,8 +58,8 @@ class Layout:
     """A network, without its width and its skeleton.
 
     Args:
-        sharing: Weight-sharing method of its graph convolutions; None for the fully connected
-            network, which has no graph.
+        sharing: Weight-sharing method of its graph convolutions; None for :data:`LIFTERS`, which
+            are no stacks of them.
         decouple_self: Give self-connections their own weights.
         non_local: Which non-local layers it has.
         blocks: Residual blocks.
@@ -51,22 +85,21 @@ def layout(
     Args:
         method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped
             non-local layers; ``modulated``, which is decoupled full-sharing with modulated weights
-            and affinities; or ``martinez``, fully connected.
+            and affinities; or one of :data:`LIFTERS`.
         decouple_self: The decoupled variant of a method.
-        blocks: Residual blocks; 4, of martinez 2, when left out.
+        blocks: Residual blocks; 4, or as :data:`LIFTERS` says, when left out.
         non_local: Which non-local layers; semgcn's are grouped, the others have none, when left
             out.
 
     Raises:
         ModelError: If there is no such method, or it cannot have such layers.
 
-    Source: Zhao et al., CVPR 2019 (semgcn); Zou and Tang, ICCV 2021 (modulated); Martinez et al.,
-    ICCV 2017 (martinez).
+    Source: the references in :data:`OTHERS`.
     """
-    if method == "martinez":
+    if method in LIFTERS:
         if non_local not in (None, "none"):
-            raise ModelError("martinez has no graph, and no non-local layers: leave non_local out")
-        return Layout(None, False, "none", 2 if blocks is None else blocks)
+            raise ModelError(f"{method} has no non-local layers: leave non_local out")
+        return Layout(None, False, "none", LIFTERS[method].blocks if blocks is None else blocks)
     count = 4 if blocks is None else blocks
     if method == "semgcn":
         return Layout("full-sharing", True, non_local or "grouped", count)
@@ -75,5 +108,5 @@ def layout(
     for sharing in METHODS:
         if sharing == method:
             return Layout(sharing, decouple_self, non_local or "none", count)
-    known = ", ".join((*METHODS, "semgcn", "modulated", "martinez"))
+    known = ", ".join((*METHODS, *OTHERS))
     raise ModelError(f"no network is named {method!r}: use one of {known}")

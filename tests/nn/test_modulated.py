@@ -178,7 +178,7 @@ def test_products_are_two_a_joint_or_one_for_every_two_joints():
 def test_the_name_means_decoupled_full_sharing_modulated():
     assert layout("modulated") == Layout("full-sharing", True, "none", 4, modulated=True)
     assert layout("modulated", non_local="embedded", blocks=2).non_local == "embedded"
-    with pytest.raises(ModelError, match="martinez has no graph, and no non-local layers"):
+    with pytest.raises(ModelError, match="martinez has no non-local layers: leave non_local out"):
         layout("martinez", non_local="grouped")
 
 

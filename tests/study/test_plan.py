@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from graphlift.complexity import channels_for, complexity
 from graphlift.errors import ConfigError
 from graphlift.nn.build import build_network
-from graphlift.study.plan import NAMES, SHIPPED, Plan, planned_runs, read_plan
+from graphlift.study.plan import SHIPPED, STUDIED, Plan, planned_runs, read_plan
 from graphlift.study.scoring import cost
 from graphlift.training.loop import learning_rate
 
@@ -231,7 +231,7 @@ def test_a_seed_that_no_run_can_have_is_refused_by_the_run():
 def test_fixed_widths_are_the_same_for_every_method():
     runs = planned_runs(Plan(channels=(4, 8)), data="prior")
 
-    assert [run.config.model.channels for run in runs] == [4, 8] * len(NAMES)
+    assert [run.config.model.channels for run in runs] == [4, 8] * len(STUDIED)
 
 
 def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):

@@ -1,5 +1,6 @@
 """A network from its name: every method and baseline of the study."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from torch import nn
@@ -7,10 +8,21 @@ from torch import nn
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
+from graphlift.nn.bidirectional import Bidirectional
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graph_conv import Init
+from graphlift.nn.locally_connected import LocallyConnected
+from graphlift.nn.mixture import MixtureDensity
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
+
+LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
+    "martinez": Martinez,
+    "lcn": LocallyConnected,
+    "mixture": MixtureDensity,
+    "bidirectional": Bidirectional,
+}
+"""The networks of :data:`graphlift.networks.LIFTERS`."""
 
 
 def build_network(
@@ -28,11 +40,12 @@ def build_network(
     sigma: bool = False,
     non_local: NonLocalKind | None = None,
     centre: Centre = "spine",
+    learnt_mask: bool = False,
 ) -> nn.Module:
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        method: A weight-sharing method, ``semgcn``, ``modulated`` or ``martinez``; or
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of :data:`LIFTERS`; or
             ``over-time``, which has no keys but ``channels`` and ``dropout``.
         decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always are.
         channels: Width.
@@ -49,6 +62,7 @@ def build_network(
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
         centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
+        learnt_mask: As in :class:`graphlift.nn.locally_connected.LocallyConnected`.
 
     Raises:
         ModelError: If the method is unknown or has no decoupled variant, or no such layers.
@@ -60,7 +74,11 @@ def build_network(
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
-        return Martinez(body, channels=channels, blocks=which.blocks, dropout=dropout)
+        options: dict[str, int] = {"learnt_mask": True} if learnt_mask else {}
+        if inputs == "canonical":
+            options |= {"features": 3}
+        sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
+        return LIFTERS[method](body, **sizes, **options)
     return PoseGCN(
         body,
         sharing=which.sharing,

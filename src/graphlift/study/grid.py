@@ -31,7 +31,13 @@ LABELS: Mapping[str, str] = {
     "cpn": "CPN",
 }
 """Names of detections for readers, in the order of the tables."""
-_LONG = {"martinez": "Martinez et al.", "semgcn": "SemGCN (Zhao et al.)"}
+_LONG = {
+    "martinez": "Martinez et al.",
+    "semgcn": "SemGCN (Zhao et al.)",
+    "lcn": "LCN (Ci et al.)",
+    "mixture": "mixture density (Li and Lee)",
+    "bidirectional": "bidirectional (Wang et al.)",
+}
 _SHORT = {
     "martinez": "Martinez",
     "semgcn": "SemGCN",

@@ -27,11 +27,18 @@ TOLERANCE = 0.05
 SHIPPED = ("quick", "open", "paper", "regime")
 Axis = Literal["seeds", "detections", "methods", "sizes"]
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
-NAMES: Mapping[str, tuple[Method, bool]] = {
+STUDIED: Mapping[str, tuple[Method, bool]] = {
     **{method: (method, False) for method in (*METHODS, *BASELINES)},
     **{f"decoupled {method}": (method, True) for method in DECOUPLED},
 }
-"""The names that a plan may have under ``methods``: the eight variants and two baselines."""
+"""The study's own: the eight variants and two baselines."""
+NAMES: Mapping[str, tuple[Method, bool]] = {
+    **STUDIED,
+    "lcn": ("lcn", False),
+    "mixture": ("mixture", False),
+    "bidirectional": ("bidirectional", False),
+}
+"""The names that a plan may have under ``methods``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ class Plan:
     """A grid of runs that differ only in what the grid, its rows and its columns state.
 
     Args:
-        methods: Variants and baselines, by the names in :data:`NAMES`.
+        methods: Networks, by the names in :data:`NAMES`; those of :data:`STUDIED` if left out.
         parameters: Sizes to match: each method gets the width that comes nearest.
         channels: Fixed widths, the same for every method.
         widths: Widths of single methods, by name, in place of both: for rows of a table that
@@ -57,7 +64,7 @@ class Plan:
     """
 
     __pydantic_config__: ClassVar = STRICT
-    methods: tuple[str, ...] = tuple(NAMES)
+    methods: tuple[str, ...] = tuple(STUDIED)
     parameters: tuple[int, ...] = ()
     channels: tuple[int, ...] = ()
     widths: Mapping[str, int] = field(default_factory=dict)

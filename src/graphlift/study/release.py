@@ -66,10 +66,12 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     from graphlift.export import export_onnx
     from graphlift.lifting import Lifter
     from graphlift.nn.gcn import PoseGCN
+    from graphlift.nn.mixture import MixtureDensity
     from graphlift.training.checkpoints import load_run
 
     network, config, record = load_run(model, ("data_digest",))
-    if config.cameras != "random" or not config.model.sigma or not isinstance(network, PoseGCN):
+    lifts = config.model.sigma and isinstance(network, PoseGCN)
+    if config.cameras != "random" or not (lifts or isinstance(network, MixtureDensity)):
         raise ModelError(
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
             'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'

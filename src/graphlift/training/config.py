@@ -15,7 +15,7 @@ from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
-from graphlift.training.unused_keys import unused_keys
+from graphlift.training.unused_keys import not_of_network, unused_keys
 from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
 
@@ -28,6 +28,9 @@ Method = Literal[
     "semgcn",
     "modulated",
     "martinez",
+    "lcn",
+    "mixture",
+    "bidirectional",
     "over-time",
 ]
 Device = Literal["cpu", "cuda", "mps"]
@@ -46,19 +49,20 @@ class ModelConfig:
 
     Args:
         method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
-            non-local layers), ``modulated`` (with modulated weights and affinities) or
-            ``martinez`` (fully connected); or ``over-time``, which corrects what a model of single
-            frames says by the frames around them (:mod:`graphlift.nn.over_time`).
+            non-local layers), ``modulated`` (with modulated weights and affinities) or one of
+            :data:`graphlift.networks.LIFTERS` (``docs/method.md`` has a table); or ``over-time``,
+            which corrects what a model of single frames says by the frames around them
+            (:mod:`graphlift.nn.over_time`).
         decouple_self: Give self-connections their own weights; only full-sharing, pre- and
             post-aggregation have such a variant.
-        channels: Features of a joint inside (of a pose, for martinez).
-        blocks: Residual blocks; 2 for martinez, 4 for the others when left out.
+        channels: Features of a joint inside (of a pose, for networks without a graph).
+        blocks: Residual blocks; 4, or as :data:`graphlift.networks.LIFTERS` says, when left out.
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
             modulated always learns it, starting from the first or the second.
         init: ``glorot``, or ``stacked`` as the published code initialises
-            (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has an initialisation of its
-            own.
+            (:class:`graphlift.nn.graph_conv.GraphConv`); :data:`graphlift.networks.LIFTERS` start
+            in ways of their own.
         joints: 16, as the study has them, 17, or 28: all that detectors give, with faces and
             feet (:data:`graphlift.skeletons.BODY_28`).
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
@@ -67,6 +71,7 @@ class ModelConfig:
         non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
             network's own when left out: semgcn's are grouped, the others have none.
         centre: ``spine``, or ``root``: where convolution-style counts bones from.
+        learnt_mask: Whether lcn learns its mask.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -82,6 +87,7 @@ class ModelConfig:
     sigma: bool = False
     non_local: NonLocalKind | None = None
     centre: Centre = "spine"
+    learnt_mask: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")
@@ -94,15 +100,8 @@ class ModelConfig:
             not self.decouple_self or self.method in DECOUPLED,
             f"{self.method} has no decoupled variant: write decouple_self = false",
         )
-        _require(
-            self.method != "martinez"
-            or (self.joints, self.inputs, self.sigma) == (16, "screen", False),
-            "martinez takes 16 joints on the screen, and gives positions alone",
-        )
-        _require(
-            self.method != "martinez" or self.non_local in (None, "none"),
-            "martinez has no non-local layers: leave non_local out",
-        )
+        lacking = not_of_network(self)
+        _require(not lacking, lacking)
         _require(
             self.method != "modulated" or self.affinity in ("learnt", "row-normalised"),
             f"modulated has no {self.affinity} affinity: write learnt, or row-normalised",
@@ -147,7 +146,7 @@ class TrainConfig:
         decay: See ``schedule``.
         decay_steps: See ``schedule``; the steps of an epoch if left out.
         clip: Largest norm of all gradients together; 0 for none.
-        loss: ``mse``, or ``mpjpe`` (mean distance of joints).
+        loss: ``mse``, ``mpjpe`` (mean distance of joints), or of mixture ``likelihood``.
         flip: Mirror half of the frames in training.
         ema: Decay a step of an exponential moving average of the weights, which is then what is
             evaluated and kept; 0 for none.
@@ -190,7 +189,7 @@ class TrainConfig:
     decay: float = 0.95
     decay_steps: int | None = None
     clip: float = 1.0
-    loss: Literal["mse", "mpjpe"] = "mse"
+    loss: Literal["mse", "mpjpe", "likelihood"] = "mse"
     flip: bool = False
     ema: float = 0.0
     evaluate_every: int | None = None
@@ -230,6 +229,10 @@ class TrainConfig:
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
+        _require(
+            (self.loss == "likelihood") == (self.model.method == "mixture"),
+            'mixture is trained with loss = "likelihood", and no other network is',
+        )
         self._check_data()
 
     def _check_data(self) -> None:

@@ -179,7 +179,8 @@ def curves(study: Study) -> Figure:
     figure, axes = blank(2.1, len(study.detections), 2, below_legend(study))
     for (loss, validation), kind in zip(axes, study.detections, strict=True):
         for variant in study.variants:
-            _band(loss, study, variant, kind, lambda point: point.loss)
+            if variant.method != "mixture":  # whose loss is a likelihood, in nats
+                _band(loss, study, variant, kind, lambda point: point.loss)
             _band(validation, study, variant, kind, lambda point: point.validation_mpjpe_mm)
         for ax in (loss, validation):
             ax.set_xlabel("optimiser step")
