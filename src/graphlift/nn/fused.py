@@ -130,13 +130,14 @@ def _sum(
     itself = np.arange(shape[0])
     scales = edge is not None and np.array_equal(target, itself) and np.array_equal(source, itself)
 
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(device)
+
     def one_way(to: np.ndarray, of: np.ndarray, rows: int, back: _Sum | None) -> _Sum:
         order = np.lexsort((of, to))
         first = np.searchsorted(to[order], np.arange(rows))
-        of, to = of[order], to[order]
-        on = [torch.from_numpy(v).to(device) for v in (of, to, first)]
-        weights = None if edge is None else torch.from_numpy(edge[order]).to(device)
-        return _Sum(*on, weights, scales, back)
+        weights = None if edge is None else tensor(edge[order])
+        return _Sum(tensor(of[order]), tensor(to[order]), tensor(first), weights, scales, back)
 
     return one_way(target, source, shape[0], one_way(source, target, shape[1], None))
 
@@ -173,6 +174,8 @@ def _part(
     joint, count = keys % joints, len(keys)
     whole = np.array_equal(joint, np.arange(joints))
     every = np.arange(count)
+    into: _Sum | None
+    out: _Sum | None
     if before:
         into = _sum(row, graph.source[edges], edges, (count, joints), device)
         out = None if whole else _sum(joint, every, None, (joints, count), device)

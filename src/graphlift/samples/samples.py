@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -97,8 +97,12 @@ class Samples:
 
     def every(self, stride: int) -> "Samples":
         """Every so many-th frame, from the first; a frame is its view by one camera."""
-        arrays = {key: value for key, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **{key: value[::stride] for key, value in arrays.items()})
+        thinned: dict[str, Any] = {
+            key: value[::stride]
+            for key, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        return replace(self, **thinned)
 
 
 def activity_weights(activity: np.ndarray) -> Float[np.ndarray, " frame"]:
