@@ -131,13 +131,14 @@ def _sum(
     itself = np.arange(shape[0])
     scales = edge is not None and np.array_equal(target, itself) and np.array_equal(source, itself)
 
+    def tensor(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(device)
+
     def one_way(to: np.ndarray, of: np.ndarray, rows: int, back: _Sum | None) -> _Sum:
         order = np.lexsort((of, to))
         first = np.searchsorted(to[order], np.arange(rows))
-        terms = (torch.from_numpy(v).to(device) for v in (of[order], to[order], first))
-        weights = None if edge is None else torch.from_numpy(edge[order]).to(device)
-        sources, targets, firsts = terms
-        return _Sum(sources, targets, firsts, weights, scales, back)
+        weights = None if edge is None else tensor(edge[order])
+        return _Sum(tensor(of[order]), tensor(to[order]), tensor(first), weights, scales, back)
 
     return one_way(target, source, shape[0], one_way(source, target, shape[1], None))
 

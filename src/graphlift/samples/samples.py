@@ -97,12 +97,12 @@ class Samples:
 
     def every(self, stride: int) -> "Samples":
         """Every so many-th frame, from the first; a frame is its view by one camera."""
-        kept: dict[str, Any] = {
+        thinned: dict[str, Any] = {
             key: value[::stride]
             for key, value in vars(self).items()
             if isinstance(value, np.ndarray)
         }
-        return replace(self, **kept)
+        return replace(self, **thinned)
 
 
 def activity_weights(activity: np.ndarray) -> Float[np.ndarray, " frame"]:

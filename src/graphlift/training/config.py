@@ -4,11 +4,11 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from graphlift.errors import CheckpointError, ConfigError
+from graphlift.errors import ConfigError
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
 from graphlift.samples.anatomy import Anatomy
@@ -313,49 +313,6 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     if unused:
         raise ConfigError(f"{path}: {'; '.join(unused)}")
     return config
-
-
-def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
-    """Name the keys in which a stored configuration differs from this one.
-
-    A key that the stored one lacks has its default there. ``data`` is left out: it is a path, and
-    the digest identifies the data that it leads to.
-    """
-    ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
-    theirs = merge([default, other])
-    return [key for key in ours if key != "data" and ours[key] != theirs[key]]
-
-
-def check_own(
-    where: str,
-    config: TrainConfig,
-    stored: Mapping[str, Any] | None,
-    digests: Mapping[str, tuple[str | None, str | None]],
-) -> None:
-    """Refuse files of another run, or files made with other data.
-
-    Args:
-        where: The file, and perhaps which run in it; the message begins with it.
-        config: The run that is to go on from it.
-        stored: The configuration in the file; None where only the data are compared.
-        digests: By what was done with the data, such as ``"trained on"``: the SHA-256 in the file,
-            and that of the data now.
-
-    Raises:
-        CheckpointError: Naming the keys, or the data, that differ.
-    """
-    if stored is not None and (other := differences(config, stored)):
-        raise CheckpointError(
-            f"{where}: belongs to a run with another {', '.join(other)}: give this run another "
-            "folder, or delete the old one"
-        )
-    for done, (before, now) in digests.items():
-        if before != now:
-            was, is_now = (digest[:12] if digest else "none" for digest in (before, now))
-            raise CheckpointError(
-                f"{where}: was {done} other data (digest {was}) than {config.data!r} now holds "
-                f"({is_now}): give this run another folder"
-            )
 
 
 def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:
