@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from graphlift.card import CMU
 from graphlift.study import paper, statistics
 from graphlift.study.grid import Study, by_size, mpjpe_in
 from graphlift.study.report import failures, figures, heatmaps, published, sizes, tables
@@ -22,10 +23,6 @@ OF_THE_GRID = {
 """Settings that differ between the runs of every study, by their paths."""
 OWN_WIDTH = "own-width"
 """The adaptation under which 2D input is normalised by the width of each image."""
-CMU = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
-    "with funding from NSF EIA-0196217."
-)
 ACKNOWLEDGEMENTS = {
     "cmu": CMU,
     "hdm05": "Müller, Röder, Clausen, Eberhardt, Krüger, Weber: Documentation Mocap Database "
