@@ -18,7 +18,7 @@ FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 ALL := train,report,formats,h36m,video,viewer
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check kernels versions versions-newest versions-oldest docs clean
+.PHONY: demo study test check kernels versions versions-newest versions-oldest docs tables clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -87,6 +87,21 @@ $(BIN)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 # The site, in build/site; a warning is an error.
 docs: $(BIN)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# Every table of docs/ that needs only motion capture (MOCAP=DIR), written anew: after other weights.
+MOCAP ?= ../shared/mocap
+FIRST := recipes/weights/open-pre-agg.onnx recipes/weights/open-small-1.onnx
+FILL := OMP_NUM_THREADS=1 $(BIN)/python benchmarks
+tables: $(BIN)/.installed-study
+	$(FILL)/strata.py $(MOCAP) open-base open-small $(FIRST) --docs docs/people.md
+	$(FILL)/accuracy.py $(MOCAP) open-base open-small $(FIRST) --docs docs/accuracy.md \
+	  --figure docs/figures/accuracy.png
+	$(FILL)/half_bodies.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/wild.md
+	$(FILL)/motion_steps.py $(MOCAP) --model open-base --docs docs/conventions.md
+	$(FILL)/refinement.py --data $(MOCAP) --model open-base --docs docs/conventions.md
+	$(FILL)/clips.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/conventions.md
+	$(FILL)/shared_floor.py $(MOCAP) --model open-base --docs docs/conventions.md
+	$(FILL)/rig_turns.py $(MOCAP) --docs docs/formats-out.md
 
 $(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) --upgrade pip

@@ -1,7 +1,7 @@
 """Where the error of models comes from: the tables and the figure of docs/accuracy.md.
 
     python benchmarks/accuracy.py path/to/mocap open-base open-small [more models]
-        [--on validation] [--figure accuracy.png]
+        [--on validation] [--figure accuracy.png] [--docs docs/accuracy.md]
 
 A model is a name, an .onnx file, or the folder of a finished training run (whose sigma is not
 calibrated), of 17 or of 28 joints; one of 28 sees the same 17 and scores over the same 16. The
@@ -31,7 +31,8 @@ from error_sources.people import (
     put_on,
     see,
 )
-from error_sources.tables import Row, band_rows, part_rows, print_table
+from error_sources.tables import Row, band_rows, part_rows, tabulate
+from pages import add_docs, show
 
 from graphlift import Lifter
 from graphlift.card import ModelCard
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+")
     parser.add_argument("--on", choices=("test", "validation"), default="test")
     parser.add_argument("--figure", type=Path, help="PNG of the errors by cause")
+    add_docs(parser)
     chosen = parser.parse_args()
     training, people = read_people(read_open_data(chosen.mocap), chosen.on)
     names = [Path(model).name.removesuffix(".onnx") for model in chosen.models]
@@ -253,8 +255,13 @@ def main() -> None:
         name: measure(load(model), training, people)
         for name, model in zip(names, chosen.models, strict=True)
     }
-    for table, title in TITLES.items():
-        print_table(title, {name: rows[table] for name, rows in found.items()})
+    show(
+        {
+            title: tabulate({name: rows[table] for name, rows in found.items()})
+            for table, title in TITLES.items()
+        },
+        chosen.docs,
+    )
     if chosen.figure:
         draw(chosen.figure, {name: rows["cause"] for name, rows in found.items()}, CAUSES)
 

@@ -1,7 +1,7 @@
 """What each step is worth on whole clips, by definition of keypoints, exact and noisy.
 
     python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation|test|cross]
-                               [--over-time runs/open-clip]
+                               [--over-time runs/open-clip] [--docs docs/conventions.md]
 
 Windows of 3 s of people on their own bodies or on others, each seen by one camera like Human3.6M's
 (graphlift.samples.strata has the definitions); noise of CPN's level whose errors last
@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pages import add_docs, show, table
 
 from graphlift import Lifter
 from graphlift.cameras import Camera
@@ -125,22 +126,9 @@ def measure(
     return np.array(rows)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("mocap")
-    parser.add_argument("models", nargs="+")
-    parser.add_argument("--part", choices=("validation", "test", "cross"), default="validation")
-    parser.add_argument("--over-time", type=Path, help="folder of a finished run")
-    chosen = parser.parse_args()
-    data = read_open_data(chosen.mocap)
-    people = ClipPeople(data.motion(chosen.part), FRAMES, balance=0)
-    print(f"{WINDOWS} windows of {FRAMES} frames, {chosen.part} people\n")
-    print("| model | keypoints | " + " | ".join(STEPS) + " |")
-    print("|---|---|" + "---:|" * len(STEPS))
-    lifters = {model: (Lifter.load(model, threads=1), None) for model in chosen.models}
-    if chosen.over_time:
-        base = lifters[chosen.models[0]][0]
-        lifters[f"{chosen.models[0]}, over time"] = base, corrector(base, chosen.over_time)
+def compare(people: ClipPeople, lifters: dict) -> str:
+    """A row for each model, definition and noise; a column for each step."""
+    lines = []
     for model, (lifter, correct) in lifters.items():
         for definition in DEFINITIONS:
             for noise in NOISES:
@@ -153,7 +141,30 @@ def main() -> None:
                         low, high = interval(rows[:, number, 0] - rows[:, 0, 0])
                         text += f" ({low:+.1f} to {high:+.1f})"
                     cells.append(text)
-                print(f"| {model} | {definition}, {noise} | {' | '.join(cells)} |", flush=True)
+                lines.append([model, f"{definition}, {noise}", *cells])
+    return table(["model", "keypoints", *STEPS], lines, words=2)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("mocap")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--part", choices=("validation", "test", "cross"), default="validation")
+    parser.add_argument("--over-time", type=Path, help="folder of a finished run")
+    add_docs(parser)
+    chosen = parser.parse_args()
+    data = read_open_data(chosen.mocap)
+    people = ClipPeople(data.motion(chosen.part), FRAMES, balance=0)
+    print(f"{WINDOWS} windows of {FRAMES} frames, {chosen.part} people")
+    names = [Path(model).name.removesuffix(".onnx") for model in chosen.models]
+    lifters = {
+        name: (Lifter.load(model, threads=1), None)
+        for name, model in zip(names, chosen.models, strict=True)
+    }
+    if chosen.over_time:
+        base = lifters[names[0]][0]
+        lifters[f"{names[0]}, over time"] = base, corrector(base, chosen.over_time)
+    show({"clips": compare(people, lifters)}, chosen.docs)
 
 
 if __name__ == "__main__":

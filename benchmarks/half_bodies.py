@@ -21,7 +21,8 @@ from film.hiding import LEGS, WAIST, is_leg, split_errors, straight_legs
 from film.methods import load_models
 from film.parts import mean_of_known
 from film.reference import JOINTS
-from film.tables import GUESS, fill_page, table
+from film.tables import GUESS
+from pages import add_docs, show, table
 from strata import lift_views
 
 from graphlift.samples.open_data import read_open_data
@@ -91,15 +92,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mocap")
     parser.add_argument("models", nargs="+")
-    parser.add_argument("--docs", type=Path, help="a page whose table is replaced")
+    add_docs(parser)
     parser.add_argument("--each", type=int, default=600, help="people a posture")
     chosen = parser.parse_args()
     data = read_open_data(chosen.mocap)
     motion = data.motion("validation", stride=data.stride)
     text = tabulate(measure(strata(motion, each=chosen.each), load_models(chosen.models)))
-    print(text)
-    if chosen.docs:
-        fill_page(chosen.docs, {"half bodies": text})
+    show({"half bodies": text}, chosen.docs)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """What each step from camera frame to floor does to the error, on motion-capture truth.
 
     python benchmarks/motion_steps.py DIR [--model NAME] [--part test] [--every 3] [--seeds 1]
-                                          [--errors 1]
+                                          [--errors 1] [--docs docs/conventions.md]
 
 DIR holds cmu.npz and splits.json. Every third clip of the test subjects is seen by one random
 camera (graphlift.virtual_cameras.RandomRig, drawn again until it sees 90 % of the joints from a
 metre away).
 Without --model the lifter is simulated (simulated_lifter.py); with it, the same simulated
-keypoints are lifted by that model. What is chosen is chosen with --part validation.
+keypoints, of 17 joints, are lifted by that model. Errors are those of the 17; of a model that says
+more, all steps have the heels and toes, too. What is chosen is chosen with --part validation.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from pages import add_docs, show, table
 from simulated_lifter import View, look
 
 from graphlift import motion
@@ -25,6 +27,7 @@ from graphlift.geometry import align_similarity
 from graphlift.motion.requirements import legs
 from graphlift.motion.sizes import scale_to_floor
 from graphlift.motion.upright import find_floor, find_up
+from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
 
 ANKLES = legs(H36M_17)[:, 2]
@@ -40,7 +43,8 @@ def known(poses):
 
 
 def relative(poses):
-    positions = poses.positions[:, 0]
+    """Of Human3.6M's 17 joints, which the truth has; they are the first of 28."""
+    positions = poses.positions[:, 0, : len(H36M_17)]
     return positions - positions[:, :1]
 
 
@@ -57,20 +61,6 @@ def aligned_error(poses, view, frames):
 
 def pose_speed_error(poses, view, frames):
     return speed_error(relative(poses), view.rooted, view.fps, frames)
-
-
-def of_17(poses):
-    """Keep Human3.6M's 17 joints, which the truth has; they are the first of 28."""
-    count = len(H36M_17)
-    return replace(
-        poses,
-        skeleton=H36M_17,
-        positions=poses.positions[:, :, :count],
-        sigma=poses.sigma[:, :, :count],
-        seen=poses.seen[:, :, :count],
-        fronts=None,
-        front_sigma=None,
-    )
 
 
 def speed_error(positions, truth, fps, frames):
@@ -107,14 +97,15 @@ class Table:
         for column, values in zip(columns, (before, after), strict=True):
             column.append(np.ravel(values))
 
-    def show(self):
-        print("| step | measure | before | after |\n|---|---|---:|---:|")
-        last = ""
+    def markdown(self):
+        lines, last = [], ""
         for (step, measure), columns in self.rows.items():
             scale = {"degrees": 1, "per": 100}.get(measure.partition(" ")[0], 1000)
-            before, after = (scale * np.mean(np.concatenate(column)) for column in columns)
-            print(f"| {'' if step == last else step} | {measure} | {before:.1f} | {after:.1f} |")
+            means = (scale * np.mean(np.concatenate(column)) for column in columns)
+            numbers = ["–" if np.isnan(mean) else f"{mean:.1f}" for mean in means]
+            lines.append(["" if step == last else step, measure, *numbers])
             last = step
+        return table(["step", "measure", "before", "after"], lines, words=2)
 
 
 def both(measure, view, before, after, frames=None):
@@ -174,7 +165,7 @@ def measure_bones(table, view, poses):
     def lengths(positions):
         return length(positions - positions[:, parents])[:, 1:]
 
-    found = [lengths(p.positions[frames, 0]) for p in (poses, after)]
+    found = [lengths(p.positions[frames, 0, : len(H36M_17)]) for p in (poses, after)]
     truth = np.median(lengths(view.world), axis=0)
     table.add("bones", "sd of a bone's length, mm", *(x.std(axis=0) for x in found))
     table.add("bones", "error of a bone's length, mm", *(np.abs(x - truth) for x in found))
@@ -185,7 +176,7 @@ def measure_bones(table, view, poses):
 
 def measure_height(table, view, poses):
     """The stated height is what the same proportions give for the true skeleton."""
-    truth = replace(poses, positions=view.rooted[:, None])
+    truth = Poses(view.rooted[:, None], H36M_17, fps=view.fps)
     after = motion.scale_to_height(poses, float(motion.statures(truth)[0]))
     table.add("height", "MPJPE, mm", *both(pose_error, view, poses, after, known(view.lifted)))
     return after
@@ -227,7 +218,9 @@ def measure_feet(table, view, name, **lens):
     table.add(f"feet, {name}", "P-MPJPE, mm", *both(aligned_error, view, loose, held))
     frames = known(held)
     found, true = held.contacts[frames][:, 0, ANKLES], true_contacts(view)[frames]
-    return np.array([(found & true).sum(), found.sum(), true.sum()])
+    nothing = np.full(1, np.nan)  # there are none before
+    table.add(f"feet, {name}", "per cent of contacts found that are true", nothing, true[found])
+    table.add(f"feet, {name}", "per cent of true contacts that are found", nothing, found[true])
 
 
 def measure_all(table, view, name, **lens):
@@ -247,7 +240,7 @@ def measure_all(table, view, name, **lens):
 
 
 def measure(table, view):
-    """Add one view to the table; count contacts that were found and true, found, true."""
+    """Add one view to the table."""
     lens = replace(view.camera, R=np.eye(3), position=np.zeros(3))
     measure_sides(table, view)
     refined = view.lifted
@@ -263,15 +256,14 @@ def measure(table, view):
     guess = measure_path(table, view, poses, "55°")
     measure_gravity(table, view, moving, "known lens")
     measure_gravity(table, view, guess, "55°")
-    counts = measure_feet(table, view, "known lens", camera=lens)
+    measure_feet(table, view, "known lens", camera=lens)
     measure_feet(table, view, "known camera", camera=view.camera)
     measure_feet(table, view, "55°")
     measure_all(table, view, "known lens", camera=lens)
     measure_all(table, view, "55°")
-    return counts
 
 
-def views(folder, part, every, seeds, errors, model):
+def views(folder, *, part, every, seeds, errors, model):
     subjects = json.loads((folder / "splits.json").read_text())["cmu"][part]
     clips = read_pack(folder / "cmu.npz").of(subjects).clips[::every]
     lifter = None
@@ -284,7 +276,7 @@ def views(folder, part, every, seeds, errors, model):
             view = look(clip, [seed, zlib.crc32(clip.name.encode())], errors)
             if view is not None and lifter is not None:
                 lens = replace(view.camera, R=np.eye(3), position=np.zeros(3))
-                lifted = of_17(lifter(view.keypoints, camera=lens))
+                lifted = lifter(view.keypoints, camera=lens)
                 view = View(**{**vars(view), "lifted": replace(lifted, camera=None)})
             if view is not None:
                 yield view
@@ -298,20 +290,19 @@ def main():
     parser.add_argument("--every", type=int, default=3, help="take every so many-th clip")
     parser.add_argument("--errors", type=float, default=1.0, help="times the simulated ones")
     parser.add_argument("--seeds", type=int, default=1, help="cameras a clip")
-    arguments = parser.parse_args()
-    table, counts, frames, names = Table(), np.zeros(3), 0, set()
-    for view in views(**vars(arguments)):
-        counts += measure(table, view)
+    add_docs(parser)
+    arguments = vars(parser.parse_args())
+    page, measured, frames, names = arguments.pop("docs"), Table(), 0, set()
+    for view in views(**arguments):
+        measure(measured, view)
         frames += len(view.world)
         names.add(view.name)
-    lifter = arguments.model or f"simulated lifter, {arguments.errors:g} times its errors"
+    lifter = arguments["model"] or f"simulated lifter, {arguments['errors']:g} times its errors"
     print(
-        f"{lifter}; {len(names)} clips of {arguments.part} subjects, {frames:,} frames, "
-        f"{arguments.seeds} camera(s) a clip\n"
+        f"{lifter}; {len(names)} clips of {arguments['part']} subjects, {frames:,} frames, "
+        f"{arguments['seeds']} camera(s) a clip"
     )
-    table.show()
-    print(f"\nContacts: {counts[0] / counts[1]:.0%} of those found are true, "
-          f"{counts[0] / counts[2]:.0%} of the true ones are found")  # fmt: skip
+    show({"motion steps": measured.markdown()}, page)
 
 
 if __name__ == "__main__":

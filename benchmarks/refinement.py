@@ -1,7 +1,7 @@
 """What refinement of whole clips does to the error, on motion-capture truth.
 
     python benchmarks/refinement.py --data DIR [--model open-base] [--part validation]
-                                    [--cameras 1] [--every 1]
+                                    [--cameras 1] [--every 1] [--docs docs/conventions.md]
 
 DIR holds cmu.npz and splits.json. Every clip is seen as a whole by one camera like Human3.6M's
 (graphlift.samples.random_views.H36M_LIKE_RIG; further away where people walk out of the image),
@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pages import add_docs, show, table
 from simulated_lifter import draw_aimed
 
 from graphlift import motion
@@ -44,7 +45,14 @@ from graphlift.sequences import Poses, keypoints_from
 from graphlift.simulated_detector import occluded
 from graphlift.skeletons import COCO_17, H36M_17
 
-STRATA = ("plain", "bodies", "shifted", "coco", "lens")
+STRATA = {
+    "plain": "as in the pack",
+    "bodies": "other bodies",
+    "shifted": "joints defined otherwise",
+    "coco": "COCO's keypoints",
+    "lens": "lens not known",
+}
+"""And what tables call them."""
 HEAD_KEEP = 0.98
 """Share of itself that a head's turn to the side, 25° (standard deviation), keeps from frame to
 frame."""
@@ -54,6 +62,8 @@ STEPS = (
     ("smoothed, bones held", lambda poses: motion.hold_bones(motion.smooth(poses))),
 )
 """With refinement and without, as :func:`graphlift.motion.to_world` composes them."""
+IN_DOCS = 1
+"""Which of them docs/conventions.md shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,29 +242,33 @@ def measure(seen):
     return np.array(rows), np.array([covered(p, seen.truth) for p in (seen.lifted, refined)])
 
 
-def show(results):
-    """Print the tables, in mm and per cent."""
-    print("| stratum | keypoints | after | MPJPE | refined | difference | P-MPJPE | refined | "
-          "difference |\n|---|---|---|---:|---:|---|---:|---:|---|")  # fmt: skip
+def changes(results, step):
+    """What refinement changes after one of STEPS, mm: before, after, the change's interval."""
+    rows = []
     for (stratum, noise), clips in results.items():
         weights = np.array([frames for frames, *_ in clips], dtype=float)
-        for step, (name, _) in enumerate(STEPS):
-            rows = np.stack([errors[step] for _, errors, _ in clips])
-            mean = (rows * weights[:, None]).sum(axis=0) / weights.sum()
-            cells = []
-            for kind in (0, 1):
-                change = rows[:, 2 + kind] - rows[:, kind]
-                low, high = interval(change, weights, np.random.default_rng(0))
-                gain = mean[2 + kind] - mean[kind]
-                cells += [f"{mean[kind]:.1f}", f"{mean[2 + kind]:.1f}",
-                          f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"]  # fmt: skip
-            print(f"| {stratum} | {noise} | {name} | {' | '.join(cells)} |")
-    print("\n| stratum | keypoints | sigma covers (50/80/95 %) | refined |\n|---|---|---|---|")
+        errors = np.stack([errors[step] for _, errors, _ in clips])
+        mean = (errors * weights[:, None]).sum(axis=0) / weights.sum()
+        cells = []
+        for kind in (0, 1):
+            change = errors[:, 2 + kind] - errors[:, kind]
+            low, high = interval(change, weights, np.random.default_rng(0))
+            gain = mean[2 + kind] - mean[kind]
+            cells += [f"{mean[kind]:.1f}", f"{mean[2 + kind]:.1f}",
+                      f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"]  # fmt: skip
+        rows.append([STRATA[stratum], noise, *cells])
+    head = ["", "keypoints", "MPJPE: before", "after", "change", "P-MPJPE: before", "after"]
+    return table([*head, "change"], rows, words=2)
+
+
+def coverage(results):
+    """Per cent of joints within the 50, 80 and 95 % balls of sigma, lifted and refined."""
+    rows = []
     for (stratum, noise), clips in results.items():
         weights = np.array([frames for frames, *_ in clips], dtype=float)
         mean = np.average(np.stack([covers for *_, covers in clips]), axis=0, weights=weights)
-        before, after = ("/".join(f"{value:.0f}" for value in row) for row in mean)
-        print(f"| {stratum} | {noise} | {before} | {after} |")
+        rows.append([STRATA[stratum], noise, *("/".join(f"{v:.0f}" for v in row) for row in mean)])
+    return table(["", "keypoints", "lifted", "refined"], rows, words=2)
 
 
 def main():
@@ -264,6 +278,7 @@ def main():
     parser.add_argument("--part", default="validation", choices=("validation", "test"))
     parser.add_argument("--cameras", type=int, default=1, help="cameras a clip")
     parser.add_argument("--every", type=int, default=1, help="take every so many-th clip")
+    add_docs(parser)
     options = parser.parse_args()
     people = json.loads((options.data / "splits.json").read_text())["cmu"][options.part]
     clips = read_pack(options.data / "cmu.npz").of(people).clips[:: options.every]
@@ -275,8 +290,11 @@ def main():
                 results.setdefault((seen.stratum, seen.noise), []).append(row)
     frames = sum(len(clip.positions) for clip in clips)
     print(f"{options.model}; {len(clips)} clips of {options.part} people, {frames:,} frames, "
-          f"{options.cameras} camera(s) a clip\n")  # fmt: skip
-    show(results)
+          f"{options.cameras} camera(s) a clip")  # fmt: skip
+    others = {name: changes(results, k) for k, (name, _) in enumerate(STEPS) if k != IN_DOCS}
+    show({f"refinement, {name}": text for name, text in others.items()})
+    tables = {"refinement": changes(results, IN_DOCS), "sigma of refinement": coverage(results)}
+    show(tables, options.docs)
 
 
 if __name__ == "__main__":

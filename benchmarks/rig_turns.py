@@ -1,11 +1,13 @@
 """How far from the truth the nodes of a BVH or GLB point, on people whose turns are known.
 
     python benchmarks/rig_turns.py DIR [--part validation] [--every 2] [--noise 0.03]
-                                   [--front-noise 12]
+                                   [--front-noise 12] [--model open-base]
+                                   [--docs docs/formats-out.md]
 
 DIR holds cmu.npz, cmu_turns.npz and splits.json. Every so many-th clip gets a random adult body
-of graphlift.bodies; joints and fronts are exact, then with noise that lasts for 0.3 s. Printed
-are means in degrees.
+of graphlift.bodies; joints and fronts are exact, then with noise that lasts for 0.3 s. Last come
+windows of benchmarks/clips.py (*detected*), lifted by a model, refined and smoothed. Printed are
+means in degrees; where feet truly point is not known in the windows.
 """
 
 import argparse
@@ -14,14 +16,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from clips import CAMERA, FRAMES, NOISES, SEED, WINDOWS, keypoints_of
+from pages import add_docs, show, table
 from scipy.ndimage import convolve1d
 
+from graphlift import Lifter
 from graphlift.bodies import fronts, load_bodies, place_points
 from graphlift.bodies.segments import POINTS
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.turns import read_turns
 from graphlift.formats import armature
 from graphlift.formats.retarget import rigged_people
+from graphlift.formats.writing import y_up
+from graphlift.motion import hold_bones, refine, smooth
+from graphlift.samples.clip_views import ClipPeople, draw_windows
+from graphlift.samples.open_data import read_open_data
+from graphlift.samples.random_views import H36M_LIKE_RIG
+from graphlift.samples.strata import DEFINITIONS
 from graphlift.sequences import FRONTS, Poses
 from graphlift.skeletons import BODY_28, H36M_17
 
@@ -29,6 +40,7 @@ NODES = {
     "Hips": ("Pelvis",), "Spine2": ("Chest",), "Head": ("Head",), "Foot": ("LFoot", "RFoot"),
     "Arm": ("LUpperArm", "RUpperArm"), "UpLeg": ("LThigh", "RThigh"),
 }  # fmt: skip
+WORDS = ("`Hips`", "`Spine2`", "`Head`", "feet", "upper arms", "thighs")
 SHORTEST = 30
 """Frames of a clip that counts."""
 
@@ -73,18 +85,52 @@ def people_of(clip, turns, noise, front_noise, rng):
     return some, whole, replace(whole, fronts=ahead[:, None], front_sigma=sigma)
 
 
-def angles(poses, turns, node):
-    """Angle between a node's front and that of its segment, of both sides, degrees."""
+def true_fronts(turns):
+    """Fronts of all segments of NODES by name, y up."""
+    names = [name for segments in NODES.values() for name in segments]
+    true = fronts(turns, *names)[..., [0, 2, 1]] * [1, 1, -1]
+    return {name: true[:, at] for at, name in enumerate(names)}
+
+
+def angles(poses, true):
+    """Angles between nodes' fronts and those of their segments, of both sides, degrees."""
     (person,), _ = rigged_people(Path("x.bvh"), poses)
     world = armature.solve_rotations(person.positions, poses.fps, person.guides)
-    names, found = [each.name for each in armature.NODES], []
-    for segment in NODES[node]:
-        side = {"L": "Left", "R": "Right"}[segment[0]] if len(NODES[node]) == 2 else ""
-        points = world[:, names.index(side + node), :, 2]
-        true = fronts(turns, segment)[:, 0][:, [0, 2, 1]] * [1, 1, -1]  # y up
-        across = np.linalg.norm(np.cross(points, true), axis=-1)
-        found.append(np.degrees(np.arctan2(across, (points * true).sum(axis=-1))))
-    return np.concatenate(found)
+    names, found = [each.name for each in armature.NODES], {}
+    for node, segments in NODES.items():
+        for segment in segments:
+            side = {"L": "Left", "R": "Right"}[segment[0]] if len(segments) == 2 else ""
+            points = world[:, names.index(side + node), :, 2]
+            goal = true.get(segment, np.full_like(points, np.nan))
+            across = np.linalg.norm(np.cross(points, goal), axis=-1)
+            off = np.degrees(np.arctan2(across, (points * goal).sum(axis=-1)))
+            found.setdefault(node, []).append(off)
+    return {node: np.concatenate(both) for node, both in found.items()}
+
+
+def windows(folder, model, noise):
+    """Windows of people as a detector sees them, lifted: poses, and true fronts by name."""
+    lifter = Lifter.load(model, threads=1)
+    people = ClipPeople(read_open_data(str(folder)).motion("validation"), FRAMES, balance=0)
+    rng = np.random.default_rng(SEED)
+    views = draw_windows(
+        people, DEFINITIONS["detected"], NOISES[noise], WINDOWS, rng, rig=H36M_LIKE_RIG
+    )
+    for start in range(0, len(views), FRAMES):
+        part = slice(start, start + FRAMES)
+        keypoints = keypoints_of(views.rays[part], views.confidence[part], captured=False)
+        lifted = lifter(keypoints, camera=CAMERA)
+        true = y_up(views.fronts[part].astype(float), "camera")
+        named = {name: true[:, at] for at, name in enumerate(FRONTS)}
+        yield hold_bones(smooth(refine(lifted, CAMERA))), named
+
+
+def row(words, pairs):
+    """Means over frames and sides; a dash where no truth is known."""
+    found = [angles(*pair) for pair in pairs]
+    means = [np.concatenate([each[node] for each in found]) for node in NODES]
+    numbers = ["–" if np.isnan(each).all() else f"{np.nanmean(each):.1f}" for each in means]
+    return [*words, *numbers]
 
 
 def main():
@@ -94,20 +140,21 @@ def main():
     parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--noise", type=float, default=0.03, help="m")
     parser.add_argument("--front-noise", type=float, default=12.0, help="degrees")
+    parser.add_argument("--model", default="open-base", help="a lifter's name or file")
+    add_docs(parser)
     given = parser.parse_args()
     clips = clips_of(given.folder, given.part, given.every)
     print(f"{len(clips)} clips, {sum(len(turns) for _, turns in clips):,} frames")
-    print("| | | " + " | ".join(NODES) + " |\n|---|---|" + "---:|" * len(NODES))
+    truths, rows = [true_fronts(turns) for _, turns in clips], []
     noises = {"exact": (0.0, 0.0), "noisy": (given.noise, np.radians(given.front_noise))}
     for word, noise in noises.items():
         rng = np.random.default_rng(0)
         people = [people_of(clip, turns, *noise, rng) for clip, turns in clips]
         for kind, label in enumerate(("17 joints", "body-28", "with fronts")):
-            pairs = [(each[kind], turns) for each, (_, turns) in zip(people, clips, strict=True)]
-            row = [
-                np.concatenate([angles(*pair, node) for pair in pairs]).mean() for node in NODES
-            ]
-            print(f"| {word} | {label} | " + " | ".join(f"{mean:.1f}" for mean in row) + " |")
+            own = [each[kind] for each in people]
+            rows.append(row([word, label], zip(own, truths, strict=True)))
+    rows += [row([word, "lifted"], windows(given.folder, given.model, word)) for word in NOISES]
+    show({"rig turns": table(["", "", *WORDS], rows, words=2)}, given.docs)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Two people on one floor: what sharing it tells of their sizes, on motion-capture truth.
 
-    python benchmarks/shared_floor.py DIR [--model NAME] [--part test] [--pairs 40] [--child]
-                                          [--errors 1]
+    python benchmarks/shared_floor.py DIR [--model NAME] [--pairs 40] [--size-pairs 100]
+                                          [--errors 1] [--docs docs/conventions.md]
 
 DIR holds cmu.npz and splits.json. Clips of two subjects are cut to one length and put 1 to 3 m
-apart on one floor, each person scaled by a normal factor (5.5 %; with --child the second one by
-0.65), and seen by one random camera through a known lens. Without --model the lifter is simulated
-(simulated_lifter.py); with it, the same simulated keypoints are lifted by that model. What is
-chosen is chosen with --part validation.
+apart on one floor, each person scaled by a normal factor (5.5 %; a child by 0.65), and seen by one
+random camera through a known lens. Without --model the lifter is simulated (simulated_lifter.py);
+with it, the same simulated keypoints are lifted by that model. The first table is of test
+subjects; how sizes fit their deviations, which was chosen on validation subjects, is of these.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from motion_steps import angle
+from pages import add_docs, show, table
 from simulated_lifter import detect, draw_camera, lift
 
 from graphlift import motion
@@ -75,12 +76,15 @@ def see(world, fps, rng, errors, lifter):
     )
     poses = Poses(
         np.concatenate([each.positions for each in found], axis=1),
-        H36M_17,
+        found[0].skeleton,
         seen=np.concatenate([each.seen for each in found], axis=1),
         sigma=np.concatenate([each.sigma for each in found], axis=1),
         fps=fps,
         people=people,
         keypoints=keypoints,
+        size_sigma=np.array(
+            [SIZES if each.size_sigma is None else each.size_sigma[0] for each in found]
+        ),
     )
     return camera, lens, poses
 
@@ -101,13 +105,12 @@ def compare(upright, world, camera):
 
 def measure(world, camera, lens, poses):
     """The measures before and after the floor was shared, and how sizes fit their deviations."""
-    poses = replace(poses, size_sigma=np.full(len(poses.people), SIZES))
     poses = motion.hold_bones(motion.smooth(motion.fill_poses(poses)))
     moving = motion.locate(poses, lens)
     sized, gravity = share_floor(poses, moving)
     after = motion.stand(motion.locate(sized, lens), gravity=gravity)
     measures = [compare(each, world, camera) for each in (motion.stand(moving), after)]
-    truth = motion.statures(replace(poses, positions=world))
+    truth = motion.statures(Poses(world, H36M_17, fps=poses.fps, people=poses.people))
     for found, each in zip(measures, (poses, sized), strict=True):
         sizes = np.log(motion.statures(each) / truth)
         found["size of one against the other, per cent off"] = 100 * abs(sizes[1] - sizes[0])
@@ -119,54 +122,84 @@ def measure(world, camera, lens, poses):
     }
 
 
-def print_sizes(pairs):
+def tabulate_sizes(pairs):
     """How far sizes are off, and how often by less than their deviations say."""
-    print("\n| sizes | off, per cent (rms) | stated (median) | within 1 sd | within 1.96 sd |")
-    print("|---|---:|---:|---:|---:|")
+    rows = []
     for kind in pairs[0]:
         error, sigma = np.concatenate([pair[kind] for pair in pairs], axis=1)
         off = np.abs(error / sigma)
-        print(
-            f"| {kind} | {100 * np.sqrt((error**2).mean()):.1f} | {100 * np.median(sigma):.1f} | "
-            f"{(off < 1).mean():.0%} | {(off < 1.96).mean():.0%} |"
-        )
+        numbers = f"{100 * np.sqrt((error**2).mean()):.1f}", f"{100 * np.median(sigma):.1f}"
+        rows.append([kind, *numbers, f"{(off < 1).mean():.0%}", f"{(off < 1.96).mean():.0%}"])
+    head = ["sizes", "off, per cent (rms)", "stated (median)", "within 1 sd", "within 1.96 sd"]
+    return table(head, rows, words=1)
+
+
+def tabulate_measures(measured):
+    """Median and 90 % quantile of each measure, of both kinds of pairs, before and after."""
+    rows = []
+    for name in next(iter(measured.values()))[0][0][0]:
+        cells = []
+        for pairs in measured.values():
+            columns = np.array([[before[name], after[name]] for (before, after), _ in pairs])
+            cells += [f"{np.median(c):.1f} ({np.quantile(c, 0.9):.1f})" for c in columns.T]
+        rows.append([name, *cells])
+    head = [f"{who}: {when}" for who in measured for when in ("before", "after")]
+    return table(["", *head], rows, words=1)
+
+
+def measure_pairs(clips, lifter, count, *, child, errors):
+    """The :func:`measure` of so many pairs."""
+    rows = []
+    for seed in range(10 * count):
+        rng = np.random.default_rng(seed)
+        world, fps = pair_up(clips, rng)
+        factors = 1 + SPREAD * rng.standard_normal(2)
+        factors[1] = CHILD if child else factors[1]
+        world = np.stack([resize(world[:, k], factors[k]) for k in range(2)], axis=1)
+        seen = see(world, fps, rng, errors, lifter)
+        if seen is not None:
+            rows.append(measure(world, *seen))
+        if len(rows) == count:
+            break
+    return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="with cmu.npz and splits.json")
     parser.add_argument("--model", help="a lifter's name or file; simulated when left out")
-    parser.add_argument("--part", default="test", choices=("validation", "test"))
-    parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--child", action="store_true", help="the second person is one")
+    parser.add_argument("--pairs", type=int, default=40, help="of test subjects, of each kind")
+    parser.add_argument("--size-pairs", type=int, default=100, help="of validation subjects")
     parser.add_argument("--errors", type=float, default=1.0, help="times the simulated ones")
+    add_docs(parser)
     arguments = parser.parse_args()
-    subjects = json.loads((arguments.folder / "splits.json").read_text())["cmu"][arguments.part]
-    clips = read_pack(arguments.folder / "cmu.npz").of(subjects).clips
-    lifter, rows = None, []
+    people = json.loads((arguments.folder / "splits.json").read_text())["cmu"]
+    pack = read_pack(arguments.folder / "cmu.npz")
+    lifter = None
     if arguments.model:
         from graphlift.lifting import Lifter
 
         lifter = Lifter.load(arguments.model)
-    for seed in range(10 * arguments.pairs):
-        rng = np.random.default_rng(seed)
-        world, fps = pair_up(clips, rng)
-        factors = 1 + SPREAD * rng.standard_normal(2)
-        factors[1] = CHILD if arguments.child else factors[1]
-        world = np.stack([resize(world[:, k], factors[k]) for k in range(2)], axis=1)
-        seen = see(world, fps, rng, arguments.errors, lifter)
-        if seen is not None:
-            rows.append(measure(world, *seen))
-        if len(rows) == arguments.pairs:
-            break
-    who = "an adult and a child" if arguments.child else "two adults"
-    print(f"{arguments.model or 'simulated lifter'}; {len(rows)} pairs of {who}, median (90 %)\n")
-    print("| measure | each alone | one floor |\n|---|---:|---:|")
-    for name in rows[0][0][0]:
-        columns = np.array([[before[name], after[name]] for (before, after), _ in rows])
-        cells = [f"{np.median(c):.1f} ({np.quantile(c, 0.9):.1f})" for c in columns.T]
-        print(f"| {name} | {' | '.join(cells)} |")
-    print_sizes([sizes for _, sizes in rows])
+
+    def pairs(part, count, *, child=False):
+        clips = pack.of(people[part]).clips
+        return measure_pairs(clips, lifter, count, child=child, errors=arguments.errors)
+
+    kinds = {"two adults": False, "an adult and a child": True}
+    together = {who: pairs("test", arguments.pairs, child=child) for who, child in kinds.items()}
+    sizes = {
+        who: [found for _, found in pairs("validation", arguments.size_pairs, child=child)]
+        for who, child in kinds.items()
+    }
+    print(arguments.model or "simulated lifter")
+    show(
+        {
+            "shared floor": tabulate_measures(together),
+            "sizes": tabulate_sizes(sizes["two adults"]),
+            "sizes with a child": tabulate_sizes(sizes["an adult and a child"]),
+        },
+        arguments.docs,
+    )
 
 
 if __name__ == "__main__":

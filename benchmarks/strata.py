@@ -1,20 +1,23 @@
 """Score models on strata of validation people: postures, bodies and definitions of keypoints.
 
-    python benchmarks/strata.py path/to/mocap open-base runs/mine [more models]
+    python benchmarks/strata.py path/to/mocap open-base runs/mine [more models] [--docs PAGE]
 
 A model is a name, an .onnx file, or the folder of a finished training run. A model of 17 joints
 sees what conversion gives it of the same keypoints. MPJPE / P-MPJPE, mm, of Human3.6M's 16 joints,
-mean over frames, exact 2D (or noisy, with missing joints), every frame through an unseen camera of
-its own; the angle between the lifted and the true line through the hips, degrees, mean over
-frames; and which share of all joints lies within the balls that should hold 50, 80 and 95 %.
+mean over frames, every frame through an unseen camera of its own; the angle between the lifted and
+the true line through the hips, degrees, mean over frames; and which share of all joints lies
+within the balls that should hold 50, 80 and 95 %: first of exact 2D, then of noisy 2D with missing
+joints, as training has them.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+from pages import add_docs, show, table
 
 from graphlift import Lifter
+from graphlift.datasets.mocap.turns import Motion
 from graphlift.lifting import Lifted
 from graphlift.metrics import angles_between, joint_errors
 from graphlift.preprocessing import canonical_28
@@ -99,40 +102,55 @@ def scores(predicted: np.ndarray, sigma: np.ndarray, views: BodyViews) -> np.nda
     return np.array([1000 * plain.mean(), 1000 * aligned.mean(), turn.mean(), *covered.values()])
 
 
-def show(table, found, columns, form) -> None:
-    """Print a table of strata, and its means by definition."""
-    models = list(table)
-    print("\n| stratum | n | " + " | ".join(models) + " |")
-    print("|---|---:|" + "---:|" * len(models))
-    for posture in POSTURES:
+def tabulate(scored, found, columns, form, *, means_only=False):
+    """A table of strata and its means by definition; a column for each model."""
+    rows = []
+    for posture in () if means_only else POSTURES:
         for definition in DEFINITIONS:
             name = f"{posture}, {definition}"
-            cells = [form.format(*table[model][name][columns]) for model in models]
-            print(f"| {name} | {len(found[name])} | {' | '.join(cells)} |")
+            cells = [form.format(*each[name][columns]) for each in scored.values()]
+            rows.append([name, str(len(found[name])), *cells])
     for definition in (*DEFINITIONS, ""):
         cells = []
-        for model in models:
-            rows = [v[columns] for name, v in table[model].items() if name.endswith(definition)]
-            cells.append(form.format(*np.mean(rows, axis=0)))
-        print(f"| mean, {definition or 'all'} | | {' | '.join(cells)} |")
+        for each in scored.values():
+            own = [v[columns] for name, v in each.items() if name.endswith(definition)]
+            cells.append(form.format(*np.mean(own, axis=0)))
+        rows.append([f"mean, {definition or 'all'}", "", *cells])
+    return table(["stratum", "n", *scored], rows, words=1)
+
+
+def measure(motion: Motion, models: dict, seen: Augmentation):
+    """The strata, and the :func:`scores` of each model on each of them."""
+    found = strata(motion, augmentation=seen)
+    scored = {
+        model: {name: scores(*lift(views), views) for name, views in found.items()}
+        for model, lift in models.items()
+    }
+    return scored, found
+
+
+def compare(motion: Motion, models: dict) -> dict[str, str]:
+    """Tables by name: errors and what sigma covers, exact and noisy."""
+    tables = {}
+    for word, seen in (("", EXACT), (", noisy", Augmentation(mirror=0))):
+        scored, found = measure(motion, models, seen)
+        few = {"means_only": bool(word)}
+        errors = tabulate(scored, found, slice(0, 3), "{:.1f} / {:.1f} / {:.1f}°", **few)
+        sigma = tabulate(scored, found, slice(3, 6), "{:.0f} / {:.0f} / {:.0f}", means_only=True)
+        tables |= {f"strata{word}": errors, f"strata, sigma{word}": sigma}
+    return tables
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mocap")
     parser.add_argument("models", nargs="+")
-    parser.add_argument("--noisy", action="store_true", help="detections as training has them")
+    add_docs(parser)
     chosen = parser.parse_args()
     data = read_open_data(chosen.mocap)
-    seen = Augmentation(mirror=0) if chosen.noisy else EXACT
-    found = strata(data.motion("validation", stride=data.stride), augmentation=seen)
-    table = {}
-    for model in chosen.models:
-        lift = lift_with(model)
-        table[model] = {name: scores(*lift(views), views) for name, views in found.items()}
-    show(table, found, slice(0, 3), "{:.1f} / {:.1f} / {:.1f}°")
-    print("\nWhat sigma covers, per cent, of 50 / 80 / 95:")
-    show(table, found, slice(3, 6), "{:.0f} / {:.0f} / {:.0f}")
+    names = [Path(model).name.removesuffix(".onnx") for model in chosen.models]
+    models = dict(zip(names, map(lift_with, chosen.models), strict=True))
+    show(compare(data.motion("validation", stride=data.stride), models), chosen.docs)
 
 
 if __name__ == "__main__":

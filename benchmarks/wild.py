@@ -33,17 +33,16 @@ from film.tables import (
     by_reference_table,
     cameras_table,
     directions_table,
-    fill_page,
     halves_table,
     p_mpjpe_table,
     parts_table,
     references_table,
-    table,
     take_all_apart,
     turns_table,
     write_csv,
 )
 from get_films import PACKAGE, get_films
+from pages import fill_page, show, table
 
 from graphlift.formats.calibration import read_cameras
 from graphlift.motion.requirements import legs
@@ -195,8 +194,7 @@ def run(out, lifters, *, detectors=DETECTORS, source=REFERENCE, wheel=None, figu
     print(film.words)
     made, parts, tables = compare(film, lifters)
     write_csv(out / "parts.csv", parts)
-    for name, text in tables.items():
-        print(f"\n{name}\n\n{text}")
+    show(tables)
     draw_models(figure or out / "wild.png", made, film, lifters, detector=detectors[0], view=view)
     return tables
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from mixture_fit import Shrinkage, fit_mixture, log_joint
 from scipy.special import logsumexp
 
+from graphlift.card import CMU
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.prior import (
     BONE_LENGTHS,
@@ -30,10 +31,7 @@ from graphlift.files import replacing
 from graphlift.geometry import bone_vectors, turn_about_z
 from graphlift.skeletons import H36M_17
 
-CREDIT = (
-    "Parameters: Apache-2.0, the graphlift developers. The data used in this project was obtained "
-    "from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217."
-)
+CREDIT = f"Parameters: Apache-2.0, the graphlift developers. {CMU}"
 FEWEST = 500
 """Poses an activity needs; one with fewer is left out."""
 

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from helpers.lifters import of_onnx
 
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError
@@ -95,3 +96,16 @@ def test_what_is_no_card_is_refused(text, says):
 def test_inputs_of_the_future_are_refused():
     with pytest.raises(FormatError, match=r"m\.onnx: .*'video' inputs"):
         read_card(card(inputs="video").to_json(), "m.onnx")
+
+
+def test_the_fully_connected_baseline_answers_as_its_network_does(tmp_path):
+    torch.manual_seed(0)
+    network = build_network("martinez", channels=16)
+    for _ in range(3):
+        network(torch.randn(64, 16, 2))
+
+    x, said = of_onnx(network, tmp_path / "m.onnx")
+
+    with torch.inference_mode():
+        theirs = network.eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(said["poses"], theirs, atol=1e-5)  # 0.01 mm

@@ -12,6 +12,7 @@ from helpers.command import Said, assert_refused
 from helpers.fake_results import fake_results, write_results
 
 from graphlift.networks import OTHERS
+from graphlift.weight_sharing import VARIANTS
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 TORCH = {"torch", "safetensors", "onnx", "onnxscript", "tensorboard"}
@@ -80,7 +81,7 @@ def test_the_list_of_models_needs_nothing():
     said = bare(COMMAND, "model", "list", "--json")
 
     assert (said.status, said.err) == (0, "")
-    assert len(json.loads(said.out)) == 10 + len(OTHERS)
+    assert len(json.loads(said.out)) == len(VARIANTS) + len(OTHERS)
 
 
 def test_the_embedded_people_need_nothing():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pages import table
 
 from error_sources.geometry import Parts
 
@@ -66,12 +67,10 @@ def band_rows(people: str, errors: np.ndarray, masks: Mapping[str, np.ndarray]) 
     ]
 
 
-def print_table(title: str, models: Mapping[str, Sequence[Row]]) -> None:
-    """Print the rows of all models side by side."""
-    print(f"\n### {title}\n")
-    print("| people | | n | " + " | ".join(models) + " |")
-    print("|---|---|---:|" + "---:|" * len(models))
-    for rows in zip(*models.values(), strict=True):
-        first = rows[0]
-        cells = " | ".join(row.value for row in rows)
-        print(f"| {first.people} | {first.what} | {first.n:,} | {cells} |")
+def tabulate(models: Mapping[str, Sequence[Row]]) -> str:
+    """The rows of all models side by side, as Markdown."""
+    rows = []
+    for same in zip(*models.values(), strict=True):
+        first = same[0]
+        rows.append([first.people, first.what, f"{first.n:,}", *(row.value for row in same)])
+    return table(["people", "", "n", *models], rows, words=2)

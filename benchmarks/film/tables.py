@@ -1,11 +1,9 @@
-"""Tables of Markdown, and pages whose tables a new run replaces.
-
-A table stands on a page between ``<!-- table NAME -->`` and ``<!-- end of NAME -->``.
-"""
+"""Tables of what is measured on the film."""
 
 import csv
 
 import numpy as np
+from pages import table
 
 from film.directions import DIRECTIONS, direction_errors
 from film.hiding import LEGS, split_errors, straight_legs
@@ -17,25 +15,6 @@ from graphlift.files import replacing
 GUESS = "true trunk, straight legs"
 HALVES = (FRAMES, CLIP)
 """Ways that are tabulated where not all are."""
-
-
-def table(head, rows, *, words=3):
-    """Markdown; the first ``words`` columns are words, the others numbers."""
-    ruler = ["---"] * words + ["---:"] * (len(head) - words)
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ruler, *rows))
-
-
-def fill_page(path, tables):
-    """Replace a page's tables by name; a page that lacks one is refused."""
-    text = path.read_text(encoding="utf-8")
-    for name, content in tables.items():
-        start, end = f"<!-- table {name} -->\n", f"<!-- end of {name} -->"
-        if start not in text or end not in text:
-            raise SystemExit(f"{path}: has no place for a table between {start.strip()} and {end}")
-        before, _, rest = text.partition(start)
-        text = f"{before}{start}\n{content}\n\n{end}{rest.partition(end)[2]}"
-    with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
 
 
 def names(method):

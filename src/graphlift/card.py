@@ -19,11 +19,14 @@ CMU = (
 """The acknowledgement that the CMU Graphics Lab motion capture database asks for."""
 
 INPUTS = {
+    "screen": "x, y in the image, in units of half its width, from its middle "
+    "(graphlift.cameras.image_to_screen)",
     "canonical": "x, y in a virtual camera aimed at the person, in units of the person's size, "
     "and confidence; 0, 0, 0 for a missing joint (graphlift.preprocessing)",
     "canonical-28": "as canonical, and 1 where the joint is seen",
 }
 OUTPUTS = {
+    "screen": "root-relative position, m, axes of the camera",
     "canonical": "root-relative position, m, axes of the virtual camera; logarithm of its sigma, "
     "m",
     "canonical-28": "root-relative position, m, axes of the virtual camera; logarithm of its "

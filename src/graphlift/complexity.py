@@ -3,7 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from graphlift.graph import AffinityKind, body_graph, bones_between, walks
+from graphlift.graph import (
+    AffinityKind,
+    body_graph,
+    bones_between,
+    degrees_of_freedom,
+    local_graph,
+    walks,
+)
 from graphlift.networks import NonLocalKind, hourglass_levels, htnet_widths, layout
 from graphlift.skeletons import H36M_16, Skeleton
 from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
@@ -228,14 +235,70 @@ def _full(channels: int, between: int) -> int:
     return _linear(channels, between) + _linear(between, channels) + 2 * channels
 
 
-_OTHERS: Mapping[str, Callable[..., Complexity]] = {
+def lcn_complexity(
+    *,
+    channels: int = 64,
+    blocks: int = 3,
+    learnt_mask: bool = False,
+    skeleton: Skeleton = H36M_16,
+) -> Complexity:
+    """Count the locally connected network of Ci et al., ICCV 2019.
+
+    Per layer: one matrix for each pair of connected joints, one bias per joint and channel; the
+    normalised layers add a scale and a shift per channel. A learnt mask is one number for every
+    two joints. Its published code stores also the weights that the mask sets to zero, 7.20 M in
+    all; these count here no more than they do in the result.
+    """
+    joints, pairs = len(skeleton), local_graph(skeleton).target.size
+    products = pairs * (IN * channels + 2 * blocks * channels**2 + channels * OUT)
+    layers = 2 * blocks + 1
+    biases = joints * (layers * channels + OUT)
+    parameters = products + biases + layers * 2 * channels + joints**2 * learnt_mask
+    return Complexity(parameters, products, products)
+
+
+def mixture_complexity(
+    *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count the mixture density network of Li and Lee, CVPR 2019, with its five hypotheses."""
+    joints, hypotheses = len(skeleton), 5
+    out = hypotheses * (joints * OUT + 2)  # a spread and a weight beside each pose
+    products = joints * IN * channels + 2 * blocks * channels**2 + channels * out
+    parameters = products + (2 * blocks + 1) * 3 * channels + out
+    return Complexity(parameters, products, products)
+
+
+def bidirectional_complexity(
+    *, channels: int = 512, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count the network after Wang et al., ICCV 2019, :mod:`graphlift.nn.bidirectional`.
+
+    Three steps of a recurrence share its weights, so that it multiplies more than it has
+    parameters.
+    """
+    joints = len(skeleton)
+    attributes = 3 * int((degrees_of_freedom(skeleton) > 0).sum())
+    hidden = max(channels // 2, 1)
+    before = joints * IN * channels + 2 * blocks * channels**2 + channels * attributes
+    before += 3 * (channels + attributes) * channels + joints * IN * channels  # to each level
+    gates = 2 * 3 * hidden * (channels + hidden)  # three of them, in each direction
+    after = 2 * hidden * joints * OUT
+    biases = (2 * blocks + 1 + 3) * 3 * channels + attributes + 2 * 6 * hidden + joints * OUT
+    products = before + 3 * gates + after
+    return Complexity(before + gates + after + biases, products, products)
+
+
+LIFTERS: Mapping[str, Callable[..., Complexity]] = {
     "martinez": martinez_complexity,
+    "lcn": lcn_complexity,
+    "mixture": mixture_complexity,
+    "bidirectional": bidirectional_complexity,
     "high-order": high_order_complexity,
     "graph-hourglass": hourglass_complexity,
     "graformer": graformer_complexity,
     "htnet": htnet_complexity,
 }
-"""Of the networks of :data:`graphlift.networks.OTHERS`."""
+"""The networks of :data:`graphlift.networks.LIFTERS`."""
 
 
 @dataclass(frozen=True)
@@ -262,12 +325,16 @@ def network_complexity(
     blocks: int | None = None,
     non_local: NonLocalKind | None = None,
     affinity: AffinityKind = "learnt",
+    learnt_mask: bool = False,
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
     """Count what :func:`graphlift.networks.layout` finds by the name of any network."""
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
     if which.sharing is None:
-        return _OTHERS[method](channels=channels, blocks=which.blocks, skeleton=skeleton)
+        options = {"learnt_mask": True} if learnt_mask else {}
+        return LIFTERS[method](
+            channels=channels, blocks=which.blocks, skeleton=skeleton, **options
+        )
     if which.modulated:
         return modulated_complexity(
             channels=channels, blocks=which.blocks, non_local=which.non_local, skeleton=skeleton
@@ -294,8 +361,7 @@ def channels_for(
     """Find the width at which a network comes nearest to a number of parameters.
 
     Args:
-        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of
-            :data:`graphlift.networks.OTHERS`.
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of :data:`LIFTERS`.
         parameters: The size aimed at; the paper compares at 4.2 million.
         decouple_self: As in :func:`complexity`.
         blocks: Residual blocks; each network's own number when left out.

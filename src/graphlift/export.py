@@ -1,9 +1,11 @@
 """Export of a trained network to ONNX, with all that is constant after training folded.
 
-Of the study's networks affinities become constants, batch normalisation is folded into weights
-and biases, and the affinity of a self-connection into its matrix; weights are stored in half
-precision and used in single. Other networks are written operation by operation
-(:mod:`graphlift.nn.as_onnx`), with weights in single precision.
+Affinities become constants, batch normalisation is folded into weights and biases, and the
+affinity of a self-connection into its matrix. Weights of networks of the study's graph
+convolutions alone, which are shipped, are stored in half precision and used in single; those of
+others are in single precision: of some lifters there is a graph written by hand
+(:mod:`graphlift.export_lifters`), all others are written operation by operation
+(:mod:`graphlift.nn.as_onnx`).
 """
 
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
+from graphlift.export_lifters import BUILDERS, Outputs
 from graphlift.files import replacing
 from graphlift.onnx_graph import OnnxGraph
 from graphlift.skeletons import SKELETONS
@@ -26,20 +29,22 @@ if TYPE_CHECKING:
 PARITY = 2e-3
 """m: how far half-precision weights may move a joint before an export is refused."""
 EXACT = 1e-5
-"""m: how far it may be moved where weights are stored in single precision."""
-FEATURES = {"canonical": 3, "canonical-28": 4}
-"""Numbers per joint of inputs, by the card; of keypoints on the screen 2."""
+"""m: the same of weights in single precision."""
+FEATURES = {"screen": 2, "canonical": 3, "canonical-28": 4}
+"""Numbers a joint of the input, by the card."""
 
 
 def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
     """Write a network of single frames as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
-    out), float32. The file is checked against the network before it is kept: joints may move by
-    at most :data:`PARITY` where weights are stored in half precision, else :data:`EXACT`.
+    out), float32; a network that says more has more outputs. The file is checked against the
+    network before it is kept: joints may move by at most :data:`PARITY` where weights are stored
+    in half precision, else :data:`EXACT`.
 
     Args:
-        network: In any mode; it is evaluated as trained.
+        network: A graph network, or one of :data:`graphlift.networks.LIFTERS`; in any mode, it is
+            evaluated as trained.
         card: Written to the file's metadata under ``card``.
         path: Ends in .onnx.
 
@@ -48,22 +53,28 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
             not agree with it.
         OSError: If the file cannot be written.
     """
-    if studied := _is_studied(network):
-        graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
+    graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
+    outputs: Outputs
+    most = EXACT
+    if _is_studied(network):
         joints, before, after = _network(graph, network)
+        outputs, most = {"poses": ["frame", joints, after]}, PARITY
+    elif builder := BUILDERS.get(type(network).__name__):
+        outputs, before = builder(graph, network), FEATURES[card.inputs]
     else:
         from graphlift.nn.as_onnx import write_network
 
         graph = OnnxGraph()
-        joints, before = len(SKELETONS[card.skeleton]), FEATURES.get(card.inputs, 2)
-        after = write_network(graph, network, joints, before)
+        joints, before = len(SKELETONS[card.skeleton]), FEATURES[card.inputs]
+        outputs = {"poses": ["frame", joints, write_network(graph, network, joints, before)]}
+    features = (int(outputs["poses"][1]), before)
     model = graph.serialise(
-        {"keypoints": (np.float32, ["frame", joints, before])},
-        {"poses": ["frame", joints, after]},
+        {"keypoints": (np.float32, ["frame", *features])},
+        outputs,
         name=card.name,
         metadata={"card": card.to_json()},
     )
-    _check_parity(network, model, (joints, before), PARITY if studied else EXACT)
+    _check_parity(network, model, features, most)
     with replacing(path) as beside:
         beside.write_bytes(model)
 
@@ -158,11 +169,12 @@ def _check_parity(
 
     probe = np.random.default_rng(0).normal(0, 0.5, (64, *features)).astype(np.float32)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    (ours,) = session.run(None, {"keypoints": probe})
+    (ours,) = session.run(["poses"], {"keypoints": probe})
     was_training = network.training
     network.eval()
     with torch.inference_mode():
-        theirs = network(torch.from_numpy(probe)).numpy()
+        said = network(torch.from_numpy(probe))
+    theirs = (said if isinstance(said, torch.Tensor) else said.pose).numpy()
     network.train(was_training)
     if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < most:
         precision = "half" if most == PARITY else "single"

@@ -42,6 +42,45 @@ def body_graph(skeleton: Skeleton) -> BodyGraph:
     return BodyGraph(skeleton, *np.nonzero(adjacency))
 
 
+@lru_cache
+def local_graph(skeleton: Skeleton, hops: int = 3) -> BodyGraph:
+    """Connect each joint to itself and to every joint at most so many bones away.
+
+    Where the skeleton has them, the spine is also linked to both hips and both shoulders, as if
+    by bones: on Human3.6M's 17 joints, three hops then connect 175 of the 289 pairs, without
+    these links 131.
+
+    Source: Ci et al., "Optimizing network structure for 3D human pose estimation", ICCV 2019; the
+    links from its published code.
+    """
+    graph = body_graph(skeleton)
+    near = np.zeros((len(skeleton), len(skeleton)), dtype=np.int64)
+    near[graph.target, graph.source] = 1
+    linked = ("Spine", "LHip", "RHip", "LShoulder", "RShoulder")
+    if set(linked) <= set(skeleton.joints):
+        spine, *others = skeleton.index(*linked)
+        near[spine, others] = near[others, spine] = 1
+    return BodyGraph(skeleton, *np.nonzero(np.linalg.matrix_power(near, hops)))
+
+
+def degrees_of_freedom(skeleton: Skeleton) -> Int[np.ndarray, " joint"]:
+    """Sort joints by how freely they move against the trunk.
+
+    Returns:
+        0 of trunk and head, 1 from elbows and knees on, 2 from wrists and ankles on.
+
+    Source: the levels of Wang et al., "Not all parts are created equal", ICCV 2019.
+    """
+    ends = {f"{side}{part}" for side in "LR" for part in ("Wrist", "Ankle", "Foot")}
+    bends = {f"{side}{part}" for side in "LR" for part in ("Elbow", "Knee")}
+    level = np.zeros(len(skeleton), dtype=np.int64)
+    for joint in skeleton.order:  # every parent before its children
+        name, parent = skeleton.joints[joint], skeleton.parents[joint]
+        own = 2 if name in ends else 1 if name in bends else 0
+        level[joint] = max(own, level[parent] if parent >= 0 else 0)
+    return level
+
+
 def fixed_affinity(
     graph: BodyGraph,
     kind: Literal["row-normalised", "column-normalised", "symmetric", "whole-self"],

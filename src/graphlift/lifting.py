@@ -3,26 +3,27 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from graphlift.cameras import (
-    Camera,
-    image_to_rays,
-)
+from graphlift.cameras import Camera, image_to_rays
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.geometry import unit_vectors
 from graphlift.given import given_camera, given_keypoints, given_skeleton
+from graphlift.hypotheses import Hypotheses
+from graphlift.model_files import EARLIER as EARLIER
+from graphlift.model_files import SHIPPED as SHIPPED
+from graphlift.model_files import fitting, read_model
 from graphlift.onnx_session import open_session
 from graphlift.preprocessing import (
     FRONT_JOINTS,
     MIN_KEYPOINTS,
+    Canonical,
     canonical,
     canonical_28,
     turn_back,
@@ -35,14 +36,10 @@ from graphlift.sequences import (
     coordinates,
     keypoints_from,
 )
-from graphlift.skeletons import BODY_28, H36M_17, SKELETONS, Skeleton
-from graphlift.words import plain, shown
+from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
 
 __all__ = ["Lifter", "Stream"]
 
-SHIPPED = ("open-base", "open-small")
-EARLIER = {"open-pre-agg": "open-pre-agg.onnx", "open-small-1": "open-small-1.onnx"}
-"""Models of the first generation, of 17 joints: files of ``recipes/weights`` in the repository."""
 BATCH = 256
 """Poses at once: as many as keep a layer's features in the cache."""
 
@@ -76,13 +73,13 @@ class Lifter:
             FileNotFoundError: If there is neither a model nor a file of that name.
             FormatError: If the file is damaged, or not one of graphlift's.
         """
-        content, where = _read(model)
+        content, where = read_model(model)
         session = open_session(content, where, threads=threads or (os.cpu_count() or 1))
         with container(where, "an ONNX model"):  # text that is not UTF-8
             card = session.get_modelmeta().custom_metadata_map.get("card")
         if card is None:
             raise FormatError(f"{where}: holds no model card: export it with graphlift")
-        return cls(_fitting(read_card(card, where), session, where), session)
+        return cls(fitting(read_card(card, where), session, where), session)
 
     def __call__(
         self,
@@ -94,6 +91,7 @@ class Lifter:
         fps: float | None = None,
         field_of_view: float | None = None,
         flip: bool = False,
+        hypotheses: bool = False,
     ) -> Poses:
         """Lift every frame by itself. Frames out = frames in.
 
@@ -108,6 +106,8 @@ class Lifter:
             field_of_view: Degrees across the image's longer side, for want of a camera;
                 :data:`graphlift.cameras.FIELD_OF_VIEW` when left out.
             flip: Lift the mirror image too and take the mean: somewhat better, twice the time.
+            hypotheses: Also give all poses that the model holds possible
+                (:attr:`graphlift.sequences.Poses.hypotheses`).
 
         Returns:
             Root-relative poses in the camera's axes, m; NaN where fewer than three joints of a
@@ -118,7 +118,10 @@ class Lifter:
                 camera's image is of another size.
             FormatError: If the image size or the frame rate cannot be, or is not the one that the
                 keypoints say.
+            ModelError: If hypotheses are asked of a model that gives one pose, or with ``flip``.
         """
+        if hypotheses:
+            self._check_several(flip)
         given = given_keypoints(keypoints, skeleton, image_size, fps)
         lens, note = given_camera(given, camera, field_of_view)
         frames, people = given.positions.shape[:2]
@@ -126,7 +129,7 @@ class Lifter:
         seen, few = np.empty(shape, dtype=bool), 0
         whole = {
             name: np.empty((frames, people, *each), dtype=np.float32)
-            for name, each in self._sizes().items()
+            for name, each in self._sizes(hypotheses).items()
         }
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
             here = _frames(given, part)
@@ -136,7 +139,7 @@ class Lifter:
             px = np.where(known[..., None], own.positions, 0)
             rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
             confidence = np.where(known, own.confidence, 0).reshape(-1, shape[2])
-            lifted = self.lift_rays(rays, confidence, flip=flip)
+            lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
             for name, array in whole.items():
                 array[part] = getattr(lifted, name).reshape(array[part].shape)
             few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][part, :, 0])).sum())
@@ -148,6 +151,7 @@ class Lifter:
             skeleton=self.skeleton,
             seen=seen,
             size_sigma=np.full(people, self.card.size_sigma),
+            hypotheses=Hypotheses(*(whole[name] for name in _SEVERAL)) if hypotheses else None,
             fps=given.fps,
             people=given.people,
             keypoints=given,
@@ -156,12 +160,26 @@ class Lifter:
             notes=(*given.notes, *([note] if note else []), *_lost(few, self.skeleton)),
         )
 
-    def _sizes(self) -> dict[str, tuple[int, ...]]:
+    def _check_several(self, flip: bool) -> None:
+        """Refuse to give hypotheses where there are none, or of two images."""
+        if "hypotheses" not in (output.name for output in self.session.get_outputs()):
+            raise ModelError(
+                f"{self.card.name} gives one pose of a frame and has no hypotheses: lift without "
+                'them, or with a model trained with model.method = "mixture"'
+            )
+        if flip:
+            raise ModelError("the mirror image has hypotheses of its own: leave flip out for them")
+
+    def _sizes(self, hypotheses: bool) -> dict[str, tuple[int, ...]]:
         """Axes that a person's arrays in :class:`Lifted` have, by name; None's are left out."""
         joints, segments = len(self.skeleton), len(FRONTS)
         sizes: dict[str, tuple[int, ...]] = {"positions": (joints, 3), "sigma": (joints,)}
         if self.skeleton == BODY_28:
             sizes |= {"fronts": (segments, 3), "front_sigma": (segments,)}
+        if hypotheses:
+            (count,) = (o.shape[1] for o in self.session.get_outputs() if o.name == "weights")
+            each = ((count, joints, 3), (count,), (count,))
+            sizes |= dict(zip(_SEVERAL, each, strict=True))
         return sizes
 
     def stream(
@@ -202,6 +220,7 @@ class Lifter:
         confidence: Float[np.ndarray, "frame joint"],
         *,
         flip: bool = False,
+        hypotheses: bool = False,
     ) -> "Lifted":
         """Lift rays of the model's joints, each frame of a camera of its own if need be.
 
@@ -209,6 +228,7 @@ class Lifter:
             rays: x, y at unit depth, camera axes; finite.
             confidence: 0 for a missing joint.
             flip: As in :meth:`__call__`.
+            hypotheses: As in :meth:`__call__`.
 
         Returns:
             NaN where fewer than three joints were seen.
@@ -225,7 +245,8 @@ class Lifter:
         poses = answer[..., :3] - answer[:, [body.root], :3]
         sigma = np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
         if body != BODY_28:
-            return Lifted(turn_back(poses, seen), sigma)
+            several = self._several(seen) if hypotheses else ()
+            return Lifted(turn_back(poses, seen), sigma, None, None, *several)
         at = answer[:, BODY_28.index(*FRONT_JOINTS)]
         length = np.linalg.norm(at[..., 4:7], axis=-1, keepdims=True)
         fronts = at[..., 4:7] / np.maximum(length, np.float32(1e-6))
@@ -235,6 +256,17 @@ class Lifter:
             turn_back(fronts, seen),
             np.exp(at[..., 7]) * np.float32(self.card.front_scale),
         )
+
+    def _several(self, seen: Canonical) -> tuple[np.ndarray, ...]:
+        """Positions, root-relative and in the camera's axes, weights and sigma of hypotheses."""
+        if not len(seen.inputs):
+            return tuple(np.empty((0, *each)) for each in list(self._sizes(True).values())[-3:])
+        given = {"keypoints": seen.inputs.astype(np.float32)}
+        poses, weights, sigma = self.session.run(["hypotheses", "weights", "sigma"], given)
+        poses = poses - poses[:, :, [self.skeleton.root]]
+        turned = turn_back(poses.reshape(len(poses), -1, 3), seen).reshape(poses.shape)
+        unknown = np.where(seen.valid, np.float32(0), np.float32(np.nan))[:, None]
+        return turned + unknown[..., None, None], weights + unknown, sigma + unknown
 
     def run(
         self, inputs: Float[np.ndarray, "frame joint before"]
@@ -248,7 +280,7 @@ class Lifter:
         if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
-        (answer,) = self.session.run(None, {"keypoints": inputs.astype(np.float32)})
+        (answer,) = self.session.run(["poses"], {"keypoints": inputs.astype(np.float32)})
         return np.asarray(answer)
 
 
@@ -262,12 +294,23 @@ class Lifted:
         fronts: Unit vectors along the front of :data:`graphlift.sequences.FRONTS`; None from
             models of 17 joints.
         front_sigma: Standard deviation of their direction, rad.
+        hypotheses: All poses that the model holds possible, root-relative, m; None if they were
+            not asked for.
+        hypothesis_weights: How likely each is.
+        hypothesis_sigma: Standard deviation of each coordinate of a hypothesis, m.
     """
 
     positions: Float[np.ndarray, "frame joint 3"]
     sigma: Float[np.ndarray, "frame joint"]
     fronts: Float[np.ndarray, "frame front 3"] | None = None
     front_sigma: Float[np.ndarray, "frame front"] | None = None
+    hypotheses: Float[np.ndarray, "frame hypothesis joint 3"] | None = None
+    hypothesis_weights: Float[np.ndarray, "frame hypothesis"] | None = None
+    hypothesis_sigma: Float[np.ndarray, "frame hypothesis"] | None = None
+
+
+_SEVERAL = ("hypotheses", "hypothesis_weights", "hypothesis_sigma")
+"""Fields of :class:`Lifted` about hypotheses."""
 
 
 class Stream:
@@ -327,43 +370,6 @@ class Stream:
             if poses.fronts is None
             else unit_vectors(self._fronts(poses.fronts[0]))[None],
         )
-
-
-def _read(model: str | Path) -> tuple[bytes, str]:
-    if str(model) in SHIPPED:
-        where = f"{model}.onnx"
-        return (resources.files("graphlift") / "models" / where).read_bytes(), where
-    path = Path(model)
-    if str(model) in EARLIER and not path.is_file():
-        raise FileNotFoundError(
-            f"{model} is of the first generation and no longer in the package: use open-base, or "
-            f"take recipes/weights/{EARLIER[str(model)]} from the repository and give its path"
-        )
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"no model {str(model)!r}: give one of {', '.join(SHIPPED)}, or the path of an .onnx "
-            "file"
-        )
-    return path.read_bytes(), str(path)
-
-
-def _fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
-    """Refuse a card that does not describe its network."""
-    inputs = "canonical-28" if card.skeleton == BODY_28.name else "canonical"
-    body, before, after = (BODY_28, 4, 8) if inputs == "canonical-28" else (H36M_17, 3, 4)
-    expected = [["keypoints", [len(body), before]]], [["poses", [len(body), after]]]
-    found = tuple(
-        [[each.name, each.shape[1:]] for each in ends]
-        for ends in (session.get_inputs(), session.get_outputs())
-    )
-    if (card.skeleton, card.inputs) != (body.name, inputs) or found != expected:
-        raise ModelError(
-            f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
-            f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
-            f"{body.name}, {expected[0]} and {expected[1]}: train with "
-            f'model.joints = {len(body)}, inputs = "canonical" and sigma = true'
-        )
-    return card
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:

@@ -18,6 +18,45 @@ Gaussian layer before the output layer, as in Modulated GCN for detected keypoin
 Centre = Literal["spine", "root"]
 """Where convolution-style counts bones from: the spine in the study, the root in Any-GCN."""
 
+IMAGE_PART = "lifter of the system; its image part is not here"
+
+
+@dataclass(frozen=True)
+class Published:
+    """How a network was published.
+
+    Args:
+        reference: Authors, conference and year.
+        channels: Its width, as its own module counts it.
+        blocks: Its residual blocks, or its depth.
+        image: Whether its system also has a network for images, which is not here.
+    """
+
+    reference: str
+    channels: int
+    blocks: int
+    image: bool = False
+
+
+LIFTERS: Mapping[str, Published] = {
+    "martinez": Published("Martinez et al., ICCV 2017", 1024, 2),
+    "lcn": Published("Ci et al., ICCV 2019", 64, 3),
+    "mixture": Published("Li and Lee, CVPR 2019", 1024, 2),
+    "bidirectional": Published("Wang et al., ICCV 2019", 512, 2, image=True),  # sizes are ours
+    "high-order": Published("Zou et al., BMVC 2020", 96, 4),
+    "graph-hourglass": Published("Xu and Takano, CVPR 2021", 64, 4),
+    "graformer": Published("Zhao et al., CVPR 2022", 96, 5),
+    "htnet": Published("Cai et al., ICASSP 2023", 80, 3),
+}
+"""Networks that are no stack of the study's graph convolutions, by name."""
+ANY_FEATURES = ("high-order", "graph-hourglass", "graformer", "htnet")
+"""Those of :data:`LIFTERS` that take every kind of input, and may also give deviations."""
+OTHERS: Mapping[str, Published] = {
+    "semgcn": Published("Zhao et al., CVPR 2019", 128, 4, image=True),
+    "modulated": Published("Zou and Tang, ICCV 2021", 128, 4),
+    **LIFTERS,
+}
+"""All networks that are none of the study's eight methods, by name."""
 
 DILATIONS = (1, 3, 9)
 """Of a network over time: three layers of three taps."""
@@ -26,35 +65,12 @@ WINDOW = 1 + 2 * sum(DILATIONS)
 
 
 @dataclass(frozen=True)
-class Published:
-    """The size in which a network was published.
-
-    Args:
-        channels: Its width, as its own module counts it.
-        blocks: Its depth.
-    """
-
-    channels: int
-    blocks: int
-
-
-OTHERS: Mapping[str, Published] = {
-    "martinez": Published(1024, 2),
-    "high-order": Published(96, 4),
-    "graph-hourglass": Published(64, 4),
-    "graformer": Published(96, 5),
-    "htnet": Published(80, 3),
-}
-"""Networks with an architecture of their own, which share no weights by a method of the study."""
-
-
-@dataclass(frozen=True)
 class Layout:
     """A network, without its width and its skeleton.
 
     Args:
-        sharing: Weight-sharing method of its graph convolutions; None for a network of
-            :data:`OTHERS`.
+        sharing: Weight-sharing method of its graph convolutions; None for :data:`LIFTERS`, which
+            are no stacks of them.
         decouple_self: Give self-connections their own weights.
         non_local: Which non-local layers it has.
         blocks: Residual blocks.
@@ -80,22 +96,21 @@ def layout(
     Args:
         method: A weight-sharing method; ``semgcn``, which is decoupled full-sharing with grouped
             non-local layers; ``modulated``, which is decoupled full-sharing with modulated weights
-            and affinities; or a network of :data:`OTHERS`.
+            and affinities; or one of :data:`LIFTERS`.
         decouple_self: The decoupled variant of a method.
-        blocks: Residual blocks; 4, of a network of :data:`OTHERS` its own number, when left out.
+        blocks: Residual blocks; 4, or as :data:`LIFTERS` says, when left out.
         non_local: Which non-local layers; semgcn's are grouped, the others have none, when left
             out.
 
     Raises:
         ModelError: If there is no such method, or it cannot have such layers.
 
-    Source: Zhao et al., CVPR 2019 (semgcn); Zou and Tang, ICCV 2021 (modulated); those of the
-    others are stated where they are defined.
+    Source: the references in :data:`OTHERS`.
     """
-    if method in OTHERS:
+    if method in LIFTERS:
         if non_local not in (None, "none"):
             raise ModelError(f"{method} has no non-local layers: leave non_local out")
-        return Layout(None, False, "none", OTHERS[method].blocks if blocks is None else blocks)
+        return Layout(None, False, "none", LIFTERS[method].blocks if blocks is None else blocks)
     count = 4 if blocks is None else blocks
     if method == "semgcn":
         return Layout("full-sharing", True, non_local or "grouped", count)
@@ -104,7 +119,7 @@ def layout(
     for sharing in METHODS:
         if sharing == method:
             return Layout(sharing, decouple_self, non_local or "none", count)
-    known = ", ".join((*METHODS, "semgcn", "modulated", *OTHERS))
+    known = ", ".join((*METHODS, *OTHERS))
     raise ModelError(f"no network is named {method!r}: use one of {known}")
 
 

@@ -14,51 +14,19 @@ from jaxtyping import Bool, Float
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
 from graphlift.geometry import has_infinite
+from graphlift.hypotheses import Hypotheses
+from graphlift.rates import ASSUMED_FPS as ASSUMED_FPS
+from graphlift.rates import FRAME_RATES as FRAME_RATES
+from graphlift.rates import LARGEST_SIDE as LARGEST_SIDE
+from graphlift.rates import check_frame_rate as check_frame_rate
+from graphlift.rates import is_frame_rate as is_frame_rate
+from graphlift.rates import is_image_size as is_image_size
 from graphlift.skeletons import Skeleton, joint_map
-from graphlift.words import shown
 
 Axes = Literal["camera", "world"]
 
 FRONTS = ("Pelvis", "Chest", "Head", "LUpperArm", "RUpperArm", "LThigh", "RThigh")
 """Segments of the body whose front is known, in the order of :attr:`Poses.fronts`."""
-
-FRAME_RATES = (0.001, 10_000.0)
-"""Frames per second, the least and the most; a number outside counts time in another unit."""
-
-LARGEST_SIDE = 1_000_000
-"""px; no image is wider or higher."""
-
-ASSUMED_FPS = 30.0
-"""Frames per second where they are not known: what most cameras and webcams deliver."""
-
-
-def is_frame_rate(fps: float) -> bool:
-    """Whether a number of frames per second is possible (:data:`FRAME_RATES`); NaN is not."""
-    return FRAME_RATES[0] <= fps <= FRAME_RATES[1]
-
-
-def is_image_size(size: object) -> bool:
-    """Whether these are a width and a height: two whole numbers of px, at least 1."""
-    try:
-        width, height = (float(number) for number in size)  # type: ignore[attr-defined]
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return all(1 <= side <= LARGEST_SIDE and side.is_integer() for side in (width, height))
-
-
-def check_frame_rate(fps: object) -> float:
-    """Return frames per second that are possible.
-
-    Raises:
-        ShapeError: If they are outside :data:`FRAME_RATES`.
-    """
-    if not (isinstance(fps, (int, float, np.number)) and is_frame_rate(float(fps))):
-        least, most = FRAME_RATES
-        raise ShapeError(
-            f"fps is {shown(fps)}: frames per second are a number from {least:g} to {most:,.0f}, "
-            f"such as 25; give None if they are unknown ({ASSUMED_FPS:g} are assumed then)"
-        )
-    return float(fps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +119,9 @@ class Poses:
         size_sigma: Standard deviation of the logarithm of each person's size, that is, a share:
             by how much all of a person may be larger or smaller than here, with their distance
             from the camera. None or NaN where unknown. ``sigma`` does not leave it out.
+        hypotheses: The poses that the model held possible in each frame, (frame, person,
+            hypothesis, joint, 3): root-relative in the camera's axes, whatever those of
+            ``positions`` are, and as the model gave them. None where it gave one pose.
 
     Raises:
         ShapeError: If shapes do not fit each other, a position or a front is infinite, or the
@@ -173,6 +144,7 @@ class Poses:
     fronts: Float[np.ndarray, "frame person segment 3"] | None = None
     front_sigma: Float[np.ndarray, "frame person segment"] | None = None
     size_sigma: Float[np.ndarray, " person"] | None = None
+    hypotheses: Hypotheses | None = None
 
     units = "m"
 
@@ -191,6 +163,8 @@ class Poses:
                 raise ShapeError(f"{name} {values.shape} should be one value a joint, {joints}")
         _check_fronts(self)
         _check_sizes(self)
+        if self.hypotheses is not None:
+            self.hypotheses.check_of(joints)
         if self.keypoints is not None and self.keypoints.positions.shape[:2] != joints[:2]:
             raise ShapeError(
                 f"keypoints of {self.keypoints.positions.shape[:2]} frames and people do not "
@@ -219,6 +193,7 @@ class Poses:
             fronts=None if self.fronts is None else self.fronts[:, places],
             front_sigma=None if self.front_sigma is None else self.front_sigma[:, places],
             size_sigma=None if self.size_sigma is None else self.size_sigma[places],
+            hypotheses=self.hypotheses and self.hypotheses.of_people(places),
         )
 
     def without_absent(self) -> "Poses":

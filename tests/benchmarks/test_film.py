@@ -265,20 +265,6 @@ def test_straight_legs_are_the_truth_of_who_stands_straight():
     np.testing.assert_allclose(hiding.straight_legs(bent), points)
 
 
-def test_a_rerun_replaces_the_tables_of_a_page_and_nothing_else(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("# A\n\n<!-- table one -->\n\nold\n\n<!-- end of one -->\n\nwords\n")
-
-    tables.fill_page(page, {"one": "| new |"})
-    once = page.read_text()
-    tables.fill_page(page, {"one": "| new |"})
-
-    assert once == "# A\n\n<!-- table one -->\n\n| new |\n\n<!-- end of one -->\n\nwords\n"
-    assert page.read_text() == once
-    with pytest.raises(SystemExit, match="no place for a table between <!-- table two -->"):
-        tables.fill_page(page, {"two": ""})
-
-
 def test_the_table_of_parts_has_the_parts_that_were_put_in(goal):
     method = Method("a detector", "a model", "clip")
     views = [parts.take_apart(turned(goal, UP, 20), goal, rays_to(goal), UP)] * 4

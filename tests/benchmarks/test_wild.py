@@ -19,6 +19,7 @@ from graphlift.skeletons import COCO_17, H36M_17, MEDIAPIPE_33
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
+import pages
 import wild
 from film import hiding, methods, pictures, reference, tables
 from film.reference import JOINTS, POINTS
@@ -275,7 +276,7 @@ def test_the_page_has_a_place_for_each_table_and_a_picture_is_drawn(compared, fi
 
     copy = tmp_path / "wild.md"
     copy.write_text(page.read_text())
-    tables.fill_page(copy, compared[2])
+    pages.fill_page(copy, compared[2])
     for text in compared[2].values():
         assert text in copy.read_text()
 

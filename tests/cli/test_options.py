@@ -98,4 +98,4 @@ def test_the_help_of_lift_groups_options_and_begins_with_what_is_set_first():
         "Folders of clips:",
     ]
     assert flags[:4] == ["-o", "--model", "--fps", "--image-size"]
-    assert len(flags) == len(set(flags)) == 25
+    assert len(flags) == len(set(flags)) == 26

@@ -82,7 +82,7 @@ def test_a_finished_run_is_not_trained_again_and_says_so(trained, config):
         *(0, f"{out / MODEL}\n"),
         f"graphlift: {out} is finished: there is nothing to do\n",
     )
-    assert_refused(other, out / MODEL, "another model", "another folder")
+    assert_refused(other, out / MODEL, "another model.", "another folder")
     assert (out / MODEL).read_bytes() == before
 
 

@@ -134,7 +134,7 @@ def test_arms_of_one_who_does_jumping_jacks_do_not_roll(tmp_path):
             bone = world[node.name].apply(node.rest)
             swing = np.arccos(np.clip((bone[1:] * bone[:-1]).sum(axis=-1), -1, 1))
             step = (world[node.name][:-1].inv() * world[node.name][1:]).magnitude()
-            assert np.degrees(step - swing).max() < 60, node.name
+            assert np.degrees(step - swing).max() < 30, node.name
 
 
 @settings(max_examples=200, deadline=None)

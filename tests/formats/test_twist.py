@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from graphlift.formats import armature, twist
+from graphlift.formats.guides import SURE, SUREST
 from graphlift.formats.retarget import rigged_people
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
@@ -264,6 +265,26 @@ def test_limited_angles_are_the_mean_of_the_two_extreme_curves(seed, frames):
     np.testing.assert_allclose(limited, expected, atol=1e-9)
     assert (np.abs(np.diff(limited)) <= steps + 1e-9).all()
     np.testing.assert_allclose(twist.limit_steps(limited, steps), limited, atol=1e-9)
+
+
+@pytest.mark.parametrize("weight", [0.25, 1.0, (SURE / SUREST) ** 2])
+def test_a_front_that_steps_is_followed_the_faster_the_surer_it_is(weight):
+    """The smoothing in continuous time, w (x - p) = r² x'', for p = ±a: x = ±a (1 - e^(-√w t/r)).
+
+    a is so small that no step is limited; the pull to the rest pose takes off up to 2 %.
+    """
+    a, fps, rest = 0.04, 1000.0, np.array([1.0, 0.0, 0.0])
+    time = (np.arange(1000) - 499.5) / fps
+    angles = a * np.sign(time)
+    front = weight * np.stack([0 * time, -np.sin(angles), np.cos(angles)], axis=-1)
+    still = np.broadcast_to(np.eye(3), (len(time), 3, 3))
+
+    solved = twist.solve_twist(
+        rest, np.array([0.0, -1.0, 0.0]), still, np.zeros((len(time), 3)), fps, front
+    )
+
+    lag = np.exp(-np.sqrt(weight) * np.abs(time) / twist.FRONT_RESPONSE)
+    np.testing.assert_allclose(solved, angles * (1 - lag), atol=0.03 * a)
 
 
 @pytest.mark.parametrize("fps", [1.0, 30.0, 1000.0])

@@ -319,6 +319,37 @@ def test_cost_grows_as_the_number_of_frames_and_memory_hardly():
     assert peaks[1] - peaks[0] < 4500 * (17 * 4 * 4 + 3 * 8 + 40)
 
 
+def test_of_many_people_memory_holds_one_at_a_time():
+    one, count = long(1500), 7
+    names = tuple("abcdefg")
+    seen = one.keypoints
+    many = replace(
+        one,
+        positions=np.repeat(one.positions, count, axis=1),
+        sigma=np.repeat(one.sigma, count, axis=1),
+        seen=np.repeat(one.seen, count, axis=1),
+        size_sigma=None,
+        people=names,
+        keypoints=replace(
+            seen,
+            positions=np.repeat(seen.positions, count, axis=1),
+            confidence=np.repeat(seen.confidence, count, axis=1),
+            people=names,
+        ),
+    )
+    peaks = []
+    for poses in (one, many):
+        tracemalloc.start()
+        refine(poses)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    # Results of each in float32 and a few flags; once, a copy of one person in the lifter's types.
+    own = one.positions.nbytes + one.sigma.nbytes + one.seen.nbytes
+    alone = own + seen.positions.nbytes + seen.confidence.nbytes
+    assert peaks[1] - peaks[0] < (count - 1) * (one.positions.nbytes + 8 * 17 * 1500) + 1.2 * alone
+
+
 def test_refinement_is_a_step_to_the_world_that_can_be_left_out():
     poses, truth = guessed(18)
 

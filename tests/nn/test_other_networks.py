@@ -12,15 +12,14 @@ from graphlift.card import ModelCard
 from graphlift.complexity import channels_for, network_complexity
 from graphlift.errors import ConfigError, ModelError
 from graphlift.export import export_onnx
-from graphlift.networks import OTHERS
+from graphlift.networks import ANY_FEATURES
 from graphlift.nn.build import build_network
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.plan import NAMES, Plan, planned_runs
 from graphlift.training.config import ModelConfig, TrainConfig, parse_table
 from graphlift.training.state import CHECKPOINT
 
-OWN = [name for name in OTHERS if name != "martinez"]
-EACH = pytest.mark.parametrize("method", OWN)
+EACH = pytest.mark.parametrize("method", ANY_FEATURES)
 TINY = TrainConfig(
     steps=60, batch_size=16, evaluate_every=20, learning_rate=1e-2, tensorboard=False
 )

@@ -179,7 +179,7 @@ def test_the_last_weights_are_kept_when_asked(trained, packs, data, tmp_path):
     ("keys", "told"),
     [
         ({"keep": "best"}, r'held_out = \["S8"\]'),
-        ({"cameras": "open", "held_out": ("S8",)}, "held_out is for packs"),
+        ({"cameras": "open", "held_out": ("S8",)}, "held_out is for cameras"),
     ],
 )
 def test_choosing_on_test_subjects_is_not_offered(keys, told):

@@ -11,7 +11,7 @@ from graphlift.cameras import camera_to_image, image_to_screen, world_to_camera
 from graphlift.datasets import Clip, MotionCapture
 from graphlift.datasets.mocap.pack import write_pack
 from graphlift.datasets.mocap.prior import sample_prior
-from graphlift.errors import DatasetNotFoundError, FormatError
+from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.protocols import PROTOCOLS
 from graphlift.samples import Selection
 from graphlift.samples.open_data import OpenData, observe, read_open_data
@@ -320,6 +320,27 @@ def test_a_missing_folder_or_pack_is_named_with_the_way_out(folder, tmp_path):
     (tmp_path / "cmu.npz").unlink()
     with pytest.raises(DatasetNotFoundError, match=r"no motion-capture pack at .*cmu\.npz: give"):
         read_open_data(path)
+
+
+def test_training_subjects_who_are_held_out_are_not_trained_on():
+    data = read_open_data("prior")
+    first = data.train.subjects[0]
+
+    kept = data.motion("train", held_out=[first])
+
+    assert len(data.motion("train")) - len(kept) == len(data.train.of([first]))
+    held = np.concatenate([clip.positions[:, 0] for clip in data.train.of([first]).clips])
+    assert not {tuple(row) for row in held} & {tuple(row) for row in kept.root}
+    assert len(data.motion("validation")) == len(data.motion("validation", held_out=[first]))
+
+
+def test_who_cannot_be_held_out_is_named_with_those_who_can(study):
+    random = Selection(cameras="random", joints=17)
+    study.check(replace(random, held_out=("S2",)))
+    with pytest.raises(ConfigError, match=r"held_out: S3 is no training subject .* from S1, S2"):
+        study.check(replace(random, held_out=("S2", "S3")))
+    with pytest.raises(ConfigError, match=r"held_out: all training subjects .*: leave one in"):
+        study.check(replace(random, held_out=("S1", "S2")))
 
 
 def test_the_prior_needs_no_folder(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from graphlift.errors import ConfigError
 from graphlift.nn.build import build_network
 from graphlift.study.plan import SHIPPED, STUDIED, Plan, planned_runs, read_plan
 from graphlift.study.scoring import cost
+from graphlift.training.loop import learning_rate
 
 VARIANTS = {
     ("full-sharing", False),
@@ -166,6 +167,67 @@ def test_a_study_that_was_cut_off_has_whole_tables():
     ]
 
 
+def test_the_regime_begins_with_what_tells_most():
+    runs = planned_runs(read_plan("regime"), data="prior")
+    sizes = [round(cost(run.config.model).parameters, -5) for run in runs]
+
+    # The paper's own five at its widths and size, then the rest; seeds; sizes; detections.
+    first = [(run.config.model.method, run.config.model.channels) for run in runs[:5]]
+    assert first == [
+        ("pre-aggregation", 128),
+        ("post-aggregation", 128),
+        ("no-sharing", 107),
+        ("convolution-style", 418),
+        ("full-sharing", 512),
+    ]
+    assert [run.config.seed for run in runs[:40:10]] == [0, 1, 2, 0]
+    assert sizes[:120:30] == [4_200_000, 1_000_000, 500_000, 100_000]
+    assert [run.config.detections for run in runs[::120]] == ["gt", "cpn-sim", "hg-sim"]
+    assert len(runs) == 10 * 3 * 4 * 3
+
+
+def test_the_regime_is_the_authors_recipe_and_its_decay_fits_the_steps():
+    config = planned_runs(read_plan("regime"), data="prior")[0].config
+
+    assert (config.batch_size, config.loss, config.clip) == (64, "mse", 1.0)
+    assert (config.model.init, config.model.dropout) == ("stacked", 0.1)
+    assert learning_rate(config, 0, config.steps, 1) == pytest.approx(1e-3, rel=1e-3)
+    last = learning_rate(config, config.steps - 1, config.steps, 1)
+    assert last == pytest.approx(1e-3 * 0.95**100)
+
+
+@pytest.mark.parametrize("change", ['optimizer = "muon"', 'model.init = "glorot"'])
+def test_the_regime_runs_with_another_optimiser_or_draw(change):
+    key, value = change.replace('"', "").split(" = ")
+
+    runs = planned_runs(read_plan("regime", [change]), data="prior")
+
+    for run in runs:
+        config = dataclasses.asdict(run.config)
+        assert {**config, **config["model"]}[key.split(".")[-1]] == value
+        assert run.config.model.dropout == 0.1
+
+
+def test_runs_are_in_the_order_of_the_plan():
+    order = ("sizes", "seeds", "methods", "detections")
+    plan = Plan(methods=("no-sharing", "martinez"), channels=(4, 8), seeds=(0, 1), order=order)
+
+    runs = planned_runs(dataclasses.replace(plan, detections=("gt", "hg-sim")), data="prior")
+
+    assert [(r.config.model.channels, *grid([r])[0]) for r in runs[:5:2]] == [
+        (4, 0, "gt"),
+        (4, 0, "gt"),
+        (4, 1, "gt"),
+    ]
+    assert [run.config.detections for run in runs[:2]] == ["gt", "hg-sim"]
+    assert [run.config.model.channels for run in runs[::8]] == [4, 8]
+
+
+def test_a_seed_that_no_run_can_have_is_refused_by_the_run():
+    with pytest.raises(ConfigError, match=r"no-sharing-4_gt_seed-1: seed must not be negative"):
+        planned_runs(Plan(methods=("no-sharing",), channels=(4,), seeds=(-1,)), data="prior")
+
+
 def test_fixed_widths_are_the_same_for_every_method():
     runs = planned_runs(Plan(channels=(4, 8)), data="prior")
 
@@ -195,6 +257,8 @@ def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):
         ("channels = [4.5]", r"channels\.0: .*integer"),
         ("channels = [0]", "channels and widths must be positive"),
         ("parameters = [-1]", "must be positive"),
+        ('channels = [4]\norder = ["seeds", "sizes"]', "order must name each of seeds, detect"),
+        ('channels = [4]\norder = ["steps"]', r"order\.0: .*'sizes'"),
         ("seeds = [0]", r"parameters = \[\.\.\.\].* or channels"),
         ('channels = [4]\ndetections = ["yolo"]', r"detections\.0: .*'cpn-sim'"),
         ('channels = [4]\nseeds = ["a"]', r"seeds\.0: .*integer"),
@@ -240,5 +304,5 @@ def test_a_recipe_may_be_overridden_key_by_key():
 
 
 def test_a_plan_that_is_nowhere_lists_those_there_are():
-    with pytest.raises(FileNotFoundError, match="'qiuck': give one of quick, open, paper"):
+    with pytest.raises(FileNotFoundError, match="'qiuck': give one of quick, open, paper, regime"):
         read_plan("qiuck")

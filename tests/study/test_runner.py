@@ -18,7 +18,14 @@ from helpers.tiny_pack import write_folder
 from graphlift.errors import CheckpointError, FormatError
 from graphlift.study.plan import Plan, read_plan
 from graphlift.study.results import RESULTS
-from graphlift.study.runner import Finished, Moved, Started, missing_runs, run_study
+from graphlift.study.runner import (
+    Finished,
+    Moved,
+    Started,
+    missing_runs,
+    other_results,
+    run_study,
+)
 from graphlift.training.state import CHECKPOINT, MODEL
 
 PLAN = """
@@ -224,8 +231,34 @@ def test_results_of_another_configuration_are_refused_by_run_and_key(whole, plan
     other = read_plan(str(plan))
     other = dataclasses.replace(other, recipe={**other.recipe, "steps": 500})
 
-    with pytest.raises(CheckpointError, match=rf"{RESULTS}: full-sharing-4_gt_seed0.* steps"):
+    with pytest.raises(CheckpointError, match="another steps") as refusal:
         missing_runs(other, whole[0], data=str(pack))
+    for part in (f"{whole[0] / RESULTS}: full-sharing-4_gt_seed0", "there 200, here 500", "--out"):
+        assert part in str(refusal.value)
+    assert str(whole[0] / "runs" / "full-sharing-4_gt_seed0") in str(refusal.value)
+
+
+def test_runs_that_a_changed_plan_has_no_more_are_told_of(whole, plan, pack):
+    read = read_plan(str(plan))
+    fewer = dataclasses.replace(read, methods=read.methods[:1])
+
+    (note,) = other_results(fewer, whole[0], data=str(pack))
+
+    assert f"{whole[0] / RESULTS}: 1 run is not in this plan (martinez-4_gt_seed0)" in note
+    assert "(--out)" in note
+    assert other_results(read, whole[0], data=str(pack)) == []
+    assert other_results(read, whole[0] / "nowhere", data=str(pack)) == []
+
+
+def test_runs_of_another_version_are_told_of(whole, plan, pack, tmp_path):
+    text = (whole[0] / RESULTS).read_text()
+    was = json.loads(text.splitlines()[0])["version"]
+    (tmp_path / RESULTS).write_text(text.replace(f'"version":"{was}"', '"version":"0.0.1"', 1))
+
+    (note,) = other_results(read_plan(str(plan)), tmp_path, data=str(pack))
+
+    assert f"{tmp_path / RESULTS}: 1 run is of graphlift 0.0.1, and this is {was}" in note
+    assert "(--out)" in note
 
 
 def test_weights_of_another_configuration_or_other_data_are_refused_before_they_are_scored(

@@ -126,6 +126,30 @@ def test_the_kept_weights_are_those_of_the_lowest_validation_error(study_data, t
     assert again == pytest.approx(min(errors.values()))
 
 
+def test_test_subjects_are_scored_along_the_curve_and_choose_nothing(study_data, tmp_path):
+    plain = dataclasses.replace(TINY, evaluate_stride=3)
+    watched = dataclasses.replace(plain, evaluate_test=True)
+
+    tensors, record = finish(watched, study_data, tmp_path / "watched")
+    others, other = finish(plain, study_data, tmp_path / "plain")
+
+    assert all(torch.equal(tensor, others[name]) for name, tensor in tensors.items())
+    assert record["best_step"] == other["best_step"]
+    at_best = {line["step"]: line for line in record["curve"]}[record["best_step"]]
+    network = build_network(**dataclasses.asdict(TINY.model))
+    network.load_state_dict(tensors)
+    for split in ("validation", "test"):
+        samples = study_data.samples(split, Selection())
+        some = dataclasses.replace(
+            samples,
+            inputs=samples.inputs[::3],
+            targets=samples.targets[::3],
+            activity=samples.activity[::3],
+        )
+        assert at_best[f"{split}_mpjpe_mm"] == pytest.approx(validate(network, some))
+        assert "test_mpjpe_mm" not in other["curve"][0]
+
+
 def test_a_network_learns_a_handful_of_poses_by_heart(study_data, tmp_path):
     frames = study_data.samples("train", Selection())
     few = dataclasses.replace(
@@ -237,7 +261,7 @@ def test_the_end_of_another_run_is_not_overwritten(study_data, tmp_path):
     wider = dataclasses.replace(TINY.model, channels=5)
     others = dataclasses.replace(study_data, train=study_data.test, test=study_data.train)
 
-    with pytest.raises(CheckpointError, match=rf"{MODEL}: .*another seed, model:"):
+    with pytest.raises(CheckpointError, match=rf"{MODEL}: .*another seed .*, model\.\w+ \("):
         finish(dataclasses.replace(TINY, seed=1, model=wider), study_data, tmp_path)
     with pytest.raises(CheckpointError, match=rf"{MODEL}: was trained on other data"):
         finish(TINY, others, tmp_path)

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from graphlift.cameras import camera_to_image, world_to_camera
 from graphlift.errors import ShapeError
+from graphlift.hypotheses import Hypotheses
 from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.skeletons import BODY_28, H36M_17, SKELETONS
 from graphlift.view.layout3d import BOARD, FOV, ROOTED_DISTANCE, lay_out, viewpoint
@@ -353,3 +354,40 @@ def test_points_of_the_face_are_smaller_than_the_head_that_carries_them():
 
     radius = dict(zip(BODY_28.joints, balls.transforms(0).scales[:, 0], strict=True))
     assert radius["Nose"] == radius["LHeel"] < radius["LKnee"] < radius["Head"]
+
+
+def several(poses, count=3):
+    """Poses with hypotheses: their own, root-relative, moved aside by 10 cm each."""
+    axes = poses.camera.R if poses.axes == "world" else np.eye(3)
+    roots = poses.positions[:, :, [poses.skeleton.root]]
+    own = (poses.positions - roots) @ axes.T
+    aside = 0.1 * np.arange(count)[:, None, None] * np.array([1.0, 0, 0])
+    shape = (*poses.positions.shape[:2], count)
+    share = np.full(shape, 1 / count)
+    return replace(poses, hypotheses=Hypotheses(own[:, :, None] + aside, share, 0.1 * share))
+
+
+@pytest.mark.parametrize("axes", ["camera", "world"])
+def test_hypotheses_stand_where_their_person_does(axes):
+    poses = poses_of(standing()) if axes == "world" else camera_poses([[0, 0, 4], [0, 1.2, 4.1]])
+    layout = lay_out(several(poses))
+
+    assert layout.hypotheses.shape == (len(layout), 1, 3, 17, 3)
+    np.testing.assert_allclose(layout.hypotheses[:, :, 0], layout.joints, atol=1e-6)
+    right = poses.camera.R[0] if axes == "world" else np.array([1.0, 0, 0])
+    np.testing.assert_allclose(
+        layout.hypotheses[:, :, 2] - layout.joints,
+        np.broadcast_to(0.2 * right, layout.joints.shape),
+        atol=1e-6,
+    )
+    batch = next(b for b in mesh_batches(layout) if b.name == "people/hypotheses/bones")
+    assert len(batch.colours) == 3 * len(H36M_17.bones)
+    assert batch.opacity < 0.5
+    assert not batch.shadow
+
+
+def test_hypotheses_are_not_shown_where_the_cameras_axes_are_not_known():
+    poses = replace(several(poses_of(standing())), camera=None)
+
+    assert lay_out(poses).hypotheses is None
+    assert not any("hypotheses" in batch.name for batch in mesh_batches(lay_out(poses)))

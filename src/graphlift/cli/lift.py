@@ -121,6 +121,12 @@ def lift(
     flip: Annotated[
         bool, _motion("Lift the mirror image too: a bit better, half as fast.", "--flip")
     ] = False,
+    hypotheses: Annotated[
+        bool,
+        _motion(
+            "Keep all poses that the model holds possible (.npz, .json, .html).", "--hypotheses"
+        ),
+    ] = False,
     refine: Annotated[
         bool, _motion("Make poses agree with the keypoints and with one body.")
     ] = True,
@@ -176,7 +182,12 @@ def lift(
             "people": people,
             "person": person,
         },
-        lifting={"camera": _camera(camera), "field_of_view": field_of_view, "flip": flip},
+        lifting={
+            "camera": _camera(camera),
+            "field_of_view": field_of_view,
+            "flip": flip,
+            "hypotheses": hypotheses,
+        },
         motion=None
         if raw
         else {

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,40 +18,61 @@ app = typer.Typer(
 @app.command("list")
 def list_models(
     as_json: Json = False,
-    channels: Annotated[int, typer.Option(help="Features of a joint inside.", min=1)] = 128,
-    blocks: Annotated[int, typer.Option(help="Residual blocks.", min=0)] = 4,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            help="Features of a joint, or of a pose, inside.", min=1, show_default="as published"
+        ),
+    ] = None,
+    blocks: Annotated[
+        int | None, typer.Option(help="Residual blocks.", min=1, show_default="as published")
+    ] = None,
 ) -> None:
-    """List every method, variant and other network with its size and cost, at 16 joints.
+    """List every network with its size, cost and reference, at 16 joints.
 
     MACs are the multiply-accumulates of the weight products for one pose: unified, every
-    neighbour is transformed and then aggregated; reduced, in the order the layer chooses.
-    Networks with an architecture of their own come last, in the size they were published in,
-    whatever --channels and --blocks say.
+    neighbour is transformed and then aggregated; reduced, in the order the layer chooses. Of
+    systems that begin with an image, the lifter alone is here, and the reference says so.
     """
-    from graphlift.complexity import network_complexity
-    from graphlift.networks import OTHERS
-    from graphlift.weight_sharing import VARIANTS
-
-    sizes = [
-        *((*v, channels, blocks) for v in (*VARIANTS, ("semgcn", True), ("modulated", True))),
-        *((name, False, size.channels, size.blocks) for name, size in OTHERS.items()),
-    ]
-    rows = [
-        {"method": method, "decoupled": decoupled}
-        | vars(network_complexity(method, decouple_self=decoupled, channels=width, blocks=depth))
-        for method, decoupled, width, depth in sizes
-    ]
+    rows = _networks(channels, blocks)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     typer.echo(
         f"{'method':<19}{'decoupled':<11}{'parameters':>11}{'MACs unified':>14}{'reduced':>11}"
+        "  reference"
     )
     for row in rows:
         typer.echo(
             f"{row['method']:<19}{'yes' if row['decoupled'] else 'no':<11}{row['parameters']:>11,}"
-            f"{row['macs_unified']:>14,}{row['macs_reduced']:>11,}"
+            f"{row['macs_unified']:>14,}{row['macs_reduced']:>11,}  {row['reference']}"
         )
+
+
+def _networks(channels: int | None, blocks: int | None) -> list[dict[str, Any]]:
+    """Describe every network at a width and depth, or as it was published."""
+    from graphlift.complexity import network_complexity
+    from graphlift.networks import IMAGE_PART, LIFTERS, OTHERS, Published
+    from graphlift.weight_sharing import VARIANTS
+
+    study = Published("Liu et al., ECCV 2020", 128, 4)
+    named = [
+        *((*variant, study) for variant in VARIANTS),
+        *((name, name not in LIFTERS, each) for name, each in OTHERS.items()),
+    ]
+    return [
+        {"method": method, "decoupled": decoupled}
+        | vars(
+            network_complexity(
+                method,
+                decouple_self=decoupled,
+                channels=channels or each.channels,
+                blocks=each.blocks if blocks is None else blocks,
+            )
+        )
+        | {"reference": each.reference + (f" ({IMAGE_PART})" if each.image else "")}
+        for method, decoupled, each in named
+    ]
 
 
 @app.command()

@@ -20,7 +20,7 @@ def run(
     plan: Annotated[
         str,
         typer.Argument(
-            help="quick, open, paper, or a TOML file.", autocompletion=complete(*PLANS)
+            help="quick, open, paper, regime, or a TOML file.", autocompletion=complete(*PLANS)
         ),
     ],
     out: Annotated[
@@ -42,16 +42,19 @@ def run(
 
     from graphlift.cli.progress import study_bars
     from graphlift.study.plan import read_plan
-    from graphlift.study.runner import missing_runs, run_study
+    from graphlift.study.runner import missing_runs, other_results, run_study
 
     # Only the workers load torch: without it, fail before they start.
     if importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
     folder = out or Path("studies") / Path(plan).stem
-    runs, cut = missing_runs(read_plan(plan, overrides or ()), folder, data=data)
+    read = read_plan(plan, overrides or ())
+    runs, cut = missing_runs(read, folder, data=data)
     if cut is not None:
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
+    for note in other_results(read, folder, data=data):
+        typer.echo(note, err=True)
     study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)
     with study_bars(len(runs)) as show, closing(study) as events:
         for event in events:

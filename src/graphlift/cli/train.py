@@ -115,6 +115,9 @@ def _describe(result: "Mapping[str, Any]", protocol: str) -> "Iterator[str]":
         yield line
         for key in _CROSS if at else _OWN:
             yield f"{key}: {result[key]}"
+        for how, score in result["hypotheses"].items():
+            keys = _CROSS if at else _OWN[:2]
+            yield f"  {how}: {', '.join(f'{key} {score[key]}' for key in keys)}"
         if at:
             for group, score in result["cross_per_activity"].items():
                 yield f"  {group}: PCK {score['pck']}, AUC {score['auc']}"

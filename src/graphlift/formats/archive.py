@@ -2,7 +2,9 @@
 
 Arrays ``poses`` (frame, person, joint, 3), m, ``seen`` and ``sigma``; with keypoints also
 ``keypoints`` (px) and ``keypoints_confidence``; with a camera ``camera_R`` and
-``camera_position``; if known ``fronts`` (frame, person, segment, 3) and ``front_sigma``, rad.
+``camera_position``; if known ``fronts`` (frame, person, segment, 3) and ``front_sigma``, rad;
+with several answers ``hypotheses`` (frame, person, hypothesis, joint, 3), m, root-relative in the
+camera's axes, ``hypothesis_weights`` and ``hypothesis_sigma``, m.
 What is no array of frames is JSON in ``about``. Nothing is compressed: coordinates hardly shrink,
 and a long clip is written and read at the speed of the disk.
 """
@@ -20,6 +22,7 @@ from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.formats.npz_members import list_members, read_members
+from graphlift.hypotheses import Hypotheses
 from graphlift.plain_json import parse_json
 from graphlift.sequences import FRONTS, Keypoints, Poses
 from graphlift.skeletons import Skeleton
@@ -30,9 +33,11 @@ LARGEST = 4 * 2**30
 """Bytes of arrays in a file; beyond that it is broken or hostile."""
 MOST_JOINTS = 1_000
 LONGEST_ABOUT = 10_000_000
+_HYPOTHESES = ("hypotheses", "hypothesis_weights", "hypothesis_sigma")
 _ARRAYS = (
     *("poses", "seen", "sigma", "about", "keypoints", "keypoints_confidence"),
     *("camera_R", "camera_position", "fronts", "front_sigma"),
+    *_HYPOTHESES,
 )
 _LENS = {"focal": 2, "centre": 2, "radial": 3, "tangential": 2, "size": 2}
 """Fields of a camera besides its place, and how many numbers each has."""
@@ -49,6 +54,9 @@ def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:
     for name in ("fronts", "front_sigma"):
         if getattr(poses, name) is not None:
             arrays[name] = getattr(poses, name)
+    if given := poses.hypotheses:
+        parts = (given.positions, given.weights, given.sigma)
+        arrays |= dict(zip(_HYPOTHESES, parts, strict=True))
     arrays["about"] = np.array(json.dumps(describe(poses)))
     with replacing(path) as beside, beside.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
@@ -164,6 +172,9 @@ def compose(arrays: Mapping[str, np.ndarray], about: Any) -> Poses:  # noqa: ANN
         fronts=arrays.get("fronts"),
         front_sigma=arrays.get("front_sigma"),
         size_sigma=_shares(about["size_sigma"]) if "size_sigma" in about else None,
+        hypotheses=Hypotheses(*(arrays[name] for name in _HYPOTHESES))
+        if "hypotheses" in arrays
+        else None,
     )
 
 

@@ -6,7 +6,8 @@ Layouts. *Annotations*: ``{"images": [{"id", "file_name", "width", "height", "fr
 for a joint that is missing, 1 for one that is hidden (confidence 0.5) and 2 for one that is seen;
 annotations with ``iscrowd`` are no person. *Results*: ``[{"image_id", "keypoints": [x, y, c, ...],
 "score"}]``, where ``image_id`` counts frames. *AlphaPose*: results whose ``image_id`` is a file's
-name with the frame's number in it, and ``idx`` who it is.
+name with the frame's number in it, and ``idx`` who it is. Feet and face may stand beside the
+keypoints (:mod:`graphlift.formats.whole_body`).
 
 Source: COCO's data and results formats (cocodataset.org, Format); AlphaPose's ``docs/output.md``
 and ``pPose_nms.py`` (0.5 and 0.6).
@@ -22,8 +23,9 @@ from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, assemble, identity
 from graphlift.formats.frame_numbers import first_frame, number_in, span_of
 from graphlift.formats.joint_names import order_by_name
-from graphlift.formats.json_files import entries, triples
+from graphlift.formats.json_files import entries
 from graphlift.formats.keypoint_source import KeypointSource, check_image_size
+from graphlift.formats.whole_body import FEET, body_of, face_of, has_feet
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26
 from graphlift.words import listed, shown
@@ -46,8 +48,10 @@ def from_annotations(data: dict[str, Any], source: KeypointSource) -> Keypoints:
         frames = {name: _frame(name, where) for name in (_image(each, where) for each in people)}
     source = source.of("COCO annotations", usual=USUAL, image_size=_size(images, where))
     span = span_of(frames.values(), source)
-    seen = list(_annotated(people, frames, where))
+    feet = has_feet(people, source)
+    seen = list(_annotated(people, frames, where, feet=feet))
     if names := _category_names(data):
+        names += FEET if feet and len(names) == len(COCO_17) else ()
         seen, source = order_by_name(seen, names, source)
     return assemble(seen, source.noting(first_frame(span)), frames=span)
 
@@ -63,11 +67,13 @@ def from_results(data: list[dict[str, Any]], source: KeypointSource) -> Keypoint
     alphapose = isinstance(data[0].get("image_id"), str)
     source = source.of("AlphaPose JSON" if alphapose else "COCO results", usual=USUAL)
     frames, span = frames_of_names({_image(each, where) for each in data}, source)
+    feet = has_feet(data, source)
     seen = [
         Detection(
             frames[each["image_id"]],
-            triples(each.get("keypoints"), f"{where}: keypoints of entry {number}"),
+            body_of(each, f"{where}: entry {number}", feet=feet),
             identity(each.get("idx", each.get("track_id"))),
+            face_of(each, f"{where}: entry {number}"),
         )
         for number, each in enumerate(data)
     ]
@@ -143,14 +149,12 @@ def _size(images: list[dict[str, Any]], where: str) -> tuple[int, int] | None:
 
 
 def _annotated(
-    people: list[dict[str, Any]], frames: dict[int | str, int], where: str
+    people: list[dict[str, Any]], frames: dict[int | str, int], where: str, *, feet: bool
 ) -> Iterator[Detection]:
-    joints = [
-        triples(each["keypoints"], f"{where}: keypoints of annotation {number}")
-        for number, each in enumerate(people)
-    ]
+    places = [f"{where}: annotation {number}" for number in range(len(people))]
+    joints = [body_of(each, at, feet=feet) for each, at in zip(people, places, strict=True)]
     flags = any((each[:, 2] == 2).any() for each in joints)
-    for each, triple in zip(people, joints, strict=True):
+    for each, triple, at in zip(people, joints, places, strict=True):
         if _image(each, where) not in frames:
             raise FormatError(
                 f"{where}: an annotation is of image {shown(each.get('image_id'))}, which is none "
@@ -161,6 +165,7 @@ def _annotated(
             frames[each["image_id"]],
             np.column_stack([triple[:, :2], scaled]),
             identity(each.get("idx", each.get("track_id"))),
+            face_of(each, at),
         )
 
 

@@ -43,7 +43,22 @@ def read_json_poses(path: Path) -> Poses:
     if people and "front_sigma" in people[0]:
         sigma = [p["front_sigma"] for p in people]
         arrays["front_sigma"] = np.array(sigma, dtype=np.float64).reshape(segments)
+    if people and "hypotheses" in people[0]:
+        arrays |= _hypotheses(people, shape)
     return compose(arrays, {**data, "axes": data["axes"]["name"]})
+
+
+def _hypotheses(
+    people: list[dict[str, Any]], shape: tuple[int, int, int]
+) -> dict[str, np.ndarray]:
+    """Make the arrays of everybody's hypotheses."""
+    given = [one for person in people for one in person["hypotheses"]]
+    each = (*shape[:2], len(people[0]["hypotheses"]))
+    return {
+        "hypotheses": _vectors(given, "positions").reshape(*each, shape[2], 3),
+        "hypothesis_weights": np.array([g["weight"] for g in given], np.float64).reshape(each),
+        "hypothesis_sigma": np.array([g["sigma"] for g in given], np.float64).reshape(each),
+    }
 
 
 def _vectors(people: list[dict[str, Any]], name: str) -> np.ndarray:

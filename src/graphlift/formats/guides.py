@@ -18,7 +18,9 @@ from graphlift.skeletons import H36M_17, SOLE_HEIGHTS, Skeleton
 
 SURE = np.radians(10)
 """A front of thigh or upper arm that is surer than this counts as much as a limb bent by a right
-angle; one that is less sure, less by the square."""
+angle; one that is less sure, less by the square, and one that is surer, more."""
+SUREST = np.radians(4)
+"""No front of a limb is taken to be surer; one whose deviation is not known is as sure."""
 
 NOSE = 0.6
 """Weight of the nose, and 1 - NOSE of the eyes, in the point at which a head looks from its ears:
@@ -47,8 +49,8 @@ class Guides:
     Args:
         fronts: Where the node's +z of the T-pose points.
         sides: Where its +x, the left, points, roughly; the longer, the surer, m.
-        weights: How much the front counts, 0 to 1: of a limb against the bend of the next joint,
-            of pelvis and chest against the fit to the joints.
+        weights: How much the front counts: of a limb against the bend of the next joint, 0 to
+            (SURE / SUREST)²; of pelvis and chest against the fit to the joints, 0 to 1.
         ends: From the node to where its bone ends, m.
     """
 
@@ -139,5 +141,5 @@ def _weights(
     if poses.front_sigma is not None:
         sigma = np.nan_to_num(poses.front_sigma[:, person, segment].astype(np.float64))
     if limb:
-        return np.where(known, np.minimum(1, (SURE / np.maximum(sigma, 1e-9)) ** 2), 0.0)
+        return np.where(known, (SURE / np.maximum(sigma, SUREST)) ** 2, 0.0)
     return np.where(known, 1 / (1 + (sigma / JOINTS) ** 2), np.nan)

@@ -1,7 +1,8 @@
 """Write JSON that describes itself: units, axes, skeleton, people, one line a frame.
 
 A missing joint is null, and so is an unknown front of a segment. Numbers have six decimals: a
-thousandth of a millimetre.
+thousandth of a millimetre. A person whose model gave several poses has ``hypotheses``, a list of
+them, each with ``weight``, ``sigma`` and ``positions``, root-relative in the camera's axes.
 """
 
 import json
@@ -13,6 +14,7 @@ import numpy as np
 
 from graphlift.files import replacing
 from graphlift.formats.archive import describe_alone
+from graphlift.hypotheses import Hypotheses
 from graphlift.sequences import Axes, Poses
 
 AXES: Mapping[Axes, Mapping[str, str]] = {
@@ -47,9 +49,32 @@ def _frames(poses: Poses, part: slice) -> list[list[dict[str, Any]]]:
         columns["fronts"] = _vectors(poses.fronts[part])
     if poses.front_sigma is not None:
         columns["front_sigma"] = _numbers(poses.front_sigma[part])
+    if poses.hypotheses is not None:
+        columns["hypotheses"] = _hypotheses(poses.hypotheses, part)
     return [
         [dict(zip(columns, person, strict=True)) for person in zip(*frame, strict=True)]
         for frame in zip(*columns.values(), strict=True)
+    ]
+
+
+def _hypotheses(given: Hypotheses, part: slice) -> list[list[list[dict[str, Any]]]]:
+    """List hypotheses by frame and person."""
+    frames, people, count, joints, _ = given.positions[part].shape
+    flat = _vectors(given.positions[part].reshape(frames, people * count, joints, 3))
+    weights, sigma = _numbers(given.weights[part]), _numbers(given.sigma[part])
+    return [
+        [
+            [
+                {
+                    "weight": weights[frame][person][one],
+                    "sigma": sigma[frame][person][one],
+                    "positions": flat[frame][person * count + one],
+                }
+                for one in range(count)
+            ]
+            for person in range(people)
+        ]
+        for frame in range(frames)
     ]
 
 

@@ -8,10 +8,10 @@ bends it the other way. Here the twist is solved for the whole clip at once:
 1. Parallel transport: the smallest turn from each frame to the next is the one without any twist
    of its own. Angles are counted from it.
 2. Each frame pulls the angle to where its bend shows the hinge, with the fourth power of the sine
-   of the bend, to where the front points if that is known, and a little to the rest pose. The
-   pulls are spread over time, first as vectors of the plane across the bone, among which whole
-   turns do not count (the vector heat method does so on surfaces: Sharp, Soliman and Crane, ACM
-   Transactions on Graphics 38, 2019), then as angles.
+   of the bend, to where the front points if that is known, with the inverse square of its
+   deviation, and a little to the rest pose. The pulls are spread over time, first as vectors of
+   the plane across the bone, among which whole turns do not count (the vector heat method does so
+   on surfaces: Sharp, Soliman and Crane, ACM Transactions on Graphics 38, 2019), then as angles.
 3. No step is larger than the bone and its hinge explain (:func:`allowed_steps`).
 
 Nothing here depends on the direction of time, and the time constants are in seconds.
@@ -26,6 +26,16 @@ STRAIGHT = np.radians(15)
 RESPONSE = 1 / 60
 """s, over which the pull of a limb bent by a right angle is spread; a straight one's over 0.25 s:
 the response lengthens with the root of the pull, which is sin(15°)^4 there."""
+
+FRONT_RESPONSE = 1 / 25
+"""s, the same of bones whose front is known. A network's front is least sure while a limb is
+straight and passes quickly from one plane into another, and errs for several frames together:
+spread over less, it rolls the arm in one of them. Spread over more, thighs are further off, those
+whose knees show their twist by 1° already.
+
+Source: upper arms and thighs of CMU validation people, lifted by open-base and as in
+benchmarks/rig_turns.py.
+"""
 
 PULL = np.pi
 """rad/s, the most by which anatomy alone turns a bone that rests."""
@@ -56,7 +66,8 @@ def solve_twist(
             and is pulled to its swing alone.
         fps: Frames a second.
         front: In the frame of the parent, where the bone's front points, which is :data:`FRONT`
-            in the rest pose; as long as it counts, 1 for as much as a limb bent by a right angle.
+            in the rest pose; as long as it counts, 1 for as much as a limb bent by a right angle,
+            and more for one that is surer than that.
 
     Returns:
         Angles, rad, that have no jump; with a single frame, the angle that anatomy shows.
@@ -72,11 +83,12 @@ def solve_twist(
     pull = (
         at_rest if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * at_rest
     )
-    steps = allowed_steps(bone, shown, fps)
+    steps, response = allowed_steps(bone, shown, fps), RESPONSE
     if front is not None:
         ahead = _in_plane(front, swing, across) * np.conj(complex(*(across @ FRONT))) * unwind
-        pull, steps = pull + ahead, steps + np.abs(np.diff(ahead))
-    angle = _spread(pull, stiffness=(RESPONSE * fps) ** 2)
+        pull, response = pull + ahead, FRONT_RESPONSE
+        steps = steps + np.abs(np.diff(ahead / np.maximum(np.abs(ahead), 1)))
+    angle = _spread(pull, stiffness=(response * fps) ** 2)
     return np.asarray(limit_steps(angle, steps) + drift)
 
 
@@ -120,7 +132,7 @@ def _spread(pull: np.ndarray, *, stiffness: float) -> np.ndarray:
     Minimises sum w_t |c_t - p_t|^2 + stiffness * sum |c_t+1 - c_t|^2, w the pull's length and p
     its direction; then the same in angles, so that a c that passes by zero, whose angle jumps, is
     a slope. The matrix is tridiagonal and positive definite, its condition at most
-    (1 + 4 stiffness) / min w: 3e8 at 1,000 fps.
+    (max w + 4 stiffness) / min w: 1.4e9 at 1,000 fps.
     """
     weight = np.maximum(np.abs(pull), FOLDED * np.sin(STRAIGHT) ** 4)
     towards = smooth_over_time(weight, np.stack([pull.real, pull.imag], axis=-1), stiffness)

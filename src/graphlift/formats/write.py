@@ -63,6 +63,8 @@ def write_poses(path: str | Path, poses: Poses, *, person: str | None = None) ->
         poses = only_person(path, poses, person)
     present = poses.without_absent()
     left_out = present.notes[len(poses.notes) :]
+    if poses.hypotheses is not None and suffix not in (".npz", ".json"):
+        left_out += ("Hypotheses are only in .npz and .json.",)
     return (*left_out, *WRITERS[suffix](path, present))
 
 

@@ -85,7 +85,7 @@ def hold_bones(poses: Poses, *, symmetric: bool = True) -> Poses:
     skeleton = poses.skeleton
     lengths = bone_lengths(poses, symmetric=symmetric)[..., None]
     positions = np.empty_like(poses.positions)
-    for part in blocks(len(poses)):
+    for part in blocks(len(poses), people=len(poses.people)):
         here = poses.positions[part].astype(np.float64)
         vectors = bone_vectors(here, skeleton.parents)
         now = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -116,7 +116,7 @@ def statures(poses: Poses) -> Float[np.ndarray, " person"]:
     """
     skeleton = poses.skeleton
     found = []
-    for part in blocks(len(poses)):
+    for part in blocks(len(poses), people=len(poses.people)):
         here = poses.positions[part].astype(np.float64)
         bones = np.diff(here[..., legs(skeleton), :], axis=-2)
         leg = np.linalg.norm(bones, axis=-1).sum(axis=-1).mean(axis=-1)

@@ -58,7 +58,10 @@ def find_contacts(
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
-    lying = [sole_heights(poses.positions[at], poses.skeleton, up) for at in blocks(len(flags))]
+    lying = [
+        sole_heights(poses.positions[at], poses.skeleton, up)
+        for at in blocks(len(poses), people=len(poses.people))
+    ]
     above = np.concatenate(lying) - floor
     flags[..., ankles] = standing_feet(poses.positions[..., ankles, :], up, fps, above=above)
     return flags

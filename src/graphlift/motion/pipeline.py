@@ -96,6 +96,7 @@ def _walk(
     elif len(poses.people) > 1:
         sized, gravity = share_floor(poses, moving, stated=stated)
     if sized.positions is not poses.positions:
+        del moving  # before another one is made
         moving = find_path(sized)
     if not feet:
         return moving, gravity

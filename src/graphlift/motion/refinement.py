@@ -163,15 +163,11 @@ def refine(
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
     valid = poses.valid
-    people = [
-        _find_person(
-            poses if len(poses.people) == 1 else poses.of_people([place]), camera, fps, feet=feet
-        )
-        for place in range(len(poses.people))
-    ]
     positions, sigma = poses.positions.copy(), poses.sigma.copy()
     placed = np.zeros_like(valid)
-    for place, person in enumerate(people):
+    for place in range(len(poses.people)):  # one after the other: each needs memory of its own
+        alone = poses if len(poses.people) == 1 else poses.of_people([place])
+        person = _find_person(alone, camera, fps, feet=feet)
         joints = np.argsort(person.tree.order)
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]

@@ -11,6 +11,8 @@ from graphlift.skeletons import ANKLE_HEIGHT, SOLE_HEIGHTS, Skeleton
 
 _BLOCK = 512
 """Frames at a time: what is computed of them in float64 stays in the processor's cache."""
+_SHORTEST = 64
+"""Frames at a time of many people: more than a window of most filters."""
 
 
 def check_axes(poses: Poses, axes: Axes, step: str) -> None:
@@ -88,12 +90,13 @@ def middle(
     return np.asarray(positions[..., pair, :].mean(axis=-2))
 
 
-def blocks(count: int, size: int = _BLOCK) -> Iterator[slice]:
+def blocks(count: int, size: int = _BLOCK, *, people: int = 1) -> Iterator[slice]:
     """Cut ``count`` frames into short blocks, at least one, maybe empty.
 
     Steps keep whole clips in the poses' own precision, and float64 for a block only: an hour of
-    frames needs little memory.
+    frames needs little memory. Blocks of many people are shorter.
     """
+    size = size if people < 2 else max(size // people, _SHORTEST)
     for start in range(0, max(count, 1), size):
         yield slice(start, start + size)
 

@@ -160,7 +160,8 @@ def savgol(
         return smoothed
     flat = values.reshape(len(values), -1)
     windows = len(flat) - 2 * half
-    for part in blocks(windows):
+    people = values.shape[1] if values.ndim > 2 else 1
+    for part in blocks(windows, people=people):
         start, end = part.start, min(part.stop, windows) + 2 * half
         columns = flat[start:end].astype(np.float64)
         known = np.isfinite(columns)

@@ -143,7 +143,7 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
     inferred = np.zeros(points.shape[:2])
     usable = _usable(poses)
-    for part in blocks(count):
+    for part in blocks(count, people=len(poses.people)):
         frames = np.arange(count)[part]
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
         here, *around = (parts_of(poses.positions[at], parts) for at in (frames, before, after))

@@ -254,7 +254,8 @@ def _translations(poses: Poses, camera: Camera) -> list[Translations]:
             "give what the lifter returned, or trajectory=False"
         )
     found = [
-        _translations_in_block(poses, poses.keypoints, camera, part) for part in blocks(len(poses))
+        _translations_in_block(poses, poses.keypoints, camera, part)
+        for part in blocks(len(poses), people=len(poses.people))
     ]
     placed = [join(person) for person in zip(*found, strict=True)]
     if poses.valid.any() and not any(one.known.any() for one in placed):

@@ -197,7 +197,7 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
         Unit vectors in camera axes, and which they are; none if no person is upright in a tenth of
         the frames in which a person is present.
     """
-    found = [_block_axes(poses, part) for part in blocks(len(poses))]
+    found = [_block_axes(poses, part) for part in blocks(len(poses), people=len(poses.people))]
     whole, trunk, extended = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     choices = {"standing": (whole, extended), "sitting": (trunk, np.ones_like(extended))}
     for which, (axes, fit) in choices.items():
@@ -312,7 +312,7 @@ def _turned(
 ) -> Float[np.ndarray, "frame person joint 3"]:
     """Express positions in other axes (rows) from another origin."""
     turned = np.empty_like(positions)
-    for part in blocks(len(positions)):
+    for part in blocks(len(positions), people=positions.shape[1]):
         turned[part] = (positions[part] - origin) @ axes.T
     return turned
 

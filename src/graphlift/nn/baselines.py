@@ -33,10 +33,7 @@ class Martinez(nn.Module):
         joints = len(skeleton)
 
         self.input = DenseLayer(joints * 2, channels, dropout)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(*(DenseLayer(channels, channels, dropout) for _ in range(2)))
-            for _ in range(blocks)
-        )
+        self.blocks = dense_blocks(channels, blocks, dropout)
         self.output = nn.Linear(channels, joints * 3)
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -44,11 +41,26 @@ class Martinez(nn.Module):
 
     def forward(self, keypoints: Float[Tensor, "batch joint 2"]) -> Float[Tensor, "batch joint 3"]:
         """Lift screen-normalised keypoints to root-relative positions, m, camera axes."""
-        h = self.input(keypoints.flatten(1))
-        for block in self.blocks:
-            h = h + block(h)
+        h = residual(self.input(keypoints.flatten(1)), self.blocks)
         poses: Tensor = self.output(h).unflatten(1, (keypoints.shape[1], 3))
         return poses
+
+
+def dense_blocks(channels: int, blocks: int, dropout: float) -> nn.ModuleList:
+    """Make residual blocks of two layers each."""
+    return nn.ModuleList(
+        nn.Sequential(*(DenseLayer(channels, channels, dropout) for _ in range(2)))
+        for _ in range(blocks)
+    )
+
+
+def residual(
+    h: Float[Tensor, "batch channel"], blocks: nn.ModuleList
+) -> Float[Tensor, "batch channel"]:
+    """Add to features what each block makes of them."""
+    for block in blocks:
+        h = h + block(h)
+    return h
 
 
 class DenseLayer(nn.Module):

@@ -2,28 +2,36 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import nn
 
 from graphlift.graph import AffinityKind
-from graphlift.networks import Centre, NonLocalKind, layout
+from graphlift.networks import ANY_FEATURES, Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
+from graphlift.nn.bidirectional import Bidirectional
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
 from graphlift.nn.htnet import HTNet
+from graphlift.nn.locally_connected import LocallyConnected
+from graphlift.nn.mixture import MixtureDensity
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
-_OTHERS: Mapping[str, Callable[..., nn.Module]] = {
+LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
+    "martinez": Martinez,
+    "lcn": LocallyConnected,
+    "mixture": MixtureDensity,
+    "bidirectional": Bidirectional,
     "high-order": HighOrderGCN,
     "graph-hourglass": GraphHourglass,
     "graformer": GraFormer,
     "htnet": HTNet,
 }
-"""The networks of :data:`graphlift.networks.OTHERS`, but for Martinez'."""
+"""The networks of :data:`graphlift.networks.LIFTERS`."""
 
 
 def build_network(
@@ -41,13 +49,13 @@ def build_network(
     sigma: bool = False,
     non_local: NonLocalKind | None = None,
     centre: Centre = "spine",
+    learnt_mask: bool = False,
 ) -> nn.Module:
     """Build a network with fresh weights from torch's global generator.
 
     Args:
-        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of
-            :data:`graphlift.networks.OTHERS`; or ``over-time``, which has no keys but ``channels``
-            and ``dropout``.
+        method: A weight-sharing method, ``semgcn``, ``modulated`` or one of :data:`LIFTERS`; or
+            ``over-time``, which has no keys but ``channels`` and ``dropout``.
         decouple_self: As in :class:`graphlift.nn.gcn.PoseGCN`; semgcn and modulated always are.
         channels: Width, as the network counts it.
         blocks: Residual blocks; the network's own number when left out.
@@ -63,6 +71,7 @@ def build_network(
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
         centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
+        learnt_mask: As in :class:`graphlift.nn.locally_connected.LocallyConnected`.
 
     Raises:
         ModelError: If the method is unknown or has no decoupled variant, or no such layers.
@@ -73,17 +82,14 @@ def build_network(
     body = skeleton or {16: H36M_16, 17: H36M_17, 28: BODY_28}[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
-    if method == "martinez":
-        return Martinez(body, channels=channels, blocks=which.blocks, dropout=dropout)
     if which.sharing is None:
-        return _OTHERS[method](
-            body,
-            channels=channels,
-            blocks=which.blocks,
-            dropout=dropout,
-            init=init,
-            features=_features(joints, inputs, sigma),
-        )
+        options: dict[str, Any] = {"learnt_mask": True} if learnt_mask else {}
+        if method in ANY_FEATURES:
+            options |= {"init": init, "features": _features(joints, inputs, sigma)}
+        elif inputs == "canonical":
+            options |= {"features": 3}
+        sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
+        return LIFTERS[method](body, **sizes, **options)
     return PoseGCN(
         body,
         sharing=which.sharing,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind, body_graph
 from graphlift.networks import NonLocalKind
-from graphlift.nn import fast
+from graphlift.nn.fused import fused_layer
 from graphlift.nn.graph_conv import GraphConv, Init, Order
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
@@ -117,9 +117,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Apply graph convolution, batch normalisation, ReLU and dropout."""
-        if self.training and isinstance(self.conv, GraphConv) and fast.fusable(self.conv):
-            h = fast.pre_aggregation_layer(x, self.conv, self.norm)
-        else:
-            h = torch.relu(normalise(self.norm, self.conv.without_bias(x), self.conv.bias))
+        if self.training and isinstance(self.conv, GraphConv) and self.conv.order == "reduced":
+            return fused_layer(x, self.conv, self.norm, self.dropout.p)
+        h = torch.relu(normalise(self.norm, self.conv.without_bias(x), self.conv.bias))
         out: Tensor = self.dropout(h)
         return out

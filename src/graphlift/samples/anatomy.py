@@ -14,8 +14,12 @@ from jaxtyping import Float, Int
 
 from graphlift.bodies import SEGMENTS, Body, fronts, load_bodies, place_joints, place_points
 from graphlift.datasets.mocap.turns import Motion
+from graphlift.samples.angles import vary_angles
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import H36M_17
+
+_MOST = {"shifts": 5.0, "size": 0.3, "bones": 0.3, "detectors": 0.05, "angles": 45.0}
+"""Largest values of what is not a share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,8 @@ class Anatomy:
         size: Standard deviation of the size of their own bodies, as a share.
         bones: The same of each of their bones, left and right alike.
         recombine: Share of people who have some limbs, the trunk or the head of others.
+        angles: How far joint angles lie from recorded ones, degrees
+            (:func:`graphlift.samples.angles.vary_angles`).
         tilted: Share of people who are tilted as a whole: who lie, hang, stand on their heads.
         balance: How rare poses are drawn, from 0, in proportion to how many there are, to 1, as
             often as common ones.
@@ -44,6 +50,7 @@ class Anatomy:
     size: float = 0.05
     bones: float = 0.04
     recombine: float = 0.4
+    angles: float = 0.0
     tilted: float = 0.14
     balance: float = 0.5
     captured: float = 0.4
@@ -53,7 +60,7 @@ class Anatomy:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            most = {"shifts": 5.0, "size": 0.3, "bones": 0.3, "detectors": 0.05}.get(name, 1.0)
+            most = _MOST.get(name, 1.0)
             if not 0 <= value <= most:
                 raise ValueError(f"{name} must be from 0 to {most:g}")
 
@@ -158,8 +165,10 @@ def draw_figures(
     sources = (sources[:, None] + following[:, None]).reshape(-1, sources.shape[1])
     drawn = (drawn[:, None] + following).reshape(-1)
     turns, directions = _assemble(motion, sources)
+    if anatomy.angles:
+        turns = vary_angles(turns, anatomy.angles, rng, frames)
     joints = place_joints(turns, directions, body)
-    spoilt = _through_itself(joints) & (sources != drawn[:, None]).any(axis=1)
+    spoilt = _through_itself(joints)
     spoilt = np.repeat(spoilt.reshape(-1, frames).any(axis=1), frames)
     sources[spoilt] = drawn[spoilt, None]
     at = np.flatnonzero(spoilt)

@@ -117,6 +117,7 @@ class OpenData:
                 'cameras = "open" or "random"; "own" cameras go with prepared packs'
             )
         check_simulated(chosen.detections)
+        self._kept(chosen.held_out)
         if chosen.cameras == "open":
             _check_joints(chosen)
         turns = self.folder and self.folder / "cmu_turns.npz"
@@ -142,14 +143,17 @@ class OpenData:
 
     def batches(self, chosen: Selection, place: Place) -> Batches:
         """Draw frames by weight, with replacement, or fresh views through random cameras."""
-        if chosen.base:
-            windows = ClipPeople(self.motion("train"), WINDOW_FRAMES, chosen.anatomy.balance)
-            return window_batches(windows, chosen, place)
         if chosen.joints == len(BODY_28):
-            people = BodyPeople(self.motion("train"), chosen.anatomy.balance)
+            motion = self.motion("train", held_out=chosen.held_out)
+            if chosen.base:
+                windows = ClipPeople(motion, WINDOW_FRAMES, chosen.anatomy.balance)
+                return window_batches(windows, chosen, place)
+            people = BodyPeople(motion, chosen.anatomy.balance)
             return body_view_batches(people, chosen, place)
         if chosen.cameras == "random":
-            return view_batches(people_of(self.train), chosen, place)
+            return view_batches(
+                people_of(self.train.of(self._kept(chosen.held_out))), chosen, place
+            )
         samples = self.samples("train", chosen)
         inputs, targets = place(samples.inputs), place(samples.targets)
 
@@ -165,35 +169,49 @@ class OpenData:
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
         )
 
-    def second_pack(self, joints: int) -> tuple[MotionCapture, tuple[str, ...]] | None:
-        """Give the second pack that networks of so many joints are trained on, and whose frames.
-
-        Its people count whose turns are known (:meth:`motion`).
-        """
+    def second_pack(self, joints: int) -> MotionCapture | None:
+        """Give the second pack that networks of so many joints are trained on as well."""
         more = self.folder and self.folder / MORE
         if joints != len(BODY_28) or more is None or not more.exists():
             return None
-        capture = read_pack(more)
-        clips = np.unique(read_motion(more, stride=self.stride).clip)
-        return capture, tuple(sorted({capture.clips[clip].subject for clip in clips}))
+        return read_pack(more)
 
-    def motion(self, part: Split, *, stride: int = 1) -> Motion:
-        """Read the turns of segments of a part's people.
+    def _kept(self, held_out: Sequence[str]) -> tuple[str, ...]:
+        """Name the training subjects who are trained on.
+
+        Raises:
+            ConfigError: If one who is held out is none of them, or nobody is left.
+        """
+        subjects = self.train.subjects
+        if wrong := [name for name in held_out if name not in subjects]:
+            raise ConfigError(
+                f"held_out: {wrong[0]} is no training subject of {self.name}: choose from "
+                f"{', '.join(subjects)}"
+            )
+        kept = tuple(name for name in subjects if name not in held_out)
+        if not kept:
+            raise ConfigError(f"held_out: all training subjects of {self.name}: leave one in")
+        return kept
+
+    def motion(self, part: Split, *, stride: int = 1, held_out: Sequence[str] = ()) -> Motion:
+        """Read the turns of segments of a part's people, but for training people held out.
 
         Training people of networks of 28 joints are also those of a second pack, if it is there
-        (:data:`MORE`), in the frames whose turns are known.
+        (:data:`MORE`).
 
-        Where there is no file of turns they are estimated, as they are of sampled people.
+        Where there is no file of turns, or none of a clip is known, they are estimated, as they
+        are of sampled people.
 
         Raises:
             FormatError: If the file is damaged, or belongs to other motion capture.
         """
         if self.folder is None:
             people: MotionCapture = getattr(self, part)
-            return motion_of(people, None, people.subjects, stride=stride)
+            names = self._kept(held_out) if part == "train" else people.subjects
+            return motion_of(people, None, names, stride=stride)
         if part == "cross":
             return read_motion(self.folder / CROSS, stride=stride)
-        subjects = getattr(self, part).subjects
+        subjects = self._kept(held_out) if part == "train" else getattr(self, part).subjects
         motion = read_motion(self.folder / "cmu.npz", subjects, stride=stride)
         more = self.folder / MORE
         if part != "train" or not more.exists():

@@ -1,8 +1,8 @@
 """Samples: inputs and targets of a network, in one form for all data sets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -94,6 +94,15 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def every(self, stride: int) -> "Samples":
+        """Every so many-th frame, from the first; a frame is its view by one camera."""
+        thinned: dict[str, Any] = {
+            key: value[::stride]
+            for key, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        return replace(self, **thinned)
 
 
 def activity_weights(activity: np.ndarray) -> Float[np.ndarray, " frame"]:

@@ -41,7 +41,7 @@ def evaluate_model(
     from graphlift.study.scoring import score_run
     from graphlift.training.checkpoints import load_run
     from graphlift.training.devices import is_there
-    from graphlift.training.evaluation import lift, predict
+    from graphlift.training.evaluation import lift, lift_hypotheses, predict
 
     network, config, record = load_run(model, ("curve", "best_step", "seconds"))
     torch.set_num_threads(config.threads)
@@ -54,6 +54,11 @@ def evaluate_model(
         record=record,
         runs_at_once=runs_at_once,
         adaptations=adaptations,
+        hypotheses=(
+            (lambda samples: lift_hypotheses(network, samples))
+            if config.model.method == "mixture"
+            else None
+        ),
         on_test=(
             (lambda test: root_in_place(lift(network, test), test.skeleton.root))
             if ROOT_IN_PLACE in adaptations

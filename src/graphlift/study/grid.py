@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from graphlift.study.results import Result
 from graphlift.weight_sharing import DECOUPLED
@@ -39,6 +40,9 @@ _LONG = {
     "graph-hourglass": "Graph Stacked Hourglass (Xu and Takano)",
     "graformer": "GraFormer (Zhao et al.)",
     "htnet": "HTNet (Cai et al.)",
+    "lcn": "LCN (Ci et al.)",
+    "mixture": "mixture density (Li and Lee)",
+    "bidirectional": "bidirectional (Wang et al.)",
 }
 _SHORT = {
     "martinez": "Martinez",
@@ -52,6 +56,9 @@ _SHORT = {
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",
 }
+
+APART = 1.25
+"""Ratio of two sizes that are not one; networks that are matched differ by a tenth at most."""
 
 Read = Callable[[Result], float | None]
 """One number of a run, or None where it has none."""
@@ -203,6 +210,26 @@ class Study:
         """Find a method's row; the widest, if the study has it at several widths."""
         rows = [v for v in self.variants if (v.method, v.decoupled) == (method, decoupled)]
         return max(rows, key=lambda variant: variant.channels or 0, default=None)
+
+
+def by_size(study: Study) -> list[Study]:
+    """Part a study whose methods are matched at several sizes; smallest size first.
+
+    Returns:
+        The study itself, if its networks have one size, or sizes that are not matched: a size is
+        one if it is at least :data:`APART` times the next smaller one, every method has one width
+        at it, and some method has a width at every size.
+    """
+    ordered = sorted({run.parameters for run in study.results})
+    starts = ordered[:1]
+    starts += [size for before, size in pairwise(ordered) if size >= APART * before]
+    parts = [
+        Study([run for run in study.results if start <= run.parameters < end])
+        for start, end in pairwise([*starts, float("inf")])
+    ]
+    methods = [{_identity(run) for run in part.results} for part in parts]
+    matched = all(len(part.variants) == len(of) for part, of in zip(parts, methods, strict=True))
+    return parts if parts and matched and set.intersection(*methods) else [study]
 
 
 def _identity(result: Result) -> tuple[str, bool]:

@@ -1,10 +1,11 @@
 """Plans: which methods at which sizes on which detections with which seeds, as a small TOML."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
+from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from graphlift.complexity import channels_for
 from graphlift.errors import ConfigError
@@ -23,22 +24,25 @@ from graphlift.weight_sharing import DECOUPLED, METHODS
 TOLERANCE = 0.05
 """Largest relative difference from the expected size at which a network counts as matched."""
 
-SHIPPED = ("quick", "open", "paper")
+SHIPPED = ("quick", "open", "paper", "regime")
+Axis = Literal["seeds", "detections", "methods", "sizes"]
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
 STUDIED: Mapping[str, tuple[Method, bool]] = {
     **{method: (method, False) for method in (*METHODS, *BASELINES)},
     **{f"decoupled {method}": (method, True) for method in DECOUPLED},
 }
-"""The eight variants and two baselines, which a plan has if it names no methods."""
-OTHERS: tuple[Method, ...] = (
-    "modulated",
-    "high-order",
-    "graph-hourglass",
-    "graformer",
-    "htnet",
-)
-"""Networks that a plan has only if it names them."""
-NAMES: Mapping[str, tuple[Method, bool]] = {**STUDIED, **{name: (name, False) for name in OTHERS}}
+"""The study's own: the eight variants and two baselines."""
+NAMES: Mapping[str, tuple[Method, bool]] = {
+    **STUDIED,
+    "modulated": ("modulated", False),
+    "lcn": ("lcn", False),
+    "mixture": ("mixture", False),
+    "bidirectional": ("bidirectional", False),
+    "high-order": ("high-order", False),
+    "graph-hourglass": ("graph-hourglass", False),
+    "graformer": ("graformer", False),
+    "htnet": ("htnet", False),
+}
 """The names that a plan may have under ``methods``."""
 
 
@@ -47,13 +51,15 @@ class Plan:
     """A grid of runs that differ only in what the grid, its rows and its columns state.
 
     Args:
-        methods: Variants and other networks, by the names in :data:`NAMES`.
+        methods: Networks, by the names in :data:`NAMES`; those of :data:`STUDIED` if left out.
         parameters: Sizes to match: each method gets the width that comes nearest.
         channels: Fixed widths, the same for every method.
         widths: Widths of single methods, by name, in place of both: for rows of a table that
             were published at a size of their own.
         detections: What the networks see.
         seeds: Each run is repeated with every seed.
+        order: Of the runs, by what changes between them: last what changes from each run to the
+            next. Sizes are ``channels`` and then ``parameters``.
         recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share.
         columns: Keys that replace the recipe's in runs on one kind of detections, by its name.
         rows: Keys that replace both in runs of one method, by its name in ``methods``. A table
@@ -69,6 +75,7 @@ class Plan:
     widths: Mapping[str, int] = field(default_factory=dict)
     detections: tuple[Detections, ...] = ("gt",)
     seeds: tuple[int, ...] = (0,)
+    order: tuple[Axis, ...] = get_args(Axis)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -95,6 +102,8 @@ class Plan:
             raise ValueError(
                 f"adaptations: unknown {unknown[0]!r}: use some of {', '.join(ADAPTATIONS)}"
             )
+        if sorted(self.order) != sorted(get_args(Axis)):
+            raise ValueError(f"order must name each of {', '.join(get_args(Axis))} once")
         for axis in ("methods", "detections", "seeds"):
             values = getattr(self, axis)
             if not values or len(set(values)) < len(values):
@@ -201,37 +210,64 @@ def _over(table: Any, keys: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: AN
 
 
 def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
-    """List every run of a plan: all methods on one kind of detections, then the next, then seeds.
+    """List every run of a plan, in its order.
 
-    A study that was interrupted so has whole tables.
+    That is all methods on one kind of detections, then the next, then seeds, if the plan has no
+    order of its own: a study that was interrupted so has whole tables.
 
     Raises:
         ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
             has no width within TOLERANCE of a size.
     """
     parse_table(TrainConfig, plan.recipe, "recipe")
-    return tuple(
-        _run(plan, name, width, detections, seed, data)
-        for seed in plan.seeds
-        for detections in plan.detections
-        for name in plan.methods
-        for width in _widths(plan, name, detections)
-    )
+    cells = {of: _cell(plan, *of, data) for of in product(plan.methods, plan.detections)}
+    widths = {of: _widths(plan, of[0], config) for of, config in cells.items()}
+    axes: Mapping[Axis, Iterable[Any]] = {
+        "seeds": plan.seeds,
+        "detections": plan.detections,
+        "methods": plan.methods,
+        "sizes": range(len(plan.channels) + len(plan.parameters)),
+    }
+    runs: dict[str, PlannedRun] = {}  # two sizes may have one width
+    for cell in product(*(axes[axis] for axis in plan.order)):
+        at = dict(zip(plan.order, cell, strict=True))
+        of = at["methods"], at["detections"]
+        for width in widths[of][at["sizes"] : at["sizes"] + 1]:
+            name = f"{of[0].replace(' ', '-')}-{width}_{of[1]}_seed{at['seeds']}"
+            config = _at(cells[of], width, at["seeds"], name)
+            runs.setdefault(name, PlannedRun(name, config, plan.adaptations))
+    return tuple(runs.values())
 
 
-def _widths(plan: Plan, name: str, detections: Detections) -> Iterable[int]:
-    """Widths of a method, at 16 joints whatever a column has; two sizes may have one width.
+def _at(config: TrainConfig, width: int, seed: int, name: str) -> TrainConfig:
+    """Set what the runs of a cell differ in."""
+    try:
+        return replace(config, seed=seed, model=replace(config.model, channels=width))
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
+
+
+def _cell(plan: Plan, name: str, detections: Detections, data: str) -> TrainConfig:
+    """What runs of one method on one kind of detections share, all but width and seed."""
+    method, decoupled = NAMES[name]
+    of_grid = {"method": method, "decouple_self": decoupled}
+    cell = {"data": data, "detections": detections, "model": of_grid}
+    table = merge([plan.keys(name, detections), cell])
+    return parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
+
+
+def _widths(plan: Plan, name: str, config: TrainConfig) -> list[int]:
+    """Widths of a method, one a size, at 16 joints whatever a column has.
 
     Raises:
         ConfigError: If no width comes within TOLERANCE of a size.
     """
     if name in plan.widths:
-        return (plan.widths[name],)
-    table = plan.keys(name, detections)
-    blocks = parse_table(TrainConfig, table, f"recipe of {name} on {detections}").model.blocks
+        return [plan.widths[name]]
     method, decoupled = NAMES[name]
     widths = list(plan.channels)
     for size in plan.parameters:
+        blocks = config.model.blocks
         width = channels_for(method, size, decouple_self=decoupled, blocks=blocks)
         if abs(width.off) > TOLERANCE:
             raise ConfigError(
@@ -240,16 +276,4 @@ def _widths(plan: Plan, name: str, detections: Detections) -> Iterable[int]:
                 f"{TOLERANCE:.0%} is no match: ask for another size, or leave this method out"
             )
         widths.append(width.channels)
-    return dict.fromkeys(widths)
-
-
-def _run(
-    plan: Plan, name: str, channels: int, detections: Detections, seed: int, data: str
-) -> PlannedRun:
-    method, decoupled = NAMES[name]
-    model = {"method": method, "decouple_self": decoupled, "channels": channels}
-    of_grid = {"data": data, "detections": detections, "seed": seed, "model": model}
-    table = merge([plan.keys(name, detections), of_grid])
-    config = parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
-    label = f"{name.replace(' ', '-')}-{channels}"
-    return PlannedRun(f"{label}_{detections}_seed{seed}", config, plan.adaptations)
+    return widths

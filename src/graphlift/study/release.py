@@ -27,7 +27,6 @@ from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
-from graphlift.words import listed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,11 +65,12 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     """
     from graphlift.export import export_onnx
     from graphlift.lifting import Lifter
+    from graphlift.nn.mixture import MixtureDensity
     from graphlift.training.checkpoints import load_run
 
     network, config, record = load_run(model, ("data_digest",))
-    one_frame = config.model.method != "over-time"
-    if not (config.cameras == "random" and config.model.sigma and one_frame):
+    lifts = config.model.sigma and config.model.method != "over-time"
+    if config.cameras != "random" or not (lifts or isinstance(network, MixtureDensity)):
         raise ModelError(
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
             'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'
@@ -111,8 +111,7 @@ def _acknowledgement(data: OpenData, joints: int) -> str:
     """What packs state of their sources and terms, after the sentence that CMU asks for."""
     told = [_terms(data.train, data.train.name)]
     if second := data.second_pack(joints):
-        capture, people = second
-        told.append(_terms(capture, f"{capture.name} (used of it: {listed(people)})"))
+        told.append(_terms(second, second.name))
     text = " ".join(told)
     return f"{CMU} {text}" if _CMU in text and CMU not in text else text
 

@@ -40,12 +40,26 @@ class CrossScore:
 
 
 @dataclass(frozen=True)
+class AnswerScore:
+    """Test errors, mm, and PCK and AUC, per cent, of one way to answer with several poses."""
+
+    mpjpe_mm: NotNegative
+    p_mpjpe_mm: NotNegative
+    cross_pck: PerCent | None
+    cross_auc: PerCent | None
+
+
+@dataclass(frozen=True)
 class CurvePoint:
-    """One evaluation during training: mean loss since the one before, and validation error."""
+    """One evaluation during training: mean loss since the one before, and validation error.
+
+    The test error is there if the run asked for it (``evaluate_test``); nothing is chosen by it.
+    """
 
     step: int
     loss: float
     validation_mpjpe_mm: float
+    test_mpjpe_mm: NotNegative | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ class Result:
 
     Args:
         name: Unique in its study: method, detections and seed.
-        method: A weight-sharing method, ``martinez`` or ``semgcn``.
+        method: A weight-sharing method, or one of :data:`graphlift.networks.OTHERS`.
         decoupled: Whether self-connections have weights of their own by option.
         detections: ``gt``, ``hg-sim`` or ``cpn-sim``; the last two are simulated.
         seed: Of initial weights and batches.
@@ -131,6 +145,9 @@ class Result:
         blocks: Test errors by the second, by activity.
         failures: The worst test frames.
         protocols: What ``open-16`` and ``cross-14`` were here, a line each; none in older lines.
+        hypotheses: Scores of a network that gives several poses of a frame, by how one is
+            chosen: their ``mean``, which is what all other scores are of, the ``most likely``, and
+            the best by the truth, an ``oracle`` that only a test has. Empty for other networks.
         adaptations: Known deviations from the protocols that the scores were made with.
         config: The run's whole configuration.
         version: Of graphlift.
@@ -175,6 +192,7 @@ class Result:
     blocks: Mapping[str, SecondErrors]
     failures: Sequence[WorstFrame]
     protocols: Mapping[str, str] = field(default_factory=dict)
+    hypotheses: Mapping[str, AnswerScore] = field(default_factory=dict)
     adaptations: Sequence[str] = field(default_factory=list)
     config: Mapping[str, Any]
     version: str

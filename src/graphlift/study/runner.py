@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING
 
+import graphlift
 from graphlift.errors import ConfigError, GraphliftError
 from graphlift.files import alone
 from graphlift.interrupts import deferred
@@ -29,8 +30,9 @@ from graphlift.study.results import (
     read_results,
     set_aside_cut_line,
 )
-from graphlift.training.config import check_own
+from graphlift.training.own import check_own
 from graphlift.training.progress import Progress
+from graphlift.words import plain
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -104,18 +106,53 @@ def missing_runs(plan: Plan, folder: Path, *, data: str) -> tuple[list[PlannedRu
     finished = {r.name: r for r in read_results(results)} if results.exists() else {}
     for run in runs:
         if run.name in finished:
-            _check_finished(run, finished[run.name], f"{results}: {run.name}")
+            _check_finished(run, finished[run.name], results)
     return [run for run in runs if run.name not in finished], cut
 
 
-def _check_finished(run: PlannedRun, result: Result, where: str) -> None:
+def other_results(plan: Plan, folder: Path, *, data: str) -> list[str]:
+    """Say which finished runs a study has that are not of this plan, or of another version."""
+    results = folder / RESULTS
+    finished = read_results(results) if results.exists() else []
+    planned = {run.name for run in planned_runs(plan, data=data)}
+    notes = []
+    if strange := [result.name for result in finished if result.name not in planned]:
+        notes.append(
+            f"{results}: {_count(strange)} not in this plan ({_some(strange)}), and reported with "
+            "its runs: if it was changed, delete their lines, or give it another folder (--out)"
+        )
+    others = [result for result in finished if result.version != graphlift.__version__]
+    if others:
+        versions = ", ".join(sorted({plain(result.version, 20) for result in others}))
+        notes.append(
+            f"{results}: {_count(others)} of graphlift {versions}, and this is "
+            f"{graphlift.__version__}, which may train otherwise: to have all of one version, "
+            "give the plan another folder (--out), or delete their lines and folders in runs/"
+        )
+    return notes
+
+
+def _count(runs: Sequence[object]) -> str:
+    return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(plain(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _check_finished(run: PlannedRun, result: Result, results: Path) -> None:
     """Refuse to put results of other configurations or adaptations into one study."""
-    check_own(where, run.config, json.loads(json.dumps(result.config)), {})
+    where, folder = f"{results}: {run.name}", results.parent / "runs" / run.name
+    check_own(
+        *(where, run.config, json.loads(json.dumps(result.config)), {}),
+        way_out="if the plan was changed, give it another folder (--out); or, to do this run "
+        f"again, delete its line and {folder}",
+    )
     if set(run.adaptations) != set(result.adaptations):
         before, now = (", ".join(each.adaptations) or "none" for each in (result, run))
         raise ConfigError(
             f"{where} is finished and was scored with adaptations: {before}; this plan asks for "
-            f"{now}: give it another folder"
+            f"{now}: give it another folder (--out)"
         )
 
 

@@ -6,16 +6,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 import graphlift
 from graphlift.complexity import Complexity, network_complexity
+from graphlift.hypotheses import Hypotheses
+from graphlift.metrics import joint_errors
 from graphlift.protocols import PROTOCOLS, share_out
 from graphlift.samples import Samples, Selection, TrainingData
 from graphlift.samples.licensed import official_joints
 from graphlift.scoring import CompleteScores, mpjpe_over_activities, score_poses
+from graphlift.scoring.pose_errors import ALIGNMENTS
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.results import (
     ActivityScore,
+    AnswerScore,
     Bin,
     CrossScore,
     CurvePoint,
@@ -41,6 +46,7 @@ def cost(model: ModelConfig) -> Complexity:
         blocks=model.blocks,
         non_local=model.non_local,
         affinity=model.affinity,
+        learnt_mask=model.learnt_mask,
         skeleton={16: H36M_16, 17: H36M_17}[model.joints],
     )
 
@@ -54,6 +60,7 @@ def score_run(
     record: Mapping[str, Any],
     runs_at_once: int,
     adaptations: Sequence[str] = (),
+    hypotheses: Callable[[Samples], Hypotheses] | None = None,
     on_test: Predict | None = None,
 ) -> Result:
     """Score a finished run on the test subjects and on the other data set.
@@ -68,6 +75,7 @@ def score_run(
             step whose weights were kept, ``seconds`` the time that its training steps took.
         runs_at_once: How many runs shared the machine.
         adaptations: Deviations from the protocols by name; for packs only.
+        hypotheses: The kept network as well, if it gives several poses of a frame.
         on_test: ``predict`` of the test subjects, where an adaptation asks for another.
 
     Raises:
@@ -94,6 +102,7 @@ def score_run(
         config=json.loads(json.dumps(asdict(config))),
         version=graphlift.__version__,
         adaptations=list(adaptations),
+        hypotheses=_answer_scores(hypotheses, test, data, chosen) if hypotheses else {},
         **_test_scores((on_test or predict)(test), test, next(iter(protocols))),
         **_cross_scores(predict, data, chosen, protocols),
     )
@@ -108,7 +117,15 @@ def _training(
 ) -> dict[str, Any]:
     """How long the training took, and the validation error of its weights, mm."""
     best_step, seconds, curve = record["best_step"], record["seconds"], record["curve"]
-    points = [CurvePoint(p["step"], p["loss"], round(p["validation_mpjpe_mm"], 3)) for p in curve]
+    points = [
+        CurvePoint(
+            step=p["step"],
+            loss=p["loss"],
+            validation_mpjpe_mm=round(p["validation_mpjpe_mm"], 3),
+            test_mpjpe_mm=round(p["test_mpjpe_mm"], 3) if "test_mpjpe_mm" in p else None,
+        )
+        for p in curve
+    ]
     if points:
         kept = {point.step: point.validation_mpjpe_mm for point in points}[best_step]
         end = points[-1].validation_mpjpe_mm
@@ -164,8 +181,17 @@ def _cross_scores(
     names = tuple(protocols)
     if len(names) == 1:
         return {"cross_pck": None, "cross_auc": None, "cross_per_activity": {}}
-    protocol, cross = PROTOCOLS[names[1]], data.samples("cross", chosen)
-    predicted = predict(cross)
+    cross = data.samples("cross", chosen)
+    rounded = _correct(predict(cross), cross, chosen, names)
+    whole = rounded.pop("")
+    return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": rounded}
+
+
+def _correct(
+    predicted: np.ndarray, cross: Samples, chosen: Selection, names: Sequence[str]
+) -> dict[str, CrossScore]:
+    """PCK and AUC by the second of two protocols: ``""`` for all frames, then by activity."""
+    protocol = PROTOCOLS[names[1]]
     parts: Mapping[str, tuple[int, float | None, float | None]]
     if cross.skeleton in protocol.skeletons:
         parts = _complete(predicted, cross, protocol.name).correct()
@@ -179,9 +205,55 @@ def _cross_scores(
         )
         groups = {"": scores.overall, **scores.per_group}
         parts = {name: (each.frames, each.pck, each.auc) for name, each in groups.items()}
-    rounded = {name: CrossScore(n, _round(p), _round(a)) for name, (n, p, a) in parts.items()}
-    whole = rounded.pop("")
-    return {"cross_pck": whole.pck, "cross_auc": whole.auc, "cross_per_activity": rounded}
+    return {name: CrossScore(n, _round(p), _round(a)) for name, (n, p, a) in parts.items()}
+
+
+def _answer_scores(
+    give: Callable[[Samples], Hypotheses], test: Samples, data: TrainingData, chosen: Selection
+) -> dict[str, AnswerScore]:
+    """Score each way to answer with several poses; the oracle chooses by each metric anew."""
+    names = tuple(data.describe(chosen))
+    of_test, cross_scores = give(test), {}
+    if len(names) > 1:
+        cross = data.samples("cross", chosen)
+        cross_scores = {
+            how: _correct(poses, cross, chosen, names)[""]
+            for how, poses in answers(give(cross), cross.targets).items()
+        }
+    first, aligned = (
+        answers(of_test, test.targets, metric=metric) for metric in ("mpjpe", "p_mpjpe")
+    )
+    return {
+        how: AnswerScore(
+            _round(_complete(first[how], test, names[0]).overall()["mpjpe"]),
+            _round(_complete(aligned[how], test, names[0]).overall()["p_mpjpe"]),
+            cross_scores[how].pck if cross_scores else None,
+            cross_scores[how].auc if cross_scores else None,
+        )
+        for how in first
+    }
+
+
+def answers(
+    given: Hypotheses, truth: Float[np.ndarray, "frame joint 3"], *, metric: str = "mpjpe"
+) -> dict[str, Float[np.ndarray, "frame joint 3"]]:
+    """Choose one pose of several: their mean, the most likely, and by the truth the best.
+
+    Args:
+        given: Of frames, root-relative.
+        truth: Of the same frames, root-relative, m.
+        metric: By which the oracle chooses: a key of
+            :data:`graphlift.scoring.pose_errors.ALIGNMENTS`.
+    """
+    each = np.moveaxis(given.positions, 1, 0)
+    errors = [
+        joint_errors(poses, truth, alignment=ALIGNMENTS[metric]).mean(axis=-1) for poses in each
+    ]
+    return {
+        "mean": given.mean(),
+        "most likely": given.most_likely(),
+        f"oracle, best of {len(each)}": given.choose(np.argmin(errors, axis=0)),
+    }
 
 
 def _noise_bins(scores: CompleteScores, noise: np.ndarray, others: np.ndarray) -> list[Bin]:

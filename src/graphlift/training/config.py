@@ -4,18 +4,18 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
-from graphlift.errors import CheckpointError, ConfigError
+from graphlift.errors import ConfigError
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.simulated_detector import Detections
-from graphlift.training.network_keys import misfit
+from graphlift.training.network_keys import not_of_network
 from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
 from graphlift.words import problems, reason, shown
@@ -29,6 +29,9 @@ Method = Literal[
     "semgcn",
     "modulated",
     "martinez",
+    "lcn",
+    "mixture",
+    "bidirectional",
     "high-order",
     "graph-hourglass",
     "graformer",
@@ -51,22 +54,22 @@ class ModelConfig:
 
     Args:
         method: A weight-sharing method, or a baseline: ``semgcn`` (decoupled full-sharing with
-            non-local layers), ``modulated`` (with modulated weights and affinities) or
-            ``martinez`` (fully connected); another network of ``docs/method.md``; or
-            ``over-time``, which corrects what a model of single frames says by the frames around
-            them (:mod:`graphlift.nn.over_time`).
+            non-local layers), ``modulated`` (with modulated weights and affinities) or one of
+            :data:`graphlift.networks.LIFTERS` (``docs/method.md`` has a table); or ``over-time``,
+            which corrects what a model of single frames says by the frames around them
+            (:mod:`graphlift.nn.over_time`).
         decouple_self: Give self-connections their own weights; only full-sharing, pre- and
             post-aggregation have such a variant.
-        channels: Features of a joint inside (of a pose, for martinez; others that count them in
-            their own way say so).
-        blocks: Residual blocks; when left out 4, or as published (2 for martinez).
+        channels: Features of a joint inside (of a pose, for networks without a graph), as
+            the network counts them.
+        blocks: Residual blocks; 4, or as :data:`graphlift.networks.LIFTERS` says, when left out.
         dropout: Share of features dropped in training.
         affinity: ``learnt``, ``row-normalised``, ``column-normalised`` or ``symmetric``;
             modulated always learns it, starting from the first or the second, and other networks
             have affinities of their own.
         init: ``glorot``, or ``stacked`` as the published code initialises
-            (:class:`graphlift.nn.graph_conv.GraphConv`); martinez has an initialisation of its
-            own.
+            (:class:`graphlift.nn.graph_conv.GraphConv`); :data:`graphlift.networks.LIFTERS` start
+            in ways of their own.
         joints: 16, as the study has them, 17, or 28: all that detectors give, with faces and
             feet (:data:`graphlift.skeletons.BODY_28`).
         inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
@@ -75,6 +78,7 @@ class ModelConfig:
         non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
             network's own when left out: semgcn's are grouped, the others have none.
         centre: ``spine``, or ``root``: where convolution-style counts bones from.
+        learnt_mask: Whether lcn learns its mask.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -90,6 +94,7 @@ class ModelConfig:
     sigma: bool = False
     non_local: NonLocalKind | None = None
     centre: Centre = "spine"
+    learnt_mask: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")
@@ -102,8 +107,8 @@ class ModelConfig:
             not self.decouple_self or self.method in DECOUPLED,
             f"{self.method} has no decoupled variant: write decouple_self = false",
         )
-        wrong = misfit(vars(self))
-        _require(not wrong, wrong)
+        lacking = not_of_network(self)
+        _require(not lacking, lacking)
         _require(
             self.centre == "spine" or self.method == "convolution-style",
             f"{self.method} does not ask where the centre is: leave centre out",
@@ -144,11 +149,13 @@ class TrainConfig:
         decay: See ``schedule``.
         decay_steps: See ``schedule``; the steps of an epoch if left out.
         clip: Largest norm of all gradients together; 0 for none.
-        loss: ``mse``, or ``mpjpe`` (mean distance of joints).
+        loss: ``mse``, ``mpjpe`` (mean distance of joints), or of mixture ``likelihood``.
         flip: Mirror half of the frames in training.
         ema: Decay a step of an exponential moving average of the weights, which is then what is
             evaluated and kept; 0 for none.
         evaluate_every: Steps between evaluations on the validation subjects; an epoch if left out.
+        evaluate_stride: Only every so many-th of their samples is evaluated, from the first.
+        evaluate_test: Score test subjects then, too, for a report; nothing is chosen by that.
         tensorboard: Write TensorBoard events beside the JSON lines.
         weight_decay: Share of each weight that a step takes away, times the learning rate
             (AdamW).
@@ -160,8 +167,9 @@ class TrainConfig:
         base: The model of single frames that an ``over-time`` network corrects: a shipped one by
             its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
-        held_out: Training subjects of a pack that are validated on instead. If none is held
-            out, the curve is of test subjects, and the last weights must be kept.
+        held_out: Training subjects who are not trained on. Those of a pack are validated on
+            instead; if none is held out, its curve is of test subjects, and the last weights must
+            be kept. Motion capture has validation subjects of its own.
         model: Which network.
 
     Source: the recipe is that of the code published by the paper's first authors.
@@ -184,10 +192,12 @@ class TrainConfig:
     decay: float = 0.95
     decay_steps: int | None = None
     clip: float = 1.0
-    loss: Literal["mse", "mpjpe"] = "mse"
+    loss: Literal["mse", "mpjpe", "likelihood"] = "mse"
     flip: bool = False
     ema: float = 0.0
     evaluate_every: int | None = None
+    evaluate_stride: int = 1
+    evaluate_test: bool = False
     tensorboard: bool = True
     weight_decay: float = 0.0
     cameras: Cameras = "open"
@@ -199,8 +209,8 @@ class TrainConfig:
     model: ModelConfig = ModelConfig()
 
     def __post_init__(self) -> None:
-        counts = ("threads", "epochs", "batch_size", "steps", "evaluate_every", "decay_steps")
-        for name in counts:
+        counts = ("threads", "epochs", "batch_size", "steps", "decay_steps", "evaluate_every")
+        for name in (*counts, "evaluate_stride"):
             value = getattr(self, name)
             _require(value is None or value >= 1, f"{name} must be at least 1")
         for name, most in (("threads", 1_024), ("batch_size", 2**24)):
@@ -222,6 +232,10 @@ class TrainConfig:
         _require(self.clip >= 0, "clip must not be negative")
         _require(0 <= self.ema < 1, "ema must be at least 0 and below 1")
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
+        _require(
+            (self.loss == "likelihood") == (self.model.method == "mixture"),
+            'mixture is trained with loss = "likelihood", and no other network is',
+        )
         self._check_data()
 
     def _check_data(self) -> None:
@@ -241,6 +255,10 @@ class TrainConfig:
             "over-time corrects models of 28 joints: write model.joints = 28",
         )
         _require(
+            not (canonical and self.evaluate_test),
+            "test subjects have no random cameras: leave evaluate_test out",
+        )
+        _require(
             self.model.joints != 28 or self.loss == "mpjpe",
             '28 joints have a loss of their own, made of mean distances: write loss = "mpjpe"',
         )
@@ -254,8 +272,9 @@ class TrainConfig:
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
         _require(
-            self.cameras == "own" or not self.held_out,
-            'held_out is for packs, whose cameras are "own": other data have validation subjects',
+            self.cameras != "open" or not self.held_out,
+            'held_out is for cameras that are "own" or "random": the open protocol trains on all '
+            "training subjects",
         )
         _require(
             self.cameras != "own" or bool(self.held_out) or self.keep == "last",
@@ -297,49 +316,6 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     if unused:
         raise ConfigError(f"{path}: {'; '.join(unused)}")
     return config
-
-
-def differences(config: TrainConfig, other: Mapping[str, Any]) -> list[str]:
-    """Name the keys in which a stored configuration differs from this one.
-
-    A key that the stored one lacks has its default there. ``data`` is left out: it is a path, and
-    the digest identifies the data that it leads to.
-    """
-    ours, default = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
-    theirs = merge([default, other])
-    return [key for key in ours if key != "data" and ours[key] != theirs[key]]
-
-
-def check_own(
-    where: str,
-    config: TrainConfig,
-    stored: Mapping[str, Any] | None,
-    digests: Mapping[str, tuple[str | None, str | None]],
-) -> None:
-    """Refuse files of another run, or files made with other data.
-
-    Args:
-        where: The file, and perhaps which run in it; the message begins with it.
-        config: The run that is to go on from it.
-        stored: The configuration in the file; None where only the data are compared.
-        digests: By what was done with the data, such as ``"trained on"``: the SHA-256 in the file,
-            and that of the data now.
-
-    Raises:
-        CheckpointError: Naming the keys, or the data, that differ.
-    """
-    if stored is not None and (other := differences(config, stored)):
-        raise CheckpointError(
-            f"{where}: belongs to a run with another {', '.join(other)}: give this run another "
-            "folder, or delete the old one"
-        )
-    for done, (before, now) in digests.items():
-        if before != now:
-            was, is_now = (digest[:12] if digest else "none" for digest in (before, now))
-            raise CheckpointError(
-                f"{where}: was {done} other data (digest {was}) than {config.data!r} now holds "
-                f"({is_now}): give this run another folder"
-            )
 
 
 def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:

@@ -54,7 +54,8 @@ def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
 def matmul_precision(precision: MatmulPrecision) -> Iterator[None]:
     """Take products of float32 matrices with torch's precision of that name until the block ends.
 
-    ``medium`` rounds their factors to bfloat16 and still sums in float32, where the processor can.
+    ``medium`` rounds their factors to bfloat16 and still sums in float32, where the processor can;
+    graph convolutions round what they give, too (:mod:`graphlift.nn.precision`).
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)

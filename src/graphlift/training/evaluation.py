@@ -2,9 +2,12 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graphlift.errors import ModelError
+from graphlift.hypotheses import Hypotheses
+from graphlift.nn.bidirectional import Attributed
+from graphlift.nn.mixture import Mixture
 from graphlift.samples import Samples
 from graphlift.scoring import mpjpe_over_activities
 
@@ -16,13 +19,49 @@ def lift(network: nn.Module, samples: Samples, *, batch: int = 512) -> np.ndarra
         (frame, joint, 3), m, camera axes, as the network gives them: the root is near the origin.
         Of a network over time (window, 2, output, joint, 3).
     """
+    parts = [pose_of(said) for said in _answers(network, samples, batch)]
+    return np.asarray(torch.cat(parts).cpu().numpy()[..., :3])
+
+
+def lift_hypotheses(network: nn.Module, samples: Samples, *, batch: int = 512) -> Hypotheses:
+    """Lift every frame to the poses that a network holds possible, each relative to its root.
+
+    Returns:
+        (frame, hypothesis, joint, 3), m, camera axes.
+
+    Raises:
+        ModelError: If the network gives one pose of a frame.
+    """
+    said = _answers(network, samples, batch)
+    mixtures = [each for each in said if isinstance(each, Mixture)]
+    if len(mixtures) < len(said):
+        raise ModelError(
+            f"{type(network).__name__} gives one pose of a frame and has no hypotheses: train "
+            'model.method = "mixture" for several'
+        )
+    poses, sigma, log_weight = (
+        torch.cat(parts).cpu().numpy() for parts in zip(*mixtures, strict=True)
+    )
+    roots = poses[..., [samples.skeleton.root], :]
+    return Hypotheses(poses - roots, np.exp(log_weight), sigma)
+
+
+def _answers(
+    network: nn.Module, samples: Samples, batch: int
+) -> list[Tensor | Attributed | Mixture]:
+    """What a network says of all frames, in parts."""
     was_training = network.training
     network.eval()
     with torch.inference_mode():
         inputs = torch.from_numpy(samples.inputs).to(next(network.parameters()).device)
-        parts = [network(x) for x in torch.split(inputs, batch)]
+        said = [network(x) for x in torch.split(inputs, batch)]
     network.train(was_training)
-    return np.asarray(torch.cat(parts).cpu().numpy()[..., :3])
+    return said
+
+
+def pose_of(said: Tensor | Attributed | Mixture) -> Tensor:
+    """The pose alone of what a network says; of several poses their mean."""
+    return said if isinstance(said, Tensor) else said.pose
 
 
 def predict(network: nn.Module, samples: Samples) -> np.ndarray:

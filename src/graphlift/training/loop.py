@@ -61,7 +61,10 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
     with alone(out, "training"):
         torch.set_num_threads(config.threads)
         batches = data.batches(config.selection, lambda a: torch.from_numpy(a).to(device))
-        unseen = data.samples("validation", config.selection)
+        unseen = data.samples("validation", config.selection).every(config.evaluate_stride)
+        tested = None
+        if config.evaluate_test:
+            tested = data.samples("test", config.selection).every(config.evaluate_stride)
         steps = config.steps or config.epochs * batches.per_epoch
         every = config.evaluate_every or batches.per_epoch
 
@@ -107,6 +110,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 if evaluated:
                     with weights(run.network, run.average if config.ema else None):
                         error = validate(run.network, unseen)
+                        test = None if tested is None else validate(run.network, tested)
                         if error < run.best or config.keep == "last":
                             run.best, run.best_step = error, run.step
                             run.kept = state.weights_of(run.network)
@@ -115,6 +119,8 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                         "validation_mpjpe_mm": error,
                         "learning_rate": rate,
                     }
+                    if test is not None:
+                        line["test_mpjpe_mm"] = test
                     if events:
                         for name, value in line.items():
                             events.add_scalar(name, value, run.step)

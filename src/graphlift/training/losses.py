@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.bidirectional import Attributed, attribute_loss
+from graphlift.nn.mixture import Mixture, mixture_loss
 from graphlift.preprocessing import FRONT_JOINTS
 from graphlift.skeletons import BODY_28
 
@@ -12,6 +14,9 @@ SIGMA_WEIGHT = 0.01
 
 FRONT_WEIGHT = 0.05
 """m: weight of a front's error, the length of a difference of unit vectors."""
+
+ATTRIBUTE_WEIGHT = 0.01
+"""Of a nat of the limbs' attributes in the loss, against a metre, or a square metre, of error."""
 
 _WEIGHTS = torch.tensor(
     [
@@ -26,13 +31,21 @@ _WEIGHTS = torch.tensor(
 _FRONTS = torch.from_numpy(BODY_28.index(*FRONT_JOINTS))
 
 
-def loss_of(kind: str, predicted: Tensor, target: Tensor) -> Tensor:
+def loss_of(kind: str, predicted: Tensor | Attributed | Mixture, target: Tensor) -> Tensor:
     """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
 
     A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
     the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, whose gradient does not
-    reach d. Targets of six numbers are those of 28 joints (:func:`body_loss`).
+    reach d. Targets of six numbers are those of 28 joints (:func:`body_loss`). Where the network
+    says of a pose also where its limbs are, that counts too
+    (:func:`graphlift.nn.bidirectional.attribute_loss`). Where it says several poses, the loss is
+    their likelihood (:func:`graphlift.nn.mixture.mixture_loss`).
     """
+    if isinstance(predicted, Mixture):
+        return mixture_loss(predicted, target)
+    if isinstance(predicted, Attributed):
+        of_pose = loss_of(kind, predicted.pose, target)
+        return of_pose + ATTRIBUTE_WEIGHT * attribute_loss(predicted, target)
     if target.shape[-1] == 6:
         return body_loss(predicted.flatten(0, -3), target.flatten(0, -3))
     position = predicted[..., :3]

@@ -18,9 +18,10 @@ from graphlift.training.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
-from graphlift.training.config import TrainConfig, check_own
+from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
 from graphlift.training.muon import Muon
+from graphlift.training.own import check_own
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 

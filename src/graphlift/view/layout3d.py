@@ -66,6 +66,8 @@ class Layout3D:
         forward: Unit vector, level: the way the viewer looks.
         board: The keypoints, if the poses have any.
         frustum: The camera's position and the corners of its image, if the camera is known.
+        hypotheses: All poses that the model held possible, each person's with the root where the
+            person's is; None where there are none, or the camera's axes are not known.
         notes: What was assumed, one sentence each.
     """
 
@@ -77,6 +79,7 @@ class Layout3D:
     forward: Float[np.ndarray, "3"]
     board: Board | None
     frustum: Float[np.ndarray, "5 3"] | None
+    hypotheses: Float[np.ndarray, "frame person hypothesis joint 3"] | None
     notes: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -112,6 +115,7 @@ def lay_out(poses: Poses, *, name: str = "the motion") -> Layout3D:
         forward=forward,
         board=board,
         frustum=frustum,
+        hypotheses=_place_hypotheses(poses, joints),
         notes=tuple(dict.fromkeys((*poses.notes, *notes, *assumed))),
     )
 
@@ -180,6 +184,19 @@ def _place_people(poses: Poses) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]
     floor = np.quantile(lowest[np.isfinite(lowest)], 0.01)
     shift = np.array([0.0, 0, -floor])
     return joints + shift, shift, (*notes, "The floor is where the lowest joint is.")
+
+
+def _place_hypotheses(poses: Poses, joints: np.ndarray) -> np.ndarray | None:
+    """Turn hypotheses as the poses were turned, and put their roots where people's are."""
+    if poses.hypotheses is None:
+        return None
+    axes = _LEVEL
+    if poses.axes == "world":
+        if poses.camera is None or not poses.camera.placed:
+            return None
+        axes = poses.camera.R.T
+    roots = joints[:, :, None, [poses.skeleton.root]]
+    return np.asarray(poses.hypotheses.positions @ axes.T + roots)
 
 
 def _lowest(joints: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

@@ -109,6 +109,8 @@ def legend(layout: Layout3D, name: str, more: tuple[str, ...] = ()) -> str:
         lines.append("On the board: the 2D keypoints.")
     if layout.sigma is not None:
         lines.append("Radius of a pale ball: one standard deviation.")
+    if layout.hypotheses is not None:
+        lines.append("Pale people: the poses that the model held possible, one beside another.")
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*layout.notes, *more))
     if notes:
         lines.append(f"<details><summary>Notes</summary><ul>{notes}</ul></details>")

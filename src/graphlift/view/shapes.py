@@ -1,7 +1,7 @@
 """The meshes of a scene: tubes for bones and edges, balls for joints."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -19,6 +19,8 @@ HEAD = 2.4
 SMALL = 0.5
 """The radius of points of the face and the feet over that of other joints."""
 _POINTS = ("Nose", "Eye", "Ear", "BigToe", "SmallToe", "Heel")
+PALE = 0.3
+"""Opacity of what is not the pose itself: its deviations, other hypotheses."""
 WIDEST = 0.5
 """m; larger standard deviations are drawn as this."""
 
@@ -76,9 +78,17 @@ def mesh_batches(layout: Layout3D) -> tuple[MeshBatch, ...]:
                 ball=True,
                 colours=np.repeat(own, len(layout.skeleton), axis=0),
                 transforms=lambda t: balls(layout.joints[t], np.minimum(sigma[t], WIDEST)),
-                opacity=0.3,
+                opacity=PALE,
             )
         )
+    if (several := layout.hypotheses) is not None:
+        count = several.shape[2]
+        each = several.reshape(len(several), people * count, *several.shape[3:])
+        bones, _ = _figure(
+            *("people/hypotheses", each, layout.skeleton, BONE / 2, JOINT),
+            owners=[person for person in range(people) for _ in range(count)],
+        )
+        drawn.append(replace(bones, opacity=PALE))
     if (board := layout.board) is not None:
         drawn += _figure("board", board.joints, board.skeleton, LINE, DOT)
         drawn.append(_edges("board/frame", board.corners, np.roll(board.corners, -1, axis=0)))
@@ -127,9 +137,11 @@ def _figure(
     skeleton: Skeleton,
     bone: float,
     radius: float,
+    owners: Sequence[int] | None = None,
 ) -> tuple[MeshBatch, MeshBatch]:
-    """Make the bones and joints of all people."""
-    people, shadow = range(joints.shape[1]), name == "people"
+    """Make the bones and joints of all people, in the colours of people or of ``owners``."""
+    people = range(joints.shape[1]) if owners is None else owners
+    shadow = name == "people"
     parent, child = np.array(skeleton.bones, dtype=int).reshape(-1, 2).T
     own = np.array([own_colour(person) for person in people], dtype=np.uint8)
     size = np.array([_size(joint, skeleton) for joint in skeleton.joints])

@@ -1,5 +1,7 @@
 """Turns beside a pack: they belong to it, and known faults are mended or marked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers.turned_people import turned_capture, write_turned
@@ -85,6 +87,35 @@ def test_frames_without_a_turn_and_jumps_of_the_head_are_left_out():
 
     kept = np.delete(np.arange(20), [4, 9, 10, 11])
     np.testing.assert_allclose(motion.root[:, 2], capture.clips[0].positions[kept, 0, 2])
+
+
+def test_turns_of_a_clip_without_any_are_estimated():
+    """Each clip counts by itself: the other is as it would be alone, and has its source's head."""
+    capture, quat = turned_capture(("a", "b"), frames=20)
+    turns = matrices(quat)
+    turns[:20] = np.nan
+    turns[25, HEAD] = np.nan  # one turn that is missing costs its frame
+
+    both = motion_of(capture, turns, ["a", "b"])
+
+    assert both.estimated.tolist() == [True] * 20 + [False] * 19
+    unknown = motion_of(capture, None, ["a"])
+    for name in ("turns", "directions", "fronts_known", "estimated"):
+        np.testing.assert_array_equal(vars(both)[name][:20], vars(unknown)[name], err_msg=name)
+    known = motion_of(capture, turns, ["b"])
+    np.testing.assert_array_equal(both.turns[20:], known.turns)
+
+
+def test_unrelated_poses_do_not_jump():
+    """Only turns that a file states can be wrong in one frame; sampled people are no film."""
+    capture, quat = turned_capture(("a",), frames=12)
+    about = Rotation.from_euler("z", np.arange(12)[:, None] * 170, degrees=True).as_matrix()
+    spun = np.einsum("fab,fjb->fja", about, capture.clips[0].positions)
+    people = replace(capture, clips=(replace(capture.clips[0], positions=spun),))
+
+    assert len(motion_of(people, None, ["a"], drop_fast=False)) == 12
+    turns = (about[:, None] @ matrices(quat)).astype(np.float32)
+    assert not len(motion_of(people, turns, ["a"], drop_fast=False))
 
 
 def test_a_front_that_would_bend_an_elbow_backward_is_not_known():

@@ -10,10 +10,9 @@ from graphlift.study.report import write_report
 from graphlift.study.report.contents import (
     ACKNOWLEDGEMENTS,
     acknowledgements,
-    best_of,
-    find,
     settings,
 )
+from graphlift.study.report.findings import best_of, find
 
 
 @pytest.fixture(scope="module")

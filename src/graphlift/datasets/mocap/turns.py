@@ -146,7 +146,8 @@ def read_motion(
 
     Heads and feet are brought to one pitch in all sources; frames are left out in which a turn is
     not known, or the trunk or head jumps; a front is marked as not known where elbow or knee would
-    bend backward, and in a clip where they mostly do.
+    bend backward, and in a clip where they mostly do. The turns of a clip of which none is known
+    are estimated.
 
     Args:
         pack: Such as ``cmu.npz``; the turns are in ``cmu_turns.npz`` beside it, or are estimated
@@ -206,13 +207,16 @@ def motion_of(
         first, start = start, start + len(clip.positions)
         if clip.subject not in subjects:
             continue
-        given = None if turns is None else turns[first:start]
-        here, known = estimate_turns(clip.positions) if given is None else (given, None)
-        counted = np.isfinite(here).all(axis=(1, 2, 3)) & ~_jumps(here)
+        estimated = turns is None or bool(np.isnan(turns[first:start]).all())
+        if turns is None or estimated:
+            here, fronts_known = estimate_turns(clip.positions)
+        else:
+            here = turns[first:start]
+            fronts_known = _fronts_known(here)
+        counted = np.isfinite(here).all(axis=(1, 2, 3)) & (estimated | ~_jumps(here))
         counted &= np.arange(len(here)) % stride == 0
         at = np.flatnonzero(counted & ~(drop_fast & clip.fast()))
         directions, lengths = _carried(here[at], clip.positions[at])
-        fronts_known = _fronts_known(here) if known is None else known
         parts.append(
             Motion(
                 turns=here[at],
@@ -224,7 +228,7 @@ def motion_of(
                 clip=np.full(len(at), number),
                 frame=at,
                 fps=np.full(len(at), clip.fps),
-                estimated=np.full(len(at), turns is None),
+                estimated=np.full(len(at), estimated),
             )
         )
         sources += [clip.provenance] * len(at)
@@ -289,8 +293,8 @@ def _with_level_heads(motion: Motion, sources: np.ndarray, leans: dict[str, floa
     head = H36M_17.joints.index("Head")
     at_head = SEGMENTS.index("Head")
     feet = [SEGMENTS.index(name) for name in ("LFoot", "RFoot")]
-    for source in np.unique(sources):
-        here = sources == source
+    for source in np.unique(sources[~motion.estimated]):
+        here = (sources == source) & ~motion.estimated
         pitch = _about_x(leans[str(source)] - SKULL)
         turns[here, at_head] = turns[here, at_head] @ pitch
         directions[here, head] = directions[here, head] @ pitch

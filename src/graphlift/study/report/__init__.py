@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from graphlift.errors import FormatError, GraphliftError
 from graphlift.files import write_text
-from graphlift.study.grid import Study, detections_label
+from graphlift.study.grid import Study, by_size, detections_label
 from graphlift.study.report import formatting
 from graphlift.study.results import RESULTS, read_results
 
@@ -79,7 +79,7 @@ def headline(folder: Path) -> str:
     with _report_extra():
         from graphlift.study.report.contents import facts
 
-        return render("accuracy.j2", "md", facts(study)).rstrip("\n")
+        return render("accuracy.j2", "md", facts(by_size(study)[-1])).rstrip("\n")
 
 
 def _read(folder: Path) -> Study:

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from graphlift.card import CMU
 from graphlift.study import paper, statistics
-from graphlift.study.claims import Claim, claims, errors_of
-from graphlift.study.grid import Study, Variant, mpjpe_in
-from graphlift.study.report import failures, figures, heatmaps, published, tables
-from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
+from graphlift.study.grid import Study, by_size, mpjpe_in
+from graphlift.study.report import failures, figures, heatmaps, published, sizes, tables
+from graphlift.study.report.findings import best_of, find
+from graphlift.study.report.sizes import Sized
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from graphlift.study.results import SecondErrors
 
 OF_THE_GRID = {
     *("data", "detections", "seed", "model.method", "model.decouple_self", "model.channels"),
@@ -24,10 +23,6 @@ OF_THE_GRID = {
 """Settings that differ between the runs of every study, by their paths."""
 OWN_WIDTH = "own-width"
 """The adaptation under which 2D input is normalised by the width of each image."""
-CMU = (
-    "The data used in this project was obtained from mocap.cs.cmu.edu. The database was created "
-    "with funding from NSF EIA-0196217."
-)
 ACKNOWLEDGEMENTS = {
     "cmu": CMU,
     "hdm05": "Müller, Röder, Clausen, Eberhardt, Krüger, Weber: Documentation Mocap Database "
@@ -40,90 +35,20 @@ ACKNOWLEDGEMENTS = {
 """What the owners of the data ask for, by a word in the name of the data."""
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What the bootstrap shows.
-
-    Args:
-        pairs: All pairs of methods, by detections.
-        claims: The paper's claims.
-        left_out: Names of runs over other test frames than most, which no pair can hold.
-    """
-
-    pairs: Sequence[tuple[str, Sequence[Pair[Variant]]]]
-    claims: Sequence[Claim]
-    left_out: Sequence[str]
-
-
-def find(study: Study) -> Findings:
-    """Resample a study's runs once and draw every conclusion from the same draws."""
-    layouts = Counter(block_layout(run.blocks) for run in study.runs if run.blocks)
-    common = layouts.most_common(1)[0][0] if layouts else None
-    kept: dict[tuple[Variant, str, int], Mapping[str, SecondErrors]] = {}
-    left_out = []
-    for run in study.runs:
-        if common is not None and block_layout(run.blocks) == common:
-            kept[study.variant(run), run.detections, run.seed] = run.blocks
-        else:
-            left_out.append(run.name)
-    draws = resample(kept)
-    pairs = []
-    for kind in study.detections:
-        errors = {v: errors_of(draws, v, {kind: 1}) for v in study.variants}
-        some = all_pairs({v: e for v, e in errors.items() if e is not None})
-        pairs += [(kind, some)] if some else []
-    return Findings(pairs, claims(study, draws), left_out)
-
-
-@dataclass(frozen=True)
-class Best:
-    """The method with the lowest mean error on some detections, and how the others compare.
-
-    Args:
-        detections: The detections.
-        variant: The method.
-        error: Its mean MPJPE, mm.
-        others: All other methods there, best first.
-        tested: Those of the others that were tested against it.
-        alike: Those of the tested whose difference is not significant.
-    """
-
-    detections: str
-    variant: Variant
-    error: float
-    others: Sequence[Variant]
-    tested: Sequence[Variant]
-    alike: Sequence[Variant]
-
-
-def best_of(study: Study, kind: str, pairs: Sequence[Pair[Variant]]) -> Best:
-    """Find the best method on some detections."""
-    ranked = sorted(
-        (fmean(values), variant.label, variant)
-        for variant in study.variants
-        if (values := study.values(variant, kind, lambda run: run.mpjpe_mm))
-    )
-    (error, _, best), *rest = ranked
-    others = [variant for _, _, variant in rest]
-    significant = {
-        other: pair.significant
-        for pair in pairs
-        for other in {pair.first, pair.second} - {best}
-        if best in (pair.first, pair.second) and pair.p_holm is not None
-    }
-    tested = [other for other in others if other in significant]
-    return Best(kind, best, error, others, tested, [v for v in tested if not significant[v]])
-
-
 def contents(study: Study) -> dict[str, Any]:
-    """Gather all values of the templates, by the names they have there."""
-    found, gallery = find(study), failures.gallery(study)
+    """Gather all values of the templates, by the names they have there.
+
+    Of a study of several sizes they are of the largest; what is of all is under ``sized``.
+    """
+    parts = [Sized(part, find(part)) for part in by_size(study)]
+    study, found = parts[-1].study, parts[-1].found
+    gallery = failures.gallery(study)
     with figures.style():
-        drawn = {
-            name: each and figures.to_svg(each) for name, each in _figures(study, found, gallery)
-        }
+        drawn = {name: each and figures.to_svg(each) for name, each in _figures(parts, gallery)}
     pairs = dict(found.pairs)
     return facts(study) | {
+        "sized": parts if len(parts) > 1 else [],
+        "sizes": sizes,
         "found": found,
         "verdicts": Counter(claim.verdict for claim in found.claims),
         "best": [best_of(study, kind, pairs.get(kind, ())) for kind in study.detections],
@@ -136,7 +61,7 @@ def contents(study: Study) -> dict[str, Any]:
 
 
 def facts(study: Study) -> dict[str, Any]:
-    """Gather what a study is of: its runs, data, protocols and settings."""
+    """Gather what a study of one size is of: its runs, data, protocols and settings."""
     runs = study.runs
     protocols = [tuple(run.protocols) or ("open-16", "cross-14") for run in runs]
     adapted = dict.fromkeys(name for run in runs for name in run.adaptations)
@@ -149,6 +74,7 @@ def facts(study: Study) -> dict[str, Any]:
         "kept_last": all(run.config.get("keep") == "last" for run in runs),
         "joints": sorted({run.config.get("model", {}).get("joints", 16) for run in runs}),
         "mean_parameters": fmean(study.parameters),
+        "test_stride": max(run.config.get("evaluate_stride", 1) for run in runs),
         "data": sorted({(run.data, run.data_digest) for run in runs}),
         "cross_data": sorted(cross_data),
         "crossed": sorted({r.cross_data or "unnamed" for r in runs if r.cross_pck is not None}),
@@ -175,11 +101,13 @@ def _cross_adaptations(study: Study) -> str:
 
 
 def _figures(
-    study: Study, found: Findings, gallery: failures.Gallery | None
+    parts: Sequence[Sized], gallery: failures.Gallery | None
 ) -> Iterator[tuple[str, "Figure | None"]]:
+    study, found = parts[-1].study, parts[-1].found
     errors = [item for run in study.runs for item in run.per_joint_mm.items()]
     joints = list(dict.fromkeys(name for name, error in errors if error))
     activities = sorted(study.names(lambda run: run.per_activity))
+    yield "sizes", figures.across_sizes([part.study for part in parts])
     yield "curves", figures.curves(study)
     yield "differences", heatmaps.pair_matrix(study, found.pairs) if found.pairs else None
     yield "joints", heatmaps.heatmap(study, joints, lambda n, run: run.per_joint_mm.get(n) or None)

@@ -6,6 +6,7 @@ Titles and notes are in ``templates/report.j2``.
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -179,7 +180,8 @@ def curves(study: Study) -> Figure:
     figure, axes = blank(2.1, len(study.detections), 2, below_legend(study))
     for (loss, validation), kind in zip(axes, study.detections, strict=True):
         for variant in study.variants:
-            _band(loss, study, variant, kind, lambda point: point.loss)
+            if variant.method != "mixture":  # whose loss is a likelihood, in nats
+                _band(loss, study, variant, kind, lambda point: point.loss)
             _band(validation, study, variant, kind, lambda point: point.validation_mpjpe_mm)
         for ax in (loss, validation):
             ax.set_xlabel("optimiser step")
@@ -272,6 +274,39 @@ def parameters(study: Study) -> Figure:
             plain_logarithms(ax.xaxis)
         ax.set(xlabel="parameters, millions", ylabel="MPJPE, mm")
     legend(figure, study, marker="o")
+    return figure
+
+
+def across_sizes(parts: Sequence[Study]) -> Figure | None:
+    """MPJPE of every method against the size of the network; None if no panel has two sizes.
+
+    Args:
+        parts: The runs of each size, from the smallest.
+    """
+    whole = parts[-1]
+    seen = Counter(kind for part in parts for kind in part.detections)
+    kinds = [kind for kind in whole.detections if seen[kind] > 1]
+    if not kinds:
+        return None
+    figure, axes = panels(kinds, 2.6, below_legend(whole))
+    for ax, kind in axes:
+        for variant in whole.variants:
+            found = [
+                (fmean(part.parameters) / 1e6, values)
+                for part in parts
+                if (values := part.values(variant, kind, lambda run: run.mpjpe_mm))
+            ]
+            at = [size for size, _ in found]
+            ax.plot(at, [fmean(v) for _, v in found], marker="o", ms=3.5, **pen(variant, whole))
+            low, high = ([end(v) for _, v in found] for end in (min, max))
+            alpha = 0.07 if coupled(variant, whole) else 0.13
+            ax.fill_between(at, low, high, color=colour(variant), alpha=alpha, lw=0)
+        ax.set_xscale("log")
+        sizes = [fmean(part.parameters) / 1e6 for part in parts]
+        ax.set_xticks(sizes, [f"{size:.2g}" for size in sizes])
+        ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
+        ax.set(xlabel="parameters, millions", ylabel="MPJPE, mm")
+    legend(figure, whole, marker="o")
     return figure
 
 

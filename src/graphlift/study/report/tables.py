@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean, stdev
 
+from graphlift.study import curves
 from graphlift.study.claims import Claim, Comparison, curve_oscillation, joint_kinds
 from graphlift.study.grid import (
     Read,
@@ -220,11 +221,12 @@ def cross(study: Study) -> Table:
 
 
 def training(study: Study) -> Table:
-    """How the runs trained: oscillation, where the best step lay, what was lost after it."""
+    """How the runs trained: oscillation, what was still falling, where the best step lay."""
     return by_method(
         study,
         [
             Measure("Oscillation", curve_oscillation, digits=2),
+            Measure("Last quarter, per 1,000 steps", curves.last_quarter_slope, digits=2),
             Measure("Best validation MPJPE", lambda run: run.validation_mpjpe_mm),
             Measure("Validation MPJPE at the end", lambda run: run.validation_end_mm),
             Measure(
@@ -233,6 +235,18 @@ def training(study: Study) -> Table:
                 digits=0,
                 deviation=False,
             ),
+        ],
+    )
+
+
+def selection(study: Study) -> Table:
+    """What choosing the step on the test subjects would have gained; no rows without curves."""
+    return by_method(
+        study,
+        [
+            Measure("Chosen on validation", curves.chosen_on_validation),
+            Measure("Chosen on test", curves.chosen_on_test),
+            Measure("Flattered by", curves.flattered, digits=2),
         ],
     )
 

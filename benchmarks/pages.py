@@ -1,0 +1,40 @@
+"""Tables of Markdown, and pages whose tables a new run replaces.
+
+A table stands on a page between ``<!-- table NAME -->`` and ``<!-- end of NAME -->``.
+"""
+
+from pathlib import Path
+
+from graphlift.files import replacing
+
+
+def table(head, rows, *, words=3):
+    """Markdown; the first ``words`` columns are words, the others numbers."""
+    ruler = ["---"] * words + ["---:"] * (len(head) - words)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ruler, *rows))
+
+
+def show(tables, page=None):
+    """Print tables by name, and replace those of a page, if one is given."""
+    for name, content in tables.items():
+        print(f"\n### {name}\n\n{content}", flush=True)
+    if page is not None:
+        fill_page(page, tables)
+
+
+def fill_page(path, tables):
+    """Replace a page's tables by name; a page that lacks one is refused."""
+    text = path.read_text(encoding="utf-8")
+    for name, content in tables.items():
+        start, end = f"<!-- table {name} -->\n", f"<!-- end of {name} -->"
+        if start not in text or end not in text:
+            raise SystemExit(f"{path}: has no place for a table between {start.strip()} and {end}")
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{content}\n\n{end}{rest.partition(end)[2]}"
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def add_docs(parser):
+    """Add ``--docs`` to a benchmark's options."""
+    parser.add_argument("--docs", type=Path, help="a page whose tables are replaced")

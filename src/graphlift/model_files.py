@@ -1,0 +1,60 @@
+"""Files of models: those that ship, by name, and any .onnx; which of them lifting takes."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from graphlift.card import ModelCard
+from graphlift.errors import ModelError
+from graphlift.skeletons import BODY_28, H36M_17
+from graphlift.words import plain, shown
+
+SHIPPED = ("open-base", "open-small")
+EARLIER = {"open-pre-agg": "open-pre-agg.onnx", "open-small-1": "open-small-1.onnx"}
+"""Models of the first generation, of 17 joints: files of ``recipes/weights`` in the repository."""
+
+
+def read_model(model: str | Path) -> tuple[bytes, str]:
+    """Read a shipped model by its name, or an .onnx file; return its bytes and what to call it.
+
+    Raises:
+        FileNotFoundError: If there is neither a model nor a file of that name.
+    """
+    if str(model) in SHIPPED:
+        where = f"{model}.onnx"
+        return (resources.files("graphlift") / "models" / where).read_bytes(), where
+    path = Path(model)
+    if str(model) in EARLIER and not path.is_file():
+        raise FileNotFoundError(
+            f"{model} is of the first generation and no longer in the package: use open-base, or "
+            f"take recipes/weights/{EARLIER[str(model)]} from the repository and give its path"
+        )
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no model {str(model)!r}: give one of {', '.join(SHIPPED)}, or the path of an .onnx "
+            "file"
+        )
+    return path.read_bytes(), str(path)
+
+
+def fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
+    """Return a card that describes its network; a network may say more than poses.
+
+    Raises:
+        ModelError: If it describes another, or one that lifting does not take.
+    """
+    inputs = "canonical-28" if card.skeleton == BODY_28.name else "canonical"
+    body, before, after = (BODY_28, 4, 8) if inputs == "canonical-28" else (H36M_17, 3, 4)
+    expected = [["keypoints", [len(body), before]]], [["poses", [len(body), after]]]
+    found = tuple(
+        [[each.name, each.shape[1:]] for each in ends]
+        for ends in (session.get_inputs(), session.get_outputs()[:1])
+    )
+    if (card.skeleton, card.inputs) != (body.name, inputs) or found != expected:
+        raise ModelError(
+            f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
+            f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
+            f"{body.name}, {expected[0]} and {expected[1]}: train with "
+            f'model.joints = {len(body)}, inputs = "canonical" and sigma = true'
+        )
+    return card
