@@ -52,11 +52,11 @@ def lcn_graph(graph: OnnxGraph, network: Network) -> Outputs:
 def mixture_graph(graph: OnnxGraph, network: Network) -> Outputs:
     """Build :class:`graphlift.nn.mixture.MixtureDensity`.
 
-    ``poses`` are means of the mixture, with the logarithms of joints' standard deviations if the
+    ``poses`` are the most likely, with the logarithms of joints' standard deviations if the
     input is canonical; ``hypotheses`` (frame, hypothesis, joint, 3), ``sigma`` and ``weights``
     (frame, hypothesis) are the mixture itself.
     """
-    from graphlift.nn.mixture import HYPOTHESES, LEAST, SPREAD
+    from graphlift.nn.mixture import HYPOTHESES, LEAST, UNIT
 
     f = _trunk(graph, "keypoints", network)
     joints = network.poses.out_features // (3 * HYPOTHESES)
@@ -68,14 +68,15 @@ def mixture_graph(graph: OnnxGraph, network: Network) -> Outputs:
         return graph.constant(np.array(value, np.float32))
 
     shape = graph.constant([-1, HYPOTHESES, joints, 3])
-    poses = graph.add("Reshape", head(network.poses), shape, name="hypotheses")
+    means = graph.add("Mul", head(network.poses), scalar(UNIT))
+    poses = graph.add("Reshape", means, shape, name="hypotheses")
     spread = graph.add("Add", graph.add("Elu", head(network.spreads)), scalar(1))
-    spread = graph.add("Mul", spread, scalar(SPREAD))
+    spread = graph.add("Mul", spread, scalar(UNIT))
     sigma = graph.add("Add", spread, scalar(LEAST), name="sigma")
     weights = graph.add("Softmax", head(network.weights), axis=-1, name="weights")
 
-    def mean(values: str) -> str:  # over hypotheses, (frame, hypothesis, joint, number)
-        each = graph.add("Unsqueeze", weights, graph.constant([2, 3]))
+    def mean(values: str, by: str) -> str:  # over hypotheses, (frame, hypothesis, joint, number)
+        each = graph.add("Unsqueeze", by, graph.constant([2, 3]))
         return graph.add(
             "ReduceSum", graph.add("Mul", each, values), graph.constant([1]), keepdims=0
         )
@@ -86,15 +87,17 @@ def mixture_graph(graph: OnnxGraph, network: Network) -> Outputs:
         "sigma": ["frame", HYPOTHESES],
         "weights": ["frame", HYPOTHESES],
     }
+    likely = graph.add("ArgMax", weights, axis=1, keepdims=0)
+    ends = graph.constant(np.array([0, 1], np.float32))
+    chosen = mean(poses, graph.add("OneHot", likely, graph.constant([HYPOTHESES]), ends))
     if network.input.linear.in_features == 2 * joints:
-        graph.add("Identity", mean(poses), name="poses")
+        graph.add("Identity", chosen, name="poses")
         return outputs
-    middle = mean(poses)
-    apart = graph.add("Sub", poses, graph.add("Unsqueeze", middle, graph.constant([1])))
+    apart = graph.add("Sub", poses, graph.add("Unsqueeze", chosen, graph.constant([1])))
     apart = graph.add("ReduceMean", graph.add("Mul", apart, apart), axes=[3])
     own = graph.add("Unsqueeze", graph.add("Mul", sigma, sigma), graph.constant([2, 3]))
-    log = graph.add("Log", mean(graph.add("Add", own, apart)))
-    graph.add("Concat", middle, graph.add("Mul", log, scalar(0.5)), axis=-1, name="poses")
+    log = graph.add("Log", mean(graph.add("Add", own, apart), weights))
+    graph.add("Concat", chosen, graph.add("Mul", log, scalar(0.5)), axis=-1, name="poses")
     return outputs | {"poses": ["frame", joints, 4]}
 
 

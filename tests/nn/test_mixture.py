@@ -80,14 +80,15 @@ def test_a_likelihood_of_what_is_far_away_is_finite():
     assert torch.isfinite(far).all()
 
 
-def test_the_mean_and_its_deviation_are_those_of_samples():
+def test_the_pose_is_the_most_likely_and_its_deviation_that_of_samples_from_it():
     said, (poses, sigma, weights), _ = example(batch=1, joints=2)
+    pose = poses[0, weights[0].argmax()]
     rng = np.random.default_rng(1)
     which = rng.choice(5, 200_000, p=weights[0])
     drawn = poses[0][which] + sigma[0][which, None, None] * rng.normal(size=(200_000, 2, 3))
 
-    np.testing.assert_allclose(said.pose[0], drawn.mean(axis=0), atol=5e-3)
-    deviation = np.sqrt(drawn.var(axis=0).mean(axis=-1))  # over all directions
+    np.testing.assert_array_equal(said.pose[0], pose)
+    deviation = np.sqrt(np.square(drawn - pose).mean(axis=(0, 2)))  # over all directions
     np.testing.assert_allclose(said.log_sigma[0].exp(), deviation, rtol=1e-2)
 
 
@@ -127,11 +128,13 @@ def test_it_is_matched_to_a_size_and_may_be_in_a_plan():
     assert [run.config.model.learnt_mask for run in runs] == [False, False, True, False]
 
 
-def test_it_starts_with_equal_weights_and_spreads_of_a_quarter_of_a_metre():
-    said = MixtureDensity(channels=8)(torch.randn(3, 16, 2))
+def test_hypotheses_start_alike_and_near_one_another():
+    torch.manual_seed(0)
+    said = MixtureDensity(channels=64)(torch.randn(3, 16, 2))
 
     torch.testing.assert_close(said.log_weight.exp(), torch.full((3, 5), 0.2))
     torch.testing.assert_close(said.sigma, torch.full((3, 5), 0.251))
+    assert (said.poses - said.poses[:, :1]).norm(dim=-1).max() < 0.5
 
 
 def test_every_weight_learns():
@@ -187,21 +190,22 @@ def test_a_run_learns_and_goes_on_where_it_was_killed(study_data, tmp_path):
     assert_learns_and_resumes(TINY, study_data, tmp_path)
 
 
-def test_a_run_is_scored_by_its_mean_its_most_likely_and_an_oracle(study_data, tmp_path):
+def test_a_run_is_scored_by_its_most_likely_its_mean_and_an_oracle(study_data, tmp_path):
     finish(TINY, study_data, tmp_path)
 
     result = evaluate_model(tmp_path / "model.safetensors", study_data, name="mixture")
 
-    mean, likely, best = (
-        result.hypotheses[how] for how in ("mean", "most likely", "oracle, best of 5")
+    likely, mean, best = (
+        result.hypotheses[how] for how in ("most likely", "mean", "oracle, best of 5")
     )
-    assert mean.mpjpe_mm == pytest.approx(result.mpjpe_mm, abs=0.01)
-    assert mean.p_mpjpe_mm == pytest.approx(result.p_mpjpe_mm, abs=0.01)
-    assert (mean.cross_pck, mean.cross_auc) == pytest.approx(
+    assert likely.mpjpe_mm == pytest.approx(result.mpjpe_mm, abs=0.01)
+    assert likely.p_mpjpe_mm == pytest.approx(result.p_mpjpe_mm, abs=0.01)
+    assert (likely.cross_pck, likely.cross_auc) == pytest.approx(
         (result.cross_pck, result.cross_auc), abs=0.05
     )
-    assert best.mpjpe_mm < min(mean.mpjpe_mm, likely.mpjpe_mm)
+    assert best.mpjpe_mm <= likely.mpjpe_mm
     assert best.p_mpjpe_mm <= likely.p_mpjpe_mm
+    assert mean.mpjpe_mm > 0
 
 
 def test_the_command_calls_the_best_of_five_an_oracle(pack, tmp_path):
@@ -236,7 +240,7 @@ def test_each_answer_is_chosen_as_it_says(study_data):
         np.testing.assert_array_equal(chosen["most likely"][frame], poses[weights.argmax()])
         errors = [np.linalg.norm(p - test.targets[frame], axis=-1).mean() for p in poses]
         np.testing.assert_array_equal(chosen["oracle, best of 5"][frame], poses[np.argmin(errors)])
-    np.testing.assert_allclose(chosen["mean"], predict(network, test), atol=1e-5)
+    np.testing.assert_allclose(chosen["most likely"], predict(network, test), atol=1e-5)
 
 
 def test_hypotheses_of_a_network_that_has_none_are_refused(study_data):

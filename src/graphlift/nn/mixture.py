@@ -12,9 +12,10 @@ from graphlift.skeletons import H36M_16, Skeleton
 
 HYPOTHESES = 5
 """Poses of an answer."""
-SPREAD = 0.25
-"""m: the standard deviation that every hypothesis starts with. The published network sees poses in
-units of their own standard deviations, which are about as large, and starts with 1."""
+UNIT = 0.25
+"""m: the unit of what the heads give. Published poses are in units of their own standard
+deviations, which are about as large; in metres, the first steps of training would throw hypotheses
+so far away that they never become likely again."""
 LEAST = 1e-3
 """m: the least standard deviation; with none, a pose that is hit exactly would be infinitely
 likely."""
@@ -26,7 +27,8 @@ class Mixture(NamedTuple):
     """A mixture of M normal densities of the pose, each the same in all directions.
 
     Args:
-        poses: (batch, hypothesis, joint, 3), their means μ_m: root-relative, m, camera axes.
+        poses: (batch, hypothesis, joint, 3), means μ_m of the densities: root-relative, m, camera
+            axes.
         sigma: (batch, hypothesis), the standard deviation σ_m of each coordinate, m.
         log_weight: (batch, hypothesis), log α_m; the weights α_m sum to 1.
     """
@@ -37,14 +39,15 @@ class Mixture(NamedTuple):
 
     @property
     def pose(self) -> Tensor:
-        """The mean Σ_m α_m μ_m, (batch, joint, 3): the pose of least expected square error."""
-        return torch.einsum("bm,bmjk->bjk", self.log_weight.exp(), self.poses)
+        """The hypothesis of the largest weight, (batch, joint, 3)."""
+        likely = self.log_weight.argmax(dim=1)[:, None, None, None]
+        return torch.take_along_dim(self.poses, likely, dim=1).squeeze(1)
 
     @property
     def log_sigma(self) -> Tensor:
-        """Logarithm of each joint's standard deviation a coordinate, (batch, joint).
+        """Logarithm of how far the truth is from :attr:`pose`, a coordinate, (batch, joint).
 
-        The variance is Σ_m α_m (σ_m² + |μ_m - mean|² / 3), with the mean over all directions.
+        The square expected of it is Σ_m α_m (σ_m² + ‖μ_m - pose‖² / 3).
         """
         apart = (self.poses - self.pose[:, None]).square().mean(dim=-1)
         of_each = self.sigma.square()[:, :, None] + apart
@@ -57,14 +60,18 @@ class MixtureDensity(nn.Module):
     With f the features of the 2D pose, from the residual blocks of
     :class:`graphlift.nn.baselines.Martinez`:
 
-        μ_m = U_m f + u_m,   σ_m = s (ELU(v_m · f + v'_m) + 1) + ε,   α = softmax(A f + a)
+        μ_m = s (U_m f + u_m),   σ_m = s (ELU(v_m · f + v'_m) + 1) + ε,   α = softmax(A f + a)
 
         p(P) = Σ_m α_m N(P; μ_m, σ_m² I)
 
-    with s :data:`SPREAD` and ε :data:`LEAST`. Weights and spreads start equal: A, a, v and v' at
-    zero. The loss is :func:`mixture_loss`, ``loss = "likelihood"``. Its single answer is the mean
-    of the mixture, :attr:`Mixture.pose`, which is what is validated and scored; beside it the most
-    likely hypothesis, and the one that is nearest to the truth, which only an oracle can choose.
+    with s :data:`UNIT` and ε :data:`LEAST`. Hypotheses start near one another, each U_m by
+    Kaiming's draw but all together of norm 1, as the published bound on norms has it; A, a, v and
+    v' start at zero. The loss is :func:`mixture_loss`, ``loss = "likelihood"``.
+
+    Its single answer is the most likely hypothesis, :attr:`Mixture.pose`, which is what is
+    validated and scored. Beside it are scored the mean of the mixture, and the hypothesis nearest
+    to the truth, which only an oracle can choose. On validation people the most likely errs less
+    than the mean: the prior leaves hypotheses that are wrong a weight of a sixth or so.
 
     Input and output are those of every network of the study, and the root counts as a joint. The
     published network has standardised poses, without the root.
@@ -100,16 +107,17 @@ class MixtureDensity(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.kaiming_normal_(module.weight)
-        for head in (self.spreads, self.weights):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+        with torch.no_grad():
+            self.poses.weight /= self.poses.weight.norm()
+        for parameter in (*self.spreads.parameters(), *self.weights.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(self, keypoints: Float[Tensor, "batch joint feature"]) -> Mixture:
         """Lift keypoints: screen-normalised, or canonical ones with confidence."""
         f = residual(self.input(keypoints.flatten(1)), self.blocks)
         return Mixture(
-            self.poses(f).unflatten(1, (HYPOTHESES, keypoints.shape[1], 3)),
-            SPREAD * (nn.functional.elu(self.spreads(f)) + 1) + LEAST,
+            UNIT * self.poses(f).unflatten(1, (HYPOTHESES, keypoints.shape[1], 3)),
+            UNIT * (nn.functional.elu(self.spreads(f)) + 1) + LEAST,
             self.weights(f).log_softmax(dim=1),
         )
 

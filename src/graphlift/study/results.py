@@ -146,7 +146,7 @@ class Result:
         failures: The worst test frames.
         protocols: What ``open-16`` and ``cross-14`` were here, a line each; none in older lines.
         hypotheses: Scores of a network that gives several poses of a frame, by how one is
-            chosen: their ``mean``, which is what all other scores are of, the ``most likely``, and
+            chosen: the ``most likely``, which is what all other scores are of, their ``mean``, and
             the best by the truth, an ``oracle`` that only a test has. Empty for other networks.
         adaptations: Known deviations from the protocols that the scores were made with.
         config: The run's whole configuration.

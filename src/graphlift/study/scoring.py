@@ -237,7 +237,7 @@ def _answer_scores(
 def answers(
     given: Hypotheses, truth: Float[np.ndarray, "frame joint 3"], *, metric: str = "mpjpe"
 ) -> dict[str, Float[np.ndarray, "frame joint 3"]]:
-    """Choose one pose of several: their mean, the most likely, and by the truth the best.
+    """Choose one pose of several: the most likely, their mean, and by the truth the best.
 
     Args:
         given: Of frames, root-relative.
@@ -250,8 +250,8 @@ def answers(
         joint_errors(poses, truth, alignment=ALIGNMENTS[metric]).mean(axis=-1) for poses in each
     ]
     return {
-        "mean": given.mean(),
         "most likely": given.most_likely(),
+        "mean": given.mean(),
         f"oracle, best of {len(each)}": given.choose(np.argmin(errors, axis=0)),
     }
 

@@ -60,7 +60,7 @@ def _answers(
 
 
 def pose_of(said: Tensor | Attributed | Mixture) -> Tensor:
-    """The pose alone of what a network says; of several poses their mean."""
+    """The pose alone of what a network says; of several the most likely."""
     return said if isinstance(said, Tensor) else said.pose
 
 
