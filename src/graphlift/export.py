@@ -176,7 +176,7 @@ def _check_parity(
         said = network(torch.from_numpy(probe))
     theirs = (said if isinstance(said, torch.Tensor) else said.pose).numpy()
     network.train(was_training)
-    if not (worst := float(np.abs(ours - theirs)[..., :3].max())) < most:
+    if not (worst := float(np.abs(ours[..., :3] - theirs[..., :3]).max())) < most:
         precision = "half" if most == PARITY else "single"
         raise ModelError(
             f"the ONNX file would differ from the network by {worst * 1000:.3g} mm: its weights "
