@@ -8,7 +8,8 @@ Windows of 3 s of people on their own bodies or on others, each seen by one came
 (graphlift.detector_noise). A model sees the skeleton that its source of keypoints has: Human3.6M's
 17 of motion capture, Halpe's 26 of a detector. MPJPE / P-MPJPE of Human3.6M's 16 joints, mm, mean
 over frames; in brackets the 95 % interval of the MPJPE's difference from single frames, by
-bootstrap over windows. Steps: single frames; smoothed; refined; refined and smoothed. With
+bootstrap over windows. A second table has which share of all joints lies within the balls that
+should hold 50, 80 and 95 %. Steps: single frames; smoothed; refined; refined and smoothed. With
 --over-time the first model's answers are corrected by a trained network over time before all
 steps, in a row of its own; its first and last 13 frames stay as they were.
 """
@@ -30,6 +31,7 @@ from graphlift.samples.clip_views import FPS, ClipPeople, draw_windows
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.random_views import H36M_LIKE_RIG
 from graphlift.samples.strata import DEFINITIONS, EXACT
+from graphlift.scoring.sigma import sigma_coverage
 from graphlift.sequences import Keypoints, Poses, keypoints_from
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, HALPE_26
 
@@ -75,6 +77,14 @@ def errors(poses, truth: np.ndarray) -> tuple[float, float]:
     )
 
 
+def covered(poses, truth: np.ndarray) -> np.ndarray:
+    """Per cent of all joints within the 50, 80 and 95 % balls of sigma."""
+    found = poses.positions[:, 0].astype(float)
+    known = np.isfinite(found).all(axis=(1, 2))
+    found, sigma = (found - found[:, :1])[known], poses.sigma[known, 0]
+    return np.array([*sigma_coverage(found, truth[known, : found.shape[1]], sigma).values()])
+
+
 def interval(differences: np.ndarray) -> tuple[float, float]:
     drawn = np.random.default_rng(0).integers(len(differences), size=(2000, len(differences)))
     low, high = np.percentile(differences[drawn].mean(axis=1), [2.5, 97.5])
@@ -108,7 +118,7 @@ def corrector(lifter: Lifter, run: Path):
 def measure(
     lifter: Lifter, people: ClipPeople, definition: str, noise: str, correct=None
 ) -> np.ndarray:
-    """Errors of each window after each step: (window, step, 2)."""
+    """Errors of each window after each step, and what sigma covers: (window, step, 2 + 3)."""
     rng = np.random.default_rng(SEED)
     views = draw_windows(
         people, DEFINITIONS[definition], NOISES[noise], WINDOWS, rng, rig=H36M_LIKE_RIG
@@ -122,27 +132,44 @@ def measure(
         poses = lifter(keypoints, camera=CAMERA)
         if correct is not None:
             poses = correct(poses, views.rays[part], views.confidence[part])
-        rows.append([errors(step(poses), views.targets[part]) for step in STEPS.values()])
+        truth = views.targets[part]
+        done = [step(poses) for step in STEPS.values()]
+        rows.append([[*errors(each, truth), *covered(each, truth)] for each in done])
     return np.array(rows)
 
 
-def compare(people: ClipPeople, lifters: dict) -> str:
-    """A row for each model, definition and noise; a column for each step."""
-    lines = []
+def compare(people: ClipPeople, lifters: dict) -> dict[str, str]:
+    """Tables by name: a row for each model, definition and noise; a column for each step."""
+    lines, covers = [], []
     for model, (lifter, correct) in lifters.items():
+        own = []
         for definition in DEFINITIONS:
             for noise in NOISES:
                 rows = measure(lifter, people, definition, noise, correct)
-                cells = []
-                for number in range(len(STEPS)):
-                    mean = rows[:, number].mean(axis=0)
-                    text = f"{mean[0]:.1f} / {mean[1]:.1f}"
-                    if number:
-                        low, high = interval(rows[:, number, 0] - rows[:, 0, 0])
-                        text += f" ({low:+.1f} to {high:+.1f})"
-                    cells.append(text)
-                lines.append([model, f"{definition}, {noise}", *cells])
-    return table(["model", "keypoints", *STEPS], lines, words=2)
+                lines.append([model, f"{definition}, {noise}", *error_cells(rows[..., :2])])
+                own.append(rows[..., 2:].mean(axis=0))
+                covers.append([model, f"{definition}, {noise}", *cover_cells(own[-1])])
+        covers.append([model, "mean", *cover_cells(np.mean(own, axis=0))])
+    head = ["model", "keypoints", *STEPS]
+    return {"clips": table(head, lines, words=2), "sigma of clips": table(head, covers, words=2)}
+
+
+def error_cells(rows: np.ndarray) -> list[str]:
+    """MPJPE / P-MPJPE after each step, and the interval of the MPJPE's change."""
+    cells = []
+    for number in range(len(STEPS)):
+        mean = rows[:, number].mean(axis=0)
+        text = f"{mean[0]:.1f} / {mean[1]:.1f}"
+        if number:
+            low, high = interval(rows[:, number, 0] - rows[:, 0, 0])
+            text += f" ({low:+.1f} to {high:+.1f})"
+        cells.append(text)
+    return cells
+
+
+def cover_cells(means: np.ndarray) -> list[str]:
+    """What 50 / 80 / 95 % balls hold after each step."""
+    return [" / ".join(f"{share:.0f}" for share in step) for step in means]
 
 
 def main() -> None:
@@ -164,7 +191,7 @@ def main() -> None:
     if chosen.over_time:
         base = lifters[names[0]][0]
         lifters[f"{names[0]}, over time"] = base, corrector(base, chosen.over_time)
-    show({"clips": compare(people, lifters)}, chosen.docs)
+    show(compare(people, lifters), chosen.docs)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,10 @@ HINGE = 0.01
 LOOSE, TIGHT = 1, 2
 """Gauss-Newton steps without, and with, lengths of bones."""
 HONEST = 1.1
-"""Times the standard deviation that all this implies: so sigma covers as much as the lifter's."""
+"""Times the standard deviation that all this implies: so the 80 % ball holds 80 % of the joints.
+
+Source: windows of validation people by four definitions, exact and noisy (docs/conventions.md).
+"""
 FURTHEST = 0.6
 """m; where a joint would move further, the steps have failed, and the frame stays as it was."""
 _RIDGE = np.array([1e-3, 1e-3, 1e-3, 0.0, 0.0, 0.0]).reshape(6, 1, 1)
