@@ -1,12 +1,19 @@
 """What a training step costs, against the rate of one large matrix product in the same run.
 
     python benchmarks/training_step.py [--threads 2] [--json]
+    taskset -c 1 python benchmarks/training_step.py --study
 
 The network is the paper's: decoupled pre-aggregation, 16 joints, 4 blocks, 128 channels,
 4,218,703 parameters. A step is forward, loss, backward, clipping and Adam on data in memory. Its
 arithmetic is that of the weight products alone: 3 × 2 × 4,214,784 operations a pose (forward,
 gradient of the features, gradient of the weights). Steps alternate with the product of two
 2048 × 2048 float32 matrices, so that both see the same machine; medians and quartiles are printed.
+
+With --study it is the ten networks of the plan ``regime`` at that size, batches of 64, dropout
+0.1, one thread. Steps alternate with products of the shape that a layer has (16 · 64 rows by one
+matrix; for methods with a matrix for each joint or edge, 64 rows by each), by torch and by NumPy;
+the fastest of each counts, in CPU time of the thread. The arithmetic is that of the reduced order
+(docs/method.md, equation 8), of convolution-style that of all 46 edges.
 """
 
 import argparse
@@ -15,13 +22,16 @@ import statistics
 import time
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import nn
 
-from graphlift.complexity import complexity
+from graphlift.complexity import channels_for, complexity, network_complexity
 from graphlift.graph import body_graph
+from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16
+from graphlift.study.plan import NAMES
 from graphlift.training.loop import clip_gradients
 
 SIDE = 2048
@@ -116,12 +126,60 @@ def measure(step, repeats):
     return times, peaks
 
 
+def cpu_seconds(function):
+    began = time.thread_time()
+    function()
+    return time.thread_time() - began
+
+
+def products(method, channels):
+    """The products of a layer of a method, by torch and by NumPy, and their operations."""
+    apart = {"pre-aggregation": 16, "post-aggregation": 16, "no-sharing": 46}
+    matrices, rows = apart.get(method, 1), 64 if method in (*apart, "martinez") else 16 * 64
+    a, b = torch.randn(matrices, rows, channels), torch.randn(matrices, channels, channels)
+    out = torch.empty(matrices, rows, channels)
+    runs = (
+        lambda: torch.mm(a[0], b[0], out=out[0]) if matrices == 1 else torch.bmm(a, b, out=out),
+        lambda: np.matmul(a.numpy(), b.numpy(), out=out.numpy()),
+    )
+    return runs, 2 * matrices * rows * channels**2
+
+
+def study(repeats):
+    """Time the ten networks of a study at the paper's size, a row each."""
+    torch.set_num_threads(1)
+    print("| method | channels | ms a step | product, GFLOP/s | share |")
+    print("|---|---:|---:|---:|---:|")
+    for name, (method, own) in NAMES.items():
+        channels = channels_for(method, 4_218_703, decouple_self=own).channels
+        network = build_network(
+            method, decouple_self=own, channels=channels, dropout=0.1, init="stacked"
+        )
+        step, (runs, operations) = stepper(network, 64, clip_gradients), products(method, channels)
+        step()
+        times, of_product = [], []
+        for _ in range(repeats):
+            of_product += [cpu_seconds(run) for _ in range(3) for run in runs]
+            times.append(cpu_seconds(step))
+        cost = network_complexity(method, decouple_self=own, channels=channels)
+        rate = operations / min(of_product)
+        share = 6 * 64 * cost.macs_reduced / min(times) / rate
+        print(
+            f"| {name} | {channels} | {1e3 * min(times):.0f} | {rate / 1e9:.0f} | {share:.0%} |",
+            flush=True,
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--study", action="store_true")
     arguments = parser.parse_args()
+    if arguments.study:
+        study(arguments.repeats)
+        return
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     cost = complexity("pre-aggregation", decouple_self=True)
