@@ -3,7 +3,7 @@
 Affinities become constants, batch normalisation is folded into weights and biases, and the
 affinity of a self-connection into its matrix. Weights of networks of the study's graph
 convolutions alone, which are shipped, are stored in half precision and used in single; those of
-others are in single precision: of some lifters there is a graph written by hand
+others are in single precision: networks that say more than a pose have a graph written by hand
 (:mod:`graphlift.export_lifters`), all others are written operation by operation
 (:mod:`graphlift.nn.as_onnx`).
 """

@@ -1,4 +1,4 @@
-"""ONNX graphs of :data:`graphlift.networks.LIFTERS`, in single precision, normalisations folded.
+"""ONNX graphs of networks that say more than a pose, in single precision, normalisations folded.
 
 Each builder takes a network as it was trained and returns the shapes of its outputs by name, all
 float32; the input is ``keypoints`` (frame, joint, 2).
@@ -17,36 +17,6 @@ _WAYS = ("", "_reverse")
 Outputs = dict[str, list[int | str]]
 Network = Any
 """A network of torch, whose modules have no types."""
-
-
-def martinez_graph(graph: OnnxGraph, network: Network) -> Outputs:
-    """Build :class:`graphlift.nn.baselines.Martinez`."""
-    h = _trunk(graph, "keypoints", network)
-    joints = network.output.out_features // 3
-    flat = _linear(graph, h, _array(network.output.weight).T, _array(network.output.bias))
-    graph.add("Reshape", flat, graph.constant([-1, joints, 3]), name="poses")
-    return {"poses": ["frame", joints, 3]}
-
-
-def lcn_graph(graph: OnnxGraph, network: Network) -> Outputs:
-    """Build :class:`graphlift.nn.locally_connected.LocallyConnected`: a product a layer."""
-    from graphlift.nn.locally_connected import SLOPE
-
-    mask, joints = network.mask(), network.output.joints
-
-    def layer(x: str, layer: Network) -> str:
-        weight, bias = _array(layer.linear.dense(mask)), _array(layer.linear.bias)
-        gain, shift = (np.tile(each, joints) for each in _normalisation(layer.norm))
-        folded = _linear(graph, x, weight * gain, bias.ravel() * gain + shift)
-        return graph.add("LeakyRelu", folded, alpha=SLOPE)
-
-    h = layer(graph.add("Flatten", "keypoints", axis=1), network.input)
-    for first, second in network.blocks:
-        h = graph.add("Add", h, layer(layer(h, first), second))
-    last = network.output
-    flat = _linear(graph, h, _array(last.dense(mask)), _array(last.bias).ravel())
-    graph.add("Reshape", flat, graph.constant([-1, joints, 3]), name="poses")
-    return {"poses": ["frame", joints, 3]}
 
 
 def mixture_graph(graph: OnnxGraph, network: Network) -> Outputs:
@@ -192,8 +162,6 @@ def _array(tensor: Any) -> np.ndarray:  # noqa: ANN401  # torch's, which is not 
 
 
 BUILDERS: Mapping[str, Callable[[OnnxGraph, Network], Outputs]] = {
-    "Martinez": martinez_graph,
-    "LocallyConnected": lcn_graph,
     "MixtureDensity": mixture_graph,
     "Bidirectional": bidirectional_graph,
 }

@@ -214,6 +214,13 @@ def _softmax(r: Recorder, _: Outputs, x: Tensor, dim: int) -> str:
     return r.add("Softmax", x, axis=dim)
 
 
+def _leaky_relu(
+    r: Recorder, _: Outputs, x: Tensor, negative_slope: float = 0.01, inplace: bool = False
+) -> str:
+    assert not inplace
+    return r.add("LeakyRelu", x, alpha=negative_slope)
+
+
 def _linear(r: Recorder, _: Outputs, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> str:
     product = r.add("MatMul", x, weight.T)
     return product if bias is None else r.add("Add", product, bias)
@@ -270,6 +277,7 @@ _OPERATIONS: Mapping[str, Callable[..., str | list[str]]] = {
     "rmatmul": _operator("MatMul", swapped=True),
     "maximum": _operator("Max"),
     "relu": _operator("Relu"),
+    "leaky_relu": _leaky_relu,
     "sigmoid": _operator("Sigmoid"),
     **dict.fromkeys(("contiguous", "dropout"), _as_it_is),
     **dict.fromkeys(("chunk", "split"), _split),
