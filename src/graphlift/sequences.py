@@ -15,12 +15,12 @@ from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
 from graphlift.geometry import has_infinite
 from graphlift.hypotheses import Hypotheses
-from graphlift.rates import ASSUMED_FPS as ASSUMED_FPS
-from graphlift.rates import FRAME_RATES as FRAME_RATES
-from graphlift.rates import LARGEST_SIDE as LARGEST_SIDE
-from graphlift.rates import check_frame_rate as check_frame_rate
-from graphlift.rates import is_frame_rate as is_frame_rate
-from graphlift.rates import is_image_size as is_image_size
+from graphlift.recording import ASSUMED_FPS as ASSUMED_FPS
+from graphlift.recording import FRAME_RATES as FRAME_RATES
+from graphlift.recording import LARGEST_SIDE as LARGEST_SIDE
+from graphlift.recording import check_frame_rate as check_frame_rate
+from graphlift.recording import is_frame_rate as is_frame_rate
+from graphlift.recording import is_image_size as is_image_size
 from graphlift.skeletons import Skeleton, joint_map
 
 Axes = Literal["camera", "world"]

@@ -22,6 +22,20 @@ def seen_something(network, joints=16):
     return network.eval()
 
 
+def shaken(module, scale=0.3):
+    """In double precision, with all its numbers moved, running statistics included."""
+    torch.manual_seed(0)
+    module = module.double()
+    for parameter in module.parameters():
+        parameter.data += scale * torch.randn_like(parameter)
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        if name.endswith("running_var"):
+            buffer.uniform_(0.5, 2)
+    return module
+
+
 def normalised(norm, h):
     """Trained batch normalisation of the last axis, written out; NumPy."""
     mean, variance, scale, shift = (

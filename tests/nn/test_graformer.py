@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers.trained import shaken
+from helpers.lifters import shaken
 
 from graphlift.errors import ConfigError
 from graphlift.nn.attention import MultiHead

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers.trained import shaken
+from helpers.lifters import shaken
 
 from graphlift.graph import bones_between, walks
 from graphlift.nn.build import build_network

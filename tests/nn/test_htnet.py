@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.trained import shaken
+from helpers.lifters import shaken
 
 from graphlift.complexity import htnet_complexity
 from graphlift.errors import ConfigError, ModelError

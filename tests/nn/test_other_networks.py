@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from helpers.trained import finished, shaken
+from helpers.lifters import finish, shaken
 
 from graphlift.card import ModelCard
 from graphlift.complexity import channels_for, network_complexity
@@ -49,15 +49,15 @@ def test_the_sizes_of_a_study_are_matched(method, size):
 @EACH
 def test_a_network_learns_and_goes_on_where_it_stopped(method, study_data, tmp_path):
     config = dataclasses.replace(TINY, model=of(method, dropout=0.1))
-    whole, record = finished(config, study_data, tmp_path / "whole")
+    whole, record = finish(config, study_data, tmp_path / "whole")
     losses = [line["loss"] for line in record["curve"]]
     assert losses[-1] < 0.7 * losses[0]
 
     short = dataclasses.replace(config, steps=8, evaluate_every=3)
-    at_once, _ = finished(short, study_data, tmp_path / "at-once")
-    assert finished(short, study_data, tmp_path / "cut", stop=5) is None
+    at_once, _ = finish(short, study_data, tmp_path / "at-once")
+    assert finish(short, study_data, tmp_path / "cut", stop=5) is None
     assert (tmp_path / "cut" / CHECKPOINT).exists()
-    again, _ = finished(short, study_data, tmp_path / "cut")
+    again, _ = finish(short, study_data, tmp_path / "cut")
     assert again.keys() == at_once.keys() == whole.keys()
     assert all(torch.equal(again[name], tensor) for name, tensor in at_once.items())
 

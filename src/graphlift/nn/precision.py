@@ -12,5 +12,5 @@ def rounds_products(device: torch.device) -> bool:
     """
     if device.type != "cpu" or torch.get_float32_matmul_precision() != "medium":
         return False
-    able = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # in 2.6 to 2.15, not public
+    able = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # not public
     return able is not None and bool(able())

@@ -205,13 +205,12 @@ class OpenData:
         Raises:
             FormatError: If the file is damaged, or belongs to other motion capture.
         """
-        if self.folder is None:
-            people: MotionCapture = getattr(self, part)
-            names = self._kept(held_out) if part == "train" else people.subjects
-            return motion_of(people, None, names, stride=stride)
-        if part == "cross":
+        people: MotionCapture = getattr(self, part)
+        if self.folder and part == "cross":
             return read_motion(self.folder / CROSS, stride=stride)
-        subjects = self._kept(held_out) if part == "train" else getattr(self, part).subjects
+        subjects = self._kept(held_out) if part == "train" else people.subjects
+        if self.folder is None:
+            return motion_of(people, None, subjects, stride=stride)
         motion = read_motion(self.folder / "cmu.npz", subjects, stride=stride)
         more = self.folder / MORE
         if part != "train" or not more.exists():

@@ -1,4 +1,4 @@
-"""Frame rates and image sizes: which are possible, and which is assumed."""
+"""Facts of a recording: which frame rates and image sizes are possible, and what is assumed."""
 
 import numpy as np
 
