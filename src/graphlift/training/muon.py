@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.precision import multiplies_bfloat16
+
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the odd polynomial that takes singular values towards 1, as in the first source."""
@@ -76,10 +78,11 @@ def _as_stack(module: nn.Module, weight: nn.Parameter) -> torch.Size:
 def orthogonal(matrices: Float[Tensor, "slot rows columns"]) -> Float[Tensor, "slot rows columns"]:
     """Bring the singular values of each matrix near to 1: Newton and Schulz's iteration.
 
-    In bfloat16, whose rounding is far below what the iteration leaves: values from 0.7 to 1.2.
+    It leaves values from 0.7 to 1.2. The rounding of bfloat16 is far below that, so products are
+    of this type wherever they are fast.
     """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if multiplies_bfloat16(matrices.device) else matrices
     tall = x.shape[1] > x.shape[2]
     if tall:
         x = x.transpose(1, 2).contiguous()
