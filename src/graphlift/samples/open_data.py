@@ -40,6 +40,7 @@ from graphlift.samples.random_views import (
     people_of,
     view_batches,
 )
+from graphlift.samples.rig_views import rig_batches
 from graphlift.samples.samples import Samples, Selection, Split, activity_weights
 from graphlift.samples.strata import strata_samples
 from graphlift.simulated_detector import Detections, check_simulated, detect, occluded
@@ -154,6 +155,8 @@ class OpenData:
             return view_batches(
                 people_of(self.train.of(self._kept(chosen.held_out))), chosen, place
             )
+        if chosen.vary:
+            return rig_batches(self.train, open_rig(), chosen, place, stride=self.stride)
         samples = self.samples("train", chosen)
         inputs, targets = place(samples.inputs), place(samples.targets)
 

@@ -35,6 +35,8 @@ class Selection:
         size: Samples a batch.
         seed: The same seed gives the same batches, whatever step a run goes on from.
         flip: Mirror half of the samples; random views are mirrored by their augmentation alone.
+        vary: See varied people through the cameras of the open protocol
+            (:mod:`graphlift.samples.rig_views`).
         drop_last: Drop what an epoch over a pack has left after its last whole batch.
     """
 
@@ -49,6 +51,7 @@ class Selection:
     size: int = 64
     seed: int = 0
     flip: bool = False
+    vary: bool = False
     drop_last: bool = True
 
 

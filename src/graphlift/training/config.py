@@ -151,6 +151,9 @@ class TrainConfig:
         clip: Largest norm of all gradients together; 0 for none.
         loss: ``mse``, ``mpjpe`` (mean distance of joints), or of mixture ``likelihood``.
         flip: Mirror half of the frames in training.
+        vary: Vary people of motion capture anew for every step, as the sizes, ``recombine`` and
+            ``mirror`` of ``views`` say, turn them about the vertical, and let a simulated detector
+            err anew; ``cameras`` stay ``open`` (:mod:`graphlift.samples.rig_views`).
         ema: Decay a step of an exponential moving average of the weights, which is then what is
             evaluated and kept; 0 for none.
         evaluate_every: Steps between evaluations on the validation subjects; an epoch if left out.
@@ -194,6 +197,7 @@ class TrainConfig:
     clip: float = 1.0
     loss: Literal["mse", "mpjpe", "likelihood"] = "mse"
     flip: bool = False
+    vary: bool = False
     ema: float = 0.0
     evaluate_every: int | None = None
     evaluate_stride: int = 1
@@ -272,6 +276,10 @@ class TrainConfig:
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
         _require(
+            not self.vary or (self.cameras == "open" and not self.flip),
+            'vary is for cameras = "open", and mirrors by views.mirror: leave vary or flip out',
+        )
+        _require(
             self.cameras != "open" or not self.held_out,
             'held_out is for cameras that are "own" or "random": the open protocol trains on all '
             "training subjects",
@@ -296,6 +304,7 @@ class TrainConfig:
             size=self.batch_size,
             seed=self.seed,
             flip=self.flip,
+            vary=self.vary,
             drop_last=self.drop_last,
         )
 
@@ -312,7 +321,8 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     table = merge(read_toml(path, overrides))
     config = parse_table(TrainConfig, table, str(path))
     model = config.model
-    unused = unused_keys(table, config.cameras, model.joints, model.method == "over-time")
+    over_time = model.method == "over-time"
+    unused = unused_keys(table, config.cameras, model.joints, over_time, config.vary)
     if unused:
         raise ConfigError(f"{path}: {'; '.join(unused)}")
     return config

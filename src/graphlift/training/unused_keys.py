@@ -16,7 +16,13 @@ _LOST_AT_ONCE = ("crop", "joints", "limbs")
 what is lost, and for how long."""
 
 
-def unused_keys(table: Mapping[str, Any], cameras: str, joints: int, over_time: bool) -> list[str]:
+_OF_BODIES = ("size", "bones", "recombine", "mirror")
+"""Keys of ``views`` about people, which count where people are varied for the open protocol."""
+
+
+def unused_keys(
+    table: Mapping[str, Any], cameras: str, joints: int, over_time: bool, vary: bool = False
+) -> list[str]:
     """Name the given keys that would be ignored, and what counts in their place.
 
     Args:
@@ -24,10 +30,15 @@ def unused_keys(table: Mapping[str, Any], cameras: str, joints: int, over_time: 
         cameras: Of the run, as in :class:`graphlift.training.config.TrainConfig`.
         joints: Of its network.
         over_time: Whether the network is one over time.
+        vary: Whether people are varied for the cameras of the open protocol.
     """
     found = []
     for key in table.get("views", {}):
-        if cameras != "random":
+        if vary and key in _OF_BODIES:
+            continue
+        if vary:
+            found.append(f"views.{key} is not for vary, where detections counts: leave it out")
+        elif cameras != "random":
             found.append(f'views.{key} is for cameras = "random": leave it out')
         elif joints == 28 and key in _OF_28:
             found.append(f"views.{key} is for 17 joints: with 28, {_OF_28[key]} counts")
