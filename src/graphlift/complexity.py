@@ -71,6 +71,7 @@ def complexity(
     blocks: int = 4,
     non_local: NonLocalKind = "none",
     affinity: AffinityKind = "learnt",
+    features: int = IN,
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.gcn.PoseGCN`.
@@ -82,7 +83,7 @@ def complexity(
     graph = body_graph(skeleton)
     edges, joints = graph.target.size, len(skeleton)
     slots = slot_count(skeleton, sharing, decouple_self=decouple_self)
-    products = IN * channels + 2 * blocks * channels**2 + channels * OUT
+    products = features * channels + 2 * blocks * channels**2 + channels * OUT
     layers = 2 * blocks + 2
     parameters = slots * products + (edges * layers if affinity == "learnt" else 0)
     parameters += (layers - 1) * 3 * channels + OUT  # biases, scales and shifts; the last bias
@@ -96,6 +97,7 @@ def modulated_complexity(
     channels: int = 128,
     blocks: int = 4,
     non_local: NonLocalKind = "none",
+    features: int = IN,
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
     """Count parameters and multiply-accumulates of Modulated GCN.
@@ -109,7 +111,7 @@ def modulated_complexity(
     """
     joints = len(skeleton)
     layers = 2 * blocks + 2
-    products = IN * channels + 2 * blocks * channels**2 + channels * OUT
+    products = features * channels + 2 * blocks * channels**2 + channels * OUT
     parameters = 2 * products + layers * joints**2
     parameters += joints * ((layers - 1) * channels + OUT)  # modulations
     parameters += (layers - 1) * 3 * channels + OUT  # biases, scales and shifts; the last bias
@@ -326,9 +328,14 @@ def network_complexity(
     non_local: NonLocalKind | None = None,
     affinity: AffinityKind = "learnt",
     learnt_mask: bool = False,
+    inputs: str = "screen",
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
-    """Count what :func:`graphlift.networks.layout` finds by the name of any network."""
+    """Count what :func:`graphlift.networks.layout` finds by the name of any network.
+
+    ``inputs`` is ``screen``, or ``centred``, of which a joint has four.
+    """
+    features = 2 * IN if inputs == "centred" else IN
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
     if which.sharing is None:
         options = {"learnt_mask": True} if learnt_mask else {}
@@ -337,7 +344,11 @@ def network_complexity(
         )
     if which.modulated:
         return modulated_complexity(
-            channels=channels, blocks=which.blocks, non_local=which.non_local, skeleton=skeleton
+            channels=channels,
+            blocks=which.blocks,
+            non_local=which.non_local,
+            features=features,
+            skeleton=skeleton,
         )
     return complexity(
         which.sharing,
@@ -346,6 +357,7 @@ def network_complexity(
         blocks=which.blocks,
         non_local=which.non_local,
         affinity=affinity,
+        features=features,
         skeleton=skeleton,
     )
 

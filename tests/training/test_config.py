@@ -66,7 +66,7 @@ def test_overrides_are_toml_too(run):
         (f"threads = {10**9}", "threads must be at most 1,024"),
         (f"batch_size = {10**12}", "batch_size must be at most 16,777,216"),
         ('cameras = "random"', 'canonical inputs go with cameras = "random"'),
-        ('model.inputs = "canonical"', 'screen inputs with "open" or "own"'),
+        ('model.inputs = "canonical"', 'others with "open" or "own"'),
         ("model.sigma = true", "the open protocol has 16 joints and no sigma"),
         ("views.crop = 2.0", r"views: .*crop must be from 0 to 1"),
         ("views.fog = 1.0", r"views\.fog"),

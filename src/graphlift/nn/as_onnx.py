@@ -276,6 +276,7 @@ _OPERATIONS: Mapping[str, Callable[..., str | list[str]]] = {
     "rsub": _operator("Sub", swapped=True),
     "rmatmul": _operator("MatMul", swapped=True),
     "maximum": _operator("Max"),
+    "abs": _operator("Abs"),
     "relu": _operator("Relu"),
     "leaky_relu": _leaky_relu,
     "sigmoid": _operator("Sigmoid"),

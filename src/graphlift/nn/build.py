@@ -65,7 +65,8 @@ def build_network(
         init: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
         joints: 16, 17 or 28.
-        inputs: ``screen``, or ``canonical`` with confidence as a third number.
+        inputs: ``screen``; ``centred``, for networks of graph convolutions, as in
+            :class:`graphlift.nn.gcn.PoseGCN`; or ``canonical`` with confidence as a third number.
         sigma: Whether the network also returns a standard deviation per position; one of 28
             joints always does, and the fronts of segments (:mod:`graphlift.samples.body_views`).
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
@@ -102,6 +103,7 @@ def build_network(
         affinity=affinity,
         init=init,
         features=_features(joints, inputs, sigma),
+        centred=inputs == "centred",
     )
 
 

@@ -41,6 +41,8 @@ class PoseGCN(nn.Module):
         init: As in ``GraphConv``.
         order: As in ``GraphConv``.
         features: Numbers per joint in the input, and in the output.
+        centred: Whether the input layer also sees each joint against the root, in units of the
+            person's size (:func:`beside_centred`).
 
     Raises:
         ModelError: As :func:`graphlift.weight_sharing.weight_slots`.
@@ -63,8 +65,10 @@ class PoseGCN(nn.Module):
         init: Init = "glorot",
         order: Order = "reduced",
         features: tuple[int, int] = (2, 3),
+        centred: bool = False,
     ) -> None:
         super().__init__()
+        self.root = skeleton.root if centred else None
         kind: type[ModulatedConv] | partial[GraphConv] = ModulatedConv
         if not modulated:
             kind = partial(GraphConv, sharing=sharing, decouple_self=decouple_self, order=order)
@@ -77,7 +81,7 @@ class PoseGCN(nn.Module):
             grouped = non_local == "grouped"
             return NonLocal(skeleton, channels) if grouped else nn.Identity()
 
-        self.input = nn.Sequential(layer(features[0]), mixer())
+        self.input = nn.Sequential(layer(features[0] + 2 * centred), mixer())
         self.blocks = nn.ModuleList(
             nn.Sequential(layer(channels), layer(channels)) for _ in range(blocks)
         )
@@ -99,11 +103,26 @@ class PoseGCN(nn.Module):
             Root-relative positions, m, camera axes; then the logarithm of their standard
             deviation, if the network has that output.
         """
+        if self.root is not None:
+            keypoints = beside_centred(keypoints, self.root)
         h = self.input(keypoints.transpose(0, 1).contiguous())
         for block, mixer in zip(self.blocks, self.mixers, strict=True):
             h = mixer(h + block(h))
         poses: Tensor = self.output(self.attention(h)).transpose(0, 1)
         return poses
+
+
+def beside_centred(
+    keypoints: Float[Tensor, "batch joint 2"], root: int
+) -> Float[Tensor, "batch joint 4"]:
+    """Put beside each position on the screen the one against the root, over the person's size.
+
+    The size is the mean of |x| and |y| against the root over all joints. What the two numbers say
+    of the pose does not change where a person stands elsewhere or farther away.
+    """
+    apart = keypoints - keypoints.index_select(1, torch.tensor([root], device=keypoints.device))
+    size = apart.abs().flatten(1).mean(1, keepdim=True)[:, :, None]
+    return torch.cat([keypoints, apart / (size + 1e-6)], dim=2)
 
 
 class Layer(nn.Module):

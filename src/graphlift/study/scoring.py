@@ -47,6 +47,7 @@ def cost(model: ModelConfig) -> Complexity:
         non_local=model.non_local,
         affinity=model.affinity,
         learnt_mask=model.learnt_mask,
+        inputs=model.inputs,
         skeleton={16: H36M_16, 17: H36M_17}[model.joints],
     )
 

@@ -72,7 +72,9 @@ class ModelConfig:
             in ways of their own.
         joints: 16, as the study has them, 17, or 28: all that detectors give, with faces and
             feet (:data:`graphlift.skeletons.BODY_28`).
-        inputs: ``screen`` coordinates, or ``canonical`` ones with confidence
+        inputs: ``screen`` coordinates; ``centred``, which also shows networks of graph
+            convolutions the pose against its root, over its size
+            (:func:`graphlift.nn.gcn.beside_centred`); or ``canonical`` ones with confidence
             (:mod:`graphlift.preprocessing`).
         sigma: Whether the network also returns a standard deviation per position.
         non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
@@ -90,7 +92,7 @@ class ModelConfig:
     affinity: AffinityKind = "learnt"
     init: Literal["glorot", "stacked"] = "glorot"
     joints: Literal[16, 17, 28] = 16
-    inputs: Literal["screen", "canonical"] = "screen"
+    inputs: Literal["screen", "centred", "canonical"] = "screen"
     sigma: bool = False
     non_local: NonLocalKind | None = None
     centre: Centre = "spine"
@@ -247,7 +249,7 @@ class TrainConfig:
         canonical = self.model.inputs == "canonical"
         _require(
             canonical == (self.cameras == "random"),
-            'canonical inputs go with cameras = "random", screen inputs with "open" or "own"',
+            'canonical inputs go with cameras = "random", others with "open" or "own"',
         )
         _require(
             not canonical or (self.model.joints in (17, 28) and self.detections == "gt"),

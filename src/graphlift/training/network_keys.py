@@ -17,6 +17,8 @@ def not_of_network(model: "ModelConfig") -> str:
         return f"modulated has no {affinity} affinity: write learnt, or row-normalised"
     if method not in LIFTERS:
         return ""
+    if model.inputs == "centred":
+        return f"{method} has no centred inputs, as graph convolutions have: leave inputs out"
     said = "" if method in ANY_FEATURES else _not_taken(model)
     if said:
         return said
