@@ -47,9 +47,7 @@ def slot_count(skeleton: Skeleton, sharing: Sharing, *, decouple_self: bool) -> 
 def non_local_parameters(channels: int) -> int:
     """Count the parameters of one non-local layer (see :class:`graphlift.nn.gcn.NonLocal`)."""
     inner = max(channels // 2, 1)
-    projections = 3 * (channels * inner + inner)
-    back = inner * channels + channels
-    return projections + 2 * inner + back + 2 * channels
+    return 3 * _linear(channels, inner) + 2 * inner + _linear(inner, channels) + 2 * channels
 
 
 def _non_local(kind: NonLocalKind, channels: int, blocks: int, joints: int) -> tuple[int, int]:
@@ -116,17 +114,21 @@ def modulated_complexity(
     parameters += joints * ((layers - 1) * channels + OUT)  # modulations
     parameters += (layers - 1) * 3 * channels + OUT  # biases, scales and shifts; the last bias
     own, mixing = _non_local(non_local, channels, blocks, joints)
-    unified, reduced = joints**2 * products, 2 * joints * products
-    return Complexity(parameters + own, unified + mixing, reduced + mixing)
+    parameters += own
+    return Complexity(parameters, joints**2 * products + mixing, 2 * joints * products + mixing)
 
 
 def martinez_complexity(
     *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count the fully connected baseline of Martinez et al., ICCV 2017; it has no graph."""
-    joints = len(skeleton)
-    products = joints * IN * channels + 2 * blocks * channels**2 + channels * joints * OUT
-    parameters = products + (2 * blocks + 1) * 3 * channels + joints * OUT
+    return _dense(len(skeleton) * IN, len(skeleton) * OUT, channels, blocks)
+
+
+def _dense(before: int, after: int, channels: int, blocks: int) -> Complexity:
+    """Count residual blocks of a vector, with the layers before and after them."""
+    products = before * channels + 2 * blocks * channels**2 + channels * after
+    parameters = products + (2 * blocks + 1) * 3 * channels + after
     return Complexity(parameters, products, products)
 
 
@@ -251,9 +253,8 @@ def lcn_complexity(
     two joints. Its published code stores also the weights that the mask sets to zero, 7.20 M in
     all; these count here no more than they do in the result.
     """
-    joints, pairs = len(skeleton), local_graph(skeleton).target.size
+    joints, layers, pairs = len(skeleton), 2 * blocks + 1, local_graph(skeleton).target.size
     products = pairs * (IN * channels + 2 * blocks * channels**2 + channels * OUT)
-    layers = 2 * blocks + 1
     biases = joints * (layers * channels + OUT)
     parameters = products + biases + layers * 2 * channels + joints**2 * learnt_mask
     return Complexity(parameters, products, products)
@@ -263,11 +264,18 @@ def mixture_complexity(
     *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count the mixture density network of Li and Lee, CVPR 2019, with its five hypotheses."""
-    joints, hypotheses = len(skeleton), 5
-    out = hypotheses * (joints * OUT + 2)  # a spread and a weight beside each pose
-    products = joints * IN * channels + 2 * blocks * channels**2 + channels * out
-    parameters = products + (2 * blocks + 1) * 3 * channels + out
-    return Complexity(parameters, products, products)
+    out = 5 * (len(skeleton) * OUT + 2)  # a spread and a weight beside each pose
+    return _dense(len(skeleton) * IN, out, channels, blocks)
+
+
+def ordinal_depth_complexity(
+    *, channels: int = 1024, blocks: int = 2, skeleton: Skeleton = H36M_16
+) -> Complexity:
+    """Count both parts of :mod:`graphlift.nn.ordinal_depth`, after Pavlakos et al., CVPR 2018."""
+    joints, sizes = len(skeleton), ((IN, 1), (OUT, OUT))  # keypoints to depths, both to poses
+    parts = [_dense(before * joints, after * joints, channels, blocks) for before, after in sizes]
+    products = sum(part.macs_reduced for part in parts)
+    return Complexity(sum(part.parameters for part in parts), products, products)
 
 
 def bidirectional_complexity(
@@ -295,6 +303,7 @@ LIFTERS: Mapping[str, Callable[..., Complexity]] = {
     "lcn": lcn_complexity,
     "mixture": mixture_complexity,
     "bidirectional": bidirectional_complexity,
+    "ordinal-depth": ordinal_depth_complexity,
     "high-order": high_order_complexity,
     "graph-hourglass": hourglass_complexity,
     "graformer": graformer_complexity,

@@ -128,6 +128,33 @@ def _gru(graph: OnnxGraph, steps: str, recurrence: Network) -> str:
     return graph.add("Reshape", side_by_side, shape)
 
 
+def ordinal_depth_graph(graph: OnnxGraph, network: Network) -> Outputs:
+    """Build :class:`graphlift.nn.ordinal_depth.OrdinalDepth`.
+
+    ``depths`` (frame, joint) are those that ``poses`` were made from.
+    """
+    from graphlift.nn.ordinal_depth import LEAST_DEPTH, LEAST_EXTENT
+
+    joints, root = len(network.skeleton), graph.constant([network.skeleton.root])
+
+    def stack(x: str, part: Network, **name: str) -> str:
+        f, last = _trunk(graph, x, part), part.output
+        return _linear(graph, f, _array(last.weight).T, _array(last.bias), **name)
+
+    def about_root(x: str, axes: list[int], least: float) -> str:
+        x = graph.add("Sub", x, graph.add("Gather", x, root, axis=1))
+        largest = graph.add("ReduceMax", graph.add("Abs", x), axes=axes)
+        at_least = graph.constant(np.array(least, np.float32))
+        return graph.add("Div", x, graph.add("Max", largest, at_least))
+
+    depths = stack("keypoints", network.depths, name="depths")
+    xy, z = about_root("keypoints", [1, 2], LEAST_EXTENT), about_root(depths, [1], LEAST_DEPTH)
+    z = graph.add("Unsqueeze", z, graph.constant([2]))
+    flat = stack(graph.add("Concat", xy, z, axis=2), network.reconstruction)
+    graph.add("Reshape", flat, graph.constant([-1, joints, 3]), name="poses")
+    return {"poses": ["frame", joints, 3], "depths": ["frame", joints]}
+
+
 def _trunk(graph: OnnxGraph, keypoints: str, network: Network) -> str:
     """Build the residual blocks of a vector, up to the output layer."""
     h = _dense_layer(graph, graph.add("Flatten", keypoints, axis=1), network.input)
@@ -143,9 +170,12 @@ def _dense_layer(graph: OnnxGraph, x: str, layer: Network) -> str:
     return graph.add("Relu", _linear(graph, x, weight * gain, bias * gain + shift))
 
 
-def _linear(graph: OnnxGraph, x: str, weight: np.ndarray, bias: np.ndarray) -> str:
+def _linear(
+    graph: OnnxGraph, x: str, weight: np.ndarray, bias: np.ndarray, *, name: str = ""
+) -> str:
     """Multiply rows by a matrix (in, out) and add a bias."""
-    return graph.add("Gemm", x, *(graph.constant(a.astype(np.float32)) for a in (weight, bias)))
+    both = (graph.constant(a.astype(np.float32)) for a in (weight, bias))
+    return graph.add("Gemm", x, *both, name=name)
 
 
 def _normalisation(norm: Network) -> tuple[np.ndarray, np.ndarray]:
@@ -164,5 +194,6 @@ def _array(tensor: Any) -> np.ndarray:  # noqa: ANN401  # torch's, which is not 
 BUILDERS: Mapping[str, Callable[[OnnxGraph, Network], Outputs]] = {
     "MixtureDensity": mixture_graph,
     "Bidirectional": bidirectional_graph,
+    "OrdinalDepth": ordinal_depth_graph,
 }
 """The builder of each network, by the name of its class."""

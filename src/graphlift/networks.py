@@ -43,6 +43,7 @@ LIFTERS: Mapping[str, Published] = {
     "lcn": Published("Ci et al., ICCV 2019", 64, 3),
     "mixture": Published("Li and Lee, CVPR 2019", 1024, 2),
     "bidirectional": Published("Wang et al., ICCV 2019", 512, 2, image=True),  # sizes are ours
+    "ordinal-depth": Published("Pavlakos et al., CVPR 2018", 1024, 2, image=True),  # as above
     "high-order": Published("Zou et al., BMVC 2020", 96, 4),
     "graph-hourglass": Published("Xu and Takano, CVPR 2021", 64, 4),
     "graformer": Published("Zhao et al., CVPR 2022", 96, 5),

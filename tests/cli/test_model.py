@@ -25,6 +25,7 @@ PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks,
     ("lcn", False, 4_091_056, 4_082_944, 4_082_944),  # Ci et al., ICCV 2019: 4.37 M at 17 joints
     ("mixture", False, 4_498_682, 4_483_072, 4_483_072),  # Li and Lee, CVPR 2019: 4.50 M
     ("bidirectional", False, 3_136_584, 5_480_448, 5_480_448),  # of our own size: not published
+    ("ordinal-depth", False, 8_566_848, 8_536_064, 8_536_064),  # as above
     ("high-order", False, 1_196_895, 49_178_496, 18_960_384),  # Zou et al., BMVC 2020: 1.20 M
     ("graph-hourglass", False, 3_686_529, 5_154_560, 3_743_744),  # Xu and Takano, CVPR 2021
     ("graformer", False, 654_179, 63_475_200, 10_344_960),  # Zhao et al., CVPR 2022: 0.65 M
@@ -37,6 +38,7 @@ REFERENCES = {
     "lcn": "Ci et al., ICCV 2019",
     "mixture": "Li and Lee, CVPR 2019",
     "bidirectional": f"Wang et al., ICCV 2019{IMAGE}",
+    "ordinal-depth": f"Pavlakos et al., CVPR 2018{IMAGE}",
     "high-order": "Zou et al., BMVC 2020",
     "graph-hourglass": "Xu and Takano, CVPR 2021",
     "graformer": "Zhao et al., CVPR 2022",

@@ -13,6 +13,7 @@ from graphlift.nn.locally_connected import LocallyConnected
 from graphlift.nn.mixture import MixtureDensity
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal, NonLocal
+from graphlift.nn.ordinal_depth import OrdinalDepth
 
 __all__ = [
     "Bidirectional",
@@ -27,6 +28,7 @@ __all__ = [
     "MixtureDensity",
     "ModulatedConv",
     "NonLocal",
+    "OrdinalDepth",
     "PoseGCN",
     "build_network",
 ]

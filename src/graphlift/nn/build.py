@@ -18,6 +18,7 @@ from graphlift.nn.hourglass import GraphHourglass
 from graphlift.nn.htnet import HTNet
 from graphlift.nn.locally_connected import LocallyConnected
 from graphlift.nn.mixture import MixtureDensity
+from graphlift.nn.ordinal_depth import OrdinalDepth
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
@@ -26,6 +27,7 @@ LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
     "lcn": LocallyConnected,
     "mixture": MixtureDensity,
     "bidirectional": Bidirectional,
+    "ordinal-depth": OrdinalDepth,
     "high-order": HighOrderGCN,
     "graph-hourglass": GraphHourglass,
     "graformer": GraFormer,

@@ -43,6 +43,7 @@ _LONG = {
     "lcn": "LCN (Ci et al.)",
     "mixture": "mixture density (Li and Lee)",
     "bidirectional": "bidirectional (Wang et al.)",
+    "ordinal-depth": "ordinal depth (Pavlakos et al.)",
 }
 _SHORT = {
     "martinez": "Martinez",

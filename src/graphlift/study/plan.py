@@ -38,6 +38,7 @@ NAMES: Mapping[str, tuple[Method, bool]] = {
     "lcn": ("lcn", False),
     "mixture": ("mixture", False),
     "bidirectional": ("bidirectional", False),
+    "ordinal-depth": ("ordinal-depth", False),
     "high-order": ("high-order", False),
     "graph-hourglass": ("graph-hourglass", False),
     "graformer": ("graformer", False),

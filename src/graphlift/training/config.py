@@ -32,6 +32,7 @@ Method = Literal[
     "lcn",
     "mixture",
     "bidirectional",
+    "ordinal-depth",
     "high-order",
     "graph-hourglass",
     "graformer",

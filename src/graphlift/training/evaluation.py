@@ -8,6 +8,7 @@ from graphlift.errors import ModelError
 from graphlift.hypotheses import Hypotheses
 from graphlift.nn.bidirectional import Attributed
 from graphlift.nn.mixture import Mixture
+from graphlift.nn.ordinal_depth import Ordered
 from graphlift.samples import Samples
 from graphlift.scoring import mpjpe_over_activities
 
@@ -48,7 +49,7 @@ def lift_hypotheses(network: nn.Module, samples: Samples, *, batch: int = 512) -
 
 def _answers(
     network: nn.Module, samples: Samples, batch: int
-) -> list[Tensor | Attributed | Mixture]:
+) -> list[Tensor | Attributed | Mixture | Ordered]:
     """What a network says of all frames, in parts."""
     was_training = network.training
     network.eval()
@@ -59,7 +60,7 @@ def _answers(
     return said
 
 
-def pose_of(said: Tensor | Attributed | Mixture) -> Tensor:
+def pose_of(said: Tensor | Attributed | Mixture | Ordered) -> Tensor:
     """The pose alone of what a network says; of several the most likely."""
     return said if isinstance(said, Tensor) else said.pose
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from graphlift.nn.bidirectional import Attributed, attribute_loss
 from graphlift.nn.mixture import Mixture, mixture_loss
+from graphlift.nn.ordinal_depth import Ordered, order_loss
 from graphlift.preprocessing import FRONT_JOINTS
 from graphlift.skeletons import BODY_28
 
@@ -17,6 +18,12 @@ FRONT_WEIGHT = 0.05
 
 ATTRIBUTE_WEIGHT = 0.01
 """Of a nat of the limbs' attributes in the loss, against a metre, or a square metre, of error."""
+
+ORDER_WEIGHT = 0.01
+"""Of a unit of ordinal loss, against a metre, or a square metre, of error. The two reach different
+parts of the network, and both optimisers take steps that do not grow with a gradient: it decides
+what share the order has of the loss that is printed, and of a norm that is clipped, and else
+nothing."""
 
 _WEIGHTS = torch.tensor(
     [
@@ -31,21 +38,27 @@ _WEIGHTS = torch.tensor(
 _FRONTS = torch.from_numpy(BODY_28.index(*FRONT_JOINTS))
 
 
-def loss_of(kind: str, predicted: Tensor | Attributed | Mixture, target: Tensor) -> Tensor:
+def loss_of(
+    kind: str, predicted: Tensor | Attributed | Mixture | Ordered, target: Tensor
+) -> Tensor:
     """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
 
     A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of
     the distance d (each coordinate's variance is then σ²): 2d/σ + 3s, whose gradient does not
     reach d. Targets of six numbers are those of 28 joints (:func:`body_loss`). Where the network
     says of a pose also where its limbs are, that counts too
-    (:func:`graphlift.nn.bidirectional.attribute_loss`). Where it says several poses, the loss is
-    their likelihood (:func:`graphlift.nn.mixture.mixture_loss`).
+    (:func:`graphlift.nn.bidirectional.attribute_loss`), or where it says depths, their order
+    (:func:`graphlift.nn.ordinal_depth.order_loss`). Where it says several poses, the loss is their
+    likelihood (:func:`graphlift.nn.mixture.mixture_loss`).
     """
     if isinstance(predicted, Mixture):
         return mixture_loss(predicted, target)
     if isinstance(predicted, Attributed):
         of_pose = loss_of(kind, predicted.pose, target)
         return of_pose + ATTRIBUTE_WEIGHT * attribute_loss(predicted, target)
+    if isinstance(predicted, Ordered):
+        of_pose = loss_of(kind, predicted.pose, target)
+        return of_pose + ORDER_WEIGHT * order_loss(predicted, target)
     if target.shape[-1] == 6:
         return body_loss(predicted.flatten(0, -3), target.flatten(0, -3))
     position = predicted[..., :3]
