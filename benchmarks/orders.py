@@ -22,8 +22,8 @@ import time
 import numpy as np
 import torch
 
-from graphlift.complexity import channels_for
 from graphlift.graph import body_graph
+from graphlift.matched_width import channels_for
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16
 from graphlift.weight_sharing import VARIANTS, weight_slots

@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from graphlift.complexity import channels_for, complexity, network_complexity
+from graphlift.complexity import complexity, network_complexity
 from graphlift.graph import body_graph
+from graphlift.matched_width import channels_for
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.skeletons import H36M_16

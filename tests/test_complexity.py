@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.complexity import (
-    channels_for,
     complexity,
     martinez_complexity,
     network_complexity,
@@ -14,6 +13,7 @@ from graphlift.complexity import (
     slot_count,
 )
 from graphlift.errors import ModelError
+from graphlift.matched_width import channels_for
 from graphlift.networks import Layout, layout
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN

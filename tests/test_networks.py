@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from graphlift.complexity import channels_for
 from graphlift.errors import ModelError
+from graphlift.matched_width import channels_for
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN

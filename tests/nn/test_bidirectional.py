@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from graphlift.complexity import bidirectional_complexity, channels_for, network_complexity
+from graphlift.complexity import bidirectional_complexity, network_complexity
 from graphlift.errors import ConfigError
 from graphlift.graph import degrees_of_freedom
+from graphlift.matched_width import channels_for
 from graphlift.nn.bidirectional import Attributed, Bidirectional, attribute_loss, attributes_of
 from graphlift.nn.build import build_network
 from graphlift.skeletons import BODY_28, COCO_17, H36M_16, H36M_17

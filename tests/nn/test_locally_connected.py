@@ -7,9 +7,10 @@ from helpers.lifters import assert_learns_and_resumes, normalised, of_onnx, seen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.complexity import channels_for, lcn_complexity, network_complexity
+from graphlift.complexity import lcn_complexity, network_complexity
 from graphlift.errors import ConfigError, ModelError
 from graphlift.graph import local_graph
+from graphlift.matched_width import channels_for
 from graphlift.networks import layout
 from graphlift.nn.build import build_network
 from graphlift.nn.locally_connected import LocalLinear, LocallyConnected

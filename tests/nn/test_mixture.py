@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import dirichlet, multivariate_normal
 
-from graphlift.complexity import channels_for, mixture_complexity, network_complexity
+from graphlift.complexity import mixture_complexity, network_complexity
 from graphlift.errors import ConfigError, ModelError
+from graphlift.matched_width import channels_for
 from graphlift.nn.build import build_network
 from graphlift.nn.mixture import (
     Mixture,

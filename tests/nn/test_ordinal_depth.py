@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from graphlift.complexity import channels_for, network_complexity, ordinal_depth_complexity
+from graphlift.complexity import network_complexity, ordinal_depth_complexity
 from graphlift.errors import ConfigError, ModelError
+from graphlift.matched_width import channels_for
 from graphlift.nn.build import build_network
 from graphlift.nn.ordinal import depth_relations, ordinal_loss
 from graphlift.nn.ordinal_depth import Ordered, OrdinalDepth, in_proportion, order_loss

@@ -9,9 +9,10 @@ import torch
 from helpers.lifters import finish, shaken
 
 from graphlift.card import ModelCard
-from graphlift.complexity import channels_for, network_complexity
+from graphlift.complexity import network_complexity
 from graphlift.errors import ConfigError, ModelError
 from graphlift.export import export_onnx
+from graphlift.matched_width import channels_for
 from graphlift.networks import ANY_FEATURES
 from graphlift.nn.build import build_network
 from graphlift.skeletons import H36M_16, H36M_17

@@ -11,9 +11,9 @@ from helpers.tiny_packs import write_3dhp, write_h36m
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.complexity import channels_for
 from graphlift.errors import ConfigError
 from graphlift.graph import body_graph
+from graphlift.matched_width import channels_for
 from graphlift.nn.build import build_network
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.protocols import PROTOCOLS, root_in_place

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphlift.complexity import channels_for, complexity
+from graphlift.complexity import complexity
 from graphlift.errors import ConfigError
+from graphlift.matched_width import channels_for
 from graphlift.nn.build import build_network
 from graphlift.study.plan import SHIPPED, STUDIED, Plan, planned_runs, read_plan
 from graphlift.study.scoring import cost

@@ -7,8 +7,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
-from graphlift.complexity import channels_for
 from graphlift.errors import ConfigError
+from graphlift.matched_width import channels_for
 from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.training.config import (

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from helpers.fake_results import METHODS, fake_results, write_results
 
-from graphlift.complexity import channels_for, complexity
+from graphlift.complexity import complexity
+from graphlift.matched_width import channels_for
 from graphlift.study.grid import Study, by_size
 from graphlift.study.report import headline, write_report
 from graphlift.weight_sharing import VARIANTS
