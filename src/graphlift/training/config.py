@@ -14,6 +14,7 @@ from graphlift.networks import Centre, NonLocalKind
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
+from graphlift.samples.supervision import Supervision
 from graphlift.simulated_detector import Detections
 from graphlift.training.network_keys import not_of_network
 from graphlift.training.unused_keys import unused_keys
@@ -170,6 +171,7 @@ class TrainConfig:
             17 or 28 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
         anatomy: How people in random views of 28 joints vary.
+        supervision: Further terms of the loss.
         base: The model of single frames that an ``over-time`` network corrects: a shipped one by
             its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
@@ -210,6 +212,7 @@ class TrainConfig:
     cameras: Cameras = "open"
     views: Augmentation = field(default_factory=Augmentation)
     anatomy: Anatomy = field(default_factory=Anatomy)
+    supervision: Supervision = field(default_factory=Supervision)
     base: str = "open-base"
     keep: Literal["best", "last"] = "best"
     held_out: tuple[str, ...] = ()
