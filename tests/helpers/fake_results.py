@@ -5,7 +5,7 @@ Run ``python tests/helpers/fake_results.py FOLDER`` to get a whole study to look
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from graphlift.complexity import complexity
 from graphlift.skeletons import H36M_16
+from graphlift.study.objectives import OBJECTIVES
 from graphlift.study.results import (
     RESULTS,
     ActivityScore,
@@ -80,6 +81,12 @@ def fake_results(
         for method, decoupled, offset in methods
         for seed in seeds
     ]
+
+
+def with_objective(run: Result, name: str) -> Result:
+    """Make the same run as if trained with an objective, by the name that a plan has."""
+    weights = dict(OBJECTIVES[name].supervision)
+    return replace(run, name=f"{name}_{run.name}", config=run.config | {"supervision": weights})
 
 
 def _hard_seconds(blocks: int) -> dict[str, np.ndarray]:

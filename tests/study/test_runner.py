@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command import assert_refused, command
+from helpers.fake_results import fake_result, write_results
 from helpers.tiny_pack import write_folder
 
 from graphlift.errors import CheckpointError, FormatError
@@ -236,6 +237,21 @@ def test_results_of_another_configuration_are_refused_by_run_and_key(whole, plan
     for part in (f"{whole[0] / RESULTS}: full-sharing-4_gt_seed0", "there 200, here 500", "--out"):
         assert part in str(refusal.value)
     assert str(whole[0] / "runs" / "full-sharing-4_gt_seed0") in str(refusal.value)
+
+
+def test_results_of_another_objective_or_weight_are_refused(pack, tmp_path):
+    critic = dataclasses.replace(QUICK, methods=("critic",))
+    (run,) = missing_runs(critic, tmp_path / "none", data=str(pack))[0]
+    config = json.loads(json.dumps(dataclasses.asdict(run.config)))
+    done = dataclasses.replace(fake_result(), name=run.name, config=config)
+    write_results(tmp_path, [done])
+    assert missing_runs(critic, tmp_path, data=str(pack)) == ([], None)
+
+    heavier = dataclasses.replace(critic, rows={"critic": {"supervision": {"critic": 0.5}}})
+    with pytest.raises(CheckpointError, match=r"another supervision\.critic .*here 0\.5.*--out"):
+        missing_runs(heavier, tmp_path, data=str(pack))
+    without = dataclasses.replace(critic, methods=("bone-ratios",))
+    assert "critic-4_gt_seed0" in other_results(without, tmp_path, data=str(pack))[0]
 
 
 def test_runs_that_a_changed_plan_has_no_more_are_told_of(whole, plan, pack):

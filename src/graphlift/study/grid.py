@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from graphlift.study.objectives import NETWORK, OBJECTIVES, objective_of
 from graphlift.study.results import Result
 from graphlift.weight_sharing import DECOUPLED
 
@@ -53,6 +54,7 @@ _SHORT = {
     "graph-hourglass": "Graph Hourglass",
     "graformer": "GraFormer",
     "htnet": "HTNet",
+    "lcn": "LCN",
     "pre-aggregation": "pre-agg",
     "post-aggregation": "post-agg",
     "convolution-style": "conv-style",
@@ -61,6 +63,8 @@ _SHORT = {
 APART = 1.25
 """Ratio of two sizes that are not one; networks that are matched differ by a tenth at most."""
 
+Identity = tuple[str, bool, str]
+"""Method, whether it is decoupled, objective."""
 Read = Callable[[Result], float | None]
 """One number of a run, or None where it has none."""
 Span = tuple[float, float]
@@ -69,37 +73,54 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Variant:
-    """A row of the tables: a method, decoupled or not, at one size.
+    """A row of the tables: a method, decoupled or not, at one size, with one objective.
 
     Args:
         method: By the paper's name, or a baseline's.
         decoupled: Whether self-connections are decoupled by option.
         channels: Width, where the study has the method at several; else None.
+        objective: What it was trained by beside the error of poses; "" for nothing
+            (:func:`graphlift.study.objectives.objective_of`).
     """
 
     method: str
     decoupled: bool
     channels: int | None = None
+    objective: str = ""
 
     @property
     def label(self) -> str:
-        """Full name."""
-        return self._name(_LONG.get(self.method, self.method), ", decoupled")
+        """Full name; an objective's alone where the network is the one that all are tried on."""
+        return self._name(_LONG.get(self.method, self.method), ", decoupled", self._objective)
 
     @property
     def spoken(self) -> str:
         """Full name within a sentence."""
-        name = self._name(_LONG.get(self.method, self.method), "")
-        return f"decoupled {name}" if self.decoupled else name
+        name = self._name(_LONG.get(self.method, self.method), "", "")
+        name = f"decoupled {name}" if self.decoupled else name
+        return f"{name} with {self._objective}" if self.objective else name
 
     @property
     def short(self) -> str:
         """Name for the axes of figures."""
-        return self._name(_SHORT.get(self.method, self.method), ", dec.")
+        return self._name(_SHORT.get(self.method, self.method), ", dec.", self.objective)
 
-    def _name(self, method: str, decoupled: str) -> str:
-        width = f", {self.channels} channels" if self.channels else ""
-        return method + (decoupled if self.decoupled else "") + width
+    @property
+    def own(self) -> bool:
+        """Whether it is one of the study's own, :data:`ORDER`, and has no objective."""
+        return (self.method, self.decoupled) in ORDER and not self.objective
+
+    @property
+    def _objective(self) -> str:
+        known = OBJECTIVES.get(self.objective)
+        return known.label if known else self.objective
+
+    def _name(self, method: str, decoupled: str, objective: str) -> str:
+        name = method + (decoupled if self.decoupled else "")
+        if objective:
+            alone = (self.method, self.decoupled) == NETWORK and self.objective in OBJECTIVES
+            name = objective if alone else f"{name}, {objective}"
+        return name + (f", {self.channels} channels" if self.channels else "")
 
 
 def detections_label(detections: str) -> str:
@@ -118,8 +139,8 @@ class Study:
     results: Sequence[Result]
 
     @cached_property
-    def _widths(self) -> Counter[tuple[str, bool]]:
-        return Counter((m, d) for m, d, _ in {(*_identity(r), r.channels) for r in self.results})
+    def _widths(self) -> Counter[Identity]:
+        return Counter(of for of, _ in {(_identity(r), r.channels) for r in self.results})
 
     @cached_property
     def _runs(self) -> dict[tuple[Variant, str, int], Result]:
@@ -143,13 +164,15 @@ class Study:
 
     @cached_property
     def variants(self) -> list[Variant]:
-        """Rows of the tables."""
+        """Rows of the tables: networks, then those with an objective."""
         order = {name: place for place, name in enumerate(ORDER)}
         return sorted(
             {variant for variant, _, _ in self._runs},
             key=lambda v: (
+                bool(v.objective),
                 order.get((v.method, v.decoupled), len(ORDER)),
                 v.method,
+                v.objective,
                 v.channels or 0,
             ),
         )
@@ -179,9 +202,10 @@ class Study:
 
     def variant(self, result: Result) -> Variant:
         """Find the row that a run belongs to."""
-        method, decoupled = _identity(result)
-        several = self._widths[method, decoupled] > 1
-        return Variant(method, decoupled, result.channels if several else None)
+        identity = _identity(result)
+        several = self._widths[identity] > 1
+        method, decoupled, objective = identity
+        return Variant(method, decoupled, result.channels if several else None, objective)
 
     def at(self, variant: Variant, detections: str) -> list[Result]:
         """One cell's runs by ascending seed; empty if there are none."""
@@ -207,9 +231,10 @@ class Study:
         bins = {(b.from_px, b.to_px) for run in runs for b in run.noise_bins}
         return sorted(span for span in bins if span[1] > span[0])
 
-    def find(self, method: str, decoupled: bool) -> Variant | None:
+    def find(self, method: str, decoupled: bool, objective: str = "") -> Variant | None:
         """Find a method's row; the widest, if the study has it at several widths."""
-        rows = [v for v in self.variants if (v.method, v.decoupled) == (method, decoupled)]
+        named = (method, decoupled, objective)
+        rows = [v for v in self.variants if (v.method, v.decoupled, v.objective) == named]
         return max(rows, key=lambda variant: variant.channels or 0, default=None)
 
 
@@ -233,8 +258,9 @@ def by_size(study: Study) -> list[Study]:
     return parts if parts and matched and set.intersection(*methods) else [study]
 
 
-def _identity(result: Result) -> tuple[str, bool]:
-    return result.method, result.decoupled and result.method in DECOUPLED
+def _identity(result: Result) -> Identity:
+    decoupled = result.decoupled and result.method in DECOUPLED
+    return result.method, decoupled, objective_of(result.config)
 
 
 def mpjpe_in(activity: str, run: Result) -> float | None:

@@ -11,6 +11,7 @@ from graphlift.errors import ConfigError
 from graphlift.matched_width import channels_for
 from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.simulated_detector import DETECTIONS, Detections
+from graphlift.study.objectives import NETWORK, OBJECTIVES
 from graphlift.training.config import (
     STRICT,
     Method,
@@ -24,7 +25,7 @@ from graphlift.weight_sharing import DECOUPLED, METHODS
 TOLERANCE = 0.05
 """Largest relative difference from the expected size at which a network counts as matched."""
 
-SHIPPED = ("quick", "open", "paper", "regime")
+SHIPPED = ("quick", "open", "paper", "regime", "everyone")
 Axis = Literal["seeds", "detections", "methods", "sizes"]
 BASELINES: tuple[Method, ...] = ("semgcn", "martinez")
 STUDIED: Mapping[str, tuple[Method, bool]] = {
@@ -43,8 +44,9 @@ NAMES: Mapping[str, tuple[Method, bool]] = {
     "graph-hourglass": ("graph-hourglass", False),
     "graformer": ("graformer", False),
     "htnet": ("htnet", False),
+    **dict.fromkeys(OBJECTIVES, NETWORK),
 }
-"""The names that a plan may have under ``methods``."""
+"""The names that a plan may have under ``methods``: networks, and objectives on one network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,8 @@ class Plan:
     """A grid of runs that differ only in what the grid, its rows and its columns state.
 
     Args:
-        methods: Networks, by the names in :data:`NAMES`; those of :data:`STUDIED` if left out.
+        methods: Networks and objectives, by the names in :data:`NAMES`; those of :data:`STUDIED`
+            if left out.
         parameters: Sizes to match: each method gets the width that comes nearest.
         channels: Fixed widths, the same for every method.
         widths: Widths of single methods, by name, in place of both: for rows of a table that
@@ -99,6 +102,7 @@ class Plan:
                 )
         for where, keys in self._tables():
             _check_keys(where, keys)
+            self._check_objectives(where, keys)
         if unknown := [name for name in self.adaptations if name not in ADAPTATIONS]:
             raise ValueError(
                 f"adaptations: unknown {unknown[0]!r}: use some of {', '.join(ADAPTATIONS)}"
@@ -109,6 +113,22 @@ class Plan:
             values = getattr(self, axis)
             if not values or len(set(values)) < len(values):
                 raise ValueError(f"{axis} must not be empty nor repeat itself")
+
+    def _check_objectives(self, where: str, keys: Mapping[str, Any]) -> None:
+        """Refuse to give every run an objective that a row of its own stands for.
+
+        Raises:
+            ValueError: Naming table, key and row.
+        """
+        given = keys.get("supervision")
+        if where.startswith("rows.") or not isinstance(given, Mapping):
+            return
+        for name in self.methods:
+            if name in OBJECTIVES and (twice := OBJECTIVES[name].supervision.keys() & given):
+                raise ValueError(
+                    f"{where}.supervision: {', '.join(sorted(twice))} is for the row {name}: "
+                    f"write it under rows.{name}, or leave {name} out of methods"
+                )
 
     def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Every table of keys, by its path in the file."""
@@ -126,11 +146,15 @@ class Plan:
                 yield f"rows.{name}.{kind}", cell
 
     def keys(self, method: str, detections: Detections) -> dict[str, Any]:
-        """Merge the keys of one cell of the table: recipe, column, row, cell; later ones hold."""
+        """Merge the keys of one cell of the table; later ones hold.
+
+        Recipe, column, the objective that the name of the row stands for, row, cell.
+        """
         own, cells = _split(self.rows.get(method, {}))
-        return merge(
-            [self.recipe, self.columns.get(detections, {}), own, cells.get(detections, {})]
-        )
+        shared = [self.recipe, self.columns.get(detections, {})]
+        if method in OBJECTIVES:
+            shared.append({"supervision": OBJECTIVES[method].supervision})
+        return merge([*shared, own, cells.get(detections, {})])
 
 
 def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
