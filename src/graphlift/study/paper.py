@@ -106,24 +106,36 @@ class PublishedCross:
         training_data: As printed.
         pck: PCK at 150 mm in GS (green screen), noGS, Outdoor and all.
         auc: AUC over all.
+        method: What stands for the system here, as :class:`graphlift.study.grid.Variant` has it.
+        decoupled: The same.
+        objective: The same; where the system's network takes images, this alone is here.
     """
 
     label: str
     training_data: str
     pck: tuple[float | None, float | None, float | None, float]
     auc: float | None
+    method: str
+    decoupled: bool = False
+    objective: str = ""
 
 
 TABLE_2: tuple[PublishedCross, ...] = (
-    PublishedCross("Martinez et al.", "H36m", (49.8, 42.5, 31.2, 42.5), 17.0),
-    PublishedCross("Yang et al.", "H36m+MPII", (None, None, None, 69.0), 32.0),
-    PublishedCross("Zhou et al. 2017", "H36m+MPII", (71.1, 64.7, 72.7, 69.2), 32.5),
-    PublishedCross("Pavlakos et al.", "H36m+MPII+LSP", (76.5, 63.1, 77.5, 71.9), 35.3),
-    PublishedCross("Ci et al.", "H36m", (74.8, 70.8, 77.3, 74.0), 36.7),
-    PublishedCross("Wang et al.", "H36m", (None, None, None, 71.9), 35.8),
-    PublishedCross("Li et al.", "H36m+MPII", (70.1, 68.2, 66.6, 67.9), None),
-    PublishedCross("Zhou et al. 2019", "H36m+MPII", (75.6, 71.3, 80.3, 75.3), 38.0),
-    PublishedCross("Pre-agg (the paper)", "H36m", (77.6, 80.5, 80.1, 79.3), 47.6),
+    PublishedCross("Martinez et al.", "H36m", (49.8, 42.5, 31.2, 42.5), 17.0, "martinez"),
+    PublishedCross("Yang et al.", "H36m+MPII", (None, None, None, 69.0), 32.0, *BEST, "critic"),
+    PublishedCross(
+        "Zhou et al. 2017", "H36m+MPII", (71.1, 64.7, 72.7, 69.2), 32.5, *BEST, "bone-ratios"
+    ),
+    PublishedCross(
+        "Pavlakos et al.", "H36m+MPII+LSP", (76.5, 63.1, 77.5, 71.9), 35.3, "ordinal-depth"
+    ),
+    PublishedCross("Ci et al.", "H36m", (74.8, 70.8, 77.3, 74.0), 36.7, "lcn"),
+    PublishedCross("Wang et al.", "H36m", (None, None, None, 71.9), 35.8, "bidirectional"),
+    PublishedCross("Li et al.", "H36m+MPII", (70.1, 68.2, 66.6, 67.9), None, "mixture"),
+    PublishedCross(
+        "Zhou et al. 2019", "H36m+MPII", (75.6, 71.3, 80.3, 75.3), 38.0, *BEST, "part-triplets"
+    ),
+    PublishedCross("Pre-agg (the paper)", "H36m", (77.6, 80.5, 80.1, 79.3), 47.6, *BEST),
 )
 """MPI-INF-3DHP's test set.
 

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 from graphlift.card import CMU
 from graphlift.study import paper, statistics
 from graphlift.study.grid import Study, by_size, mpjpe_in
-from graphlift.study.report import failures, figures, heatmaps, published, sizes, tables
+from graphlift.study.report import (
+    answers,
+    failures,
+    figures,
+    heatmaps,
+    published,
+    sizes,
+    tables,
+)
 from graphlift.study.report.findings import best_of, find
 from graphlift.study.report.sizes import Sized
 
@@ -21,6 +29,8 @@ OF_THE_GRID = {
     *("data", "detections", "seed", "model.method", "model.decouple_self", "model.channels"),
 }
 """Settings that differ between the runs of every study, by their paths."""
+GROUPS = (("", ": the study's own networks"), ("-others", ": networks of others, and objectives"))
+"""Of :func:`graphlift.study.report.figures.groups`: end of a figure's name, and of its title."""
 OWN_WIDTH = "own-width"
 """The adaptation under which 2D input is normalised by the width of each image."""
 ACKNOWLEDGEMENTS = {
@@ -53,8 +63,10 @@ def contents(study: Study) -> dict[str, Any]:
         "verdicts": Counter(claim.verdict for claim in found.claims),
         "best": [best_of(study, kind, pairs.get(kind, ())) for kind in study.detections],
         "gallery": gallery,
+        "groups": GROUPS if "curves-others" in drawn else [("", "")],
         "figures": drawn,
         "published": published,
+        "answers": answers,
         "paper": paper,
         "statistics": statistics,
     }
@@ -72,6 +84,8 @@ def facts(study: Study) -> dict[str, Any]:
         "runs": runs,
         "lengths": sorted({(run.steps, run.batch_size) for run in runs}),
         "kept_last": all(run.config.get("keep") == "last" for run in runs),
+        "others": [v for v in study.variants if not (v.own or v.objective)],
+        "objectives": [v for v in study.variants if v.objective],
         "joints": sorted({run.config.get("model", {}).get("joints", 16) for run in runs}),
         "mean_parameters": fmean(study.parameters),
         "test_stride": max(run.config.get("evaluate_stride", 1) for run in runs),
@@ -108,13 +122,14 @@ def _figures(
     joints = list(dict.fromkeys(name for name, error in errors if error))
     activities = sorted(study.names(lambda run: run.per_activity))
     yield "sizes", figures.across_sizes([part.study for part in parts])
-    yield "curves", figures.curves(study)
+    for (suffix, _), group in zip(GROUPS, figures.groups(study), strict=False):
+        yield f"curves{suffix}", figures.curves(group)
+        yield f"noise{suffix}", figures.noise(group)
+        yield f"parameters{suffix}", figures.parameters(group)
     yield "differences", heatmaps.pair_matrix(study, found.pairs) if found.pairs else None
     yield "joints", heatmaps.heatmap(study, joints, lambda n, run: run.per_joint_mm.get(n) or None)
     yield "activities", heatmaps.heatmap(study, activities, mpjpe_in)
-    yield "noise", figures.noise(study)
     yield "occlusion", figures.occlusion(study)
-    yield "parameters", figures.parameters(study)
     yield "failures", failures.worst_frames(gallery) if gallery and gallery.posed else None
 
 

@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from graphlift.study.grid import Read, Study, Variant, detections_label, error_in
+from graphlift.study.objectives import NETWORK
 from graphlift.study.report.formatting import bin_label
 from graphlift.study.results import CurvePoint
 
@@ -34,8 +35,26 @@ COLOURS = {
     "full-sharing": "#d55e00",
     "semgcn": "#4b4b4b",
     "martinez": "#8f8f8f",
+    "modulated": "#332288",
+    "lcn": "#117733",
+    "mixture": "#882255",
+    "bidirectional": "#ddcc77",
+    "ordinal-depth": "#cc6677",
+    "high-order": "#44aa99",
+    "graph-hourglass": "#999933",
+    "graformer": "#aa4499",
+    "htnet": "#88ccee",
+    "bone-ratios": "#7a4b00",
+    "critic": "#222222",
+    "part-triplets": "#6699cc",
 }
-"""Source: after Okabe and Ito, "Color universal design", 2008: also for the colour-blind."""
+"""By method, or objective where there is one.
+
+Source: the study's own after Okabe and Ito, "Color universal design", 2008; networks of others
+after Tol, "Colour schemes", 2021, "muted": both also for the colour-blind.
+"""
+MANY = 12
+"""Networks beyond which a figure of lines is parted, and panels stand below each other."""
 NAMES = 1.4
 """Room for the names of methods beside a panel, inches."""
 WIDTH = 10.0
@@ -66,6 +85,23 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def groups(study: Study) -> list[Study]:
+    """Part a study that has too many networks for one figure of lines.
+
+    Returns:
+        The study; or the networks of the paper's Table 1 with their variants, and all others, to
+        which the network that objectives are tried on is added once more.
+    """
+    own = [variant for variant in study.variants if variant.own]
+    if len(study.variants) <= MANY or len(own) in (0, len(study.variants)):
+        return [study]
+    others = [v for v in study.variants if not v.own or (v.method, v.decoupled) == NETWORK]
+    return [
+        Study([run for run in study.results if study.variant(run) in some])
+        for some in (own, others)
+    ]
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style for the length of a block."""
@@ -88,8 +124,8 @@ def plain(name: str) -> str:
 
 
 def colour(variant: Variant) -> str:
-    """Give a method its colour; methods that the study did not plan for are all violet."""
-    return COLOURS.get(variant.method, "#6a51a3")
+    """Give a row its colour; methods that the study did not plan for are all violet."""
+    return COLOURS.get(variant.objective or variant.method, "#6a51a3")
 
 
 def coupled(variant: Variant, study: Study) -> bool:
@@ -98,9 +134,12 @@ def coupled(variant: Variant, study: Study) -> bool:
 
 
 def pen(variant: Variant, study: Study) -> dict[str, Any]:
-    """Give the settings of a method's line and markers; dashed and hollow if it is coupled."""
+    """Give the settings of a method's line and markers; dashed and hollow if it is coupled.
+
+    With an objective the line is of dashes and dots.
+    """
     ink, other = colour(variant), coupled(variant, study)
-    line = "--" if other else "-"
+    line = "-." if variant.objective else "--" if other else "-"
     return {"color": ink, "linestyle": line, "markerfacecolor": "white" if other else ink}
 
 

@@ -10,7 +10,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from graphlift.study.grid import Study, Variant
-from graphlift.study.report.figures import NAMES, WIDTH, Margins, mean, panels, plain
+from graphlift.study.report.figures import MANY, NAMES, WIDTH, Margins, mean, panels, plain
 from graphlift.study.report.formatting import number, signed
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
@@ -22,8 +22,10 @@ Matrix = Float[np.ndarray, "row column"]
 def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]]]) -> Figure:
     """Differences between all methods, row minus column, coloured where they are significant."""
     order = study.variants
-    margins = Margins(left=NAMES, right=0.75, bottom=1.2, across=0.12)
-    figure, axes = panels([kind for kind, _ in found], 0.25 * len(order), margins)
+    stacked = len(order) > MANY
+    margins = Margins(left=NAMES, right=0.75, bottom=1.2, across=0.12, down=1.5)
+    height = (0.17 if stacked else 0.25) * len(order)
+    figure, axes = panels([kind for kind, _ in found], height, margins, stacked=stacked)
     limit = max((abs(p.difference.estimate) for _, some in found for p in some), default=1.0)
     write = partial(signed, digits=1 if limit < 10 else 0)
     names = [plain(variant.short) for variant in order]
@@ -39,7 +41,7 @@ def pair_matrix(study: Study, found: Sequence[tuple[str, Sequence[Pair[Variant]]
         mesh = draw_matrix(ax, colours, "RdBu_r", (-limit, limit))
         write_matrix(ax, matrix, write, np.where(significant, inks, PALE), 5.5)
         ax.set_xticks(np.arange(len(order)) + 0.5, names, rotation=90)
-        ax.set_yticks(np.arange(len(order)) + 0.5, names if ax is axes[0][0] else [])
+        ax.set_yticks(np.arange(len(order)) + 0.5, names if stacked or ax is axes[0][0] else [])
     bar = figure.colorbar(mesh, cax=figure.add_axes((1 - 0.65 / WIDTH, 0.45, 0.012, 0.4)))
     bar.ax.set_title("mm", fontsize=8)
     return figure

@@ -5,8 +5,8 @@ from functools import partial
 from statistics import fmean
 
 from graphlift.study import paper
-from graphlift.study.grid import LABELS, Read, Study, Variant, pck_in
-from graphlift.study.report.formatting import DASH, number, signed
+from graphlift.study.grid import LABELS, Read, Study, Variant, detections_label, pck_in
+from graphlift.study.report.formatting import DASH, number, signed, size
 from graphlift.study.report.tables import (
     ERRORS,
     SCENES,
@@ -141,6 +141,47 @@ def cross_paper() -> Table:
         for row in paper.TABLE_2
     ]
     return Table(columns, rows)
+
+
+CROSS: tuple[tuple[str, Read], ...] = (
+    ("PCK", lambda run: run.cross_pck),
+    ("AUC", lambda run: run.cross_auc),
+)
+
+
+def cross_beside_paper(study: Study) -> Table:
+    """The supplement's Table 2 in its order, and beside each row what stands for it here."""
+    kinds = [kind for kind in study.detections if _crossed(study, kind)]
+    columns = [
+        *text_columns("As printed", "Trained on"),
+        *(Column(head, "Published") for head, _ in CROSS),
+        Column("Here", number=False),
+        *(Column(head, detections_label(kind)) for kind in kinds for head, _ in CROSS),
+        *map(Column, ("Parameters", "MACs", "Poses/s")),
+    ]
+    return Table(columns, [_beside(study, kinds, printed) for printed in paper.TABLE_2])
+
+
+def _crossed(study: Study, kind: str) -> bool:
+    return any(run.cross_pck is not None for run in study.runs if run.detections == kind)
+
+
+def _beside(study: Study, kinds: Sequence[str], printed: paper.PublishedCross) -> Row:
+    name = printed.method, printed.decoupled, printed.objective
+    variant = study.find(*name)
+    published = map(_or_dash, (printed.pck[-1], printed.auc))
+    head = [*map(Cell, (printed.label, printed.training_data, *published))]
+    if variant is None:
+        absent = Variant(printed.method, printed.decoupled, objective=printed.objective)
+        return [*head, Cell(f"{absent.label}: no run"), *[Cell(DASH)] * (2 * len(kinds) + 3)]
+    runs = study.all_of(variant)
+    return [
+        *(*head, Cell(variant.label)),
+        *(mean_cell(study.values(variant, kind, read)) for kind in kinds for _, read in CROSS),
+        Cell(size(runs[0].parameters)),
+        Cell(size(runs[0].macs_reduced)),
+        mean_cell([run.poses_per_second for run in runs], digits=0),
+    ]
 
 
 def rank_correlations(study: Study) -> list[tuple[str, float]]:
