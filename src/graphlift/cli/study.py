@@ -20,7 +20,8 @@ def run(
     plan: Annotated[
         str,
         typer.Argument(
-            help="quick, open, paper, regime, or a TOML file.", autocompletion=complete(*PLANS)
+            help="quick, open, paper, regime, everyone, or a TOML file.",
+            autocompletion=complete(*PLANS),
         ),
     ],
     out: Annotated[
