@@ -12,6 +12,8 @@ from helpers.command import Said, assert_refused
 from helpers.fake_results import fake_results, write_results
 
 from graphlift.networks import OTHERS
+from graphlift.simulated_detector import SIMULATED
+from graphlift.study.objectives import OBJECTIVES
 from graphlift.weight_sharing import VARIANTS
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
@@ -81,7 +83,8 @@ def test_the_list_of_models_needs_nothing():
     said = bare(COMMAND, "model", "list", "--json")
 
     assert (said.status, said.err) == (0, "")
-    assert len(json.loads(said.out)) == len(VARIANTS) + len(OTHERS)
+    networks, more = len(VARIANTS) + len(OTHERS), len(OBJECTIVES) + len(SIMULATED)
+    assert len(json.loads(said.out)) == networks + more
 
 
 def test_the_embedded_people_need_nothing():

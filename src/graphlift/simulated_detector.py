@@ -38,6 +38,11 @@ HG_LEVEL = 1.56
 reference size, swaps and misses included: the published error of CPN on Human3.6M (Sun et al.'s
 EvoSkeleton, CVPR 2020, lists it). ``HG_LEVEL`` was set once, by the pilot in docs/protocol.md."""
 LEVELS: Mapping[str, float] = {"cpn-sim": CPN_LEVEL, "hg-sim": HG_LEVEL}
+SIMULATED: Mapping[str, str] = {
+    "hg-sim": "Newell et al., ECCV 2016",
+    "cpn-sim": "Chen et al., CVPR 2018",
+}
+"""Which detector each stands for: the stacked hourglass, and the cascaded pyramid network."""
 
 JITTER = 3.79
 """px: mean error of a visible joint of factor 1 at reference size."""

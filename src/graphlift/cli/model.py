@@ -1,12 +1,16 @@
 """``graphlift model``: the networks of the study, the ones you trained, detectors' weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from graphlift.cli.options import DETECTORS, MODELS, Json, complete, data_option
+
+OBJECTIVE = "objective of the system, on our network; its image part is not here"
+DETECTOR = "detector of keypoints, which sees images: simulated, not here"
 
 app = typer.Typer(
     help="The networks of the study, the ones you trained, and detectors' weights.",
@@ -28,11 +32,12 @@ def list_models(
         int | None, typer.Option(help="Residual blocks.", min=1, show_default="as published")
     ] = None,
 ) -> None:
-    """List every network with its size, cost and reference, at 16 joints.
+    """List every network and system with its size, cost and reference, at 16 joints.
 
     MACs are the multiply-accumulates of the weight products for one pose: unified, every
     neighbour is transformed and then aggregated; reduced, in the order the layer chooses. Of
-    systems that begin with an image, the lifter alone is here, and the reference says so.
+    systems that begin with an image, the lifter alone is here, or the objective, on decoupled
+    pre-aggregation; of detectors of 2D keypoints their errors, simulated. The reference says so.
     """
     rows = _networks(channels, blocks)
     if as_json:
@@ -43,35 +48,53 @@ def list_models(
         "  reference"
     )
     for row in rows:
+        decoupled = "–" if row["parameters"] is None else "yes" if row["decoupled"] else "no"
+        sizes = [
+            "–" if row[key] is None else f"{row[key]:,}"
+            for key in ("parameters", "macs_unified", "macs_reduced")
+        ]
         typer.echo(
-            f"{row['method']:<19}{'yes' if row['decoupled'] else 'no':<11}{row['parameters']:>11,}"
-            f"{row['macs_unified']:>14,}{row['macs_reduced']:>11,}  {row['reference']}"
+            f"{row['method']:<19}{decoupled:<11}{sizes[0]:>11}{sizes[1]:>14}{sizes[2]:>11}"
+            f"  {row['reference']}"
         )
 
 
 def _networks(channels: int | None, blocks: int | None) -> list[dict[str, Any]]:
-    """Describe every network at a width and depth, or as it was published."""
+    """Describe every network at a width and depth, or as it was published; then what is none."""
     from graphlift.complexity import network_complexity
     from graphlift.networks import IMAGE_PART, LIFTERS, OTHERS, Published
+    from graphlift.simulated_detector import SIMULATED
+    from graphlift.study.objectives import NETWORK, OBJECTIVES
     from graphlift.weight_sharing import VARIANTS
 
-    study = Published("Liu et al., ECCV 2020", 128, 4)
-    named = [
-        *((*variant, study) for variant in VARIANTS),
-        *((name, name not in LIFTERS, each) for name, each in OTHERS.items()),
-    ]
-    return [
-        {"method": method, "decoupled": decoupled}
-        | vars(
-            network_complexity(
-                method,
-                decouple_self=decoupled,
-                channels=channels or each.channels,
-                blocks=each.blocks if blocks is None else blocks,
-            )
+    def described(
+        name: str, method: str, decoupled: bool, each: Published, note: str
+    ) -> dict[str, Any]:
+        cost = network_complexity(
+            method,
+            decouple_self=decoupled,
+            channels=channels or each.channels,
+            blocks=each.blocks if blocks is None else blocks,
         )
-        | {"reference": each.reference + (f" ({IMAGE_PART})" if each.image else "")}
-        for method, decoupled, each in named
+        reference = each.reference + (f" ({note})" if note else "")
+        return {"method": name, "decoupled": decoupled, **vars(cost), "reference": reference}
+
+    study = Published("Liu et al., ECCV 2020", 128, 4)
+    return [
+        *(described(method, method, own, study, "") for method, own in VARIANTS),
+        *(
+            described(name, name, name not in LIFTERS, each, IMAGE_PART if each.image else "")
+            for name, each in OTHERS.items()
+        ),
+        *(
+            described(name, *NETWORK, replace(study, reference=each.reference), OBJECTIVE)
+            for name, each in OBJECTIVES.items()
+        ),
+        *(
+            {"method": name, "decoupled": None, "parameters": None, "macs_unified": None}
+            | {"macs_reduced": None, "reference": f"{reference} ({DETECTOR})"}
+            for name, reference in SIMULATED.items()
+        ),
     ]
 
 
