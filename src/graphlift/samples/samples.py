@@ -36,6 +36,7 @@ class Selection:
         seed: The same seed gives the same batches, whatever step a run goes on from.
         flip: Mirror half of the samples; random views are mirrored by their augmentation alone.
         drop_last: Drop what an epoch over a pack has left after its last whole batch.
+        unlabelled: Training subjects whose 3D positions training must not see.
     """
 
     cameras: Cameras = "open"
@@ -50,6 +51,7 @@ class Selection:
     seed: int = 0
     flip: bool = False
     drop_last: bool = True
+    unlabelled: tuple[str, ...] = ()
 
 
 def _empty() -> np.ndarray:

@@ -14,6 +14,7 @@ from graphlift.networks import Centre, NonLocalKind
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
+from graphlift.samples.supervision import Supervision
 from graphlift.simulated_detector import Detections
 from graphlift.training.network_keys import not_of_network
 from graphlift.training.unused_keys import unused_keys
@@ -164,6 +165,7 @@ class TrainConfig:
             17 or 28 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
         anatomy: How people in random views of 28 joints vary.
+        supervision: Objectives on poses, and the people who have no 3D labels.
         base: The model of single frames that an ``over-time`` network corrects: a shipped one by
             its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
@@ -203,6 +205,7 @@ class TrainConfig:
     cameras: Cameras = "open"
     views: Augmentation = field(default_factory=Augmentation)
     anatomy: Anatomy = field(default_factory=Anatomy)
+    supervision: Supervision = field(default_factory=Supervision)
     base: str = "open-base"
     keep: Literal["best", "last"] = "best"
     held_out: tuple[str, ...] = ()
@@ -268,6 +271,10 @@ class TrainConfig:
             'model.inputs = "canonical" and model.sigma = true',
         )
         _require(
+            not (canonical and self.supervision.active),
+            'weak supervision is for cameras that are "open" or "own": leave supervision out',
+        )
+        _require(
             canonical or not self.model.sigma,
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
@@ -297,6 +304,7 @@ class TrainConfig:
             seed=self.seed,
             flip=self.flip,
             drop_last=self.drop_last,
+            unlabelled=self.supervision.unlabelled,
         )
 
 
