@@ -9,7 +9,6 @@ from graphlift.skeletons import H36M_16, H36M_17
 
 LEGS = [("LHip", "LKnee", "LFoot"), ("RHip", "RKnee", "RFoot")]
 ARMS = [("LShoulder", "LElbow", "LWrist"), ("RShoulder", "RElbow", "RWrist")]
-PHI = 2.29
 
 
 def random_poses(rng, skeleton=H36M_16, frames=4):
@@ -122,20 +121,7 @@ def test_projection_does_not_ask_where_or_how_large_people_are(rng):
     assert projection_loss(moved, -seen, root=0).item() == pytest.approx(2)
 
 
-def test_with_the_focal_length_the_truth_costs_nothing_in_perspective(rng):
-    poses = random_poses(rng)
-    poses -= poses[:, :1]
-    roots = np.array([1.2, -0.4, 5.0]) + rng.normal(0, 0.3, (len(poses), 1, 3))
-    seen = (poses + roots)[..., :2] / (poses + roots)[..., 2:] * PHI
-    poses, seen = torch.tensor(poses), torch.tensor(seen)
-
-    exact = projection_loss(poses, seen, root=0, focal=PHI).item()
-
-    assert exact == pytest.approx(0, abs=1e-12)
-    assert projection_loss(poses, seen, root=0).item() > 1e-3
-
-
-def test_without_the_focal_length_depths_get_no_gradient(rng):
+def test_depths_get_no_gradient_of_the_projection(rng):
     poses = torch.tensor(random_poses(rng), requires_grad=True)
 
     projection_loss(poses, torch.tensor(rng.normal(size=(4, 16, 2))), root=0).backward()

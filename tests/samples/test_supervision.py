@@ -92,8 +92,6 @@ def test_packs_say_who_cannot_be_unlabelled(packs):
             {"unlabelled": ("S1",)},
             "teach nothing .* projection, bone_ratios, ordinal, parts, crit",
         ),
-        ({"projection": 1.0, "focal": 0.0}, "focal is 0.0: it must be finite and positive"),
-        ({"ordinal": 1.0, "focal": 2.0}, "focal is for the projection"),
     ],
 )
 def test_objectives_that_make_no_sense_are_refused(keys, message):

@@ -185,8 +185,7 @@ def elsewhere(batches, rows):
     return x, y
 
 
-@pytest.mark.parametrize("stop", [1, 5, 7, 11])
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize(("stop", "optimizer"), [(1, "adam"), (5, "adam"), (11, "muon")])
 def test_an_interrupted_run_with_a_critic_ends_bitwise_like_another(
     stop, optimizer, study_data, asked, tmp_path
 ):
@@ -253,11 +252,11 @@ def test_a_run_of_before_goes_on_and_one_with_other_objectives_does_not(study_da
 def test_any_lifter_can_be_supervised_weakly(method, study_data, asked, tmp_path):
     model = ModelConfig(method=method, decouple_self=False, channels=8, blocks=1)
     loss = "likelihood" if method == "mixture" else "mse"
-    config = dataclasses.replace(TINY, model=model, supervision=asked, loss=loss)
+    config = dataclasses.replace(TINY, model=model, supervision=asked, loss=loss, steps=2)
 
     tensors, record = finish(config, study_data, tmp_path)
 
-    assert record["step"] == 12
+    assert record["step"] == 2
     assert all(torch.isfinite(t).all() for t in tensors.values())
 
 

@@ -62,7 +62,6 @@ def projection_loss(
     keypoints: Float[Tensor, "batch joint 2"],
     *,
     root: int,
-    focal: float | None = None,
 ) -> Tensor:
     """How far x and y are from the keypoints, both relative to the root and of size 1.
 
@@ -71,23 +70,15 @@ def projection_loss(
     with p all x and y of a pose in a row, and k its keypoints. This is scaled orthography with
     the best scale of each pose: that scale leaves the share 1 - cos² of the keypoints' squares,
     which is nearly twice as much, but would not tell a pose from one that is turned by 180° in the
-    image. Where the focal length f is known, p is moved along the rays to the depth of the root,
-
-        p_j = (x_j, y_j) - z_j s_j / f
-
-    with s_j the keypoint as it is on the screen: then p is proportional to k in perspective.
+    image. Perspective is left out, so that an exact pose costs a little, too.
 
     Args:
         poses: Camera axes: x to the right, y down, z away from the camera.
         keypoints: On the screen (:func:`graphlift.cameras.image_to_screen`).
         root: The joint that positions are relative to.
-        focal: f, in half widths of the image, of a camera that looks through its centre.
 
     Source: ours. The publications see images and have heat maps in its place.
     """
-    rooted = poses - poses[:, [root]]
-    p = rooted[..., :2]
-    if focal is not None:
-        p = p - rooted[..., 2:] * keypoints / focal
+    p = (poses - poses[:, [root]])[..., :2]
     k = keypoints - keypoints[:, [root]]
     return (1 - nn.functional.cosine_similarity(p.flatten(1), k.flatten(1))).mean()

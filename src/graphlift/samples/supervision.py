@@ -30,8 +30,6 @@ class Supervision:
         parts: Of the order in depth of each bone's two joints, nats.
         critic: Of how certainly a critic tells predictions from poses of labelled people
             (:mod:`graphlift.nn.critic`).
-        focal: Focal length of the cameras, in half widths of the image, where it is known: the
-            projection is then in perspective, and in scaled orthography otherwise.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
@@ -41,7 +39,6 @@ class Supervision:
     ordinal: float = 0.0
     parts: float = 0.0
     critic: float = 0.0
-    focal: float | None = None
 
     def __post_init__(self) -> None:
         for name in OBJECTIVES:
@@ -53,12 +50,6 @@ class Supervision:
                 "unlabelled people teach nothing without an objective: give at least one of "
                 f"{', '.join(OBJECTIVES)} a weight, or leave unlabelled out"
             )
-        if self.focal is None:
-            return
-        if not (math.isfinite(self.focal) and self.focal > 0):
-            raise ValueError(f"focal is {self.focal}: it must be finite and positive")
-        if not self.projection:
-            raise ValueError("focal is for the projection: give projection a weight, or leave it")
 
     @property
     def active(self) -> bool:

@@ -105,8 +105,7 @@ def weak_loss(
         return loss
     poses = pose[labels.judged]
     if asked.projection:
-        seen, root = keypoints[labels.judged], skeleton.root
-        off = projection_loss(poses, seen, root=root, focal=asked.focal)
+        off = projection_loss(poses, keypoints[labels.judged], root=skeleton.root)
         loss = loss + asked.projection * off
     if asked.bone_ratios:
         loss = loss + asked.bone_ratios * bone_ratio_loss(poses, skeleton)
