@@ -37,10 +37,10 @@ LABELLED = 4
 PROJECTION = {"projection": 1.0, "bone_ratios": 0.1}
 WITH_OTHERS = {
     "+ projection, bone ratios": PROJECTION,
-    "+ ordinal, all pairs": PROJECTION | {"ordinal": 0.03},
-    "+ ordinal, parts": PROJECTION | {"parts": 0.03},
+    "+ ordinal, all pairs": PROJECTION | {"ordinal": 0.1},
+    "+ ordinal, parts": PROJECTION | {"parts": 0.1},
     "+ critic": PROJECTION | {"critic": 0.01},
-    "+ all of these": PROJECTION | {"ordinal": 0.03, "parts": 0.03, "critic": 0.01},
+    "+ all of these": PROJECTION | {"ordinal": 0.1, "parts": 0.1, "critic": 0.01},
 }
 """Objectives of the unlabelled people, with their weights."""
 ALONE, ALL = "labelled people alone", "all people labelled"
