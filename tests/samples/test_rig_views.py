@@ -125,6 +125,16 @@ def test_vary_is_for_the_open_protocol_and_mirrors_by_itself(tmp_path, key):
         read_config(path, [key])
 
 
+def test_people_who_are_varied_have_labels(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'data = "prior"\nvary = true\n[supervision]\nunlabelled = ["a"]\nordinal = 0.1\n'
+    )
+
+    with pytest.raises(ConfigError, match=r"vary makes every pose anew.*supervision\.unlabelled"):
+        read_config(path)
+
+
 def test_keys_of_views_that_vary_ignores_are_refused(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('data = "prior"\nvary = true\n[views]\nsize = 0.02\n')

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from graphlift.errors import CheckpointError, ConfigError
+from graphlift.samples.supervision import Supervision
 from graphlift.training.config import (
     ModelConfig,
     TrainConfig,
@@ -69,6 +70,9 @@ def test_overrides_are_toml_too(run):
         ('model.inputs = "canonical"', 'others with "open" or "own"'),
         ("model.sigma = true", "the open protocol has 16 joints and no sigma"),
         ("views.crop = 2.0", r"views: .*crop must be from 0 to 1"),
+        ("supervision.ordinal = -1.0", r"supervision: .*ordinal is -1.0: a weight must be"),
+        ('supervision.unlabelled = ["a"]', "unlabelled people teach nothing without an objective"),
+        ("supervision.depth = 1.0", r"supervision\.depth"),
         ("views.fog = 1.0", r"views\.fog"),
     ],
 )
@@ -103,6 +107,19 @@ RANDOM = [
 def test_a_key_that_would_be_ignored_is_refused(run, joints, override, message):
     with pytest.raises(ConfigError, match=rf"run\.toml: {message}"):
         read_config(run, [*RANDOM, f"model.joints = {joints}", override])
+
+
+def test_random_views_are_not_supervised_weakly(run):
+    with pytest.raises(ConfigError, match='weak supervision is for cameras that are "open" or "o'):
+        read_config(run, [*RANDOM, "model.joints = 17", "supervision.bone_ratios = 0.1"])
+
+
+def test_objectives_and_the_unlabelled_are_read_from_toml(run):
+    given = read_config(run, ['supervision = {unlabelled = ["a", "b"], projection = 1.0}'])
+
+    assert given.supervision == Supervision(unlabelled=("a", "b"), projection=1.0)
+    assert given.selection.unlabelled == ("a", "b")
+    assert differences(given, {}).keys() >= {"supervision.unlabelled", "supervision.projection"}
 
 
 def test_keys_of_views_are_refused_where_no_view_is_random(run):

@@ -22,6 +22,9 @@ from graphlift.nn.ordinal_depth import OrdinalDepth
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
+BODIES: Mapping[int, Skeleton] = {16: H36M_16, 17: H36M_17, 28: BODY_28}
+"""Skeletons by their number of joints."""
+
 LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
     "martinez": Martinez,
     "lcn": LocallyConnected,
@@ -82,7 +85,7 @@ def build_network(
     if method == "over-time":
         return PoseOverTime(channels=channels, dropout=dropout)
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
-    body = skeleton or {16: H36M_16, 17: H36M_17, 28: BODY_28}[joints]
+    body = skeleton or BODIES[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 Array = Any
 """A NumPy array, or torch's on the device of a run."""
@@ -31,6 +31,8 @@ class Batches:
         seed: Of the random choice of the samples that are mirrored.
         mirror: The joint that each exchanges places with in a mirrored sample, where the network
             is; None to mirror none.
+        unlabelled: Of each sample, whether training must not see its 3D positions; None where it
+            may see all.
     """
 
     size: int
@@ -39,16 +41,24 @@ class Batches:
     gather: Gather
     seed: int = 0
     mirror: Array | None = None
+    unlabelled: Bool[np.ndarray, " frame"] | None = None
 
     def __getitem__(self, step: int) -> tuple[Array, Array]:
         """The inputs and targets of a step, counted from 0 over all epochs."""
-        epoch, place = divmod(step, self.per_epoch)
-        x, y = self.gather(self.draw(epoch)[place * self.size : (place + 1) * self.size])
+        x, y = self.gather(self._rows(step))
         if self.mirror is not None:
             coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
             for array in (x, y):
                 _flip(array, np.flatnonzero(coin), self.mirror)
         return x, y
+
+    def labelled(self, step: int) -> Bool[np.ndarray, " sample"] | None:
+        """Which samples of a step training may see in 3D; None where it may see all."""
+        return None if self.unlabelled is None else ~self.unlabelled[self._rows(step)]
+
+    def _rows(self, step: int) -> Rows:
+        epoch, place = divmod(step, self.per_epoch)
+        return self.draw(epoch)[place * self.size : (place + 1) * self.size]
 
 
 def _flip(array: Array, rows: Rows, mirror: Array) -> None:
@@ -64,6 +74,7 @@ def drawn_by_weight(
     size: int,
     seed: int,
     mirror: Array | None = None,
+    unlabelled: Bool[np.ndarray, " frame"] | None = None,
 ) -> Batches:
     """Draw samples by their weights, with replacement; every batch of an epoch is whole."""
     per_epoch = max(len(weights) // size, 1)
@@ -73,7 +84,7 @@ def drawn_by_weight(
         rng = np.random.default_rng([seed, epoch])
         return rng.choice(len(weights), size=per_epoch * size, p=weights)
 
-    return Batches(size, per_epoch, draw, gather, seed, mirror)
+    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
 
 
 def each_once(
@@ -84,6 +95,7 @@ def each_once(
     seed: int,
     drop_last: bool,
     mirror: Array | None = None,
+    unlabelled: Bool[np.ndarray, " frame"] | None = None,
 ) -> Batches:
     """Draw each of ``count`` samples once an epoch, in an order of its own.
 
@@ -97,7 +109,7 @@ def each_once(
     def draw(epoch: int) -> Rows:
         return np.random.default_rng([seed, epoch]).permutation(count)
 
-    return Batches(size, per_epoch, draw, gather, seed, mirror)
+    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
 
 
 def always_new(count: int, gather: Gather, *, size: int) -> Batches:

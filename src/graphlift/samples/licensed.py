@@ -23,6 +23,7 @@ from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.samples.batches import Array, Batches, Place, Rows, each_once
 from graphlift.samples.pack_frames import check_detections, collect, gather_frames, valid_frames
 from graphlift.samples.samples import Samples, Selection, Split
+from graphlift.samples.supervision import check_unlabelled
 from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
@@ -89,6 +90,7 @@ class LicensedData:
             )
         protocol, kind = self.protocol, self._kind(chosen)
         valid_frames(self.pack, self._sequences("train", chosen))
+        check_unlabelled(chosen.unlabelled, self._trained_on(chosen), str(self.pack.folder))
         everyone = self._of((*protocol.train, *protocol.test))
         skeleton = _SKELETONS[chosen.joints]
         check_detections(self.pack, everyone, kind, skeleton, protocol.excluded)
@@ -124,7 +126,15 @@ class LicensedData:
             seed=chosen.seed,
             drop_last=chosen.drop_last,
             mirror=place(skeleton.mirror) if chosen.flip else None,
+            unlabelled=self._unlabelled(frames, chosen.unlabelled),
         )
+
+    def _unlabelled(self, rows: Rows, people: Collection[str]) -> np.ndarray | None:
+        """Mark the rows of some people; None for nobody."""
+        of_them = np.zeros(len(self.pack.valid), dtype=bool)
+        for entry in self.pack.index.sequences:
+            of_them[entry.first : entry.first + entry.frames] = entry.subject in people
+        return of_them[rows] if people else None
 
     def samples(self, split: Split, chosen: Selection) -> Samples:
         """Collect every frame of a split, of the subjects that are validated on every 64th.
@@ -186,8 +196,11 @@ class LicensedData:
             raise ConfigError(
                 f"held_out: {wrong[0]} is no training subject: choose from {', '.join(train)}"
             )
-        kept = tuple(subject for subject in train if subject not in chosen.held_out)
-        return self._of({"train": kept, "validation": chosen.held_out or test}.get(split, test))
+        people = {"train": self._trained_on(chosen), "validation": chosen.held_out or test}
+        return self._of(people.get(split, test))
+
+    def _trained_on(self, chosen: Selection) -> tuple[str, ...]:
+        return tuple(name for name in self.protocol.train if name not in chosen.held_out)
 
     def _of(self, subjects: Collection[str]) -> list[int]:
         entries = self.pack.index.sequences

@@ -43,6 +43,7 @@ from graphlift.samples.random_views import (
 from graphlift.samples.rig_views import rig_batches
 from graphlift.samples.samples import Samples, Selection, Split, activity_weights
 from graphlift.samples.strata import strata_samples
+from graphlift.samples.supervision import check_unlabelled
 from graphlift.simulated_detector import Detections, check_simulated, detect, occluded
 from graphlift.skeletons import BODY_28, H36M_16, Skeleton, joint_map
 from graphlift.virtual_cameras import cross_rig, open_rig
@@ -118,7 +119,7 @@ class OpenData:
                 'cameras = "open" or "random"; "own" cameras go with prepared packs'
             )
         check_simulated(chosen.detections)
-        self._kept(chosen.held_out)
+        check_unlabelled(chosen.unlabelled, self._kept(chosen.held_out), self.name)
         if chosen.cameras == "open":
             _check_joints(chosen)
         turns = self.folder and self.folder / "cmu_turns.npz"
@@ -170,7 +171,13 @@ class OpenData:
             size=chosen.size,
             seed=chosen.seed,
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
+            unlabelled=self._unlabelled(samples, chosen.unlabelled),
         )
+
+    def _unlabelled(self, samples: Samples, people: Sequence[str]) -> np.ndarray | None:
+        """Mark the training samples of some people; None for nobody."""
+        clips = [clip.subject in people for clip in self.train.clips]
+        return np.array(clips)[samples.clip] if people else None
 
     def second_pack(self, joints: int) -> MotionCapture | None:
         """Give the second pack that networks of so many joints are trained on as well."""

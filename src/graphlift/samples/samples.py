@@ -38,6 +38,7 @@ class Selection:
         vary: See varied people through the cameras of the open protocol
             (:mod:`graphlift.samples.rig_views`).
         drop_last: Drop what an epoch over a pack has left after its last whole batch.
+        unlabelled: Training subjects whose 3D positions training must not see.
     """
 
     cameras: Cameras = "open"
@@ -53,6 +54,7 @@ class Selection:
     flip: bool = False
     vary: bool = False
     drop_last: bool = True
+    unlabelled: tuple[str, ...] = ()
 
 
 def _empty() -> np.ndarray:

@@ -34,16 +34,16 @@ OBJECTIVES: Mapping[str, Objective] = {
     "bone-ratios": Objective(
         "bone ratios (Zhou et al. 2017)", "Zhou et al., ICCV 2017", {"bone_ratios": 0.1}
     ),
-    "critic": Objective("critic (Yang et al.)", "Yang et al., CVPR 2018", {"critic": 0.001}),
+    "critic": Objective("critic (Yang et al.)", "Yang et al., CVPR 2018", {"critic": 0.01}),
     "part-triplets": Objective(
-        "part triplets (Zhou et al. 2019)", "Zhou et al., ICCV 2019", {"parts": 0.001}
+        "part triplets (Zhou et al. 2019)", "Zhou et al., ICCV 2019", {"parts": 0.1}
     ),
 }
 """By the name that a plan has under ``methods``.
 
-Their weights are here, and nowhere else. They stand against a mean squared error of poses of a few
-thousandths of a square metre, of which each objective is then a part and not the most. They were
-not tuned.
+They stand against a mean distance of joints of a few hundredths of a metre, and are those that
+weak supervision is shown with (``benchmarks/weak_supervision.py``). They were not tuned for people
+who all have labels.
 """
 
 
@@ -61,7 +61,7 @@ def objective_of(config: Mapping[str, Any]) -> str:
     if not isinstance(given, Mapping):
         return ""
     people = given.get("unlabelled")
-    keys = {str(key) for key in given if given[key] and key not in ("unlabelled", "focal")}
+    keys = {str(key) for key in given if given[key] and key != "unlabelled"}
     known = (name for name, each in OBJECTIVES.items() if keys == {*each.supervision})
     name = next(known, " and ".join(sorted(keys)))
     return f"{name}, {len(people)} unlabelled" if isinstance(people, list) and people else name

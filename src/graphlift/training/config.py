@@ -171,7 +171,7 @@ class TrainConfig:
             17 or 28 joints and ``detections = "gt"``, with noise as ``views`` says.
         views: How random views vary.
         anatomy: How people in random views of 28 joints vary.
-        supervision: Further terms of the loss.
+        supervision: Objectives on poses, and the people who have no 3D labels.
         base: The model of single frames that an ``over-time`` network corrects: a shipped one by
             its name, or an .onnx file.
         keep: Which weights: of the ``best`` evaluation, or the ``last``.
@@ -278,12 +278,20 @@ class TrainConfig:
             'model.inputs = "canonical" and model.sigma = true',
         )
         _require(
+            not (canonical and self.supervision.active),
+            'weak supervision is for cameras that are "open" or "own": leave supervision out',
+        )
+        _require(
             canonical or not self.model.sigma,
             "the open protocol has 16 joints and no sigma: leave joints and sigma out",
         )
         _require(
             not self.vary or (self.cameras == "open" and not self.flip),
             'vary is for cameras = "open", and mirrors by views.mirror: leave vary or flip out',
+        )
+        _require(
+            not (self.vary and self.supervision.unlabelled),
+            "vary makes every pose anew, labelled: leave vary or supervision.unlabelled out",
         )
         _require(
             self.cameras != "open" or not self.held_out,
@@ -312,6 +320,7 @@ class TrainConfig:
             flip=self.flip,
             vary=self.vary,
             drop_last=self.drop_last,
+            unlabelled=self.supervision.unlabelled,
         )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graphlift.errors import ModelError
 from graphlift.files import alone, append_line, write_text
 from graphlift.interrupts import deferred
+from graphlift.nn.build import BODIES
 from graphlift.samples import TrainingData
 from graphlift.training import state
 from graphlift.training.config import TrainConfig
@@ -20,6 +21,7 @@ from graphlift.training.devices import matmul_precision, open_device
 from graphlift.training.evaluation import validate
 from graphlift.training.losses import loss_of
 from graphlift.training.progress import Progress
+from graphlift.training.weak import annotate, train_critic, weak_loss
 
 LOG = "log.jsonl"
 SAVE_SECONDS = 60.0
@@ -67,6 +69,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
             tested = data.samples("test", config.selection).every(config.evaluate_stride)
         steps = config.steps or config.epochs * batches.per_epoch
         every = config.evaluate_every or batches.per_epoch
+        skeleton, asked = BODIES[config.model.joints], config.supervision
 
         run = state.begin(config, device)
         state.resume(run, config, data.digest, out)
@@ -87,8 +90,16 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
                 for group in run.optimizer.param_groups:
                     group["lr"] = rate
+                labels = None
+                if asked.active:
+                    labels = annotate(y, batches.labelled(run.step), asked, skeleton)
                 with matmul_precision(config.matmul_precision):
-                    loss = loss_of(config.loss, run.network(x), y)
+                    said = run.network(x)
+                    if labels is None:
+                        loss = loss_of(config.loss, said, y)
+                    else:
+                        critic = run.opponent.critic if run.opponent else None
+                        loss = weak_loss(config.loss, said, x, labels, critic)
                 if not np.isfinite(batch_loss := loss.item()):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
@@ -100,6 +111,8 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 if config.clip:
                     clip_gradients(run.network, config.clip)
                 run.optimizer.step()
+                if run.opponent and labels:
+                    train_critic(run.opponent, said, labels)
                 if config.ema:
                     move_average(run.average, run.network, config.ema)
                 run.step += 1

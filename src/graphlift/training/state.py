@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.nn.build import build_network
+from graphlift.nn.build import BODIES, build_network
 from graphlift.samples import TrainingData
 from graphlift.training.checkpoints import (
     check_record,
@@ -22,6 +22,7 @@ from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
 from graphlift.training.muon import Muon
 from graphlift.training.own import check_own
+from graphlift.training.weak import Opponent, find_opponent
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
 
@@ -42,6 +43,7 @@ class State:
         loss_count: How many those are.
         seconds: Duration of the steps.
         curve: A line for each evaluation.
+        opponent: The critic, where one has a weight.
     """
 
     network: nn.Module
@@ -55,6 +57,7 @@ class State:
     loss_count: int = 0
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
+    opponent: Opponent | None = None
 
     @property
     def device(self) -> torch.device:
@@ -63,7 +66,7 @@ class State:
 
 
 def begin(config: TrainConfig, device: torch.device) -> State:
-    """Set up the network, drawn from the seed, and the optimiser."""
+    """Set up the network, drawn from the seed, the optimiser, and the critic if one is asked."""
     torch.manual_seed(config.seed)
     network = build_network(**dataclasses.asdict(config.model)).to(device)
     optimizer: torch.optim.Optimizer
@@ -75,7 +78,11 @@ def begin(config: TrainConfig, device: torch.device) -> State:
         optimizer = adam(
             network.parameters(), config.learning_rate, weight_decay=decay, fused=True
         )
-    return State(network, optimizer, average=weights_of(network), kept=weights_of(network))
+    opponent = None
+    if config.supervision.critic:
+        opponent = find_opponent(BODIES[config.model.joints], device)
+    average, kept = weights_of(network), weights_of(network)
+    return State(network, optimizer, average=average, kept=kept, opponent=opponent)
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -88,6 +95,9 @@ def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     tensors = _tensors(state, config)
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
+    if state.opponent:
+        for index, moments in state.opponent.optimizer.state_dict()["state"].items():
+            tensors |= {f"critic-adam.{index}.{name}": t for name, t in moments.items()}
     write_checkpoint(out / CHECKPOINT, tensors, _record(state, config, digest))
 
 
@@ -109,14 +119,22 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     state.kept = {name: tensor.to(state.device) for name, tensor in parts["kept"].items()}
     if config.ema:
         state.average = {n: tensor.to(state.device) for n, tensor in parts["average"].items()}
-    moments = {int(index): each for index, each in _parted(parts["adam"]).items()}
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    _put_moments(state.optimizer, parts["adam"])
+    if state.opponent:
+        state.opponent.critic.load_state_dict(parts["critic"])
+        _put_moments(state.opponent.optimizer, parts.get("critic-adam", {}))
     set_random_state(tensors, state.device)
     for name in ("step", "best_step", "loss_sum", "loss_count", "seconds", "curve"):
         setattr(state, name, record[name])
     best = record["best_validation_mpjpe_mm"]
     state.best = float("inf") if best is None else best
+
+
+def _put_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimiser its moments back, whose names begin with their parameter's number."""
+    moments = {int(index): each for index, each in _parted(tensors).items()}
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
 
 def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
@@ -171,6 +189,8 @@ def _tensors(state: State, config: TrainConfig) -> dict[str, Tensor]:
     parts = {"network": state.network.state_dict(), "kept": state.kept}
     if config.ema:
         parts["average"] = state.average
+    if state.opponent:
+        parts["critic"] = state.opponent.critic.state_dict()
     tensors = {f"{part}.{n}": t for part, weights in parts.items() for n, t in weights.items()}
     return tensors | random_state(state.device)
 
@@ -188,4 +208,12 @@ def _shapes(
         moments = ("exp_avg",) if parameter in matrices else ("exp_avg", "exp_avg_sq")
         shapes |= {f"adam.{index}.{name}": parameter.shape for name in moments}
         shapes[f"adam.{index}.step"] = torch.Size()
+    taught = any(name.startswith("critic-adam.") for name in tensors)
+    if state.opponent and taught:  # no batch may have had both labelled and other people
+        for index, parameter in enumerate(state.opponent.critic.parameters()):
+            shapes |= {
+                f"critic-adam.{index}.{name}": parameter.shape
+                for name in ("exp_avg", "exp_avg_sq")
+            }
+            shapes[f"critic-adam.{index}.step"] = torch.Size()
     return shapes

@@ -1,0 +1,169 @@
+"""Weak supervision in a step: what training may know of a batch, its loss, and the critic."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from graphlift.nn.bidirectional import Attributed
+from graphlift.nn.critic import Critic, critic_loss, realism_loss
+from graphlift.nn.mixture import Mixture
+from graphlift.nn.objectives import bone_ratio_loss, projection_loss
+from graphlift.nn.ordinal import depth_relations, joint_pairs, ordinal_loss, part_pairs
+from graphlift.samples.supervision import Supervision
+from graphlift.skeletons import Skeleton
+from graphlift.training.evaluation import pose_of
+from graphlift.training.losses import loss_of
+
+ORDINAL_UNIT = 0.1
+"""m: the unit of depths in the ordinal loss, about the length of a hip. In metres, limbs would
+never be in order by some units, and the loss would pull at them for ever; in millimetres it would
+say nothing of a pair in order. Joints that are apart by the margin of ties, half a unit, cost much
+the same in order (0.47) as tied (0.25)."""
+
+CRITIC_RATE = 1e-4
+"""Learning rate of the critic, which trains by Adam, constant."""
+
+
+class Labels(NamedTuple):
+    """What training may know of a batch beside its keypoints, and what is asked of it.
+
+    Args:
+        asked: Weights of the objectives.
+        skeleton: Of the poses.
+        positions: (batch, joint, 3), root-relative, m, camera axes; NaN of unlabelled people.
+        labelled: (batch,), whose positions are known.
+        judged: (batch,), for whom objectives count: the unlabelled, or all where all are labelled.
+        order: (judged, pair), the relation of each pair of joints of them, or None.
+        parts: (judged, bone), the same of the joints of each bone.
+    """
+
+    asked: Supervision
+    skeleton: Skeleton
+    positions: Tensor
+    labelled: Tensor
+    judged: Tensor
+    order: Tensor | None
+    parts: Tensor | None
+
+
+def annotate(
+    targets: Float[Tensor, "batch joint 3"],
+    labelled: Bool[np.ndarray, " batch"] | None,
+    asked: Supervision,
+    skeleton: Skeleton,
+) -> Labels:
+    """Label a batch, as people who see its images would: the one place that sees all positions.
+
+    Args:
+        targets: The truth.
+        labelled: Whose positions may be known; None for everybody's.
+        asked: Which labels are needed.
+        skeleton: Of the poses.
+    """
+    known = torch.ones(len(targets), dtype=torch.bool, device=targets.device)
+    if labelled is not None:
+        known = torch.from_numpy(labelled).to(targets.device)
+    judged = torch.ones_like(known) if labelled is None else ~known
+    depths = targets[judged][..., 2]
+    return Labels(
+        asked,
+        skeleton,
+        torch.where(known[:, None, None], targets, torch.nan),
+        known,
+        judged,
+        depth_relations(depths, joint_pairs(skeleton)) if asked.ordinal else None,
+        depth_relations(depths, part_pairs(skeleton)) if asked.parts else None,
+    )
+
+
+def weak_loss(
+    kind: str,
+    said: Tensor | Attributed | Mixture,
+    keypoints: Float[Tensor, "batch joint 2"],
+    labels: Labels,
+    critic: Critic | None = None,
+) -> Tensor:
+    """The loss of labelled people (:func:`graphlift.training.losses.loss_of`), and objectives.
+
+    Each part is a mean over the people for whom it counts, however many of a batch they are.
+
+    Args:
+        kind: Of the loss of labelled people.
+        said: By the network, of all people.
+        keypoints: That it saw.
+        labels: As of :func:`annotate`.
+        critic: Where it has a weight.
+    """
+    asked, skeleton, pose = labels.asked, labels.skeleton, pose_of(said)
+    loss = pose.new_zeros(())
+    if labels.labelled.any():
+        loss = loss_of(kind, _of(said, labels.labelled), labels.positions[labels.labelled])
+    if not labels.judged.any():
+        return loss
+    poses = pose[labels.judged]
+    if asked.projection:
+        off = projection_loss(poses, keypoints[labels.judged], root=skeleton.root)
+        loss = loss + asked.projection * off
+    if asked.bone_ratios:
+        loss = loss + asked.bone_ratios * bone_ratio_loss(poses, skeleton)
+    for weight, pairs, relations in (
+        (asked.ordinal, joint_pairs(skeleton), labels.order),
+        (asked.parts, part_pairs(skeleton), labels.parts),
+    ):
+        if relations is not None:
+            of_order = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
+            loss = loss + weight * of_order
+    if critic is not None:
+        loss = loss + asked.critic * realism_loss(critic(poses))
+    return loss
+
+
+def _of(
+    said: Tensor | Attributed | Mixture, people: Bool[Tensor, " batch"]
+) -> Tensor | Attributed | Mixture:
+    """What a network says of some people of a batch."""
+    if isinstance(said, Attributed):
+        return Attributed(said.pose[people], said.attributes[people], said.skeleton)
+    if isinstance(said, Mixture):
+        return Mixture(*(part[people] for part in said))
+    return said[people]
+
+
+class Opponent(NamedTuple):
+    """A critic in training; no part of the network that it helps to train.
+
+    Args:
+        critic: As trained so far.
+        optimizer: With its moments.
+    """
+
+    critic: Critic
+    optimizer: torch.optim.Optimizer
+
+
+def find_opponent(skeleton: Skeleton, device: torch.device) -> Opponent:
+    """Set up a critic, drawn from torch's global generator, and its optimiser."""
+    critic = Critic(skeleton).to(device)
+    return Opponent(critic, torch.optim.Adam(critic.parameters(), CRITIC_RATE, fused=True))
+
+
+def train_critic(opponent: Opponent, said: Tensor | Attributed | Mixture, labels: Labels) -> None:
+    """Let the critic learn to tell predictions from the poses of labelled people.
+
+    A batch without one or the other teaches it nothing.
+
+    Args:
+        opponent: The critic.
+        said: By the network, before its step; no gradient reaches it.
+        labels: Of the same batch.
+    """
+    if not (labels.labelled.any() and labels.judged.any()):
+        return
+    real = opponent.critic(labels.positions[labels.labelled])
+    predicted = opponent.critic(pose_of(said).detach()[labels.judged])
+    opponent.optimizer.zero_grad(set_to_none=True)
+    critic_loss(real, predicted).backward()  # type: ignore[no-untyped-call]
+    opponent.optimizer.step()
