@@ -4,7 +4,7 @@ import pytest
 
 from graphlift.study.objectives import OBJECTIVES, objective_of
 
-NOTHING = {"unlabelled": [], "bone_ratios": 0.0, "parts": 0.0, "critic": 0.0, "focal": None}
+NOTHING = {"unlabelled": [], "bone_ratios": 0.0, "parts": 0.0, "critic": 0.0}
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -23,7 +23,7 @@ def test_a_run_without_one_has_none(config):
     ("weights", "name"),
     [
         ({"parts": 0.1, "critic": 0.1}, "critic and parts"),
-        ({"projection": 2.0, "focal": 2.3}, "projection"),
+        ({"projection": 2.0}, "projection"),
         ({"critic": 0.1, "unlabelled": ["anna", "ben"]}, "critic, 2 unlabelled"),
     ],
 )
