@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from graphlift.graph import (
     AffinityKind,
@@ -322,11 +323,13 @@ def network_complexity(
     affinity: AffinityKind = "learnt",
     learnt_mask: bool = False,
     inputs: str = "screen",
+    mirrored: bool = False,
     skeleton: Skeleton = H36M_16,
 ) -> Complexity:
     """Count what :func:`graphlift.networks.layout` finds by the name of any network.
 
-    ``inputs`` is ``screen``, or ``centred``, of which a joint has four.
+    ``inputs`` is ``screen``, or ``centred``, of which a joint has four. What also lifts the mirror
+    image costs twice as much.
     """
     features = 2 * IN if inputs == "centred" else IN
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
@@ -335,21 +338,18 @@ def network_complexity(
         return LIFTERS[method](
             channels=channels, blocks=which.blocks, skeleton=skeleton, **options
         )
-    if which.modulated:
-        return modulated_complexity(
-            channels=channels,
-            blocks=which.blocks,
-            non_local=which.non_local,
-            features=features,
-            skeleton=skeleton,
+    sizes: dict[str, Any] = {"channels": channels, "blocks": which.blocks, "skeleton": skeleton}
+    own: dict[str, Any] = {"non_local": which.non_local, "features": features}
+    once = (
+        modulated_complexity(**sizes, **own)
+        if which.modulated
+        else complexity(
+            which.sharing,
+            decouple_self=which.decouple_self,
+            affinity=affinity,
+            **sizes,
+            **own,
         )
-    return complexity(
-        which.sharing,
-        decouple_self=which.decouple_self,
-        channels=channels,
-        blocks=which.blocks,
-        non_local=which.non_local,
-        affinity=affinity,
-        features=features,
-        skeleton=skeleton,
     )
+    times = 1 + mirrored
+    return Complexity(once.parameters, times * once.macs_unified, times * once.macs_reduced)

@@ -25,7 +25,7 @@ VARIANTS = {
     ("post-aggregation", True),
 }
 BASELINES = {("semgcn", False), ("martinez", False)}
-OF_THE_PAPER = [name for name in SHIPPED if name != "everyone"]
+OF_THE_PAPER = [name for name in SHIPPED if name not in ("everyone", "best")]
 
 
 def written(tmp_path, text):

@@ -22,7 +22,7 @@ SKELETONS = (
     *("h36m-16", "h36m-17", "coco-17", "mpi-inf-3dhp-17", "mpii-16", "openpose-body-25"),
     *("openpose-coco-18", "halpe-26", "mediapipe-33", "body-28", "coco-23"),
 )
-PLANS = ("quick", "open", "paper", "regime", "everyone")
+PLANS = ("quick", "open", "paper", "regime", "everyone", "best")
 PROTOCOLS = (*("h36m-17", "h36m-16", "3dhp-14", "open-16", "cross-14", "unseen-17", "h36m-like"),)
 ADAPTATIONS = ("hip-shift", "bone-length", "own-width", "root-in-place")
 MOTION_FILES = (".bvh", ".glb", ".c3d", ".trc", ".npz", ".json", ".csv", ".parquet")

@@ -55,6 +55,7 @@ def build_network(
     non_local: NonLocalKind | None = None,
     centre: Centre = "spine",
     learnt_mask: bool = False,
+    mirrored: bool = False,
 ) -> nn.Module:
     """Build a network with fresh weights from torch's global generator.
 
@@ -78,6 +79,7 @@ def build_network(
         centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
         learnt_mask: As in :class:`graphlift.nn.locally_connected.LocallyConnected`.
+        mirrored: As in :class:`graphlift.nn.gcn.PoseGCN`, of networks of graph convolutions.
 
     Raises:
         ModelError: If the method is unknown or has no decoupled variant, or no such layers.
@@ -109,6 +111,7 @@ def build_network(
         init=init,
         features=_features(joints, inputs, sigma),
         centred=inputs == "centred",
+        mirrored=mirrored,
     )
 
 

@@ -48,6 +48,7 @@ def cost(model: ModelConfig) -> Complexity:
         affinity=model.affinity,
         learnt_mask=model.learnt_mask,
         inputs=model.inputs,
+        mirrored=model.mirrored,
         skeleton={16: H36M_16, 17: H36M_17}[model.joints],
     )
 

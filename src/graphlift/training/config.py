@@ -83,6 +83,8 @@ class ModelConfig:
             network's own when left out: semgcn's are grouped, the others have none.
         centre: ``spine``, or ``root``: where convolution-style counts bones from.
         learnt_mask: Whether lcn learns its mask.
+        mirrored: Whether answers outside training are the mean of those for the pose and for its
+            mirror image, at twice the cost.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -99,6 +101,7 @@ class ModelConfig:
     non_local: NonLocalKind | None = None
     centre: Centre = "spine"
     learnt_mask: bool = False
+    mirrored: bool = False
 
     def __post_init__(self) -> None:
         _require(1 <= self.channels <= 65_536, "channels must be at least 1 and at most 65,536")

@@ -15,8 +15,12 @@ def not_of_network(model: "ModelConfig") -> str:
         return f"{method} has no mask: leave learnt_mask out"
     if method == "modulated" and affinity not in ("learnt", "row-normalised"):
         return f"modulated has no {affinity} affinity: write learnt, or row-normalised"
+    if model.mirrored and model.inputs == "canonical":
+        return "canonical inputs have no mirror image on the screen: leave mirrored out"
     if method not in LIFTERS:
         return ""
+    if model.mirrored:
+        return f"{method} gives no mean with the mirror image: leave mirrored out"
     if model.inputs == "centred":
         return f"{method} has no centred inputs, as graph convolutions have: leave inputs out"
     said = "" if method in ANY_FEATURES else _not_taken(model)

@@ -1,4 +1,4 @@
-"""Centred inputs: each joint against the root, over the person's size, beside where it is."""
+"""PoseGCN: centred inputs, and answers that are the mean with the mirror image's."""
 
 import numpy as np
 import onnxruntime
@@ -78,3 +78,62 @@ def test_other_networks_refuse_them(tmp_path):
     for method in ("martinez", "htnet"):
         with pytest.raises(ConfigError, match=rf"{method} has no centred inputs"):
             read_config(path, [f'model.method = "{method}"', "model.decouple_self = false"])
+
+
+# Answers that are the mean of those for the pose and for its mirror image
+
+
+def test_the_answer_is_the_mean_over_the_pose_and_its_mirror_image():
+    torch.manual_seed(1)
+    options = {"channels": 6, "blocks": 1, "inputs": "centred"}
+    once = shaken(build_network("no-sharing", **options), 0.2).float().eval()
+    both = build_network("no-sharing", mirrored=True, **options).eval()
+    both.load_state_dict(once.state_dict())
+    x = torch.randn(3, 16, 2)
+
+    swapped = torch.stack([x[:, other] for other in H36M_16.mirror], dim=1)
+    other = once(torch.stack([-swapped[..., 0], swapped[..., 1]], dim=-1))
+    back = torch.stack([other[:, joint] for joint in H36M_16.mirror], dim=1)
+    back = torch.stack([-back[..., 0], back[..., 1], back[..., 2]], dim=-1)
+
+    torch.testing.assert_close(both(x), (once(x) + back) / 2)
+    both.train()
+    once.train()
+    torch.testing.assert_close(both(x), once(x))  # training sees each pose once
+
+
+def test_a_mirrored_pose_has_the_mirrored_answer_in_the_onnx_file_too(tmp_path):
+    torch.manual_seed(2)
+    network = build_network("pre-aggregation", channels=6, blocks=1, mirrored=True)
+    network = shaken(network, 0.2).float().eval()
+    facts = {"name": "probe", "skeleton": H36M_16.name, "inputs": "screen", "method": "any"}
+    export_onnx(network, ModelCard(**facts, parameters=1), tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    x = np.random.default_rng(0).normal(size=(4, 16, 2)).astype(np.float32)
+
+    straight = session.run(None, {"keypoints": x})[0]
+    turned = session.run(None, {"keypoints": x[:, H36M_16.mirror] * np.float32([-1, 1])})[0]
+
+    np.testing.assert_allclose(turned[:, H36M_16.mirror] * [-1, 1, 1], straight, atol=1e-5)
+
+
+def test_it_costs_twice_as_much_and_is_no_larger():
+    once, both = (
+        network_complexity("modulated", channels=8, mirrored=mirrored)
+        for mirrored in (False, True)
+    )
+    assert both.parameters == once.parameters
+    assert both.macs_reduced == 2 * once.macs_reduced
+
+
+def test_networks_without_a_mirror_image_refuse_it(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('data = "prior"\n[model]\nmirrored = true\n')
+
+    assert read_config(path).model.mirrored
+    with pytest.raises(ConfigError, match="htnet gives no mean with the mirror image"):
+        read_config(path, ['model.method = "htnet"', "model.decouple_self = false"])
+    with pytest.raises(ConfigError, match="canonical inputs have no mirror image"):
+        read_config(
+            path, ['model.inputs = "canonical"', 'cameras = "random"', "model.joints = 17"]
+        )
