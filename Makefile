@@ -15,7 +15,7 @@ BIN := $(VENV)/$(IN)
 PIP := $(BIN)/python -m pip install --quiet -c constraints.txt
 # DATA=path/ and DATA=path are one folder.
 FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
-ALL := train,report,formats,h36m,video,viewer
+ALL := train,report,formats,h36m,video,viewer,serve
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo study test check kernels versions versions-newest versions-oldest docs tables clean

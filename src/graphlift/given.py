@@ -3,10 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Bool, Float
 
-from graphlift.cameras import FIELD_OF_VIEW, Camera, assumed_camera, check_same_image
+from graphlift.cameras import (
+    FIELD_OF_VIEW,
+    Camera,
+    assumed_camera,
+    check_same_image,
+    image_to_rays,
+)
 from graphlift.errors import FormatError, ShapeError
-from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.sequences import Keypoints, convert_keypoints, keypoints_from
 from graphlift.skeletons import SKELETONS, Skeleton
 from graphlift.words import shown
 
@@ -84,3 +91,22 @@ def given_camera(
     word = "assumed" if field_of_view is None else "given"
     note = f"The lens was {word} to see {degrees:g}° across {max(width, height)} px."
     return assumed_camera((width, height), field_of_view=degrees), note
+
+
+def given_rays(
+    keypoints: Keypoints, camera: Camera, body: Skeleton
+) -> tuple[
+    Float[np.ndarray, "frame person joint 2"],
+    Float[np.ndarray, "frame person joint"],
+    Bool[np.ndarray, "frame person joint"],
+]:
+    """Turn keypoints into what a lifter of another skeleton sees of them.
+
+    Returns:
+        Rays through the lens, x and y at unit depth, camera axes, finite everywhere; confidences,
+        0 where a joint is missing; and which joints are there.
+    """
+    own = convert_keypoints(keypoints, body)
+    seen = own.seen
+    rays = image_to_rays(np.where(seen[..., None], own.positions, 0), camera)
+    return rays, np.where(seen, own.confidence, 0), seen

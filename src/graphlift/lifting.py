@@ -1,20 +1,19 @@
 """Lift 2D keypoints to 3D poses with a trained model, by ONNX Runtime; torch is not needed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from graphlift.cameras import Camera, image_to_rays
+from graphlift.cameras import Camera
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
-from graphlift.geometry import unit_vectors
-from graphlift.given import given_camera, given_keypoints, given_skeleton
+from graphlift.given import given_camera, given_keypoints, given_rays, given_skeleton
 from graphlift.hypotheses import Hypotheses
 from graphlift.model_files import EARLIER as EARLIER
 from graphlift.model_files import SHIPPED as SHIPPED
@@ -32,11 +31,10 @@ from graphlift.sequences import (
     FRONTS,
     Keypoints,
     Poses,
-    convert_keypoints,
-    coordinates,
     keypoints_from,
 )
 from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
+from graphlift.stream import Stream
 
 __all__ = ["Lifter", "Stream"]
 
@@ -133,31 +131,50 @@ class Lifter:
         }
         for part in _parts(frames, max(BATCH // max(people, 1), 1)):
             here = _frames(given, part)
-            own = convert_keypoints(here, self.skeleton)
-            known = own.seen
-            seen[part] = known
-            px = np.where(known[..., None], own.positions, 0)
-            rays = image_to_rays(px, lens).reshape(-1, shape[2], 2)
-            confidence = np.where(known, own.confidence, 0).reshape(-1, shape[2])
+            rays, confidence, seen[part] = given_rays(here, lens, self.skeleton)
+            rays, confidence = rays.reshape(-1, shape[2], 2), confidence.reshape(-1, shape[2])
             lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
             for name, array in whole.items():
                 array[part] = getattr(lifted, name).reshape(array[part].shape)
             few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][part, :, 0])).sum())
+        return self.poses_of(given, lens, whole, seen, few=few, note=note)
+
+    def poses_of(
+        self,
+        keypoints: Keypoints,
+        camera: Camera,
+        lifted: Mapping[str, np.ndarray],
+        seen: Bool[np.ndarray, "frame person joint"],
+        *,
+        few: int = 0,
+        note: str = "",
+    ) -> Poses:
+        """Put together what was lifted and what it was lifted from.
+
+        Args:
+            keypoints: What was lifted.
+            camera: Whose image they are of.
+            lifted: Arrays of :class:`Lifted` by their names, with axes of frames and people.
+            seen: Which joints were.
+            few: In how many frames, counted for each person, keypoints were too few to lift.
+            note: What was assumed of the camera.
+        """
+        several = all(name in lifted for name in _SEVERAL)
         return Poses(
-            positions=whole["positions"],
-            sigma=whole["sigma"],
-            fronts=whole.get("fronts"),
-            front_sigma=whole.get("front_sigma"),
+            positions=lifted["positions"],
+            sigma=lifted["sigma"],
+            fronts=lifted.get("fronts"),
+            front_sigma=lifted.get("front_sigma"),
             skeleton=self.skeleton,
             seen=seen,
-            size_sigma=np.full(people, self.card.size_sigma),
-            hypotheses=Hypotheses(*(whole[name] for name in _SEVERAL)) if hypotheses else None,
-            fps=given.fps,
-            people=given.people,
-            keypoints=given,
-            camera=lens,
+            size_sigma=np.full(len(keypoints.people), self.card.size_sigma),
+            hypotheses=Hypotheses(*(lifted[name] for name in _SEVERAL)) if several else None,
+            fps=keypoints.fps,
+            people=keypoints.people,
+            keypoints=keypoints,
+            camera=camera,
             model=self.card.name,
-            notes=(*given.notes, *([note] if note else []), *_lost(few, self.skeleton)),
+            notes=(*keypoints.notes, *([note] if note else []), *_lost(few, self.skeleton)),
         )
 
     def _check_several(self, flip: bool) -> None:
@@ -191,7 +208,7 @@ class Lifter:
         fps: float | None = None,
         field_of_view: float | None = None,
         smooth: bool = False,
-    ) -> "Stream":
+    ) -> Stream:
         """Lift frame by frame, as they come: causal, in memory that does not grow.
 
         Args:
@@ -311,65 +328,6 @@ class Lifted:
 
 _SEVERAL = ("hypotheses", "hypothesis_weights", "hypothesis_sigma")
 """Fields of :class:`Lifted` about hypotheses."""
-
-
-class Stream:
-    """People lifted as their frames come; made by :meth:`Lifter.stream`.
-
-    Args:
-        lifter: The model.
-        skeleton: Joint order of the frames to come.
-        camera: Intrinsics of the camera; where it stands does not matter.
-        fps: Frames per second, if known.
-        smooth: Whether to smooth each joint over time (:class:`graphlift.motion.OneEuro`).
-        notes: What was assumed of the camera.
-    """
-
-    def __init__(
-        self,
-        lifter: Lifter,
-        skeleton: Skeleton,
-        camera: Camera,
-        fps: float | None,
-        smooth: bool,
-        notes: tuple[str, ...] = (),
-    ) -> None:
-        self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
-        self.notes = notes
-        self._filter: Any = None
-        self._fronts: Any = None
-        if smooth and fps:
-            from graphlift.motion.smoothing import OneEuro
-
-            self._filter, self._fronts = OneEuro(fps), OneEuro(fps)
-
-    def __call__(self, frame: np.ndarray, confidence: np.ndarray | None = None) -> Poses:
-        """Lift one frame.
-
-        Args:
-            frame: px, (joint, 2) or (person, joint, 2), or with 3 numbers: x, y, confidence. As
-                many people as in the first frame, in the same order; NaN where one is away.
-            confidence: (joint,) or (person, joint).
-
-        Returns:
-            Poses of one frame, as :meth:`Lifter.__call__` would give them.
-        """
-        array = coordinates(frame)
-        one = array[None] if array.ndim == 3 else array
-        given = None if confidence is None else np.asarray(confidence)
-        given = given[None] if given is not None and given.ndim == 2 else given
-        keypoints = keypoints_from(one, self.skeleton, confidence=given, fps=self.fps)
-        poses = self.lifter(keypoints, camera=self.camera).noting(*self.notes)
-        if self._filter is None:
-            return poses
-        what = "Positions" if poses.fronts is None else "Positions and fronts"
-        return poses.noting(
-            f"{what} were smoothed (One-Euro).",
-            positions=self._filter(poses.positions[0])[None],
-            fronts=poses.fronts
-            if poses.fronts is None
-            else unit_vectors(self._fronts(poses.fronts[0]))[None],
-        )
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:

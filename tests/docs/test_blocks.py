@@ -31,6 +31,8 @@ REASONS = {
     "needs data that are not ours to give",
     "needs a camera or a browser",
     "needs minutes",
+    "needs a server",  # the lines are run by tests/serve/test_command.py
+    "serves until it is interrupted",
 }
 CLONE = ("recipes", "benchmarks", "docs/study")
 KINDS = {"python", "sh", "toml"}

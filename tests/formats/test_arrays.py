@@ -1,5 +1,6 @@
 """Arrays and ``.npz``: ours, which come back bit by bit, anybody's, and VideoPose3D's."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -312,3 +313,46 @@ def test_a_compressed_file_that_would_not_fit_is_refused_before_it_is_read(tmp_p
 
     with pytest.raises(FormatError, match=r"bomb\.npz: keypoints .* takes 0\.20 GB, .* without"):
         read_keypoints(tmp_path / "bomb.npz", max_bytes=1 << 20)
+
+
+# The same as JSON
+
+
+def plain_json(tmp_path, **fields):
+    (tmp_path / "a.json").write_text(json.dumps(fields))
+    return tmp_path / "a.json"
+
+
+def test_json_with_the_fields_of_an_npz_says_the_same(tmp_path):
+    triples = walk(COCO_17, frames=6, people=2)
+    triples[1, 0, 3] = np.nan
+    said = {"skeleton": "coco-17", "image_size": [1920, 1080], "fps": 25, "people": ["Ann", "Bo"]}
+    np.savez(tmp_path / "a.npz", keypoints=triples, **said)
+    lists = np.where(np.isnan(triples), None, triples).tolist()
+
+    theirs = read_keypoints(plain_json(tmp_path, keypoints=lists, **said))
+
+    assert_same(theirs, triples, people=("Ann", "Bo"))
+    npz = read_keypoints(tmp_path / "a.npz")
+    np.testing.assert_array_equal(theirs.positions, npz.positions)
+    assert np.isnan(theirs.positions[1, 0, 3]).all()
+    assert (theirs.image_size, theirs.fps) == (npz.image_size, npz.fps) == ((1920, 1080), 25)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"keypoints": [[1, 2], [3]]}, "keypoints should be numbers, in lists of equal length"),
+        ({"keypoints": [[["1", "2"]] * 17]}, "text among them"),
+        ({"keypoints": [1, 2, 3]}, r"keypoints are \(3,\) of float64"),
+        ({"skeleton": ["coco-17"]}, r"skeleton is \['coco-17'\], but should be a name"),
+        ({"people": "Ann"}, "people is 'Ann', but should be a list of names"),
+        ({"image_size": [1920]}, "image size is"),
+        ({"fps": [25, 25]}, "fps is"),
+    ],
+)
+def test_a_field_of_json_that_cannot_be_is_named(tmp_path, fields, words):
+    good = {"keypoints": walk(COCO_17, frames=2)[:, 0].tolist(), "skeleton": "coco-17"}
+
+    with pytest.raises(FormatError, match=words):
+        read_keypoints(plain_json(tmp_path, **(good | fields)))

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import convert, data, lift, model, score, study, train, view
+from graphlift.cli import convert, data, lift, model, score, serve, study, train, view
 from graphlift.cli.options import SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
@@ -18,6 +18,8 @@ EXTRAS = {
     "viser": "viewer",
     "cdflib": "h36m",
     **dict.fromkeys(("cv2", "tflite"), "video"),
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "prometheus_client"), "serve"),
+    **dict.fromkeys(("websockets", "python_multipart"), "serve"),
 }
 """Which extra brings a package that a verb may miss."""
 
@@ -42,6 +44,7 @@ app.command()(train.evaluate)
 app.command()(score.score)
 app.command()(view.view)
 app.command()(view.render)
+app.command(cls=SectionedCommand)(serve.serve)
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(data.app, name="data")

@@ -1,7 +1,7 @@
 """``graphlift lift``: keypoints or a video in, upright 3D motion out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,12 +19,12 @@ from graphlift.cli.options import (
 from graphlift.cli.outputs import check_outputs, check_suffix, write_outputs
 from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
-from graphlift.numerals import is_whole
 from graphlift.words import listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
     from graphlift.sequences import Keypoints, Poses
+    from graphlift.steps import Steps
     from graphlift.video import Video
 
 _first, _people, _motion = map(options_of, (None, "People", "Motion"))
@@ -40,18 +40,14 @@ class _Request:
         model: Of the lifter.
         detector: Of videos.
         reading: For :func:`graphlift.formats.read_keypoints`.
-        lifting: For :meth:`graphlift.lifting.Lifter.__call__`.
-        motion: For :func:`graphlift.motion.to_world`; None leaves poses as the network gave them.
-        sides: Whether to put left and right back.
+        steps: What to do with keypoints.
         keep: Where to write the keypoints.
     """
 
     model: str
     detector: str
     reading: Mapping[str, Any]
-    lifting: Mapping[str, Any]
-    motion: Mapping[str, Any] | None
-    sides: bool
+    steps: "Steps"
     keep: Path | None
 
 
@@ -168,6 +164,8 @@ def lift(
     Prints what was read, assumed and written. Frames out = frames in; joints that were not
     seen are filled in by the network, frames without people stay empty.
     """
+    from graphlift.steps import size_in, steps_from
+
     source = find_sample(source)
     kind = kind_of(source)
     check_options(context, kind)
@@ -175,31 +173,30 @@ def lift(
         model=model,
         detector=detector,
         reading={
-            "image_size": _size(image_size),
+            "image_size": size_in(image_size),
             "fps": fps,
             "skeleton": skeleton,
             "clip": clip,
             "people": people,
             "person": person,
         },
-        lifting={
-            "camera": _camera(camera),
-            "field_of_view": field_of_view,
-            "flip": flip,
-            "hypotheses": hypotheses,
-        },
-        motion=None
-        if raw
-        else {
-            "height": height,
-            "refine": refine,
-            "gaps": gaps,
-            "smooth": None if smooth == "none" else smooth,
-            "bones": bones,
-            "trajectory": trajectory,
-            "feet": feet,
-        },
-        sides=sides,
+        steps=steps_from(
+            {
+                "field_of_view": field_of_view,
+                "flip": flip,
+                "hypotheses": hypotheses,
+                "sides": sides,
+                "raw": raw,
+                "height": height,
+                "refine": refine,
+                "gaps": gaps,
+                "smooth": smooth,
+                "bones": bones,
+                "trajectory": trajectory,
+                "feet": feet,
+            },
+            _camera(camera),
+        ),
         keep=keypoints,
     )
     if kind not in ("videos", "clips"):
@@ -242,25 +239,12 @@ def _lift_folder(
 
 def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     """Read or detect keypoints, lift them, move the poses to the world, and write them."""
-    from graphlift.motion import to_world
-    from graphlift.motion.sizes import describe_sizes
+    from graphlift.lifting import Lifter
+    from graphlift.steps import motion_of
 
-    if request.motion is None:
-        poses = _lifted(source, request)
-        poses = poses.noting(*describe_sizes(poses))
-    else:
-        motion = request.motion
-        # No name, and no **motion, holds the lifter's poses: an hour of them takes 100 MB.
-        poses = to_world(
-            _lifted(source, request),
-            height=motion["height"],
-            refine=motion["refine"],
-            gaps=motion["gaps"],
-            smooth=motion["smooth"],
-            bones=motion["bones"],
-            trajectory=motion["trajectory"],
-            feet=motion["feet"],
-        )
+    video = None if kind_of(source) == "keypoints" else _opened(source, request)
+    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
+    poses = motion_of(lambda: _keypoints_of(source, video, request), lifter, request.steps)
     for note in (*poses.notes, *write_outputs(outputs, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     assert poses.keypoints is not None
@@ -268,14 +252,10 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
 
 
-def _lifted(source: str, request: _Request) -> "Poses":
-    """Read or detect keypoints, and lift them; what that takes is free again afterwards."""
+def _keypoints_of(source: str, video: "Video | None", request: _Request) -> "Keypoints":
+    """Read or detect keypoints, and keep them if that was asked for."""
     from graphlift.formats import read_keypoints, write_keypoints
-    from graphlift.lifting import Lifter
-    from graphlift.motion import mend_sides
 
-    video = None if kind_of(source) == "keypoints" else _opened(source, request)
-    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
     if video is None:
         keypoints = read_keypoints(source, **request.reading)
     else:
@@ -284,13 +264,7 @@ def _lifted(source: str, request: _Request) -> "Poses":
             typer.echo(f"graphlift: {one_line(f'{video.name}: {note}')}.", err=True)
     if request.keep is not None:
         write_keypoints(request.keep, keypoints)
-    notes: tuple[str, ...] = ()
-    if request.sides:
-        keypoints, mended = mend_sides(keypoints)
-        if mended.any():
-            notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
-    poses = lifter(keypoints, **request.lifting)
-    return replace(poses, notes=(*notes, *poses.notes)).without_absent()
+    return keypoints
 
 
 def _opened(source: str, request: _Request) -> "Video":
@@ -299,7 +273,7 @@ def _opened(source: str, request: _Request) -> "Video":
     from graphlift.video import open_video
 
     video = open_video(source, fps=request.reading["fps"])
-    if camera := request.lifting["camera"]:
+    if camera := request.steps.lifting["camera"]:
         check_same_image(camera, video.size)
     return video
 
@@ -327,15 +301,6 @@ def _summary(poses: "Poses") -> str:
     rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     return f"{len(poses):,} frames at {rate}, {who}, {poses.model}"
-
-
-def _size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    width, _, height = text.lower().partition("x")
-    if not (is_whole(width) and is_whole(height) and len(text) < 16):
-        raise ConfigError(f"--image-size {text}: give width and height in px, as 1920x1080")
-    return int(width), int(height)
 
 
 def _camera(text: str | None) -> "Camera | None":

@@ -1,16 +1,17 @@
-"""Plain arrays, and ``.npz`` files of them: our own format for keypoints.
+"""Plain arrays, and ``.npz`` and JSON files of them: our own formats for keypoints.
 
 Layout: ``keypoints`` (frame, person, joint, 2) or (frame, joint, 2), px, NaN where missing, with 3
 numbers a joint if the last is the confidence; optionally ``confidence`` (the same axes without the
 last), ``skeleton`` (a name), ``joints`` (names), ``image_size`` (width, height), ``fps``,
 ``people`` (names), ``source``. A skeleton that is none of the known ones has ``parents`` and
-``centre`` too. No objects.
+``centre`` too. No objects. JSON has the same fields as lists, with ``null`` for NaN.
 
 :func:`write_keypoints` does not compress, so that
 :func:`graphlift.formats.loaders.open_keypoints_npz` can leave the arrays in the file: an hour of
 keypoints then takes no memory but for the frames in use.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from graphlift.files import replacing
 from graphlift.formats.assembly import finish, select_people, sourced
 from graphlift.formats.face import FACE_JOINTS, FIRST_POINT, fill_from_face, joints_of_face
 from graphlift.formats.joint_names import recognise, unused
+from graphlift.formats.json_files import numbers
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.sequences import Keypoints, joints_seen
@@ -96,6 +98,41 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
         arrays[name] = whole[name] if mapped is None else mapped
     array, confidence = _shaped(arrays["keypoints"], arrays.get("confidence"), source.where)
     return _keypoints(array, confidence, stated, "npz", source)
+
+
+def is_plain(data: object) -> bool:
+    """Say whether JSON has the fields of an ``.npz``: ``keypoints`` is a list."""
+    return isinstance(data, dict) and isinstance(data.get("keypoints"), list)
+
+
+def from_plain(data: Mapping[str, Any], source: KeypointSource) -> Keypoints:
+    """Make keypoints of JSON with the fields of an ``.npz``, but for ``parents`` and ``centre``.
+
+    A missing number is ``null``; unknown fields are left out.
+
+    Raises:
+        FormatError: If a field is not what it should be; the message names it.
+    """
+    where = source.where
+    arrays = {
+        name: numbers(data[name], f"{where}: {name}")
+        for name in ("keypoints", "confidence", "image_size", "fps")
+        if data.get(name) is not None
+    }
+    for name in ("skeleton", "joints", "people"):
+        if data.get(name) is not None:
+            arrays[name] = _text(data[name], f"{where}: {name}", one=name == "skeleton")
+    array, confidence = _shaped(arrays.pop("keypoints"), arrays.pop("confidence", None), where)
+    return _keypoints(array, confidence, arrays, "JSON", source)
+
+
+def _text(value: object, where: str, *, one: bool) -> np.ndarray:
+    """Make an array of a name, or of a list of names."""
+    names = [value] if one else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        expected = "a name" if one else "a list of names"
+        raise FormatError(f"{where} is {shown(value)}, but should be {expected}: write it so")
+    return np.array(names[0] if one else names, dtype=np.str_)
 
 
 def from_array(array: np.ndarray, source: KeypointSource) -> Keypoints:

@@ -32,9 +32,9 @@ from graphlift.sequences import Keypoints
 from graphlift.words import listed
 
 KINDS = (
-    "a folder of one file a frame (OpenPose, MMPose, AlphaPose, ultralytics), .json (OpenPose, "
-    "COCO, MMPose, AlphaPose, MediaPipe, ultralytics), .csv (plain, SLEAP, DeepLabCut), .h5 "
-    "(DeepLabCut, SLEAP), .npz (plain, VideoPose3D, Detectron), .npy, .pose"
+    "a folder of one file a frame (OpenPose, MMPose, AlphaPose, ultralytics), .json (plain, "
+    "OpenPose, COCO, MMPose, AlphaPose, MediaPipe, ultralytics), .csv (plain, SLEAP, "
+    "DeepLabCut), .h5 (DeepLabCut, SLEAP), .npz (plain, VideoPose3D, Detectron), .npy, .pose"
 )
 
 
@@ -76,6 +76,8 @@ def _read_json(path: Path, source: KeypointSource) -> Keypoints:
     data = read_json(path, source.max_bytes)
     first = data[0] if isinstance(data, list) and data else data
     keys = set(first) if isinstance(first, dict) else set()
+    if arrays.is_plain(data):
+        return arrays.from_plain(data, source)
     if isinstance(data, dict):
         if "people" in keys:
             return openpose.from_frame(data, source)
@@ -100,7 +102,7 @@ def _read_json(path: Path, source: KeypointSource) -> Keypoints:
         f"{listed(sorted(map(str, keys)))}; known are OpenPose (people), COCO "
         "(annotations, or a list of image_id and keypoints), MMPose (instances), AlphaPose (as "
         "COCO, or frames by image), ultralytics (lists of x, y), MediaPipe (landmarks of x, y, "
-        "visibility)"
+        "visibility), plain arrays (keypoints, a list of frames)"
     )
 
 

@@ -6,11 +6,12 @@ them, each with ``weight``, ``sigma`` and ``positions``, root-relative in the ca
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from graphlift.files import replacing
 from graphlift.formats.archive import describe_alone
@@ -26,31 +27,60 @@ CHUNK = 2048
 
 def write_json(path: Path, poses: Poses) -> tuple[str, ...]:
     """Write JSON, all people in one file, each frame on a line of its own."""
-    about = describe_alone(poses)
-    about["axes"] = {"name": poses.axes, **AXES[poses.axes]}
-    head = json.dumps(about, ensure_ascii=False, allow_nan=False)
     with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(f'{head[:-1]}, "frames": [')
-        for start in range(0, len(poses), CHUNK):
-            for i, frame in enumerate(_frames(poses, slice(start, start + CHUNK)), start=start):
-                text = json.dumps({"frame": i, "people": frame}, allow_nan=False)
-                file.write(f"{',' if i else ''}\n{text}")
-        file.write("\n]}\n")
+        file.writelines(json_lines(poses))
     return (f"Everything in m, {poses.axes} axes; the keypoints are only in .npz.",)
 
 
-def _frames(poses: Poses, part: slice) -> list[list[dict[str, Any]]]:
+def json_lines(poses: Poses) -> Iterator[str]:
+    """Give the text that :func:`write_json` writes, piece by piece."""
+    head = json.dumps(describe_json(poses), ensure_ascii=False, allow_nan=False)
+    yield f'{head[:-1]}, "frames": ['
+    for start in range(0, len(poses), CHUNK):
+        part = slice(start, start + CHUNK)
+        frames = list_people(
+            poses.positions[part],
+            poses.seen[part],
+            poses.sigma[part],
+            None if poses.fronts is None else poses.fronts[part],
+            None if poses.front_sigma is None else poses.front_sigma[part],
+            None if poses.hypotheses is None else _hypotheses(poses.hypotheses, part),
+        )
+        for i, people in enumerate(frames, start=start):
+            yield f"{',' if i else ''}\n{frame_text(i, people)}"
+    yield "\n]}\n"
+
+
+def describe_json(poses: Poses) -> dict[str, Any]:
+    """Describe all that is not of a frame: the head of the file."""
+    return describe_alone(poses) | {"axes": {"name": poses.axes, **AXES[poses.axes]}}
+
+
+def frame_text(number: int, people: list[dict[str, Any]]) -> str:
+    """Write a frame, and the people that :func:`list_people` lists of it, as JSON."""
+    return json.dumps({"frame": number, "people": people}, allow_nan=False)
+
+
+def list_people(
+    positions: Float[np.ndarray, "frame person joint 3"],
+    seen: Bool[np.ndarray, "frame person joint"],
+    sigma: Float[np.ndarray, "frame person joint"],
+    fronts: Float[np.ndarray, "frame person front 3"] | None = None,
+    front_sigma: Float[np.ndarray, "frame person front"] | None = None,
+    hypotheses: list[list[list[dict[str, Any]]]] | None = None,
+) -> list[list[dict[str, Any]]]:
+    """List what JSON says of each person, by frame: fields of poses, in their order."""
     columns: dict[str, Any] = {
-        "positions": _vectors(poses.positions[part]),
-        "seen": poses.seen[part].tolist(),
-        "sigma": _numbers(poses.sigma[part]),
+        "positions": _vectors(positions),
+        "seen": seen.tolist(),
+        "sigma": _numbers(sigma),
     }
-    if poses.fronts is not None:
-        columns["fronts"] = _vectors(poses.fronts[part])
-    if poses.front_sigma is not None:
-        columns["front_sigma"] = _numbers(poses.front_sigma[part])
-    if poses.hypotheses is not None:
-        columns["hypotheses"] = _hypotheses(poses.hypotheses, part)
+    if fronts is not None:
+        columns["fronts"] = _vectors(fronts)
+    if front_sigma is not None:
+        columns["front_sigma"] = _numbers(front_sigma)
+    if hypotheses is not None:
+        columns["hypotheses"] = hypotheses
     return [
         [dict(zip(columns, person, strict=True)) for person in zip(*frame, strict=True)]
         for frame in zip(*columns.values(), strict=True)

@@ -1,12 +1,8 @@
 """A viser server for one person on one machine: it checks who asks before it answers.
 
-A server on the loopback interface is not private by itself. Any page that the same browser shows
-may open a WebSocket to it (browsers do not apply the same-origin policy there), and a host name
-that an attacker controls may be made to point at 127.0.0.1 (DNS rebinding). Therefore every
-request must name this machine in ``Host``, come from the page itself (``Origin``), and carry a
-secret that is in the address we print, and later in a cookie.
-
-Source: RFC 6455, section 10.2 (origin of a WebSocket request).
+Every request must name this machine in ``Host``, come from the page itself (``Origin``), for the
+reasons that :mod:`graphlift.origins` gives, and carry a secret that is in the address we print,
+and later in a cookie.
 """
 
 import contextlib
@@ -21,13 +17,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from graphlift.errors import ModelError
+from graphlift.origins import host_refusal, origin_refusal
 
 if TYPE_CHECKING:
     import viser
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-"""Names that this machine has for itself. The port is not checked, so that a tunnel may change
-it."""
 
 
 @contextmanager
@@ -75,21 +68,12 @@ def refusal(path: str, headers: Any, token: str) -> str | None:  # noqa: ANN401
         token: What the query's ``token`` or the cookie must hold.
     """
     hosts = headers.get_all("Host")
-    if len(hosts) != 1 or _host_name(f"//{hosts[0]}") not in LOOPBACK:
-        return "This server answers only to 127.0.0.1 and localhost."
-    origins = headers.get_all("Origin")
-    if any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins):
-        return "This server answers only to its own page."
+    why = host_refusal(hosts) or origin_refusal(hosts, headers.get_all("Origin"))
+    if why is not None:
+        return why
     if not any(hmac.compare_digest(given, token.encode()) for given in _tokens(path, headers)):
         return "Open the whole address that graphlift printed, with the token in it."
     return None
-
-
-def _host_name(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
 
 
 def _tokens(path: str, headers: Any) -> list[bytes]:  # noqa: ANN401

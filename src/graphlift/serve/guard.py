@@ -1,0 +1,206 @@
+"""Stands before every route: who asks, how much, how long; and counts what was answered.
+
+It is plain ASGI, because it has to see streams as well as requests, and bodies piece by piece.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from graphlift.origins import host_refusal, origin_refusal
+from graphlift.serve.metrics import Metrics
+from graphlift.serve.refusals import Refusal, ending
+from graphlift.serve.settings import Settings
+from graphlift.serve.stream import Live
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OPEN = "/health"
+"""The one route that needs no key."""
+VIDEOS = "/jobs"
+_NOT_FOUND = "(none)"
+
+
+class Guard:
+    """An application within limits.
+
+    Args:
+        app: What answers.
+        settings: The limits.
+        metrics: Where answers are counted.
+        live: Streams that are open.
+    """
+
+    def __init__(self, app: App, settings: Settings, metrics: Metrics, live: set[Live]) -> None:
+        self.app, self.settings, self.metrics, self.live = app, settings, metrics, live
+        self.open = 0
+        self.ending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request or a stream, or refuse it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        kind = "streams" if scope["type"] == "websocket" else "requests"
+        started, answer = time.perf_counter(), _Answer(send)
+        self.open += 1
+        self.metrics.connections.labels(kind).inc()
+        try:
+            await self._answer(scope, _Counted(receive, self._most(scope)), answer)
+        finally:
+            self.open -= 1
+            self.metrics.connections.labels(kind).dec()
+            route = getattr(scope.get("route"), "path", _NOT_FOUND)
+            self.metrics.requests.labels(route, str(answer.status)).inc()
+            if kind == "requests":
+                self.metrics.latency.labels(route).observe(time.perf_counter() - started)
+
+    def end(self) -> None:
+        """Refuse what comes from now on; streams answer what they have got, and end."""
+        self.ending = True
+        for live in list(self.live):
+            live.end()
+
+    async def _answer(self, scope: Scope, receive: "_Counted", answer: "_Answer") -> None:
+        try:
+            self._check(scope)
+            if scope["type"] == "websocket":
+                await self.app(scope, receive, answer)
+                return
+            async with asyncio.timeout(self.settings.seconds):
+                await self.app(scope, receive, answer)
+        except Refusal as refusal:
+            await answer.refuse(scope, refusal)
+        except TimeoutError:
+            limit = f"{self.settings.seconds:g} s"
+            late = (
+                Refusal(408, f"the body did not arrive within {limit}: send less at once")
+                if not receive.whole
+                else Refusal(
+                    504,
+                    f"not done within {limit}: send fewer frames, or make it a job (POST /jobs)",
+                )
+            )
+            await answer.refuse(scope, late)
+
+    def _check(self, scope: Scope) -> None:
+        """Refuse a request by its head.
+
+        Raises:
+            Refusal: With what to do about it.
+        """
+        hosts, origins, keys, lengths = (
+            [value.decode("latin-1") for name, value in scope["headers"] if name == wanted]
+            for wanted in (b"host", b"origin", b"authorization", b"content-length")
+        )
+        schemes = ("http",) if self.settings.local else ("http", "https")
+        why = host_refusal(hosts, self.settings.known_names)
+        why = why or origin_refusal(hosts, origins, schemes)
+        if why is not None:
+            raise Refusal(403, why)
+        if self.settings.key is not None and scope["path"] != OPEN:
+            check_key(keys, self.settings.key)
+        if self.ending and scope["path"] != OPEN:
+            raise ending()
+        if self.open > self.settings.connections:
+            raise Refusal(
+                503,
+                f"{self.settings.connections} requests and streams are open, as many as this "
+                "server allows: ask again in a few seconds",
+                {"Retry-After": "5"},
+            )
+        most = self._most(scope)
+        if any(length.isdecimal() and int(length[:20]) > most for length in lengths):
+            raise _too_large(most)
+
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body of a request may have."""
+        video = scope["path"].startswith(VIDEOS)
+        return self.settings.video_bytes if video else self.settings.body_bytes
+
+
+def check_key(given: list[str], key: str) -> None:
+    """Compare the API key, in a time that does not depend on where it differs.
+
+    Raises:
+        Refusal: If it is another, or absent.
+    """
+    scheme, _, said = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    right = hmac.compare_digest(said.strip().encode("latin-1"), key.encode())
+    if scheme.lower() == "bearer" and right:
+        return
+    raise Refusal(
+        401,
+        "this server needs its API key: send the header Authorization: Bearer KEY",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _too_large(most: int) -> Refusal:
+    return Refusal(
+        413,
+        f"the body has more than the {most / 1e6:g} MB that are allowed: send fewer frames at "
+        "once, or .npz in place of text",
+        {"Connection": "close"},
+    )
+
+
+class _Counted:
+    """Receives a body, and refuses it beyond so many bytes."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self.receive, self.most, self.size, self.whole = receive, most, 0, False
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        if message["type"] == "http.request":
+            self.size += len(message.get("body", b""))
+            self.whole = not message.get("more_body", False)
+            if self.size > self.most:
+                raise _too_large(self.most)
+        elif message["type"] == "http.disconnect":
+            self.whole = True
+        return message
+
+
+class _Answer:
+    """Sends an answer, and remembers its status."""
+
+    def __init__(self, send: Send) -> None:
+        self.send, self.status = send, 0
+
+    async def __call__(self, message: Message) -> None:
+        match message["type"]:
+            case "http.response.start" | "websocket.http.response.start":
+                self.status = message["status"]
+                message["headers"] = [*message.get("headers", []), *_SAFE]
+            case "websocket.accept":
+                self.status = 101
+            case "websocket.close":
+                self.status = message.get("code", 1000)
+        await self.send(message)
+
+    async def refuse(self, scope: Scope, refusal: Refusal) -> None:
+        """Send a refusal in place of an answer that has not begun."""
+        if self.status:
+            return  # it has begun: the server breaks it off, which the client notices
+        start = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+        headers = {"Content-Type": "application/json", **refusal.headers}
+        pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        pairs.append((b"content-length", str(len(refusal.body)).encode()))
+        await self({"type": f"{start}.start", "status": refusal.status, "headers": pairs})
+        await self.send({"type": f"{start}.body", "body": refusal.body})
+
+
+_SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What browsers are told of every answer."""

@@ -1,0 +1,39 @@
+"""Requests that are refused: a sentence as JSON, and the status that fits."""
+
+import json
+from collections.abc import Mapping
+
+
+class Refusal(Exception):  # noqa: N818  # no error of the server's
+    """A request that is not answered as it wishes.
+
+    Args:
+        status: Of HTTP.
+        message: Names the thing, the place and the way out.
+        headers: More of the answer's.
+    """
+
+    def __init__(
+        self, status: int, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.headers = status, message, dict(headers or {})
+
+    @property
+    def body(self) -> bytes:
+        """What the client gets."""
+        return json.dumps({"error": self.message}).encode()
+
+
+def too_busy(what: str) -> Refusal:
+    """Refuse more than may wait."""
+    return Refusal(429, f"{what}: ask again in a few seconds", {"Retry-After": "5"})
+
+
+def ending() -> Refusal:
+    """Refuse what comes after the server was told to end."""
+    return Refusal(
+        503,
+        "this server is ending: ask again once it has started anew",
+        {"Retry-After": "10", "Connection": "close"},
+    )

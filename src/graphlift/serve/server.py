@@ -1,0 +1,176 @@
+"""Listens, answers until it is told to end, and ends when what it accepted is answered."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from graphlift.errors import ConfigError
+from graphlift.serve.app import make_app
+from graphlift.serve.guard import Guard
+from graphlift.serve.settings import Settings
+from graphlift.serve.stream import LONGEST_MESSAGE
+
+HEAD_SECONDS = 10.0
+"""That a connection may take to its first request's head."""
+_PING, _PONG = 20.0, 60.0
+"""s; how often streams are asked whether they live, and how long they have to say so."""
+_IDLE_SOCKETS = 64
+"""Connections without a request, beside those that have one."""
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; then answer what was accepted, and return.
+
+    Args:
+        settings: What is allowed.
+        announce: Called with the address, once the server listens.
+
+    Raises:
+        ConfigError: If the port is taken, or an option cannot be.
+        FileNotFoundError, FormatError: If a model is none.
+    """
+    server = _Server(settings)
+    with server.listening() as address:
+        announce(address)
+        server.run(sockets=[server.socket])
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """Serve in a thread of this process meanwhile, as for a notebook or a test.
+
+    Yields:
+        The address.
+    """
+    server = _Server(settings)
+    with server.listening() as address:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [server.socket]})
+        thread.start()
+        try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, but that it ends only when streams have been answered, too, and with status 0."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.guard = settings, make_app(settings)
+        config = uvicorn.Config(
+            self.guard,
+            http=type("_Limited", (_Timed,), {"most": settings.connections + _IDLE_SOCKETS}),
+            ws=_Stream,
+            lifespan="on",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws_max_size=LONGEST_MESSAGE,
+            ws_ping_interval=_PING,
+            ws_ping_timeout=_PONG,
+            ws_per_message_deflate=False,  # a kilobyte may unpack to a gigabyte, and costs time
+            timeout_graceful_shutdown=5,
+        )
+        super().__init__(config)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[str]:
+        """Listen; yield the address.
+
+        Raises:
+            ConfigError: If that cannot be.
+        """
+        host, port = self.settings.host, self.settings.port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self.socket = socket.create_server((host, port), family=family, backlog=128)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {host}, port {port} ({error.strerror}): give another --port, 0 "
+                "for any that is free, or an address of this machine with --host"
+            ) from error
+        with self.socket:
+            bracketed = f"[{host}]" if ":" in host else host
+            yield f"http://{bracketed}:{self.socket.getsockname()[1]}"
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals for the wish to end; uvicorn's own raises them again afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End; at the second interrupt at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, let what was accepted be answered, and end."""
+        for server in self.servers:
+            server.close()
+        await _drain(self.guard, self.settings.grace_seconds, lambda: self.force_exit)
+        await super().shutdown(sockets)
+
+
+async def _drain(guard: Guard, seconds: float, hurry: Callable[[], bool]) -> None:
+    """Wait until requests and streams are answered, at most so many seconds."""
+    guard.end()
+    until = time.monotonic() + seconds
+    while guard.open and time.monotonic() < until and not hurry():
+        await asyncio.sleep(0.02)
+
+
+class _Timed(H11Protocol):
+    """HTTP on a connection that must say soon what it is for."""
+
+    most = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock; refuse more connections than are allowed."""
+        super().connection_made(transport)
+        if len(self.connections) > self.most:
+            transport.abort()
+            return
+        self._late = self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        ours = self.transport.get_protocol() is self
+        if ours and getattr(self, "cycle", None) is None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        if hasattr(self, "_late"):
+            self._late.cancel()
+        super().connection_lost(exc)
+
+
+class _Stream(WebSocketsSansIOProtocol):
+    """A websocket that is dropped if it answers no ping, even if it reads nothing any more."""
+
+    def keepalive_timeout(self) -> None:
+        """Drop what would wait for ever to be sent."""
+        super().keepalive_timeout()
+        self.loop.call_later(1, self.transport.abort)

@@ -1,0 +1,142 @@
+"""The process that lifts clips and videos for the server, one after another.
+
+It is told what to do by lines of JSON on standard input and answers by lines of JSON on standard
+output, so that the server can end it in the midst of its work, and outlives whatever a file makes
+a library do. Each task names a folder of its own; there lies what is read, and there the motion is
+written. The folder is the working directory meanwhile, so that messages name files as the client
+knows them. When standard input ends, so does the process.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from graphlift.errors import FormatError, GraphliftError
+from graphlift.lifting import Lifter
+from graphlift.sequences import Keypoints
+from graphlift.steps import motion_of, steps_from
+from graphlift.words import one_line
+
+LARGEST_ARRAYS = 1 << 28
+"""Bytes that the keypoints of a clip may take when they are unpacked: 256 MiB."""
+MOTION = "motion"
+"""Name of the file that is written, before its suffix."""
+_MOST_MEMORY = 1 << 30
+"""Bytes: a process that took more at any time is replaced by a new one, which takes less."""
+
+Say = Callable[[Mapping[str, Any]], None]
+
+
+def serve() -> None:
+    """Do one task after another until standard input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever else libraries may print
+
+    def say(line: Mapping[str, Any]) -> None:
+        answers.write(json.dumps(line).encode() + b"\n")
+        answers.flush()
+
+    for line in sys.stdin.buffer:
+        say(_answer(json.loads(line), say))
+
+
+def _answer(task: Mapping[str, Any], say: Say) -> dict[str, Any]:
+    """Do a task; return what to answer last."""
+    os.chdir(task["folder"])
+    try:
+        frames = lift_file(task, say)
+    except (GraphliftError, OSError) as error:
+        return {"refused": one_line(error)}
+    except ModuleNotFoundError as error:
+        return {"refused": f"this server lacks {error.name}, which files of this kind need"}
+    except Exception:
+        return {"broken": traceback.format_exc()}
+    finally:
+        os.chdir("/")  # the folder is the server's to remove
+    return {"frames": frames, "tired": _largest_memory() > _MOST_MEMORY}
+
+
+def lift_file(task: Mapping[str, Any], say: Say) -> int:
+    """Lift the file of a task, in the working directory, and write its motion there.
+
+    Returns:
+        How many frames there were.
+
+    Raises:
+        GraphliftError: If the file or an option is refused.
+    """
+    from graphlift.formats import write_poses
+
+    lifter = _load(task["model"], task["threads"])
+    poses = motion_of(lambda: _read(task, say), lifter, steps_from(task["options"]))
+    write_poses(f"{MOTION}{task['suffix']}", poses)
+    say({"done": len(poses), "of": len(poses)})
+    return len(poses)
+
+
+@lru_cache(maxsize=4)
+def _load(model: str, threads: int) -> Lifter:
+    return Lifter.load(model, threads=threads)
+
+
+def _read(task: Mapping[str, Any], say: Say) -> Keypoints:
+    """Read a clip, or detect keypoints in a video.
+
+    Raises:
+        FormatError: If it has more frames than allowed.
+    """
+    reading, most = dict(task["reading"]), task["frames"]
+    if task["video"]:
+        return _detect(task, reading, lambda done, of: _count(done, of, most, say))
+    from graphlift.formats import read_keypoints
+
+    keypoints = read_keypoints(task["file"], max_bytes=LARGEST_ARRAYS, **reading)
+    _count(0, len(keypoints), most, say)
+    return keypoints
+
+
+def _detect(
+    task: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    progress: Callable[[int, int | None], None],
+) -> Keypoints:
+    from graphlift.video import detect_people, open_video
+
+    video = open_video(Path(task["file"]), fps=reading["fps"])
+    progress(0, video.count)
+    return detect_people(
+        video,
+        detector=task["detector"],
+        people=1 if reading["people"] is None else reading["people"],
+        person=reading["person"],
+        progress=progress,
+    )
+
+
+def _count(done: int, of: int | None, most: int, say: Say) -> None:
+    """Say how far it is.
+
+    Raises:
+        FormatError: If there are too many frames.
+    """
+    if max(done, of or 0) > most:
+        raise FormatError(
+            f"{max(done, of or 0):,} frames, more than the {most:,} that this server allows: cut "
+            "the clip, or run graphlift lift yourself"
+        )
+    say({"done": done, "of": of})
+
+
+def _largest_memory() -> int:
+    """Bytes that this process took at most; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # not POSIX
+        return 0
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return taken if sys.platform == "darwin" else 1024 * taken

@@ -1,0 +1,119 @@
+"""Jobs: their course, their result, their end; which files are no videos."""
+
+import io
+
+import numpy as np
+import pytest
+from helpers.detectors import needs
+from helpers.served import ask, counted, people, post_file, post_json, until
+
+from graphlift.formats import read_poses
+
+
+def npz(frames):
+    file = io.BytesIO()
+    np.savez(file, keypoints=people(frames), skeleton="coco-17", image_size=(640, 480), fps=30.0)
+    return file.getvalue()
+
+
+def ended(address, path):
+    return until(
+        lambda: (s := ask(address, "GET", path).json)["state"] in ("done", "failed") and s
+    )
+
+
+def test_a_long_clip_is_lifted_in_the_background(address, tmp_path):
+    said = post_file(address, "/jobs?raw=true", "walk.npz", npz(40), fields={"format": "npz"})
+
+    assert said.status == 202
+    path = said.headers["Location"]
+    assert path == f"/jobs/{said.json['id']}"
+    assert len(said.json["id"]) >= 32
+    state = ended(address, path)
+    assert (state["state"], state["frames"], state["of"], state["error"]) == ("done", 40, 40, None)
+    assert 500 < state["forgotten_in"] <= 600
+    for _ in range(2):
+        result = ask(address, "GET", f"{path}/result")
+        assert result.headers["Content-Type"] == "application/x-npz"
+    (tmp_path / "a.npz").write_bytes(result.body)
+    assert len(read_poses(tmp_path / "a.npz")) == 40
+    assert counted(address, 'graphlift_frames_total{how="job"}') >= 40
+    assert ask(address, "DELETE", path).status == 204
+    assert ask(address, "GET", path).status == ask(address, "DELETE", path).status == 404
+    assert ask(address, "GET", f"{path}/result").status == 404
+
+
+def test_jobs_wait_their_turn_can_be_ended_and_are_forgotten(served):
+    address = served(waiting=1, keep_seconds=0.2)
+    long, waiting = (
+        post_file(address, "/jobs", "walk.npz", npz(count)).json for count in (19_000, 3)
+    )
+    full = post_file(address, "/jobs", "walk.npz", npz(3))
+    early = ask(address, "GET", f"/jobs/{long['id']}/result")
+
+    assert (full.status, early.status) == (429, 409)
+    until(lambda: ask(address, "GET", f"/jobs/{long['id']}").json["state"] == "running")
+    assert ask(address, "GET", f"/jobs/{waiting['id']}").json["state"] == "waiting"
+    assert ask(address, "DELETE", f"/jobs/{long['id']}").status == 204
+    until(lambda: counted(address, 'graphlift_frames_total{how="job"}') == 3)
+    until(lambda: ask(address, "GET", f"/jobs/{waiting['id']}").status == 404)
+    assert counted(address, 'graphlift_queue{of="jobs"}') == 0
+
+
+@pytest.mark.parametrize("other", ["x", "..%2F..%2Fetc%2Fpasswd", "%00"])
+def test_a_job_of_another_id_is_not_found(address, other):
+    for method, path in (("GET", ""), ("GET", "/result"), ("DELETE", "")):
+        assert ask(address, method, f"/jobs/{other}{path}").status == 404
+
+
+def test_a_failed_job_says_why(address):
+    job = post_json(address, "/jobs", {"a": 1}).json
+    state = ended(address, f"/jobs/{job['id']}")
+    result = ask(address, "GET", f"/jobs/{job['id']}/result")
+
+    assert (state["state"], "is JSON of no kind" in state["error"]) == ("failed", True)
+    assert (result.status, result.error.startswith("the job failed: keypoints.json")) == (
+        409,
+        True,
+    )
+
+
+NO_VIDEOS = {
+    "playlist": b"#EXTM3U\n/etc/passwd\n",
+    "list of files": b"ffconcat version 1.0\nfile /etc/passwd\n",
+    "session": b"v=0\nc=IN IP4 192.0.2.1\nm=video 9 RTP/AVP 96\n",
+    "begins like a stream": b"GET /\n#EXTM3U\n" + bytes(400),
+    "text": b"hello",
+}
+
+
+@pytest.mark.parametrize("content", NO_VIDEOS.values(), ids=NO_VIDEOS)
+def test_what_is_no_video_is_not_given_to_a_decoder(address, content):
+    pytest.importorskip("cv2")
+    in_form = post_file(address, "/jobs", "film.mp4", content)
+    bare = ask(address, "POST", "/jobs", content, Content_Type="video/mp4")
+
+    for said in (in_form, bare):
+        assert (said.status, "no video" in said.error) == (422, True)
+
+
+def test_a_broken_video_is_a_job_that_fails(address):
+    pytest.importorskip("cv2")
+    said = ask(
+        address, "POST", "/jobs", bytes(4) + b"ftypisom" + bytes(500), Content_Type="video/mp4"
+    )
+
+    state = ended(address, said.headers["Location"])
+    assert state["state"] == "failed"
+    assert state["error"].startswith("video.mp4: no video that can be decoded")
+
+
+@needs("blazepose")
+def test_a_video_is_detected_and_lifted(address, tmp_path):
+    from helpers.tiny_video import write_video
+
+    film = write_video(tmp_path / "film.mp4", 4).read_bytes()
+    said = post_file(address, "/jobs?raw=true", "film.mp4", film)
+
+    state = ended(address, said.headers["Location"])
+    assert (state["frames"], state["of"]) == (4, 4) or "no person" in state["error"]
