@@ -14,7 +14,7 @@ VERBS = {
     ("study", "run"): "Train what a plan lacks",
     ("study", "report"): "Write report.html",
     ("model",): "The networks of the study",
-    ("model", "list"): "List every network with its size, cost and reference",
+    ("model", "list"): "List every network and system with its size, cost and reference",
     ("model", "info"): "Say what a trained network is",
     ("data",): "Data to train on",
     ("data", "info"): "Print what a data set holds",
