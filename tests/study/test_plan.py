@@ -310,3 +310,13 @@ def test_a_plan_that_is_nowhere_lists_those_there_are():
         FileNotFoundError, match="'qiuck': give one of quick, open, paper, regime, everyone"
     ):
         read_plan("qiuck")
+
+
+def test_keys_that_a_planned_run_would_ignore_are_refused():
+    with pytest.raises(ConfigError, match=r"recipe of .* on gt: views\.noise is not for vary"):
+        planned_runs(read_plan("best", ["views = {noise = 0.5}"]), data="prior")
+    with pytest.raises(ConfigError, match=r'views\.size is for cameras = "random"'):
+        planned_runs(read_plan("best", ["vary = false", "views = {size = 0.1}"]), data="prior")
+
+    runs = planned_runs(read_plan("best", ["views = {size = 0.1}"]), data="prior")
+    assert {run.config.views.size for run in runs} == {0.1}

@@ -248,7 +248,9 @@ def test_a_run_of_before_goes_on_and_one_with_other_objectives_does_not(study_da
     assert finish(TINY, study_data, tmp_path)[1]["step"] == 12
 
 
-@pytest.mark.parametrize("method", ["bidirectional", "mixture", "martinez", "graformer"])
+@pytest.mark.parametrize(
+    "method", ["bidirectional", "ordinal-depth", "mixture", "martinez", "graformer"]
+)
 def test_any_lifter_can_be_supervised_weakly(method, study_data, asked, tmp_path):
     model = ModelConfig(method=method, decouple_self=False, channels=8, blocks=1)
     loss = "likelihood" if method == "mixture" else "mse"

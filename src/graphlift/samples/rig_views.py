@@ -2,8 +2,9 @@
 
 The protocol itself trains on recorded frames. Here the same people are of other sizes, turned
 about the vertical, mirrored, with another's upper body, and a simulated detector errs anew each
-time (:class:`graphlift.samples.augment.Augmentation`). Where they stand stays as recorded, for the
-places in the image, too, are the protocol's.
+time (:class:`graphlift.samples.augment.Augmentation`). They stand where they were recorded, but
+for a mirrored person, who stands mirrored, and a larger one, who stands farther out: places in the
+image, too, are the protocol's. All frames are drawn from, not only every third.
 """
 
 from collections.abc import Sequence

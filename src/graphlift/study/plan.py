@@ -17,6 +17,7 @@ from graphlift.training.config import (
     Method,
     TrainConfig,
     merge,
+    parse_run,
     parse_table,
     read_toml,
 )
@@ -278,7 +279,7 @@ def _cell(plan: Plan, name: str, detections: Detections, data: str) -> TrainConf
     of_grid = {"method": method, "decouple_self": decoupled}
     cell = {"data": data, "detections": detections, "model": of_grid}
     table = merge([plan.keys(name, detections), cell])
-    return parse_table(TrainConfig, table, f"recipe of {name} on {detections}")
+    return parse_run(table, f"recipe of {name} on {detections}")
 
 
 def _widths(plan: Plan, name: str, config: TrainConfig) -> list[int]:

@@ -337,12 +337,19 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
         OSError: If the file cannot be read.
     """
     table = merge(read_toml(path, overrides))
-    config = parse_table(TrainConfig, table, str(path))
-    model = config.model
-    over_time = model.method == "over-time"
-    unused = unused_keys(table, config.cameras, model.joints, over_time, config.vary)
-    if unused:
-        raise ConfigError(f"{path}: {'; '.join(unused)}")
+    return parse_run(table, str(path))
+
+
+def parse_run(table: Mapping[str, Any], where: str) -> TrainConfig:
+    """Check what a person wrote of a run.
+
+    Raises:
+        ConfigError: As :func:`read_config`; the message begins with ``where``.
+    """
+    config = parse_table(TrainConfig, table, where)
+    over_time, joints = config.model.method == "over-time", config.model.joints
+    if unused := unused_keys(table, config.cameras, joints, over_time, config.vary):
+        raise ConfigError(f"{where}: {'; '.join(unused)}")
     return config
 
 

@@ -12,6 +12,7 @@ from graphlift.nn.critic import Critic, critic_loss, realism_loss
 from graphlift.nn.mixture import Mixture
 from graphlift.nn.objectives import bone_ratio_loss, projection_loss
 from graphlift.nn.ordinal import depth_relations, joint_pairs, ordinal_loss, part_pairs
+from graphlift.nn.ordinal_depth import Ordered
 from graphlift.samples.supervision import Supervision
 from graphlift.skeletons import Skeleton
 from graphlift.training.evaluation import pose_of
@@ -81,7 +82,7 @@ def annotate(
 
 def weak_loss(
     kind: str,
-    said: Tensor | Attributed | Mixture,
+    said: Tensor | Attributed | Ordered | Mixture,
     keypoints: Float[Tensor, "batch joint 2"],
     labels: Labels,
     critic: Critic | None = None,
@@ -122,11 +123,13 @@ def weak_loss(
 
 
 def _of(
-    said: Tensor | Attributed | Mixture, people: Bool[Tensor, " batch"]
-) -> Tensor | Attributed | Mixture:
+    said: Tensor | Attributed | Ordered | Mixture, people: Bool[Tensor, " batch"]
+) -> Tensor | Attributed | Ordered | Mixture:
     """What a network says of some people of a batch."""
     if isinstance(said, Attributed):
         return Attributed(said.pose[people], said.attributes[people], said.skeleton)
+    if isinstance(said, Ordered):
+        return Ordered(said.pose[people], said.depths[people], said.skeleton)
     if isinstance(said, Mixture):
         return Mixture(*(part[people] for part in said))
     return said[people]
@@ -150,7 +153,9 @@ def find_opponent(skeleton: Skeleton, device: torch.device) -> Opponent:
     return Opponent(critic, torch.optim.Adam(critic.parameters(), CRITIC_RATE, fused=True))
 
 
-def train_critic(opponent: Opponent, said: Tensor | Attributed | Mixture, labels: Labels) -> None:
+def train_critic(
+    opponent: Opponent, said: Tensor | Attributed | Ordered | Mixture, labels: Labels
+) -> None:
     """Let the critic learn to tell predictions from the poses of labelled people.
 
     A batch without one or the other teaches it nothing.
