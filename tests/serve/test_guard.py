@@ -169,3 +169,11 @@ def test_the_schema_has_every_route_with_what_may_be_answered(address):
     assert "file" in lift["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     problem = schema["components"]["schemas"]["Problem"]
     assert list(problem["properties"]) == ["error"]
+
+
+def test_a_name_that_others_ask_for_demands_a_key_on_loopback_too():
+    with pytest.raises(ConfigError, match=r"--name lift\.example\.org: others reach.*API key"):
+        Settings(names=("lift.example.org",))
+
+    assert not Settings(names=("lift.example.org",), key="k" * 40).local  # https pages may ask
+    assert Settings(names=("localhost",)).local

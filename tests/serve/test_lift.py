@@ -17,7 +17,8 @@ from graphlift.cli.lift import lift as lift_command
 from graphlift.formats import read_keypoints, read_poses
 from graphlift.formats.write import WRITERS
 from graphlift.motion import to_world
-from graphlift.serve.options import MEDIA, Format, JobOptions
+from graphlift.serve.options import MEDIA, Format, JobOptions, LiftOptions
+from graphlift.serve.single import may_be_short
 
 ONE = plain(people(1)[:, 0])
 CLOSE = 1e-5
@@ -283,3 +284,14 @@ def test_many_at_once_are_each_answered_as_if_alone(address, lifter):
     for at, said in answers.items():
         ours = positions(said.json["frames"][0])
         np.testing.assert_allclose(ours, direct[at], rtol=0, atol=CLOSE)
+
+
+def test_a_body_whose_length_is_not_stated_truly_is_not_read_on_the_spot():
+    options, kind = LiftOptions(raw=True), {"content-type": "application/json"}
+
+    assert may_be_short(options, kind | {"content-length": "900"})
+    assert not may_be_short(options, kind)
+    # h11 reads such a body by its pieces, however long it is said to be
+    assert not may_be_short(
+        options, kind | {"content-length": "900", "transfer-encoding": "chunked"}
+    )

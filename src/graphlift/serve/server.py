@@ -18,6 +18,7 @@ from graphlift.serve.app import make_app
 from graphlift.serve.guard import Guard
 from graphlift.serve.settings import Settings
 from graphlift.serve.stream import LONGEST_MESSAGE
+from graphlift.words import plain
 
 HEAD_SECONDS = 10.0
 """That a connection may take to its first request's head."""
@@ -98,9 +99,10 @@ class _Server(uvicorn.Server):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             self.socket = socket.create_server((host, port), family=family, backlog=128)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "no such name"
             raise ConfigError(
-                f"cannot listen on {host}, port {port} ({error.strerror}): give another --port, 0 "
+                f"cannot listen on {plain(host)}, port {port} ({why}): give another --port, 0 "
                 "for any that is free, or an address of this machine with --host"
             ) from error
         with self.socket:

@@ -73,8 +73,11 @@ class Settings:
         if self.local:
             return
         if self.key is None:
+            reached = f"--host {plain(self.host)}"
+            if self.host in LOOPBACK:
+                reached = f"--name {plain(self.names[0])}"
             raise ConfigError(
-                f"--host {plain(self.host)}: others reach this address, so clients need an API "
+                f"{reached}: others reach this address, so clients need an API "
                 f"key: put one into the environment variable {KEY}, or into a file for --key-file"
             )
         if self.host in _ANY and not self.names:
@@ -85,8 +88,8 @@ class Settings:
 
     @property
     def local(self) -> bool:
-        """Whether only this machine reaches the server."""
-        return self.host in LOOPBACK
+        """Whether only this machine reaches the server: nobody by a proxy in front, either."""
+        return all(name.lower() in LOOPBACK for name in (self.host, *self.names))
 
     @property
     def known_names(self) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ def may_be_short(options: LiftOptions, headers: Mapping[str, str]) -> bool:
     """Whether a body may be JSON of one frame, to which nothing is done but lifting it."""
     alone = options.raw and not options.flip and not options.hypotheses
     length = headers.get("content-length", "")
-    small = is_whole(length) and len(length) < 9 and int(length) <= _SMALL
+    stated = is_whole(length) and "transfer-encoding" not in headers
+    small = stated and len(length) < 9 and int(length) <= _SMALL
     return alone and small and headers.get("content-type", "").startswith("application/json")
 
 
@@ -42,6 +43,8 @@ async def lift_single(
     Raises:
         Refusal: If the file is refused.
     """
+    if (folder / file).stat().st_size > _SMALL:
+        return None
     try:
         keypoints = read_keypoints(folder / file, **options.reading)
         if len(keypoints) != 1:

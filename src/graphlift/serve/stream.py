@@ -113,6 +113,7 @@ class Live:
         self.under_way = asyncio.Queue(INBOX)
         self.reader: asyncio.Task[None] | None = None
         self.ending = self._receiving = False
+        self._deadline = 0.0
         self._people: int | None = None
 
     async def run(self) -> None:
@@ -126,6 +127,7 @@ class Live:
     def end(self) -> None:
         """Take what the client has sent already, answer it, and end."""
         self.ending = True
+        self._deadline = asyncio.get_running_loop().time() + _LAST_FRAMES
         if self.reader is not None and self._receiving:
             self.reader.cancel()  # a frame that has come is not lost: it waits for the next call
 
@@ -145,10 +147,11 @@ class Live:
 
     async def _receive(self) -> str:
         """Wait for the next message; while the server ends, only for those on their way."""
-        seconds = _LAST_FRAMES if self.ending else self.settings.idle_seconds
+        seconds = self.settings.idle_seconds
+        until = self._deadline if self.ending else asyncio.get_running_loop().time() + seconds
         self._receiving = not self.ending
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(until):
                 message = await self.socket.receive()
         except asyncio.CancelledError:
             if not self.ending:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from graphlift.formats.recognise import SUFFIXES
 from graphlift.serve.refusals import Refusal
@@ -54,8 +54,16 @@ async def receive(request: Request, folder: Path, *, videos: bool = False) -> Up
         videos: Whether a video will do, too.
 
     Raises:
-        Refusal: If the media type is none of ours, there is no file, or it is empty.
+        Refusal: If the media type is none of ours, there is no file, or it is empty; or if the
+            client goes away before all has come.
     """
+    try:
+        return await _receive(request, folder, videos)
+    except ClientDisconnect as error:
+        raise Refusal(499, "the client has gone") from error
+
+
+async def _receive(request: Request, folder: Path, videos: bool) -> Upload:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data":
         return await _from_form(request, folder, videos)

@@ -80,7 +80,7 @@ class Workers:
             TimeoutError: If it takes longer.
         """
         async with self._seats:
-            process = self._idle.pop() if self._idle else await self._start()
+            process = await self._living()
             healthy = False
             try:
                 async with asyncio.timeout(seconds):
@@ -100,6 +100,15 @@ class Workers:
         if "broken" in answer:
             raise RuntimeError(answer["broken"])
         return int(answer["frames"])
+
+    async def _living(self) -> asyncio.subprocess.Process:
+        """Take a process that waits, unless the system has ended it meanwhile, or start one."""
+        while self._idle:
+            process = self._idle.pop()
+            if process.returncode is None:
+                return process
+            self._all.discard(process)
+        return await self._start()
 
     async def _start(self) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
