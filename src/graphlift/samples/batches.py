@@ -18,6 +18,10 @@ Draw = Callable[[int], Rows]
 Gather = Callable[[Rows], tuple[Array, Array]]
 """From samples, by number, to their inputs and targets; new arrays."""
 
+TOGETHER = 32
+"""Batches of samples made at once: enough for NumPy to be fast, few enough to need little
+memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batches:
@@ -112,11 +116,38 @@ def each_once(
     return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
 
 
-def always_new(count: int, gather: Gather, *, size: int) -> Batches:
-    """Draw samples that are made as training goes, about ``count`` an epoch, by their numbers."""
-    per_epoch = max(count // size, 1)
+def always_new(
+    count: int,
+    make: Callable[[tuple[int, int], int], tuple[np.ndarray, np.ndarray]],
+    place: Place,
+    *,
+    size: int,
+    seed: int,
+    together: int = TOGETHER,
+) -> Batches:
+    """Make samples as training goes, a few batches at a time.
+
+    Args:
+        count: About how many are an epoch.
+        make: From a seed and a number, so many inputs and targets.
+        place: Moves an array to the network's device.
+        size: Samples a batch.
+        seed: Of the run; a block of batches has the seed (seed, number of the block).
+        together: Batches of a block.
+    """
+    per_epoch, block = max(count // size, 1), together * size
+
+    @lru_cache(maxsize=1)
+    def made(number: int) -> tuple[np.ndarray, np.ndarray]:
+        return make((seed, number), block)
 
     def draw(epoch: int) -> Rows:
         return np.arange(epoch * per_epoch * size, (epoch + 1) * per_epoch * size)
+
+    def gather(rows: Rows) -> tuple[Array, Array]:
+        number = int(rows[0]) // block
+        inputs, targets = made(number)
+        at = rows - number * block
+        return place(inputs[at]), place(targets[at])
 
     return Batches(size, per_epoch, draw, gather)

@@ -6,7 +6,7 @@ elsewhere and where a front is not known. Both in the axes of the virtual camera
 """
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,9 +17,9 @@ from graphlift.geometry import turn_about_z
 from graphlift.preprocessing import FRONT_JOINTS, canonical_28
 from graphlift.samples.anatomy import Anatomy, Figures, draw_figures
 from graphlift.samples.augment import Augmentation, confidence_of, noisy
-from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
+from graphlift.samples.batches import Batches, Place, always_new
 from graphlift.samples.definitions import FACE, FEET, SMALL_TOES, show, with_middles
-from graphlift.samples.random_views import TOGETHER, TRAINING_RIG, seen_by
+from graphlift.samples.random_views import TRAINING_RIG, seen_by
 from graphlift.samples.samples import Samples, Selection
 from graphlift.sequences import FRONTS
 from graphlift.simulated_detector import occluded
@@ -113,19 +113,13 @@ def pose_kinds(motion: Motion, *, clusters: int = CLUSTERS) -> np.ndarray:
 
 def body_view_batches(people: BodyPeople, chosen: Selection, place: Place) -> Batches:
     """Draw fresh views of people, a few batches at a time; an epoch has as many as frames."""
-    together = TOGETHER * chosen.size
 
-    @lru_cache(maxsize=1)
-    def drawn(block: int) -> Samples:
-        rng = np.random.default_rng((chosen.seed, block))
-        return draw_views(people, chosen.anatomy, chosen.augmentation, together, rng).samples()
+    def make(seed: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        views = draw_views(people, chosen.anatomy, chosen.augmentation, count, rng).samples()
+        return views.inputs, views.targets
 
-    def gather(rows: Rows) -> tuple[Array, Array]:
-        block = int(rows[0]) // together
-        views, at = drawn(block), rows - block * together
-        return place(views.inputs[at]), place(views.targets[at])
-
-    return always_new(len(people.motion), gather, size=chosen.size)
+    return always_new(len(people.motion), make, place, size=chosen.size, seed=chosen.seed)
 
 
 def draw_views(

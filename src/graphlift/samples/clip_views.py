@@ -5,7 +5,7 @@ the keypoints and one detector, whose errors last (:mod:`graphlift.detector_nois
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +18,7 @@ from graphlift.networks import WINDOW
 from graphlift.preprocessing import canonical_28, features_over_time
 from graphlift.samples.anatomy import Anatomy, draw_figures
 from graphlift.samples.augment import Augmentation
-from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
+from graphlift.samples.batches import Batches, Place, always_new
 from graphlift.samples.body_views import BodyViews, derive_middles, pose_kinds, see
 from graphlift.samples.random_views import TRAINING_RIG, UNSEEN_RIG
 from graphlift.samples.samples import Samples, Selection
@@ -117,20 +117,21 @@ def draw_windows(
 def window_batches(people: ClipPeople, chosen: Selection, place: Place) -> Batches:
     """Draw fresh windows, lifted by a model of single frames, a few batches at a time."""
     base = Lifter.load(str(chosen.base), threads=1)
-    together = BATCHES_TOGETHER * chosen.size
 
-    @lru_cache(maxsize=1)
-    def drawn(block: int) -> Samples:
-        rng = np.random.default_rng((chosen.seed, block))
-        views = draw_windows(people, chosen.anatomy, chosen.augmentation, together, rng)
-        return window_samples(views, base, people.frames)
+    def make(seed: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        views = draw_windows(people, chosen.anatomy, chosen.augmentation, count, rng)
+        windows = window_samples(views, base, people.frames)
+        return windows.inputs, windows.targets
 
-    def gather(rows: Rows) -> tuple[Array, Array]:
-        block = int(rows[0]) // together
-        windows, at = drawn(block), rows - block * together
-        return place(windows.inputs[at]), place(windows.targets[at])
-
-    return always_new(len(people.starts), gather, size=chosen.size)
+    return always_new(
+        len(people.starts),
+        make,
+        place,
+        size=chosen.size,
+        seed=chosen.seed,
+        together=BATCHES_TOGETHER,
+    )
 
 
 UNSEEN = {

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen, world_to_camera
+from graphlift.cameras import NEAREST, Camera, world_to_camera
 from graphlift.datasets import MotionCapture
 from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.prior import sample_prior
@@ -40,11 +40,11 @@ from graphlift.samples.random_views import (
     people_of,
     view_batches,
 )
-from graphlift.samples.rig_views import rig_batches
+from graphlift.samples.rig_views import rig_batches, view_of
 from graphlift.samples.samples import Samples, Selection, Split, activity_weights
 from graphlift.samples.strata import strata_samples
 from graphlift.samples.supervision import check_unlabelled
-from graphlift.simulated_detector import Detections, check_simulated, detect, occluded
+from graphlift.simulated_detector import Detections, check_simulated, occluded
 from graphlift.skeletons import BODY_28, H36M_16, Skeleton, joint_map
 from graphlift.virtual_cameras import cross_rig, open_rig
 from graphlift.words import shown
@@ -313,7 +313,9 @@ def observe(
                 f"joint is {depth[at]:.1f} m in front of a camera, which must see every joint: "
                 "move the clip to the centre of the capture, or leave it out"
             )
-        views.append(_view(positions, camera, skeleton, detections, [seed, number]))
+        hidden = occluded(positions, skeleton)
+        view = view_of(positions, hidden, camera, skeleton, detections, seed=[seed, number])
+        views.append(view | {"hidden": hidden})
     return Samples(
         skeleton=skeleton,
         **{name: np.concatenate([view[name] for view in views]) for name in views[0]},
@@ -324,26 +326,6 @@ def observe(
         clips=tuple(clip.name for clip in capture.clips),
         fps=capture.clips[0].fps,
     )
-
-
-def _view(
-    positions: np.ndarray,
-    camera: Camera,
-    skeleton: Skeleton,
-    detections: Detections,
-    seed: list[int],
-) -> dict[str, np.ndarray]:
-    """Give the arrays of samples that differ between cameras, by their names."""
-    hidden = occluded(positions, skeleton)
-    truth = camera_to_image(positions, camera)
-    seen = detect(truth, hidden, skeleton, detections=detections, seed=seed)
-    floats = {
-        "keypoints": seen.keypoints,
-        "inputs": image_to_screen(seen.keypoints, camera.size),
-        "targets": positions - positions[:, [skeleton.root]],
-        "noise": seen.error,
-    }
-    return {name: array.astype(np.float32) for name, array in floats.items()} | {"hidden": hidden}
 
 
 def read_open_data(source: str) -> OpenData:

@@ -4,7 +4,7 @@ Every sample has a camera of its own, as a function of a seed.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -13,7 +13,7 @@ from graphlift.datasets import MotionCapture
 from graphlift.geometry import turn_about_z
 from graphlift.preprocessing import canonical
 from graphlift.samples.augment import Augmentation, detect_varied, vary_bodies
-from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
+from graphlift.samples.batches import Batches, Place, always_new
 from graphlift.samples.samples import Samples, Selection, activity_weights
 from graphlift.skeletons import H36M_17
 from graphlift.virtual_cameras import RandomRig, extrinsics
@@ -28,10 +28,6 @@ H36M_LIKE_RIG = RandomRig(
     field_of_view=(47.177, 47.177), aim_height=(1.0, 1.0), off_centre=0.3,
 )  # fmt: skip
 """Like Human3.6M's: focal length 1145 px of a 1000 px image, 2·atan(500 / 1145) = 47.18°."""
-
-TOGETHER = 32
-"""Batches of views drawn at once: enough for NumPy to be fast, few enough to need little
-memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +103,12 @@ def people_of(capture: MotionCapture, *, stride: int = 1) -> People:
 
 def view_batches(people: People, chosen: Selection, place: Place) -> Batches:
     """Draw fresh views of people, a few batches at a time; an epoch has as many as frames."""
-    together = TOGETHER * chosen.size
 
-    @lru_cache(maxsize=1)
-    def drawn(block: int) -> Samples:
-        seed = (chosen.seed, block)
-        return training_views(people, chosen.augmentation, count=together, seed=seed).samples()
+    def make(seed: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
+        views = training_views(people, chosen.augmentation, count=count, seed=seed).samples()
+        return views.inputs, views.targets
 
-    def gather(rows: Rows) -> tuple[Array, Array]:
-        block = int(rows[0]) // together
-        views, at = drawn(block), rows - block * together
-        return place(views.inputs[at]), place(views.targets[at])
-
-    return always_new(len(people.positions), gather, size=chosen.size)
+    return always_new(len(people.positions), make, place, size=chosen.size, seed=chosen.seed)
 
 
 def training_views(

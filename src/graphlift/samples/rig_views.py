@@ -8,21 +8,20 @@ image, too, are the protocol's. All frames are drawn from, not only every third.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from graphlift.cameras import NEAREST, Camera, camera_to_image, image_to_screen, world_to_camera
 from graphlift.datasets import MotionCapture
 from graphlift.errors import FormatError
 from graphlift.geometry import turn_about_z
 from graphlift.samples.augment import vary_bodies
-from graphlift.samples.batches import Array, Batches, Place, Rows, always_new
-from graphlift.samples.random_views import TOGETHER, kept_frames
+from graphlift.samples.batches import Batches, Place, always_new
+from graphlift.samples.random_views import kept_frames
 from graphlift.samples.samples import Selection, activity_weights
-from graphlift.simulated_detector import detect, occluded
-from graphlift.skeletons import H36M_16, H36M_17, joint_map
+from graphlift.simulated_detector import Detections, detect, occluded
+from graphlift.skeletons import H36M_16, H36M_17, Skeleton, joint_map
 
 KEPT = joint_map(H36M_17, H36M_16)
 
@@ -47,22 +46,14 @@ def rig_batches(
     weights = activity_weights(
         np.repeat([clip.activity for clip in capture.clips], [len(k) for k in kept])
     )
-    together = TOGETHER * chosen.size
 
-    @lru_cache(maxsize=1)
-    def drawn(block: int) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng((chosen.seed, block))
-        rows = rng.choice(len(weights), size=together, p=weights)
+    def make(seed: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        rows = rng.choice(len(weights), size=count, p=weights)
         return varied_views(positions, rows, rig, chosen, rng)
 
-    def gather(rows: Rows) -> tuple[Array, Array]:
-        block = int(rows[0]) // together
-        at = rows - block * together
-        inputs, targets = drawn(block)
-        return place(inputs[at]), place(targets[at])
-
     count = len(rig) * -(-len(positions) // stride)
-    return always_new(count, gather, size=chosen.size)
+    return always_new(count, make, place, size=chosen.size, seed=chosen.seed)
 
 
 def varied_views(
@@ -88,20 +79,46 @@ def varied_views(
     for each, camera in enumerate(rig):
         at = np.flatnonzero(number == each)
         seen = world_to_camera(bodies[at], camera)
-        hidden = np.zeros(seen.shape[:2], bool)
         if (seen[..., 2] <= NEAREST).any():
             raise FormatError(
                 "a person of training, varied, is behind a camera of the open protocol, which "
                 "must see every joint: lower views.size and views.bones, or move the clip to the "
                 "centre of the capture"
             )
-        reported = detect(
-            camera_to_image(seen, camera),
-            hidden if chosen.detections == "gt" else occluded(seen, H36M_16),
-            H36M_16,
-            detections=chosen.detections,
-            seed=int(rng.integers(2**62)),
+        exact = chosen.detections == "gt"  # then nothing depends on what is hidden
+        hidden = np.zeros(seen.shape[:2], bool) if exact else occluded(seen, H36M_16)
+        view = view_of(
+            seen, hidden, camera, H36M_16, chosen.detections, seed=int(rng.integers(2**62))
         )
-        inputs[at] = image_to_screen(reported.keypoints, camera.size)
-        targets[at] = seen - seen[:, [H36M_16.root]]
+        inputs[at], targets[at] = view["inputs"], view["targets"]
     return inputs, targets
+
+
+def view_of(
+    positions: Float[np.ndarray, "frame joint 3"],
+    hidden: Bool[np.ndarray, "frame joint"],
+    camera: Camera,
+    skeleton: Skeleton,
+    detections: Detections,
+    *,
+    seed: int | Sequence[int],
+) -> dict[str, np.ndarray]:
+    """Give what one camera adds to samples, float32, by the names of their fields.
+
+    Args:
+        positions: m, axes of the camera.
+        hidden: Which joints another limb hides from it.
+        camera: Its intrinsics count.
+        skeleton: Of the positions.
+        detections: Which detector.
+        seed: Of a simulated one.
+    """
+    truth = camera_to_image(positions, camera)
+    seen = detect(truth, hidden, skeleton, detections=detections, seed=seed)
+    floats = {
+        "keypoints": seen.keypoints,
+        "inputs": image_to_screen(seen.keypoints, camera.size),
+        "targets": positions - positions[:, [skeleton.root]],
+        "noise": seen.error,
+    }
+    return {name: array.astype(np.float32) for name, array in floats.items()}
