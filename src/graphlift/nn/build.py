@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind
 from graphlift.networks import ANY_FEATURES, Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
-from graphlift.nn.bidirectional import Bidirectional
+from graphlift.nn.bidirectional import Attributed, Bidirectional
 from graphlift.nn.gcn import PoseGCN
 from graphlift.nn.graformer import GraFormer
 from graphlift.nn.graph_conv import Init
@@ -17,8 +17,8 @@ from graphlift.nn.high_order import HighOrderGCN
 from graphlift.nn.hourglass import GraphHourglass
 from graphlift.nn.htnet import HTNet
 from graphlift.nn.locally_connected import LocallyConnected
-from graphlift.nn.mixture import MixtureDensity
-from graphlift.nn.ordinal_depth import OrdinalDepth
+from graphlift.nn.mixture import Mixture, MixtureDensity
+from graphlift.nn.ordinal_depth import Ordered, OrdinalDepth
 from graphlift.nn.over_time import PoseOverTime
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
 
@@ -37,6 +37,9 @@ LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
     "htnet": HTNet,
 }
 """The networks of :data:`graphlift.networks.LIFTERS`."""
+
+Said = Tensor | Attributed | Mixture | Ordered
+"""What a network says of a batch: poses, or poses with more; of over-time, several poses."""
 
 
 def build_network(

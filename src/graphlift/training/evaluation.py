@@ -6,9 +6,8 @@ from torch import Tensor, nn
 
 from graphlift.errors import ModelError
 from graphlift.hypotheses import Hypotheses
-from graphlift.nn.bidirectional import Attributed
+from graphlift.nn.build import Said
 from graphlift.nn.mixture import Mixture
-from graphlift.nn.ordinal_depth import Ordered
 from graphlift.samples import Samples
 from graphlift.scoring import mpjpe_over_activities
 
@@ -47,9 +46,7 @@ def lift_hypotheses(network: nn.Module, samples: Samples, *, batch: int = 512) -
     return Hypotheses(poses - roots, np.exp(log_weight), sigma)
 
 
-def _answers(
-    network: nn.Module, samples: Samples, batch: int
-) -> list[Tensor | Attributed | Mixture | Ordered]:
+def _answers(network: nn.Module, samples: Samples, batch: int) -> list[Said]:
     """What a network says of all frames, in parts."""
     was_training = network.training
     network.eval()
@@ -60,7 +57,7 @@ def _answers(
     return said
 
 
-def pose_of(said: Tensor | Attributed | Mixture | Ordered) -> Tensor:
+def pose_of(said: Said) -> Tensor:
     """The pose alone of what a network says; of several the most likely."""
     return said if isinstance(said, Tensor) else said.pose
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.nn.bidirectional import Attributed, attribute_loss
+from graphlift.nn.build import Said
 from graphlift.nn.mixture import Mixture, mixture_loss
 from graphlift.nn.ordinal_depth import Ordered, order_loss
 from graphlift.preprocessing import FRONT_JOINTS
@@ -38,9 +39,7 @@ _WEIGHTS = torch.tensor(
 _FRONTS = torch.from_numpy(BODY_28.index(*FRONT_JOINTS))
 
 
-def loss_of(
-    kind: str, predicted: Tensor | Attributed | Mixture | Ordered, target: Tensor
-) -> Tensor:
+def loss_of(kind: str, predicted: Said, target: Tensor) -> Tensor:
     """Mean squared error, m², or mean distance of joints, m; with sigma, its likelihood too.
 
     A standard deviation σ = exp(s) is learnt as that of the isotropic density ∝ exp(−2d/σ) / σ³ of

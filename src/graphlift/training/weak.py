@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from graphlift.nn.bidirectional import Attributed
+from graphlift.nn.build import Said
 from graphlift.nn.critic import Critic, critic_loss, realism_loss
 from graphlift.nn.mixture import Mixture
 from graphlift.nn.objectives import bone_ratio_loss, projection_loss
@@ -82,7 +83,7 @@ def annotate(
 
 def weak_loss(
     kind: str,
-    said: Tensor | Attributed | Ordered | Mixture,
+    said: Said,
     keypoints: Float[Tensor, "batch joint 2"],
     labels: Labels,
     critic: Critic | None = None,
@@ -122,9 +123,7 @@ def weak_loss(
     return loss
 
 
-def _of(
-    said: Tensor | Attributed | Ordered | Mixture, people: Bool[Tensor, " batch"]
-) -> Tensor | Attributed | Ordered | Mixture:
+def _of(said: Said, people: Bool[Tensor, " batch"]) -> Said:
     """What a network says of some people of a batch."""
     if isinstance(said, Attributed):
         return Attributed(said.pose[people], said.attributes[people], said.skeleton)
@@ -153,9 +152,7 @@ def find_opponent(skeleton: Skeleton, device: torch.device) -> Opponent:
     return Opponent(critic, torch.optim.Adam(critic.parameters(), CRITIC_RATE, fused=True))
 
 
-def train_critic(
-    opponent: Opponent, said: Tensor | Attributed | Ordered | Mixture, labels: Labels
-) -> None:
+def train_critic(opponent: Opponent, said: Said, labels: Labels) -> None:
     """Let the critic learn to tell predictions from the poses of labelled people.
 
     A batch without one or the other teaches it nothing.
