@@ -20,10 +20,7 @@ from graphlift.nn.locally_connected import LocallyConnected
 from graphlift.nn.mixture import Mixture, MixtureDensity
 from graphlift.nn.ordinal_depth import Ordered, OrdinalDepth
 from graphlift.nn.over_time import PoseOverTime
-from graphlift.skeletons import BODY_28, H36M_16, H36M_17, Skeleton
-
-BODIES: Mapping[int, Skeleton] = {16: H36M_16, 17: H36M_17, 28: BODY_28}
-"""Skeletons by their number of joints."""
+from graphlift.skeletons import BODY_28, BY_JOINTS, Skeleton
 
 LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
     "martinez": Martinez,
@@ -90,7 +87,7 @@ def build_network(
     if method == "over-time":
         return PoseOverTime(channels=channels, dropout=dropout)
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
-    body = skeleton or BODIES[joints]
+    body = skeleton or BY_JOINTS[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:

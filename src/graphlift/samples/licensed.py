@@ -24,7 +24,7 @@ from graphlift.samples.batches import Array, Batches, Place, Rows, each_once
 from graphlift.samples.pack_frames import check_detections, collect, gather_frames, valid_frames
 from graphlift.samples.samples import Samples, Selection, Split
 from graphlift.samples.supervision import check_unlabelled
-from graphlift.skeletons import H36M_16, H36M_17, MPI_INF_3DHP_17, Skeleton
+from graphlift.skeletons import BY_JOINTS, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
 CURVE_STRIDE = 64
@@ -39,8 +39,6 @@ H36M_LENS = Camera(
 )
 """The lens through which MPI-INF-3DHP's keypoints are projected, so that people are as large as in
 training: the focal length of Human3.6M's four cameras to half a per cent."""
-
-_SKELETONS = {16: H36M_16, 17: H36M_17}
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,7 @@ class LicensedData:
         valid_frames(self.pack, self._sequences("train", chosen))
         check_unlabelled(chosen.unlabelled, self._trained_on(chosen), str(self.pack.folder))
         everyone = self._of((*protocol.train, *protocol.test))
-        skeleton = _SKELETONS[chosen.joints]
+        skeleton = BY_JOINTS[chosen.joints]
         check_detections(self.pack, everyone, kind, skeleton, protocol.excluded)
         if self.other:
             check_detections(self.other, self._official(self.other), "gt", self.other.skeleton)
@@ -110,7 +108,7 @@ class LicensedData:
 
     def batches(self, chosen: Selection, place: Place) -> Batches:
         """Draw every frame once an epoch, gathered from the mapped arrays."""
-        kind, skeleton = self._kind(chosen), _SKELETONS[chosen.joints]
+        kind, skeleton = self._kind(chosen), BY_JOINTS[chosen.joints]
         frames, sizes = valid_frames(self.pack, self._sequences("train", chosen))
 
         def gather(rows: Rows) -> tuple[Array, Array]:
@@ -146,7 +144,7 @@ class LicensedData:
         Raises:
             DatasetNotFoundError: If there is no such pack, or it has nothing of a subject.
         """
-        skeleton = _SKELETONS[chosen.joints]
+        skeleton = BY_JOINTS[chosen.joints]
         if split == "cross":
             return collect(self._cross(chosen), "gt", skeleton, activity=lambda one: one.subject)
         sequences = (

@@ -6,6 +6,7 @@ from graphlift.skeletons.joint_maps import conversion_table as conversion_table
 from graphlift.skeletons.joint_maps import joint_map as joint_map
 from graphlift.skeletons.known import ANKLE_HEIGHT as ANKLE_HEIGHT
 from graphlift.skeletons.known import BODY_28 as BODY_28
+from graphlift.skeletons.known import BY_JOINTS as BY_JOINTS
 from graphlift.skeletons.known import COCO_17 as COCO_17
 from graphlift.skeletons.known import COCO_23 as COCO_23
 from graphlift.skeletons.known import H36M_16 as H36M_16

@@ -190,3 +190,6 @@ SOLE_HEIGHTS: Mapping[str, float] = {
 Source: adults of the table of bodies (:mod:`graphlift.bodies`), their ankles at ANKLE_HEIGHT: 40,
 21 and 18 mm.
 """
+
+BY_JOINTS: Mapping[int, Skeleton] = {len(body): body for body in (H36M_16, H36M_17, BODY_28)}
+"""The skeletons that networks are trained on, by their number of joints."""

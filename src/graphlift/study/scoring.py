@@ -17,7 +17,7 @@ from graphlift.samples import Samples, Selection, TrainingData
 from graphlift.samples.licensed import official_joints
 from graphlift.scoring import CompleteScores, mpjpe_over_activities, score_poses
 from graphlift.scoring.pose_errors import ALIGNMENTS
-from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.skeletons import BY_JOINTS
 from graphlift.study.results import (
     ActivityScore,
     AnswerScore,
@@ -49,7 +49,7 @@ def cost(model: ModelConfig) -> Complexity:
         learnt_mask=model.learnt_mask,
         inputs=model.inputs,
         mirrored=model.mirrored,
-        skeleton={16: H36M_16, 17: H36M_17}[model.joints],
+        skeleton=BY_JOINTS[model.joints],
     )
 
 

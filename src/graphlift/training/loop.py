@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from graphlift.errors import ModelError
 from graphlift.files import alone, append_line, write_text
 from graphlift.interrupts import deferred
-from graphlift.nn.build import BODIES
 from graphlift.samples import TrainingData
+from graphlift.skeletons import BY_JOINTS
 from graphlift.training import state
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import matmul_precision, open_device
@@ -69,7 +69,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
             tested = data.samples("test", config.selection).every(config.evaluate_stride)
         steps = config.steps or config.epochs * batches.per_epoch
         every = config.evaluate_every or batches.per_epoch
-        skeleton, asked = BODIES[config.model.joints], config.supervision
+        skeleton, asked = BY_JOINTS[config.model.joints], config.supervision
 
         run = state.begin(config, device)
         state.resume(run, config, data.digest, out)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
-from graphlift.nn.build import BODIES, build_network
+from graphlift.nn.build import build_network
 from graphlift.samples import TrainingData
+from graphlift.skeletons import BY_JOINTS
 from graphlift.training.checkpoints import (
     check_record,
     check_shapes,
@@ -80,7 +81,7 @@ def begin(config: TrainConfig, device: torch.device) -> State:
         )
     opponent = None
     if config.supervision.critic:
-        opponent = find_opponent(BODIES[config.model.joints], device)
+        opponent = find_opponent(BY_JOINTS[config.model.joints], device)
     average, kept = weights_of(network), weights_of(network)
     return State(network, optimizer, average=average, kept=kept, opponent=opponent)
 
