@@ -157,3 +157,10 @@ def test_a_plan_has_it_only_if_it_is_named(method):
     (run,) = planned_runs(Plan(methods=(method,), parameters=(500_000,)), data="prior")
     assert run.config.model.method == method
     assert run.config.model.channels == channels_for(method, 500_000).channels
+
+
+@pytest.mark.parametrize("method", ["martinez", "lcn", "bidirectional", "ordinal-depth"])
+@pytest.mark.parametrize("keys", [{"inputs": "canonical"}, {"inputs": "centred"}, {"sigma": True}])
+def test_a_network_of_screen_inputs_alone_refuses_others_by_its_name(method, keys):
+    with pytest.raises(ModelError, match=f"{method} takes keypoints on the screen"):
+        build_network(method, channels=4, **keys)

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from graphlift.errors import ModelError
 from graphlift.graph import AffinityKind
 from graphlift.networks import ANY_FEATURES, Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
@@ -82,7 +83,8 @@ def build_network(
         mirrored: As in :class:`graphlift.nn.gcn.PoseGCN`, of networks of graph convolutions.
 
     Raises:
-        ModelError: If the method is unknown or has no decoupled variant, or no such layers.
+        ModelError: If the method is unknown or has no decoupled variant, or no such layers, or
+            takes no such inputs, or gives no deviations.
     """
     if method == "over-time":
         return PoseOverTime(channels=channels, dropout=dropout)
@@ -94,8 +96,13 @@ def build_network(
         options: dict[str, Any] = {"learnt_mask": True} if learnt_mask else {}
         if method in ANY_FEATURES:
             options |= {"init": init, "features": _features(joints, inputs, sigma)}
-        elif inputs == "canonical":
+        elif inputs == "canonical" and method == "mixture":
             options |= {"features": 3}
+        elif inputs != "screen" or sigma:
+            raise ModelError(
+                f"{method} takes keypoints on the screen and gives positions alone: leave inputs "
+                "and sigma out"
+            )
         sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
         return LIFTERS[method](body, **sizes, **options)
     return PoseGCN(
