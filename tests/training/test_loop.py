@@ -62,23 +62,33 @@ def assert_same_end(one, other):
     assert timeless(record) == timeless(another)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [TINY, VARIED, LIFTING, WHOLE, MUON],
-    ids=["plain", "flip, EMA, cosine", "random cameras", "28 joints", "Muon, bfloat16"],
-)
+CONFIGS = {
+    "plain": TINY,
+    "flip, EMA, cosine": VARIED,
+    "random cameras": LIFTING,
+    "28 joints": WHOLE,
+    "Muon, bfloat16": MUON,
+}
+
+
+@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS)
+def uninterrupted(request, study_data, tmp_path_factory):
+    """A configuration and how its run ends that nothing interrupts."""
+    return request.param, finish(request.param, study_data, tmp_path_factory.mktemp("whole"))
+
+
 @pytest.mark.parametrize("stop", [1, 5, 7, 11])
 def test_an_interrupted_run_ends_bitwise_like_an_uninterrupted_one(
-    config, stop, study_data, tmp_path
+    uninterrupted, stop, study_data, tmp_path
 ):
-    whole = finish(config, study_data, tmp_path / "whole")
+    config, whole = uninterrupted
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # the signal comes from inside
-        for progress in train(config, study_data, tmp_path / "cut"):
+        for progress in train(config, study_data, tmp_path):
             if progress.step == stop:
                 os.kill(os.getpid(), signal.SIGINT)
 
     torch.manual_seed(99)  # whatever the process did in between
-    assert_same_end(finish(config, study_data, tmp_path / "cut"), whole)
+    assert_same_end(finish(config, study_data, tmp_path), whole)
 
 
 def test_sigint_saves_at_the_end_of_the_step_and_then_interrupts(study_data, tmp_path):
