@@ -12,7 +12,13 @@ from graphlift.graph import (
     local_graph,
     walks,
 )
-from graphlift.networks import NonLocalKind, hourglass_levels, htnet_widths, layout
+from graphlift.networks import (
+    ANY_FEATURES,
+    NonLocalKind,
+    hourglass_levels,
+    htnet_widths,
+    layout,
+)
 from graphlift.skeletons import H36M_16, Skeleton
 from graphlift.weight_sharing import DECOUPLED, Sharing, weight_slots
 
@@ -134,7 +140,7 @@ def _dense(before: int, after: int, channels: int, blocks: int) -> Complexity:
 
 
 def high_order_complexity(
-    *, channels: int = 96, blocks: int = 4, skeleton: Skeleton = H36M_16
+    *, channels: int = 96, blocks: int = 4, features: int = IN, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.high_order.HighOrderGCN`.
 
@@ -146,13 +152,13 @@ def high_order_complexity(
     """
     hops = [int(walks(skeleton, bones).sum()) for bones in range(4)]
     inside, layers = 4 * channels, 2 * blocks + 2
-    products = IN * channels + 2 * blocks * inside * channels + inside * OUT
+    products = features * channels + 2 * blocks * inside * channels + inside * OUT
     parameters = 4 * products + layers * sum(hops[1:]) + (layers - 1) * 3 * inside + OUT
     return Complexity(parameters, sum(hops) * products, len(skeleton) * 4 * products)
 
 
 def hourglass_complexity(
-    *, channels: int = 64, blocks: int = 4, skeleton: Skeleton = H36M_16
+    *, channels: int = 64, blocks: int = 4, features: int = IN, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.hourglass.GraphHourglass`.
 
@@ -162,7 +168,7 @@ def hourglass_complexity(
     """
     _, half = hourglass_levels(skeleton, blocks)
     C, wide, widest, joints = channels, 3 * channels // 2, 2 * channels, len(skeleton)
-    layers = [(skeleton, IN, C)] + blocks * [
+    layers = [(skeleton, features, C)] + blocks * [
         (skeleton, C, wide),
         (half.skeleton, wide, widest),
         (half.smaller, widest, widest),
@@ -182,7 +188,7 @@ def hourglass_complexity(
 
 
 def graformer_complexity(
-    *, channels: int = 96, blocks: int = 5, skeleton: Skeleton = H36M_16
+    *, channels: int = 96, blocks: int = 5, features: int = IN, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.graformer.GraFormer`.
 
@@ -194,7 +200,7 @@ def graformer_complexity(
     """
     C, joints, between = channels, len(skeleton), bones_between(skeleton)
     heads = 4 * -(-C // 4)
-    products = IN * C + 2 * blocks * C * C + C * OUT
+    products = features * C + 2 * blocks * C * C + C * OUT
     attention, graph = 4 * C * heads, 4 * C * C
     parameters = 3 * products + (2 * blocks + 1) * C + OUT
     parameters += blocks * (_linear(C, 3 * heads) + _linear(heads, C) + 4 * C)
@@ -206,7 +212,7 @@ def graformer_complexity(
 
 
 def htnet_complexity(
-    *, channels: int = 80, blocks: int = 3, skeleton: Skeleton = H36M_16
+    *, channels: int = 80, blocks: int = 3, features: int = IN, skeleton: Skeleton = H36M_16
 ) -> Complexity:
     """Count parameters and multiply-accumulates of :class:`graphlift.nn.htnet.HTNet`.
 
@@ -222,9 +228,9 @@ def htnet_complexity(
     parameters = 2 * (graph + joints**2) + (joints + 1) * (between + C) + 2 * 2 * C
     parameters += sum(_linear(n * C, C) + _full(C, full) + 2 * C for n in (3, 2))
     parameters += _linear(C, 3 * heads) + _linear(heads, C) + 2 * C + _full(3 * C, full)
-    around = _linear(IN, 3 * C) + joints * 3 * C + 2 * 3 * C + _linear(3 * C, OUT)
+    around = _linear(features, 3 * C) + joints * 3 * C + 2 * 3 * C + _linear(3 * C, OUT)
     other = limbs + joints * (4 * C * heads + 6 * C * full)
-    ends = joints * 3 * C * (IN + OUT)
+    ends = joints * 3 * C * (features + OUT)
     unified = blocks * (joints**2 * graph + other) + ends
     reduced = blocks * (2 * joints * graph + other) + ends
     return Complexity(blocks * parameters + around, unified, reduced)
@@ -333,23 +339,16 @@ def network_complexity(
     """
     features = 2 * IN if inputs == "centred" else IN
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
-    if which.sharing is None:
-        options = {"learnt_mask": True} if learnt_mask else {}
-        return LIFTERS[method](
-            channels=channels, blocks=which.blocks, skeleton=skeleton, **options
-        )
     sizes: dict[str, Any] = {"channels": channels, "blocks": which.blocks, "skeleton": skeleton}
     own: dict[str, Any] = {"non_local": which.non_local, "features": features}
-    once = (
-        modulated_complexity(**sizes, **own)
-        if which.modulated
-        else complexity(
-            which.sharing,
-            decouple_self=which.decouple_self,
-            affinity=affinity,
-            **sizes,
-            **own,
-        )
-    )
+    if which.sharing is None:
+        options: dict[str, Any] = {"learnt_mask": True} if learnt_mask else {}
+        options |= {"features": features} if method in ANY_FEATURES else {}
+        once = LIFTERS[method](**sizes, **options)
+    elif which.modulated:
+        once = modulated_complexity(**sizes, **own)
+    else:
+        of_study: dict[str, Any] = {"decouple_self": which.decouple_self, "affinity": affinity}
+        once = complexity(which.sharing, **of_study, **sizes, **own)
     times = 1 + mirrored
     return Complexity(once.parameters, times * once.macs_unified, times * once.macs_reduced)

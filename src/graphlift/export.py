@@ -84,8 +84,7 @@ def _is_studied(network: Any) -> bool:  # noqa: ANN401  # its modules have no ty
     from graphlift.nn.gcn import PoseGCN
     from graphlift.nn.graph_conv import GraphConv
 
-    of_study = isinstance(network, PoseGCN) and isinstance(network.output, GraphConv)
-    if not of_study or network.root is not None or network.mirror is not None:
+    if not isinstance(network, PoseGCN) or not isinstance(network.output, GraphConv):
         return False
     return not any([*m.parameters()] for m in (*network.mixers, network.attention))
 

@@ -52,6 +52,8 @@ LIFTERS: Mapping[str, Published] = {
 """Networks that are no stack of the study's graph convolutions, by name."""
 ANY_FEATURES = ("high-order", "graph-hourglass", "graformer", "htnet")
 """Those of :data:`LIFTERS` that take every kind of input, and may also give deviations."""
+SAYS_MORE = ("bidirectional", "mixture", "ordinal-depth")
+"""Those of :data:`LIFTERS` that give more of a pose than positions and deviations."""
 OTHERS: Mapping[str, Published] = {
     "semgcn": Published("Zhao et al., CVPR 2019", 128, 4, image=True),
     "modulated": Published("Zou and Tang, ICCV 2021", 128, 4),

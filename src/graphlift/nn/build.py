@@ -21,6 +21,7 @@ from graphlift.nn.locally_connected import LocallyConnected
 from graphlift.nn.mixture import Mixture, MixtureDensity
 from graphlift.nn.ordinal_depth import Ordered, OrdinalDepth
 from graphlift.nn.over_time import PoseOverTime
+from graphlift.nn.views import Viewed
 from graphlift.skeletons import BODY_28, BY_JOINTS, Skeleton
 
 LIFTERS: Mapping[str, Callable[..., nn.Module]] = {
@@ -72,15 +73,15 @@ def build_network(
         init: As in :class:`graphlift.nn.graph_conv.GraphConv`.
         skeleton: The body; Human3.6M's of ``joints`` joints when left out.
         joints: 16, 17 or 28.
-        inputs: ``screen``; ``centred``, for networks of graph convolutions, as in
-            :class:`graphlift.nn.gcn.PoseGCN`; or ``canonical`` with confidence as a third number.
+        inputs: ``screen``; ``centred``, as in :class:`graphlift.nn.views.Viewed`; or
+            ``canonical`` with confidence as a third number.
         sigma: Whether the network also returns a standard deviation per position; one of 28
             joints always does, and the fronts of segments (:mod:`graphlift.samples.body_views`).
         non_local: As in :class:`graphlift.nn.gcn.PoseGCN`; the network's own when left out.
         centre: Joint from which convolution-style counts bones: the skeleton's centre, or its
             root.
         learnt_mask: As in :class:`graphlift.nn.locally_connected.LocallyConnected`.
-        mirrored: As in :class:`graphlift.nn.gcn.PoseGCN`, of networks of graph convolutions.
+        mirrored: As in :class:`graphlift.nn.views.Viewed`; of networks that give positions alone.
 
     Raises:
         ModelError: If the method is unknown or has no decoupled variant, or no such layers, or
@@ -93,6 +94,7 @@ def build_network(
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])
     if which.sharing is None:
+        sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
         options: dict[str, Any] = {"learnt_mask": True} if learnt_mask else {}
         if method in ANY_FEATURES:
             options |= {"init": init, "features": _features(joints, inputs, sigma)}
@@ -103,27 +105,29 @@ def build_network(
                 f"{method} takes keypoints on the screen and gives positions alone: leave inputs "
                 "and sigma out"
             )
-        sizes = {"channels": channels, "blocks": which.blocks, "dropout": dropout}
-        return LIFTERS[method](body, **sizes, **options)
-    return PoseGCN(
-        body,
-        sharing=which.sharing,
-        decouple_self=which.decouple_self,
-        channels=channels,
-        blocks=which.blocks,
-        dropout=dropout,
-        non_local=which.non_local,
-        modulated=which.modulated,
-        affinity=affinity,
-        init=init,
-        features=_features(joints, inputs, sigma),
-        centred=inputs == "centred",
-        mirrored=mirrored,
-    )
+        network = LIFTERS[method](body, **sizes, **options)
+    else:
+        network = PoseGCN(
+            body,
+            sharing=which.sharing,
+            decouple_self=which.decouple_self,
+            channels=channels,
+            blocks=which.blocks,
+            dropout=dropout,
+            non_local=which.non_local,
+            modulated=which.modulated,
+            affinity=affinity,
+            init=init,
+            features=_features(joints, inputs, sigma),
+        )
+    centred = inputs == "centred"
+    if not (centred or mirrored):
+        return network
+    return Viewed(network, body, centred=centred, mirrored=mirrored)
 
 
 def _features(joints: int, inputs: str, sigma: bool) -> tuple[int, int]:
     """Numbers a joint of the input and of the output."""
     if joints == len(BODY_28):  # a flag beside the confidence; a front and its sigma
         return 4, 8
-    return 3 if inputs == "canonical" else 2, 4 if sigma else 3
+    return {"screen": 2, "canonical": 3, "centred": 4}[inputs], 4 if sigma else 3

@@ -3,7 +3,7 @@
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind, body_graph
@@ -41,10 +41,6 @@ class PoseGCN(nn.Module):
         init: As in ``GraphConv``.
         order: As in ``GraphConv``.
         features: Numbers per joint in the input, and in the output.
-        centred: Whether the input layer also sees each joint against the root, in units of the
-            person's size (:func:`beside_centred`).
-        mirrored: Whether answers outside training are the mean of those for the pose and for its
-            mirror image, turned back.
 
     Raises:
         ModelError: As :func:`graphlift.weight_sharing.weight_slots`.
@@ -67,13 +63,8 @@ class PoseGCN(nn.Module):
         init: Init = "glorot",
         order: Order = "reduced",
         features: tuple[int, int] = (2, 3),
-        centred: bool = False,
-        mirrored: bool = False,
     ) -> None:
         super().__init__()
-        self.root = skeleton.root if centred else None
-        mirror = torch.from_numpy(skeleton.mirror.copy()) if mirrored else None
-        self.mirror = nn.Buffer(mirror, persistent=False) if mirror is not None else None
         kind: type[ModulatedConv] | partial[GraphConv] = ModulatedConv
         if not modulated:
             kind = partial(GraphConv, sharing=sharing, decouple_self=decouple_self, order=order)
@@ -86,7 +77,7 @@ class PoseGCN(nn.Module):
             grouped = non_local == "grouped"
             return NonLocal(skeleton, channels) if grouped else nn.Identity()
 
-        self.input = nn.Sequential(layer(features[0] + 2 * centred), mixer())
+        self.input = nn.Sequential(layer(features[0]), mixer())
         self.blocks = nn.ModuleList(
             nn.Sequential(layer(channels), layer(channels)) for _ in range(blocks)
         )
@@ -108,43 +99,11 @@ class PoseGCN(nn.Module):
             Root-relative positions, m, camera axes; then the logarithm of their standard
             deviation, if the network has that output.
         """
-        poses = self.lift(keypoints)
-        if self.mirror is None or self.training:
-            return poses
-        return (poses + reflected(self.lift(reflected(keypoints, self.mirror)), self.mirror)) / 2
-
-    def lift(
-        self, keypoints: Float[Tensor, "batch joint before"]
-    ) -> Float[Tensor, "batch joint after"]:
-        """Lift keypoints once, as they are."""
-        if self.root is not None:
-            keypoints = beside_centred(keypoints, self.root)
         h = self.input(keypoints.transpose(0, 1).contiguous())
         for block, mixer in zip(self.blocks, self.mixers, strict=True):
             h = mixer(h + block(h))
         poses: Tensor = self.output(self.attention(h)).transpose(0, 1)
         return poses
-
-
-def reflected(
-    x: Float[Tensor, "batch joint coordinate"], mirror: Int[Tensor, " joint"]
-) -> Float[Tensor, "batch joint coordinate"]:
-    """Reflect positions left and right: x changes sign, left and right joints change places."""
-    sign = torch.tensor([-1.0] + [1.0] * (x.shape[2] - 1), dtype=x.dtype, device=x.device)
-    return x.index_select(1, mirror) * sign
-
-
-def beside_centred(
-    keypoints: Float[Tensor, "batch joint 2"], root: int
-) -> Float[Tensor, "batch joint 4"]:
-    """Put beside each position on the screen the one against the root, over the person's size.
-
-    The size is the mean of |x| and |y| against the root over all joints. What the two numbers say
-    of the pose does not change where a person stands elsewhere or farther away.
-    """
-    apart = keypoints - keypoints.index_select(1, torch.tensor([root], device=keypoints.device))
-    size = apart.abs().flatten(1).mean(1, keepdim=True)[:, :, None]
-    return torch.cat([keypoints, apart / (size + 1e-6)], dim=2)
 
 
 class Layer(nn.Module):

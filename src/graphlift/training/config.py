@@ -74,10 +74,9 @@ class ModelConfig:
             in ways of their own.
         joints: 16, as the study has them, 17, or 28: all that detectors give, with faces and
             feet (:data:`graphlift.skeletons.BODY_28`).
-        inputs: ``screen`` coordinates; ``centred``, which also shows networks of graph
-            convolutions the pose against its root, over its size
-            (:func:`graphlift.nn.gcn.beside_centred`); or ``canonical`` ones with confidence
-            (:mod:`graphlift.preprocessing`).
+        inputs: ``screen`` coordinates; ``centred``, which also shows the pose against its root,
+            over its size (:func:`graphlift.nn.views.beside_centred`); or ``canonical`` ones with
+            confidence (:mod:`graphlift.preprocessing`).
         sigma: Whether the network also returns a standard deviation per position.
         non_local: ``none``, ``grouped`` (SemGCN's layers) or ``embedded`` (Modulated GCN's); the
             network's own when left out: semgcn's are grouped, the others have none.

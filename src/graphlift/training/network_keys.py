@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from graphlift.networks import ANY_FEATURES, LIFTERS
+from graphlift.networks import ANY_FEATURES, LIFTERS, SAYS_MORE
 
 if TYPE_CHECKING:
     from graphlift.training.config import ModelConfig
@@ -19,10 +19,8 @@ def not_of_network(model: "ModelConfig") -> str:
         return "canonical inputs have no mirror image on the screen: leave mirrored out"
     if method not in LIFTERS:
         return ""
-    if model.mirrored:
+    if model.mirrored and method in SAYS_MORE:
         return f"{method} gives no mean with the mirror image: leave mirrored out"
-    if model.inputs == "centred":
-        return f"{method} has no centred inputs, as graph convolutions have: leave inputs out"
     said = "" if method in ANY_FEATURES else _not_taken(model)
     if said:
         return said

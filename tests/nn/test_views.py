@@ -1,4 +1,4 @@
-"""PoseGCN: centred inputs, and answers that are the mean with the mirror image's."""
+"""Centred inputs of any network, and answers that are the mean with the mirror image's."""
 
 import numpy as np
 import onnxruntime
@@ -12,8 +12,9 @@ from graphlift.card import ModelCard
 from graphlift.complexity import network_complexity
 from graphlift.errors import ConfigError
 from graphlift.export import export_onnx
+from graphlift.networks import ANY_FEATURES
 from graphlift.nn.build import build_network
-from graphlift.nn.gcn import beside_centred
+from graphlift.nn.views import beside_centred
 from graphlift.skeletons import H36M_16
 from graphlift.training.config import read_config
 
@@ -45,7 +46,8 @@ def test_a_pose_of_one_point_stays_finite():
 
 
 @pytest.mark.parametrize(
-    "method", ["pre-aggregation", "no-sharing", "full-sharing", "semgcn", "modulated"]
+    "method",
+    ["pre-aggregation", "no-sharing", "full-sharing", "semgcn", "modulated", *ANY_FEATURES],
 )
 def test_sizes_are_counted(method):
     for inputs in ("screen", "centred"):
@@ -54,10 +56,11 @@ def test_sizes_are_counted(method):
         assert counted.parameters == sum(p.numel() for p in network.parameters())
 
 
-def test_the_onnx_file_answers_as_the_network_does(tmp_path):
+@pytest.mark.parametrize("method", ["pre-aggregation", *ANY_FEATURES])
+def test_the_onnx_file_answers_as_the_network_does(method, tmp_path):
     torch.manual_seed(0)
-    options = {"channels": 8, "blocks": 2, "decouple_self": True, "inputs": "centred"}
-    network = shaken(build_network("pre-aggregation", **options), 0.05).float().eval()
+    options = {"channels": 8, "blocks": 1, "inputs": "centred", "mirrored": True}
+    network = shaken(build_network(method, **options), 0.05).float().eval()
     facts = {"name": "probe", "skeleton": H36M_16.name, "inputs": "screen", "method": "any"}
 
     export_onnx(network, ModelCard(**facts, parameters=1), tmp_path / "m.onnx")
@@ -75,9 +78,8 @@ def test_other_networks_refuse_them(tmp_path):
     path.write_text('data = "prior"\n[model]\ninputs = "centred"\n')
 
     assert read_config(path).model.inputs == "centred"
-    for method in ("martinez", "htnet"):
-        with pytest.raises(ConfigError, match=rf"{method} has no centred inputs"):
-            read_config(path, [f'model.method = "{method}"', "model.decouple_self = false"])
+    with pytest.raises(ConfigError, match="martinez takes 16 joints on the screen"):
+        read_config(path, ['model.method = "martinez"', "model.decouple_self = false"])
 
 
 # Answers that are the mean of those for the pose and for its mirror image
@@ -131,8 +133,8 @@ def test_networks_without_a_mirror_image_refuse_it(tmp_path):
     path.write_text('data = "prior"\n[model]\nmirrored = true\n')
 
     assert read_config(path).model.mirrored
-    with pytest.raises(ConfigError, match="htnet gives no mean with the mirror image"):
-        read_config(path, ['model.method = "htnet"', "model.decouple_self = false"])
+    with pytest.raises(ConfigError, match="mixture gives no mean with the mirror image"):
+        read_config(path, ['model.method = "mixture"', "model.decouple_self = false"])
     with pytest.raises(ConfigError, match="canonical inputs have no mirror image"):
         read_config(
             path, ['model.inputs = "canonical"', 'cameras = "random"', "model.joints = 17"]
