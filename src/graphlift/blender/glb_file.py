@@ -206,18 +206,7 @@ def _glb_person(
 ) -> Motion:
     """Chain the nodes of a person, at rest and in each frame."""
     name, named = _called(nodes[top]), _below(nodes, top)
-    numbers = [named.get(bone, -1) for bone in RIG]
-    hangs = [top if parent < 0 else numbers[parent] for parent in RIG_PARENTS]
-    plain = not ({"translation", "rotation", "matrix"} & set(nodes[top])) and above[top] < 0
-    if -1 in numbers or hangs != [above[n] for n in numbers] or not plain:
-        raise MotionError(
-            f"{file}: nodes: what is below {brief(name, 40)} is not the rig that graphlift "
-            "writes: use Blender's own File > Import > glTF for others"
-        )
-    if moved := [n for n in numbers if {"matrix", "scale"} & set(nodes[n])]:
-        raise MotionError(
-            f"{file}: nodes: {brief(_called(nodes[moved[0]]))} has a matrix or a scale"
-        )
+    numbers = _rig_nodes(file, nodes, above, top, named)
 
     def at_rest(node: int, channel: str) -> np.ndarray:
         return _resting(nodes, node, channel, file)
@@ -239,6 +228,26 @@ def _glb_person(
         name, fps, RIG, RIG_PARENTS, rest_heads @ Z_UP.T, Z_UP @ rest_axes, lengths,
         heads @ Z_UP.T, Z_UP @ axes, np.array(present), remarks,
     )  # fmt: skip
+
+
+def _rig_nodes(
+    file: str, nodes: list[Any], above: list[int], top: int, named: dict[str, int]
+) -> list[int]:
+    """Find the nodes of our rig, which must hang on each other as its bones do."""
+    name = _called(nodes[top])
+    numbers = [named.get(bone, -1) for bone in RIG]
+    hangs = [top if parent < 0 else numbers[parent] for parent in RIG_PARENTS]
+    plain = not ({"translation", "rotation", "matrix"} & set(nodes[top])) and above[top] < 0
+    if -1 in numbers or hangs != [above[n] for n in numbers] or not plain:
+        raise MotionError(
+            f"{file}: nodes: what is below {brief(name, 40)} is not the rig that graphlift "
+            "writes: use Blender's own File > Import > glTF for others"
+        )
+    if moved := [n for n in numbers if {"matrix", "scale"} & set(nodes[n])]:
+        raise MotionError(
+            f"{file}: nodes: {brief(_called(nodes[moved[0]]))} has a matrix or a scale"
+        )
+    return numbers
 
 
 def _below(nodes: list[Any], top: int) -> dict[str, int]:

@@ -75,7 +75,7 @@ def read_npz_motions(path: str, person: str = "") -> list[Motion]:
             raise MotionError(f"{file}: holds more than {MOST_ARRAYS:,} arrays")
         about = _about(archive, file)
         poses = _numbers(archive, "poses", file, 4)
-        joints = _words(about.get("skeleton", {}), "joints", f"{file}: about: skeleton")
+        joints = _words(about["skeleton"], "joints", f"{file}: about: skeleton")
         people = _words(about, "people", f"{file}: about")
         expected = (len(people), len(joints), 3)
         if poses.shape[1:] != expected:
@@ -85,24 +85,29 @@ def read_npz_motions(path: str, person: str = "") -> list[Motion]:
             )
         who = chosen(people, person, file)
         check_frames(len(poses), len(who), file)
-        fps, remarks = check_fps(about.get("fps"), f"{file}: about: fps"), []
-        if fps is None:
-            fps, remarks = FPS_ASSUMED, [f"no frame rate is known: {FPS_ASSUMED:g} assumed"]
-        if about["axes"] == "camera":
-            remarks.append("as upright as the camera was: its axes are known, not the floor's")
+        fps, remarks = _npz_rate(about, file)
         fronts, sigma = _fronts(archive, about, file, poses.shape[:2])
         found = []
         for at in who:
-            places = dict(
-                zip(joints, y_upwards(poses[:, at], about["axes"]).swapaxes(0, 1), strict=True)
-            )
-            facing = None if fronts is None else y_upwards(fronts[:, at], about["axes"])
+            upright = y_upwards(poses[:, at], about["axes"])
+            places = {joint: upright[:, i] for i, joint in enumerate(joints)}
             shown = Shown()
             _show_body(shown, places)
-            if facing is not None:
-                _show_fronts(shown, facing, None if sigma is None else sigma[:, at])
-            found.append(_npz_person(file, people[at], places, fps, tuple(remarks), shown))
+            if fronts is not None:
+                own = None if sigma is None else sigma[:, at]
+                _show_fronts(shown, y_upwards(fronts[:, at], about["axes"]), own)
+            found.append(_npz_person(file, people[at], places, fps, remarks, shown))
     return found
+
+
+def _npz_rate(about: dict[str, Any], file: str) -> tuple[float, tuple[str, ...]]:
+    """Find the frame rate, and what is to be said of it and of the axes."""
+    fps, remarks = check_fps(about.get("fps"), f"{file}: about: fps"), []
+    if fps is None:
+        fps, remarks = FPS_ASSUMED, [f"no frame rate is known: {FPS_ASSUMED:g} assumed"]
+    if about["axes"] == "camera":
+        remarks.append("as upright as the camera was: its axes are known, not the floor's")
+    return fps, tuple(remarks)
 
 
 def _npz_person(

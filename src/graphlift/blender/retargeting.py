@@ -61,7 +61,7 @@ def retarget(context: Any, source: Any, target: Any) -> list[str]:  # noqa: ANN4
     frames = np.arange(first, last + 1)
     with _undisturbed(context, target):
         _prepare(target, rig)
-        keys = _bake(context, source, target, rig, ours, theirs, frames)
+        keys = _bake(context, ours, theirs, rig, frames)
     new_action(target, f"{target.name} {source.name}", _curves(target, rig, keys, frames))
     context.scene.frame_set(context.scene.frame_current)
     said = [
@@ -150,53 +150,55 @@ def _prepare(target: Any, rig: Rig) -> None:  # noqa: ANN401
     target.update_tag()
 
 
-def _bake(
-    context: Any,  # noqa: ANN401
-    source: Any,  # noqa: ANN401
-    target: Any,  # noqa: ANN401
-    rig: Rig,
-    ours: _Rest,
-    theirs: _Rest,
-    frames: np.ndarray,
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Follow frame by frame; return, by bone, quaternions (frame, 4) and locations (frame, 3)."""
-    follows = {each.bone: _at_rest(each, ours, theirs) for each in rig.follows}
-    stages = sorted({each.stage for each in rig.follows})
-    keys = {bone: (np.zeros((len(frames), 4)), np.zeros((len(frames), 3))) for bone in follows}
-    root = rig.follows[0]
-    scale, from_hips = theirs.leg / ours.leg, theirs.root - theirs.hips
-    to_target, origin = target.matrix_world.inverted(), source.matrix_world.translation
-    turned_target = world_rotation(target.matrix_world).transposed()
-    turned_source = world_rotation(source.matrix_world)
+Keys = dict[str, tuple[np.ndarray, np.ndarray]]
+"""By bone of the rig: quaternions w, x, y, z (frame, 4) and locations (frame, 3)."""
+
+
+def _bake(context: Any, ours: _Rest, theirs: _Rest, rig: Rig, frames: np.ndarray) -> Keys:  # noqa: ANN401
+    """Follow frame by frame."""
+    at_rest = {each.bone: _at_rest(each, ours, theirs) for each in rig.follows}
+    keys = {bone: (np.zeros((len(frames), 4)), np.zeros((len(frames), 3))) for bone in at_rest}
+    unturned = world_rotation(theirs.owner.matrix_world).transposed()
+    bones = theirs.owner.pose.bones
     context.window_manager.progress_begin(0, len(frames))
     for number, frame in enumerate(frames.tolist()):
         context.scene.frame_set(frame)
         context.window_manager.progress_update(number)
         posed: dict[str, Matrix] = {}
-        for stage in stages:
-            of_stage = [each for each in rig.follows if each.stage == stage]
-            bones = [target.pose.bones[each.bone] for each in of_stage]
-            if any(bone.parent is not None and bone.parent.name not in posed for bone in bones):
+        for stage in sorted({each.stage for each in rig.follows}):
+            following = [each for each in rig.follows if each.stage == stage]
+            hang_on = [bones[each.bone].parent for each in following]
+            if any(parent is not None and parent.name not in posed for parent in hang_on):
                 context.view_layer.update()
-            for follow, bone in zip(of_stage, bones, strict=True):
-                ours_now = source.pose.bones[follow.source].matrix
-                undone, rest = follows[follow.bone]
-                wanted = turned_source @ world_rotation(ours_now) @ undone @ rest
-                above = _above(bone, posed)
-                turn = (
-                    world_rotation(above).transposed() @ turned_target @ wanted
-                ).to_quaternion()
+            for follow in following:
+                wanted = _turned(ours.owner, follow.source) @ at_rest[follow.bone]
+                above = _above(bones[follow.bone], posed)
+                turn = (world_rotation(above).transposed() @ unturned @ wanted).to_quaternion()
                 place = Vector((0, 0, 0))
-                if follow is root:
-                    hips = source.matrix_world @ source.pose.bones["Hips"].head
-                    turned = wanted @ theirs.turn(root.bone).transposed()
-                    head = origin + scale * (hips - origin) + turned @ from_hips
-                    place = above.inverted() @ (to_target @ head)
+                if follow is rig.follows[0]:
+                    place = above.inverted() @ _root_place(ours, theirs, follow.bone, wanted)
                 basis = Matrix.LocRotScale(place, turn, None)
-                bone.matrix_basis, posed[follow.bone] = basis, above @ basis
+                bones[follow.bone].matrix_basis, posed[follow.bone] = basis, above @ basis
                 keys[follow.bone][0][number], keys[follow.bone][1][number] = turn, place
     context.window_manager.progress_end()
     return keys
+
+
+def _turned(owner: Any, bone: str) -> Matrix:  # noqa: ANN401
+    """How a bone is turned in the world in the current frame, 3x3."""
+    return world_rotation(owner.matrix_world) @ world_rotation(owner.pose.bones[bone].matrix)
+
+
+def _root_place(ours: _Rest, theirs: _Rest, bone: str, wanted: Matrix) -> Vector:
+    """Where the root of the rig is to be, in the space of its armature.
+
+    Between the thighs is where our hips are, scaled about the origin of our armature.
+    """
+    origin = ours.owner.matrix_world.translation
+    hips = ours.owner.matrix_world @ ours.owner.pose.bones["Hips"].head
+    from_hips = wanted @ theirs.turn(bone).transposed() @ (theirs.root - theirs.hips)
+    head = origin + theirs.leg / ours.leg * (hips - origin) + from_hips
+    return theirs.owner.matrix_world.inverted() @ head
 
 
 def _above(bone: Any, posed: dict[str, Matrix]) -> Matrix:  # noqa: ANN401
@@ -207,24 +209,24 @@ def _above(bone: Any, posed: dict[str, Matrix]) -> Matrix:  # noqa: ANN401
     return bone.matrix @ bone.matrix_basis.inverted()
 
 
-def _at_rest(follow: Follow, ours: _Rest, theirs: _Rest) -> tuple[Matrix, Matrix]:
-    """What leads from our bone, as it is turned, to a bone of the rig: both 3x3.
+def _at_rest(follow: Follow, ours: _Rest, theirs: _Rest) -> Matrix:
+    """What leads from our bone, as it is turned, to a bone of the rig, 3x3.
 
-    The first undoes how ours is turned at rest. The second is the rig's bone at rest, turned so
-    that the body faces as ours does, and its limb points as ours.
+    It undoes how ours is turned at rest, and then turns as the rig's bone is at rest, once the
+    body faces as ours does, and its limb points as ours.
     """
     facing = ours.body @ theirs.body.transposed()
     if follow.towards[0]:
         points = facing @ theirs.direction(follow.bone, follow.towards[0])
         goal = ours.direction(follow.source, follow.towards[1])
         facing = points.rotation_difference(goal).to_matrix() @ facing
-    return ours.turn(follow.source).transposed(), facing @ theirs.turn(follow.bone)
+    return ours.turn(follow.source).transposed() @ facing @ theirs.turn(follow.bone)
 
 
 def _curves(
     target: Any,  # noqa: ANN401
     rig: Rig,
-    keys: dict[str, tuple[np.ndarray, np.ndarray]],
+    keys: Keys,
     frames: np.ndarray,
 ) -> list[Curve]:
     """Curves of what was baked, in each bone's own mode of rotation, and of the switches."""

@@ -313,26 +313,28 @@ def twist_angles(
     """
     across = np.stack([hinge, np.cross(rest, hinge)])
 
-    def in_plane(vectors: np.ndarray, turned: np.ndarray) -> np.ndarray:
-        x, y = np.einsum("fj,fja->af", vectors, turned @ across.T)
-        return np.asarray(x + 1j * y)
-
     bone = swing @ rest
     carried, both = swing[:-1] @ across[0], bone[:-1] + bone[1:]
     apart = np.maximum(1 + (bone[:-1] * bone[1:]).sum(axis=-1, keepdims=True), 1e-9)
     carried = carried - (bone[1:] * carried).sum(axis=-1, keepdims=True) / apart * both
-    drift = np.concatenate([[0.0], np.cumsum(np.angle(in_plane(carried, swing[1:])))])
+    drift = np.concatenate([[0.0], np.cumsum(np.angle(_in_plane(carried, swing[1:], across)))])
     unwind = np.exp(-1j * drift)
     pull = np.maximum((1 + bone @ rest) / 2, 1e-3).astype(complex)
     if bend is not None:
-        shown = in_plane(bend, swing)
+        shown = _in_plane(bend, swing, across)
         pull = STRAIGHT * pull + shown * np.abs(shown) ** 3
     if front is not None:
-        pull = pull + in_plane(front, swing) * np.conj(complex(*across[:, 2]))
+        pull = pull + _in_plane(front, swing, across) * np.conj(complex(*across[:, 2]))
     pull = pull * unwind
     response = 1 / 60 if front is None else 1 / 25
     towards = smoothed(np.maximum(np.abs(pull), 1e-3 * STRAIGHT), pull, (response * fps) ** 2)
     return np.asarray(np.unwrap(np.angle(towards)) + drift)
+
+
+def _in_plane(vectors: np.ndarray, turns: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """Express vectors across a bone as complex numbers; 1 is where the hinge is turned to."""
+    x, y = np.einsum("fj,fja->af", vectors, turns @ across.T)
+    return np.asarray(x + 1j * y)
 
 
 def smoothed(weight: np.ndarray, weighted: np.ndarray, stiffness: float) -> np.ndarray:
