@@ -221,6 +221,8 @@ def _numbers(archive: zipfile.ZipFile, key: str, file: str, axes: int) -> np.nda
     if kind.kind != "f" or len(shape) != axes or kind.itemsize > 8:
         raise MotionError(f"{file}: {key}: is {kind} of shape {shape}, not floats of {axes} axes")
     values = np.frombuffer(raw, kind).reshape(shape)
+    if kind.itemsize < 4:  # which cannot hold the limit
+        values = values.astype(np.float32)
     with np.errstate(invalid="ignore"):  # NaN of a kind that the processor complains of
         beyond = np.abs(values) > FARTHEST
     if beyond.any():
