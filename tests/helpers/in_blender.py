@@ -311,3 +311,5 @@ if __name__ == "__main__":
         answers[title] = JOBS[kind](**arguments)
     answers["version"] = bpy.app.version_string
     (FOLDER / "told.json").write_text(json.dumps(answers))
+    sys.stdout.flush()
+    os._exit(0)  # with Rigify enabled, the module of Blender 4.2 crashes when Python ends
