@@ -67,7 +67,7 @@ def test_every_command_shown_is_a_verb_with_these_options():
     """Those that are run for themselves (test_blocks.py), too."""
     second = "run|report|list|info|get|export|import|prepare mocap|prepare h36m|prepare 3dhp"
     commands = [shlex.join(words) for words in shown()]
-    verbs = {re.match(rf"graphlift ([a-z]+(?: (?:{second}))?)", c)[1] for c in commands}
+    verbs = {re.match(rf"graphlift ([a-z-]+(?: (?:{second}))?)", c)[1] for c in commands}
 
     for verb in verbs:
         said = here(*verb.split(), "--help")

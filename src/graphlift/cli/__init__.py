@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from graphlift.cli import convert, data, lift, model, score, serve, study, train, view
+from graphlift.cli import blender, convert, data, lift, model, score, serve, study, train, view
 from graphlift.cli.options import SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
@@ -44,6 +44,7 @@ app.command()(train.evaluate)
 app.command()(score.score)
 app.command()(view.view)
 app.command()(view.render)
+app.command("blender-addon")(blender.blender_addon)
 app.command(cls=SectionedCommand)(serve.serve)
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
