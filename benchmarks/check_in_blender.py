@@ -94,7 +94,7 @@ def middles_of(mesh):
 def compare(armature, mesh, person, first):
     """Largest distances of joints and of capsules' middles from a person's poses, m."""
     off, off_body = 0.0, 0.0
-    for frame in np.flatnonzero(person.there):
+    for frame in np.flatnonzero(person.present):
         bpy.context.scene.frame_set(int(frame) + first)
         x, y, z = person.positions[frame].T
         pose = np.stack([x, -z, y], axis=-1)
@@ -112,7 +112,7 @@ def check(name, poses, folder):
     """Write, import and compare both kinds; return rows of the table."""
     people, _ = rigged_people(folder / "x.bvh", poses)
     fps, rows = poses.fps or 30.0, []
-    steady = max(np.ptp(person_lengths(p.positions[p.there]), axis=0).max() for p in people) < 1e-5
+    steady = max(np.ptp(person_lengths(p.positions[p.present]), axis=0).max() for p in people) < 1e-5
     write_poses(folder / "x.glb", poses)
     armatures, meshes = import_file(folder / "x.glb", fps)
     assert len(armatures) == len(meshes) == len(people), f"{name}: not one armature a person"
@@ -153,7 +153,7 @@ def main():
             rows = check(name, poses, Path(folder))
         for name_, kind, person, bones, off, off_body, steady in rows:
             body = "" if off_body is None else f"{1000 * off_body:.3f}"
-            frames = int(person.there.sum())
+            frames = int(person.present.sum())
             print(
                 f"| {name_} | {kind} | {person.name} | {frames} | {bones} | {1000 * off:.3f} | "
                 f"{body} |"
