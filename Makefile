@@ -18,7 +18,7 @@ FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 ALL := train,report,formats,h36m,video,viewer,serve
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check kernels versions versions-newest versions-oldest docs tables clean
+.PHONY: demo study test check kernels audit versions versions-newest versions-oldest docs tables clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -40,6 +40,7 @@ test: $(BIN)/.installed-test
 check:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/repo-review .
@@ -49,6 +50,12 @@ check:
 # The numeric tests once more, as other processors compute them.
 kernels:
 	$(BIN)/python tests/kernels.py
+
+# Outside the gate, because it asks a service on the Internet: known faults of the pinned packages.
+audit:
+	$(PYTHON) -m venv --clear $(VENV)-audit
+	$(VENV)-audit/$(IN)/python -m pip install --quiet pip-audit
+	$(VENV)-audit/$(IN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 # Outside the gate: the suite with the newest and with the oldest dependencies that pyproject.toml
 # allows, as uv resolves them. TORCH is a version of which pip finds a build for the CPU. Old
@@ -109,4 +116,4 @@ $(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-oldest demo studies build
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-newest $(VENV)-oldest demo studies build

@@ -112,7 +112,8 @@ def check(name, poses, folder):
     """Write, import and compare both kinds; return rows of the table."""
     people, _ = rigged_people(folder / "x.bvh", poses)
     fps, rows = poses.fps or 30.0, []
-    steady = max(np.ptp(person_lengths(p.positions[p.present]), axis=0).max() for p in people) < 1e-5
+    spread = (np.ptp(person_lengths(p.positions[p.present]), axis=0).max() for p in people)
+    steady = max(spread) < 1e-5
     write_poses(folder / "x.glb", poses)
     armatures, meshes = import_file(folder / "x.glb", fps)
     assert len(armatures) == len(meshes) == len(people), f"{name}: not one armature a person"

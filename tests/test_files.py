@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from graphlift.files import append_line, locked, replacing, write_text
+from graphlift.files import (
+    append_line,
+    locked,
+    replacing,
+    replacing_folder,
+    scratch,
+    write_text,
+)
 
 
 class Interrupted(BaseException):
@@ -237,10 +244,7 @@ def start(folder, how):
         stdout=subprocess.PIPE,
         text=True,
     )
-    left = [folder / name for name in process.stdout.readline().split()]
-    for path in left:
-        os.utime(path, (1, 1))  # long ago
-    return process, left
+    return process, [folder / name for name in process.stdout.readline().split()]
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
@@ -254,15 +258,14 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path):
     ]
     for path in others:
         path.write_text("not ours")
-        os.utime(path, (1, 1))
-    young = tmp_path / ".run.graphlift-abcdefgh.npz"
-    young.write_text("just begun")
+    link = tmp_path / ".run.graphlift-abcdefgh.npz"
+    link.symlink_to(others[0])
 
     write_text(tmp_path / "another.txt", "x")
 
     assert all(len(path.name) < 40 for path in left)
     assert names(tmp_path) == sorted(
-        path.name for path in [*others, young, tmp_path / "another.txt"]
+        path.name for path in [*others, link, tmp_path / "another.txt"]
     )
 
 
@@ -277,9 +280,102 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path):
     assert names(tmp_path) == ["another.txt", "pack", "walk.bvh"]
 
 
-def test_a_long_name_has_room_for_the_mark(tmp_path):
-    path = tmp_path / f"{'n' * 240}.txt"
+WRITES = """
+import sys
+from pathlib import Path
+import graphlift.files as files
+here = Path(sys.argv[1])
+for number in range(150):
+    files._swept.clear()  # as a process that has just begun
+    files.write_text(here / f"{sys.argv[2]}-{number}.txt", "x" * 5000)
+    with files.replacing_folder(here / sys.argv[2]) as beside:
+        (beside / "x.txt").write_text(str(number))
+"""
+
+
+def test_processes_that_sweep_all_the_time_lose_nothing_of_one_another(tmp_path):
+    pytest.importorskip("fcntl")
+    several = [
+        subprocess.Popen([sys.executable, "-c", WRITES, str(tmp_path), name]) for name in "abc"
+    ]
+
+    assert [process.wait() for process in several] == [0, 0, 0]
+    assert len(names(tmp_path)) == 3 * 151
+    assert {path.stat().st_size for path in tmp_path.glob("*.txt")} == {5000}
+    assert {(tmp_path / name / "x.txt").read_text() for name in "abc"} == {"149"}
+
+
+def fill(folder, text, error=None):
+    with replacing_folder(folder) as beside:
+        (beside / "x.txt").write_text(text)
+        if error:
+            raise error
+
+
+def test_a_folder_is_replaced_whole_and_the_old_one_is_gone(tmp_path):
+    fill(tmp_path / "pack", "old")
+    fill(tmp_path / "pack", "new")
+    with pytest.raises(ValueError, match="broken off"):
+        fill(tmp_path / "pack", "newer", ValueError("broken off"))
+
+    assert (tmp_path / "pack" / "x.txt").read_text() == "new"
+    assert names(tmp_path) == ["pack"]
+
+
+def test_a_folder_that_a_killed_process_moved_aside_is_put_back(tmp_path):
+    before = tmp_path / ".pack.graphlift-abcdefgh-before"
+    fill(before, "old")
+
+    with pytest.raises(ValueError, match="broken off"):
+        fill(tmp_path / "pack", "new", ValueError("broken off"))
+    assert (tmp_path / "pack" / "x.txt").read_text() == "old"
+    fill(tmp_path / "pack", "new")
+
+    assert (tmp_path / "pack" / "x.txt").read_text() == "new"
+    assert names(tmp_path) == ["pack"]
+
+
+LOOKS = """
+import sys
+from pathlib import Path
+from graphlift.files import replacing_folder
+folder = Path(sys.argv[1])
+print("begun", flush=True)
+for number in range(2000):
+    with replacing_folder(folder) as beside:
+        (beside / "x.txt").touch()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are swapped on Linux")
+def test_a_folder_that_is_replaced_is_there_at_every_moment(tmp_path):
+    fill(tmp_path / "pack", "old")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", LOOKS, str(tmp_path / "pack")], stdout=subprocess.PIPE
+    )
+    writer.stdout.readline()
+
+    found = [(tmp_path / "pack" / "x.txt").exists() for _ in range(5_000)]
+    writer.kill()
+    writer.communicate()
+
+    assert all(found)
+
+
+def test_a_scratch_folder_is_the_users_own_and_goes_with_its_block(tmp_path):
+    with scratch(tmp_path / "new", "download") as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert folder.parent == tmp_path / "new"
+        (folder / "x").write_text("x")
+
+    assert names(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "長" * 80, "🕺" * 60])
+def test_a_long_name_has_room_for_the_mark(tmp_path, name):
+    path = tmp_path / f"{name}.txt"
 
     write_text(path, "x")
+    fill(tmp_path / name, "x")
 
-    assert names(tmp_path) == [path.name]
+    assert names(tmp_path) == [name, path.name]

@@ -17,6 +17,7 @@ from graphlift.card import ModelCard
 from graphlift.errors import ModelError
 from graphlift.export_lifters import BUILDERS, Outputs
 from graphlift.files import replacing
+from graphlift.model_files import SEAL, sealed
 from graphlift.onnx_graph import OnnxGraph
 from graphlift.skeletons import SKELETONS
 from graphlift.weight_sharing import DECOUPLED
@@ -72,8 +73,9 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
         {"keypoints": (np.float32, ["frame", *features])},
         outputs,
         name=card.name,
-        metadata={"card": card.to_json()},
+        metadata={"card": card.to_json(), **SEAL},
     )
+    model = sealed(model)
     _check_parity(network, model, features, most)
     with replacing(path) as beside:
         beside.write_bytes(model)

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import importlib.util
 import os
 import re
@@ -22,12 +23,12 @@ _MARK = ".graphlift-"
 _BEFORE = "-before"
 """Ending of the name of a folder that is being replaced. A later process never removes it, because
 it may be the only complete copy."""
-_MAX_LETTERS = 80
-"""Letters kept of a name, so that the longer name stays within the limit of the file system."""
+_MOST_BYTES = 80
+"""Kept of a name, so that the longer name stays within the limit of the file system."""
 _OURS = re.compile(r"\..+\.graphlift-[a-z0-9_]{8}(\.[^.]*)?")
 _LOCKS = importlib.util.find_spec("fcntl") is not None
-_YOUNG = 60 if _LOCKS else 86_400
-"""s; a younger temporary file may belong to a process that has not yet locked it, or cannot."""
+_OLD = 86_400
+"""s; where there are no locks, a temporary file that was not changed for so long is nobody's."""
 _swept: set[Path] = set()
 
 
@@ -39,9 +40,23 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        way_out = ": free some space and run the same command again" if full else ""
-        raise OSError(error.errno, f"{error.strerror}{way_out}", str(path)) from error
+        raise _about(path, error) from error
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[None]:
+    """Name ``path`` in an error of the system, in place of the file beside it."""
+    try:
+        yield
+    except OSError as error:
+        raise _about(path, error) from error
+
+
+def _about(path: Path, error: OSError) -> OSError:
+    """Make the error one about ``path``, with the way out if the disk is full."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    way_out = ": free some space and run the same command again" if full else ""
+    return OSError(error.errno, f"{error.strerror}{way_out}", str(path))
 
 
 @contextmanager
@@ -58,19 +73,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
-    with _instead(path.parent):
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem[:_MAX_LETTERS]}{_MARK}", suffix=path.suffix, dir=path.parent
-        )
-    beside = Path(name)
+    with in_place_of(path.parent):
+        beside, handle = _made(path.parent, path.stem, path.suffix)
     try:
-        with _held(handle):
+        with _closing(handle):
             with naming(path):
                 yield beside
                 with beside.open("rb") as written:
                     os.fsync(written.fileno())
             beside.chmod(0o666 & ~_umask())
-            with _instead(path):
+            with in_place_of(path):
                 beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -82,43 +94,80 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
     If the block raises, what was written is removed and whatever was at ``folder`` is untouched.
     A folder that existed is removed only once the new one is complete; the caller decides whether
-    it may be. Temporary folders of killed processes beside it are removed, too.
+    it may be. Where the system can swap two names (Linux, on most file systems), there is no
+    moment without a folder; elsewhere a process killed in that moment leaves the old one beside,
+    and the next call puts it back. Temporary folders of killed processes are removed, too.
 
     Raises:
         OSError: If the folder cannot be written to, or the disk is full; the message names it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    sweep(folder.parent)
-    beside = Path(
-        tempfile.mkdtemp(prefix=f".{folder.name[:_MAX_LETTERS]}{_MARK}", dir=folder.parent)
-    )
-    before = beside.with_name(f"{beside.name}{_BEFORE}")
-    try:
-        with _held(os.open(beside, os.O_RDONLY) if _LOCKS else None):
-            with naming(folder):
-                yield beside
-                for path in beside.iterdir():
-                    with path.open("rb") as written:
-                        os.fsync(written.fileno())
-            beside.chmod(0o777 & ~_umask())
-            if folder.exists():
-                folder.rename(before)
-            try:
-                beside.rename(folder)
-            except OSError:
-                if before.exists():
-                    before.rename(folder)
-                raise
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    _put_back(folder)
+    with scratch(folder.parent, folder.name) as beside:
+        with naming(folder):
+            yield beside
+            for path in beside.iterdir():
+                with path.open("rb") as written:
+                    os.fsync(written.fileno())
+        beside.chmod(0o777 & ~_umask())
+        if folder.exists() and _swap(beside, folder):
+            return  # the old one is removed as what is beside
+        before = beside.with_name(f"{beside.name}{_BEFORE}")
+        if folder.exists():
+            folder.rename(before)
+        try:
+            beside.rename(folder)
+        except OSError:
+            if before.exists():
+                before.rename(folder)
+            raise
         shutil.rmtree(before, ignore_errors=True)
+
+
+def _put_back(folder: Path) -> None:
+    """Put back a folder that a killed process had moved aside and not yet replaced."""
+    pattern = f".{glob.escape(shortened(folder.name))}{_MARK}????????{_BEFORE}"
+    if not folder.exists():
+        for before in sorted(folder.parent.glob(pattern))[:1]:
+            before.rename(folder)
+
+
+def shortened(name: str) -> str:
+    """Cut a name that something is to be added to; a letter may take four bytes."""
+    return os.fsencode(name)[:_MOST_BYTES].decode(errors="ignore")
+
+
+@contextmanager
+def scratch(parent: Path, name: str) -> Iterator[Path]:
+    """Give an empty folder in ``parent`` and remove it, with what is in it, when the block ends.
+
+    If this process is killed, the next one that uses ``parent`` removes it. Nobody else can read
+    it.
+
+    Args:
+        parent: Made if it does not exist.
+        name: Part of the folder's name.
+
+    Raises:
+        OSError: If ``parent`` cannot be written to; the message names it.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
+    with in_place_of(parent):
+        folder, handle = _made(parent, name, None)
+    try:
+        with _closing(handle):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(folder: Path) -> None:
     """Remove the temporary files of killed processes from a folder; once in each process.
 
-    A file or folder is removed if its name is that of a temporary one, it was not changed for a
-    while, and no process holds its lock.
+    A file or folder is removed if its name is that of a temporary one, it is this user's, and no
+    process holds its lock. On file systems without locks it is removed a day after its last
+    change. Where locks do not reach other machines (NFS or Lustre, if mounted so), no two machines
+    may write to one folder.
     """
     if folder in _swept:
         return
@@ -131,49 +180,94 @@ def sweep(folder: Path) -> None:
 
 
 def _remove_if_left(path: Path) -> None:
-    if time.time() - path.lstat().st_mtime < _YOUNG or path.is_symlink():
+    found = path.lstat()
+    if path.is_symlink() or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
         return
-    handle = os.open(path, os.O_RDONLY) if _LOCKS else None
-    with _held(handle) as mine:
+    mine = None
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW) if _LOCKS else None
+    with _closing(handle):
+        if handle is not None:
+            mine = _lock(handle)
+        if mine is None:
+            mine = time.time() - found.st_mtime > _OLD
         if mine and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         elif mine:
             path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _held(handle: int | None) -> Iterator[bool]:
-    """Lock an open file until the block or the process ends; yield whether no other had locked it.
+def _made(parent: Path, name: str, suffix: str | None) -> tuple[Path, int | None]:
+    """Make a temporary file, or a folder if there is no suffix, and lock it.
 
-    Where there are no locks, the file is closed at once: an open one could not be renamed.
+    Another process may sweep it in the moment before it is locked: then one more is made.
+
+    Returns:
+        Its path, and what holds the lock until it is closed, where there are locks.
     """
-    if handle is None or not _LOCKS:
+    handle: int | None
+    while True:
+        start = f".{shortened(name)}{_MARK}"
+        if suffix is None:
+            made, handle = Path(tempfile.mkdtemp(prefix=start, dir=parent)), None
+            with contextlib.suppress(FileNotFoundError):  # swept
+                handle = os.open(made, os.O_RDONLY) if _LOCKS else None
+        else:
+            handle, file = tempfile.mkstemp(prefix=start, suffix=suffix, dir=parent)
+            made = Path(file)
+        if not _LOCKS:  # an open file could not be renamed there
+            if handle is not None:
+                os.close(handle)
+            return made, None
         if handle is not None:
+            if _lock(handle) is not False and _is_at(made, handle):
+                return made, handle
             os.close(handle)
-        yield True
-        return
+
+
+def _lock(handle: int) -> bool | None:
+    """Lock an open file until it is closed.
+
+    Returns:
+        Whether no other had locked it; None if its file system has no locks.
+    """
     import fcntl
 
     try:
-        mine = True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            mine = False
-        except OSError:  # a file system without locks: only the age of the file counts
-            mine = time.time() - os.fstat(handle).st_mtime > 86_400
-        yield mine
-    finally:
-        os.close(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
-def _instead(path: Path) -> Iterator[None]:
-    """Name ``path`` in an error of the system, in place of the file beside it."""
+def _closing(handle: int | None) -> Iterator[None]:
+    """Close an open file when the block ends, and with it end its lock."""
     try:
         yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _swap(one: Path, other: Path) -> bool:
+    """Swap two names at once; return whether the system can."""
+    import ctypes
+
+    here, swap = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # another system
+        return False
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -217,13 +311,14 @@ def alone(folder: Path, what: str) -> AbstractContextManager[None]:
     )
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str | bytes) -> None:
     """Add a line to a file, whole or not at all, and make sure that it is on the disk.
 
     Raises:
-        OSError: If the disk is full; the file is then as long as it was.
+        OSError: If the disk is full; the file is then as long as it was, or is not there.
     """
-    rest = memoryview(f"{line}\n".encode())
+    new = not path.exists()
+    rest = memoryview((line.encode() if isinstance(line, str) else line) + b"\n")
     with naming(path), path.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
@@ -233,6 +328,8 @@ def append_line(path: Path, line: str) -> None:
         except OSError:
             with contextlib.suppress(OSError):
                 file.truncate(before)
+                if new:
+                    path.unlink()
             raise
 
 

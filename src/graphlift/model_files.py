@@ -1,11 +1,13 @@
 """Files of models: those that ship, by name, and any .onnx; which of them lifting takes."""
 
+import hashlib
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from graphlift.card import ModelCard
-from graphlift.errors import ModelError
+from graphlift.errors import FormatError, ModelError
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.words import plain, shown
 
@@ -14,11 +16,47 @@ EARLIER = {"open-pre-agg": "open-pre-agg.onnx", "open-small-1": "open-small-1.on
 """Models of the first generation, of 17 joints: files of ``recipes/weights`` in the repository."""
 
 
+SEAL = {"sha256": "0" * 64}
+"""Metadata of a model that :func:`sealed` fills in."""
+_SEAL = re.compile(rb"\x0a\x06sha256\x12\x40([0-9a-f]{64})")
+"""How an .onnx stores it: key and value, each after its length."""
+
+
+def sealed(content: bytes) -> bytes:
+    """Write into an .onnx that has :data:`SEAL` the SHA-256 of all of it, with zeros in its place.
+
+    So a file that was changed later, even by a bit of a weight, can be told from one that was not.
+    """
+    *_, place = _SEAL.finditer(content)
+    return content[: place.start(1)] + _digest(content, place) + content[place.end(1) :]
+
+
+def check_seal(content: bytes, where: str) -> None:
+    """Compare an .onnx with its seal; files of earlier versions have none.
+
+    Raises:
+        FormatError: If it is not what was written.
+    """
+    places = list(_SEAL.finditer(content))
+    if places and places[-1][1] != _digest(content, places[-1]):
+        raise FormatError(
+            f"{where}: damaged: it does not hold what was written to it; copy or export it again"
+        )
+
+
+def _digest(content: bytes, place: re.Match[bytes]) -> bytes:
+    state = hashlib.sha256(content[: place.start(1)])
+    state.update(b"0" * 64)
+    state.update(content[place.end(1) :])
+    return state.hexdigest().encode()
+
+
 def read_model(model: str | Path) -> tuple[bytes, str]:
     """Read a shipped model by its name, or an .onnx file; return its bytes and what to call it.
 
     Raises:
         FileNotFoundError: If there is neither a model nor a file of that name.
+        FormatError: If the file was changed since it was written.
     """
     if str(model) in SHIPPED:
         where = f"{model}.onnx"
@@ -34,7 +72,9 @@ def read_model(model: str | Path) -> tuple[bytes, str]:
             f"no model {str(model)!r}: give one of {', '.join(SHIPPED)}, or the path of an .onnx "
             "file"
         )
-    return path.read_bytes(), str(path)
+    content = path.read_bytes()
+    check_seal(content, str(path))
+    return content, str(path)
 
 
 def fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401

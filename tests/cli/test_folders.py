@@ -187,6 +187,34 @@ def test_files_of_several_people_count_as_there(folder):
     assert passed.done == ("a.mp4", "c.2.avi")
 
 
+def test_a_clip_that_was_killed_between_the_files_of_its_people_is_done_again(folder):
+    out, people = folder / "out", []
+
+    def killed(clip, output):
+        output.with_name(f"{output.stem}.Ada{output.suffix}").write_text("whole")
+        raise SystemExit  # as far as what is left is concerned
+
+    def both(clip, output):
+        people.append(clip.name)
+        for name in ("Ada", "Bob"):
+            output.with_name(f"{output.stem}.{name}{output.suffix}").write_text("whole")
+
+    with pytest.raises(SystemExit):
+        through_folder(videos_in(folder), out, ".bvh", killed)
+    again = through_folder(videos_in(folder), out, ".bvh", both)
+    then = through_folder(videos_in(folder), out, ".bvh", both)
+
+    assert (again.done[0], again.skipped) == ("a.mp4", ())
+    assert then.skipped == again.done
+    assert not list(out.glob(".*"))
+
+
+def test_a_clip_that_fails_leaves_nothing(folder):
+    through_folder(videos_in(folder), folder / "out", ".bvh", copy)
+
+    assert not list((folder / "out").glob(".*"))
+
+
 def test_everything_is_made_again_if_asked_for(folder):
     (folder / "b.mov").unlink()
     through_folder(videos_in(folder), folder, ".bvh", copy)

@@ -119,6 +119,16 @@ def test_data_that_it_was_not_trained_on_are_refused(folder, tmp_path):
         exported(folder, data=other)
 
 
+def test_an_export_that_breaks_off_leaves_no_model_with_half_a_card(own):
+    folder, _ = own
+    run, broken = folder.parent / "run", replace(read_open_data(str(folder)), cross=object())
+
+    with pytest.raises(AttributeError):  # when it is scored, after it was calibrated
+        release(run / "model.safetensors", broken, "half", run)
+
+    assert not [path.name for path in run.iterdir() if "half" in path.name]
+
+
 def test_a_network_that_has_learnt_no_sizes_has_a_card_that_is_read(own):
     _, card = own
 

@@ -112,6 +112,19 @@ def test_a_killed_run_goes_on_from_its_last_save(study_data, tmp_path):
     assert_same_end(finish(TINY, study_data, tmp_path / "killed"), whole)
 
 
+def test_the_checkpoint_that_a_kill_left_beside_a_finished_run_is_removed(study_data, tmp_path):
+    run = train(TINY, study_data, tmp_path)
+    for _ in range(8):
+        next(run)
+    run.close()
+    left = (tmp_path / CHECKPOINT).read_bytes()
+    finish(TINY, study_data, tmp_path)
+    (tmp_path / CHECKPOINT).write_bytes(left)
+
+    assert list(train(TINY, study_data, tmp_path)) == []
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
 def test_the_log_holds_every_evaluation_once(study_data, tmp_path):
     run = train(TINY, study_data, tmp_path)
     for _ in range(8):

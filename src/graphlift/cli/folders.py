@@ -1,6 +1,8 @@
 """Folders of clips: find the clips in them, and write one file for each."""
 
 import glob
+import os
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import typer
 
 from graphlift.errors import ConfigError, GraphliftError
+from graphlift.files import in_place_of, shortened
 from graphlift.words import one_line
 
 
@@ -102,17 +105,33 @@ def through_folder(
         outputs[output] = clip
     done, skipped, failed = [], [], []
     for output, clip in outputs.items():
-        if not again and _made(output, outputs):
+        begun = _begun(output)
+        if not again and not begun.exists() and _made(output, outputs):
             skipped.append(clip.name)
             continue
         try:
+            with in_place_of(output):
+                begun.parent.mkdir(parents=True, exist_ok=True)
+                begun.touch()
             work(clip, output)
         except (GraphliftError, OSError) as error:
             typer.echo(f"graphlift: {clip.name} left out: {one_line(error)}", err=True)
             failed.append((clip.name, one_line(error)))
+            if not _made(output, outputs):
+                begun.unlink(missing_ok=True)
         else:
+            begun.unlink(missing_ok=True)
             done.append(clip.name)
     return FolderResult(tuple(done), tuple(skipped), tuple(failed))
+
+
+def _begun(output: Path) -> Path:
+    """Name the empty file that stands beside a clip's files until all of them are there.
+
+    Of a clip of several people each file is whole, but a kill may come between two of them.
+    """
+    digest = zlib.crc32(os.fsencode(output.name))
+    return output.with_name(f".{shortened(output.name)}-{digest:08x}.unfinished")
 
 
 def _made(output: Path, outputs: Collection[Path]) -> bool:

@@ -16,7 +16,7 @@ from graphlift.cli.options import (
     complete,
     options_of,
 )
-from graphlift.cli.outputs import check_outputs, check_suffix, write_outputs
+from graphlift.cli.outputs import check_outputs, check_place, check_suffix, write_outputs
 from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
 from graphlift.words import listed, one_line
@@ -218,6 +218,7 @@ def _lift_folder(
     check_suffix(suffix, Path(f"--format {suffix}"))
     if len(out) > 1 or (out[0].exists() and not out[0].is_dir()):
         raise ConfigError(f"{folder}: a folder of clips: give one folder with -o")
+    check_place(out[0] / "clip")
     Lifter.load(request.model)  # a wrong name is one error, not one for each clip
     clips = videos_in(folder) if kind == "videos" else keypoint_clips(folder)
     if others := other_files(folder, clips, suffix):

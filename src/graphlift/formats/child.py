@@ -10,10 +10,11 @@ import importlib
 import io
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def serve(max_bytes: int) -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whatever else libraries may print
     _limit(max_bytes)
-    for line in sys.stdin.buffer:
+    for line in requests():
         request = json.loads(line)
         data = io.BytesIO()
         try:
@@ -138,6 +139,24 @@ def serve(max_bytes: int) -> None:
         answers.write(json.dumps([answer, len(data.getvalue())]).encode() + b"\n")
         answers.write(data.getvalue())
         answers.flush()
+
+
+def requests() -> Iterator[bytes]:
+    """Give the lines of standard input; end this process with it, even in the midst of its work.
+
+    Standard input ends when the process that asks does, however it ends. Without it nobody would
+    end a child that a file keeps busy for ever.
+    """
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin.buffer:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield lines.get()
 
 
 def _limit(max_bytes: int) -> None:

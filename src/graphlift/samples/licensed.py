@@ -15,7 +15,12 @@ from jaxtyping import Float
 
 from graphlift.cameras import Camera, reproject
 from graphlift.datasets.licensed.index import INDEX
-from graphlift.datasets.licensed.pack import CameraSequence, SequencePack, open_sequences
+from graphlift.datasets.licensed.pack import (
+    CameraSequence,
+    SequencePack,
+    open_sequences,
+    verify_sequences,
+)
 from graphlift.datasets.mpi_inf_3dhp import to_h36m
 from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.protocols import PROTOCOLS, Protocol, share_out
@@ -219,13 +224,18 @@ def read_packs(source: str) -> LicensedData | None:
     """
     folder = Path(source)
     if source != "prior" and (folder / INDEX).is_file():
-        return LicensedData(open_sequences(folder))
+        return LicensedData(_verified(folder))
     if source == "prior" or not (folder / "h36m" / INDEX).is_file():
         return None
     other = folder / "3dhp"
-    return LicensedData(
-        open_sequences(folder / "h36m"), open_sequences(other) if other.is_dir() else None
-    )
+    return LicensedData(_verified(folder / "h36m"), _verified(other) if other.is_dir() else None)
+
+
+def _verified(folder: Path) -> SequencePack:
+    """Open a pack whose numbers are those that were written; a second for each GB."""
+    pack = open_sequences(folder)
+    verify_sequences(pack)
+    return pack
 
 
 def seen_as_h36m(sequence: CameraSequence) -> CameraSequence:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphlift.errors import ConfigError
+from graphlift.files import scratch
 from graphlift.lifting import Lifter
 from graphlift.model_files import SHIPPED
 from graphlift.serve.batching import Dispatcher
@@ -116,9 +117,9 @@ async def sharing(
     lifts = Workers(settings.workers, settings.waiting, "clips", waits("clips").set)
     videos = Workers(settings.jobs, settings.waiting, "jobs", waits("jobs").set)
     dispatchers = {name: Dispatcher(lifter, metrics) for name, lifter in lifters.items()}
-    with tempfile.TemporaryDirectory(prefix="graphlift-serve-") as folder:
+    with scratch(Path(tempfile.gettempdir()), "serve") as folder:
         jobs = Jobs(settings, videos, metrics)
-        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, Path(folder), live)
+        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, folder, live)
         try:
             yield shared
         finally:

@@ -4,7 +4,7 @@ It is told what to do by lines of JSON on standard input and answers by lines of
 output, so that the server can end it in the midst of its work, and outlives whatever a file makes
 a library do. Each task names a folder of its own; there lies what is read, and there the motion is
 written. The folder is the working directory meanwhile, so that messages name files as the client
-knows them. When standard input ends, so does the process.
+knows them. When standard input ends, so does the process, at once.
 """
 
 import json
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from graphlift.errors import FormatError, GraphliftError
+from graphlift.formats.child import requests
 from graphlift.lifting import Lifter
 from graphlift.sequences import Keypoints
 from graphlift.steps import motion_of, steps_from
@@ -41,7 +42,7 @@ def serve() -> None:
         answers.write(json.dumps(line).encode() + b"\n")
         answers.flush()
 
-    for line in sys.stdin.buffer:
+    for line in requests():
         say(_answer(json.loads(line), say))
 
 

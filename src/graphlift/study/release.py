@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlift.card import CMU, ModelCard
 from graphlift.errors import CheckpointError, ModelError
-from graphlift.files import replacing
+from graphlift.files import replacing, scratch, write_text
 from graphlift.protocols import STRIDE
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
@@ -95,15 +95,17 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         acknowledgement=_acknowledgement(data, config.model.joints),
         limits=(_people(data), *LIMITS, *data.check(config.selection)),
     )
-    path = out / f"{name}.onnx"
-    export_onnx(network, card, path)
-    card = _calibrated(card, Lifter.load(path), data)
-    export_onnx(network, card, path)
-    card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
-    export_onnx(network, card, path)
-    _write_weights(network.state_dict(), card, out / f"{name}.safetensors")
-    with replacing(out / f"{name}.json") as beside:
-        beside.write_text(card.to_json() + "\n", encoding="utf-8")
+    with scratch(out, name) as space:  # nobody finds a model whose card is not complete
+        path = space / f"{name}.onnx"
+        export_onnx(network, card, path)
+        card = _calibrated(card, Lifter.load(path), data)
+        export_onnx(network, card, path)
+        card = replace(card, metrics=tuple(_metrics(Lifter.load(path), data)))
+        export_onnx(network, card, path)
+        _write_weights(network.state_dict(), card, space / f"{name}.safetensors")
+        write_text(space / f"{name}.json", card.to_json() + "\n")
+        for made in sorted(space.iterdir()):
+            made.replace(out / made.name)
     return card
 
 
@@ -246,11 +248,12 @@ def _rounded(row: Mapping[str, object]) -> dict[str, object]:
 
 def _write_weights(tensors: "Mapping[str, Tensor]", card: ModelCard, path: Path) -> None:
     """Half-precision weights as safetensors, the card in the header."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     kept = {
         name: (t.half() if t.is_floating_point() else t).contiguous()
         for name, t in tensors.items()
     }
+    data = save(kept, metadata={"card": card.to_json()})  # to write a file would hide its errors
     with replacing(path) as beside:
-        save_file(kept, beside, metadata={"card": card.to_json()})
+        beside.write_bytes(data)

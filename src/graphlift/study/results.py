@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from graphlift.errors import FormatError
-from graphlift.files import append_line, naming
+from graphlift.files import append_line
 from graphlift.plain_json import check_plain
 from graphlift.words import problems
 
@@ -267,8 +267,7 @@ def set_aside_cut_line(path: Path) -> str | None:
     if not cut:
         return None
     aside = path.with_suffix(path.suffix + ".cut")
-    with naming(aside), aside.open("ab") as file:
-        file.write(cut + b"\n")
+    append_line(aside, cut)
     with path.open("r+b") as file:
         file.truncate(len(whole) + 1 if whole else 0)
     return cut.decode("utf-8", errors="replace")

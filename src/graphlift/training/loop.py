@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphlift.errors import ModelError
-from graphlift.files import alone, append_line, write_text
+from graphlift.files import alone, append_line, naming, write_text
 from graphlift.interrupts import deferred
 from graphlift.samples import TrainingData
 from graphlift.skeletons import BY_JOINTS
@@ -56,11 +56,14 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
     if state.is_finished(config, data.digest, out):
+        state.remove_checkpoint(out)  # which a process killed at the very end has left
         return
     data.check(config.selection)
     device = open_device(config.device)
     out.mkdir(parents=True, exist_ok=True)
     with alone(out, "training"):
+        if state.is_finished(config, data.digest, out):  # by another process, meanwhile
+            return
         torch.set_num_threads(config.threads)
         batches = data.batches(config.selection, lambda a: torch.from_numpy(a).to(device))
         unseen = data.samples("validation", config.selection).every(config.evaluate_stride)
@@ -74,7 +77,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         run = state.begin(config, device)
         state.resume(run, config, data.digest, out)
         write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in run.curve))
-        with ExitStack() as open_until_the_end:
+        with naming(out), ExitStack() as open_until_the_end:
             events = None
             if config.tensorboard:
                 from torch.utils.tensorboard import SummaryWriter

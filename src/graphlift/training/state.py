@@ -157,7 +157,13 @@ def finish(state: State, config: TrainConfig, data: TrainingData, out: Path) -> 
     """Write the kept weights, and remove the checkpoint."""
     about = {"data": data.name, "licence": data.licence}
     write_checkpoint(out / MODEL, state.kept, _record(state, config, data.digest) | about)
-    (out / CHECKPOINT).unlink(missing_ok=True)
+    remove_checkpoint(out)
+
+
+def remove_checkpoint(out: Path) -> None:
+    """Remove the checkpoint of a finished run, if there is one; such a folder may be read-only."""
+    if (out / CHECKPOINT).exists():
+        (out / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:

@@ -121,7 +121,10 @@ def _check_whole(path: Path, written: Path, count: int) -> None:
     with contextlib.suppress(FormatError):
         if open_video(written).count == count:
             return
-    raise OSError(f"{path}: could not be written whole: is the disk full?")
+    raise OSError(
+        f"{path}: could not be written whole: is the disk full? Free some space and run the same "
+        "command again"
+    )
 
 
 @contextmanager
@@ -137,7 +140,9 @@ def _writer(path: Path, image: Image, fps: float) -> Iterator[tuple["cv2.VideoWr
         if writer.isOpened():
             break
     else:
-        raise OSError(f"{path}: OpenCV has no encoder for .mp4: install opencv-python-headless")
+        with path.open("wb", buffering=0) as file:
+            file.write(bytes(1 << 16))  # so that a full disk is not taken for a missing encoder
+        raise OSError("OpenCV has no encoder for .mp4: install opencv-python-headless")
     try:
         yield writer, codec
     finally:

@@ -315,9 +315,19 @@ def test_an_index_that_does_not_add_up_is_refused(folder, what):
     change, words = CHANGES[what]
     index = json.loads((folder / "index.json").read_text())
     change(index)
+    index["sha256"] = ""  # as in a pack of an earlier version
     (folder / "index.json").write_text(json.dumps(index))
 
     with pytest.raises(FormatError, match=rf"index\.json: .*{words}"):
+        open_sequences(folder)
+
+
+def test_an_index_that_was_changed_and_adds_up_is_refused_too(folder):
+    index = json.loads((folder / "index.json").read_text())
+    index["sequences"][0]["lens"]["focal"][0] += 1
+    (folder / "index.json").write_text(json.dumps(index))
+
+    with pytest.raises(FormatError, match=r"index\.json: does not hold what was written"):
         open_sequences(folder)
 
 

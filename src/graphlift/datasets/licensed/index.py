@@ -4,11 +4,12 @@ JSON, checked like any file of a user: its size, every type, and that sequences 
 other without gap or overlap.
 """
 
+import hashlib
 import json
 import math
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -122,6 +123,7 @@ class PackIndex:
         counts: Poses of each subject.
         notes: What was done and left out, one sentence each.
         arrays: SHA-256 of the numbers in each file.
+        sha256: Of all this, as :func:`digest_of` computes it; empty in earlier packs.
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -137,6 +139,13 @@ class PackIndex:
     counts: dict[str, int]
     notes: list[str]
     arrays: dict[str, str]
+    sha256: str = ""
+
+
+def digest_of(index: PackIndex) -> str:
+    """SHA-256 of an index, in an order that does not depend on the file."""
+    about = asdict(replace(index, sha256=""))
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def describe_sequence(sequence: CameraSequence, first: int) -> SequenceEntry:
@@ -179,6 +188,7 @@ def write_index(path: Path, index: PackIndex) -> None:
         FormatError: If it is one that :func:`read_index` would refuse.
     """
     _check(index, str(path.name))
+    index = replace(index, sha256=digest_of(index))
     path.write_text(json.dumps(asdict(index), indent=1, allow_nan=False), encoding="utf-8")
 
 
@@ -200,6 +210,10 @@ def read_index(path: Path) -> PackIndex:
             f"{problems(error, 'file')}: prepare the pack again"
         ) from error
     _check(index, str(path))
+    if index.sha256 and index.sha256 != digest_of(index):
+        raise FormatError(
+            f"{path}: does not hold what was written to it: the pack is damaged; prepare it again"
+        )
     return index
 
 
