@@ -19,8 +19,12 @@ from graphlift.formats.to_json import frame_text, list_people
 from graphlift.given import given_rays
 from graphlift.lifting import BATCH, Lifted, Lifter
 from graphlift.sequences import keypoints_from
+from graphlift.serve.frames import Encoding, as_floats
 from graphlift.serve.metrics import Metrics
 from graphlift.stream import Stream
+
+Message = str | bytes
+"""Of a stream: text, or bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +34,14 @@ class Question:
     Args:
         stream: Whose it is: its skeleton, its camera, and what it remembers.
         people: x, y, px, and confidence; NaN where a joint is missing.
-        number: Of the frame, to get it as text; None for arrays alone.
+        number: Of the frame, to get it as a message; None for arrays alone.
+        encoding: Of the message.
     """
 
     stream: Stream
     people: Float[np.ndarray, "person joint 3"]
     number: int | None = None
+    encoding: Encoding = "json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +52,12 @@ class Answer:
         arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first; smoothed if the stream
             says so.
         seen: Which joints were.
-        text: As JSON, if the question has a number.
+        message: As the question wants it, if it has a number.
     """
 
     arrays: dict[str, np.ndarray]
     seen: Bool[np.ndarray, "person joint"]
-    text: str = ""
+    message: Message = ""
 
 
 def answer_together(lifter: Lifter, questions: Sequence[Question]) -> list[Answer]:
@@ -82,9 +88,13 @@ def answer_together(lifter: Lifter, questions: Sequence[Question]) -> list[Answe
         if fronts is not None:
             own["fronts"] = fronts
     texts = _as_text(questions, parts, seen)
-    return [
-        Answer(own, seen[at], text) for own, at, text in zip(parts, places, texts, strict=True)
-    ]
+    answers = []
+    for question, own, at, text in zip(questions, parts, places, texts, strict=True):
+        message: Message = text
+        if question.encoding == "float32" and question.number is not None:
+            message = as_floats(question.number, own, seen[at])
+        answers.append(Answer(own, seen[at], message))
+    return answers
 
 
 def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:
@@ -100,8 +110,8 @@ def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:
 def _as_text(
     questions: Sequence[Question], parts: Sequence[dict[str, np.ndarray]], seen: np.ndarray
 ) -> list[str]:
-    """Write the frames that have numbers, their people listed all at once."""
-    asked = [each.number is not None for each in questions]
+    """Write the frames that are wanted as JSON, their people listed all at once."""
+    asked = [each.number is not None and each.encoding == "json" for each in questions]
     if not any(asked):
         return [""] * len(questions)
     names = ("positions", "sigma", "fronts", "front_sigma")
@@ -114,8 +124,8 @@ def _as_text(
     wanted = np.repeat(asked, [len(each.people) for each in questions])
     people = iter(list_people(seen=seen[wanted][None], **whole)[0])
     return [
-        "" if each.number is None else frame_text(each.number, [next(people) for _ in each.people])
-        for each in questions
+        frame_text(each.number or 0, [next(people) for _ in each.people]) if here else ""
+        for each, here in zip(questions, asked, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from graphlift.origins import host_refusal, origin_refusal
 from graphlift.serve.metrics import Metrics
 from graphlift.serve.refusals import Refusal, ending
 from graphlift.serve.settings import Settings
-from graphlift.serve.stream import Live
+from graphlift.serve.stream import Streams
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,11 +34,11 @@ class Guard:
         app: What answers.
         settings: The limits.
         metrics: Where answers are counted.
-        live: Streams that are open.
+        streams: That are open.
     """
 
-    def __init__(self, app: App, settings: Settings, metrics: Metrics, live: set[Live]) -> None:
-        self.app, self.settings, self.metrics, self.live = app, settings, metrics, live
+    def __init__(self, app: App, settings: Settings, metrics: Metrics, streams: Streams) -> None:
+        self.app, self.settings, self.metrics, self.streams = app, settings, metrics, streams
         self.open = 0
         self.ending = False
 
@@ -64,8 +64,7 @@ class Guard:
     def end(self) -> None:
         """Refuse what comes from now on; streams answer what they have got, and end."""
         self.ending = True
-        for live in list(self.live):
-            live.end()
+        self.streams.end()
 
     async def _answer(self, scope: Scope, receive: "_Counted", answer: "_Answer") -> None:
         try:
@@ -173,7 +172,7 @@ class _Answer:
     """Sends an answer, and remembers its status."""
 
     def __init__(self, send: Send) -> None:
-        self.send, self.status = send, 0
+        self.send, self.status, self.begun = send, 0, False
 
     async def __call__(self, message: Message) -> None:
         match message["type"]:
@@ -185,10 +184,11 @@ class _Answer:
             case "websocket.close":
                 self.status = message.get("code", 1000)
         await self.send(message)
+        self.begun = True  # not before: who does not read may hold up even the first message
 
     async def refuse(self, scope: Scope, refusal: Refusal) -> None:
         """Send a refusal in place of an answer that has not begun."""
-        if self.status:
+        if self.begun:
             return  # it has begun: the server breaks it off, which the client notices
         start = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
         headers = {"Content-Type": "application/json", **refusal.headers}

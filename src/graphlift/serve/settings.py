@@ -36,6 +36,8 @@ class Settings:
         seconds: That a request may take, from its first byte to the last of its answer.
         job_seconds: That a job may take.
         idle_seconds: That a stream may be silent.
+        connection_seconds: That a connection may take until the head of its first or next request
+            has come, and for what it was sent last to be taken.
         keep_seconds: For which what came out of a job is kept.
         workers: Processes that lift clips.
         jobs: Jobs at once, each in a process of its own.
@@ -59,6 +61,7 @@ class Settings:
     seconds: float = 60
     job_seconds: float = 3_600
     idle_seconds: float = 300
+    connection_seconds: float = 10
     keep_seconds: float = 600
     workers: int = 1
     jobs: int = 1

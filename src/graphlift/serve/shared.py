@@ -17,7 +17,7 @@ from graphlift.serve.metrics import Metrics
 from graphlift.serve.options import LiftOptions
 from graphlift.serve.refusals import Refusal
 from graphlift.serve.settings import Settings
-from graphlift.serve.stream import Live
+from graphlift.serve.stream import Streams
 from graphlift.serve.workers import Workers
 from graphlift.words import plain
 
@@ -34,7 +34,7 @@ class Shared:
         lifts: Processes for requests.
         jobs: What is lifted in the background.
         folder: Where requests have folders of their own.
-        live: Streams that are open.
+        streams: That are open.
     """
 
     settings: Settings
@@ -44,7 +44,7 @@ class Shared:
     lifts: Workers
     jobs: Jobs
     folder: Path
-    live: set[Live]
+    streams: Streams
 
     def model(self, name: str | None) -> str:
         """Find a model by its name; the default for None.
@@ -108,7 +108,7 @@ async def sharing(
     settings: Settings,
     metrics: Metrics,
     loaded: tuple[Mapping[str, Lifter], dict[str, str]],
-    live: set[Live],
+    streams: Streams,
 ) -> AsyncIterator[Shared]:
     """Make what requests share; end and remove it afterwards."""
     lifters, paths = loaded
@@ -118,7 +118,7 @@ async def sharing(
     dispatchers = {name: Dispatcher(lifter, metrics) for name, lifter in lifters.items()}
     with tempfile.TemporaryDirectory(prefix="graphlift-serve-") as folder:
         jobs = Jobs(settings, videos, metrics)
-        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, Path(folder), live)
+        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, Path(folder), streams)
         try:
             yield shared
         finally:
