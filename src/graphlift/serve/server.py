@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 
 from graphlift.errors import ConfigError
+from graphlift.origins import plain_address
 from graphlift.serve.app import make_app
 from graphlift.serve.connections import Bounds, Http, Websocket
 from graphlift.serve.settings import Settings
@@ -96,8 +97,11 @@ class _Server(uvicorn.Server):
         """
         host, port = self.settings.host, self.settings.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        both = plain_address(host) == "::" and socket.has_dualstack_ipv6()
         try:
-            self.socket = socket.create_server((host, port), family=family, backlog=128)
+            self.socket = socket.create_server(
+                (host, port), family=family, backlog=128, dualstack_ipv6=both
+            )
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "no such name"
             raise ConfigError(

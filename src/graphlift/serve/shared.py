@@ -77,6 +77,7 @@ class Shared:
             "reading": options.reading,
             "options": options.model_dump(),
             "frames": self.settings.frames,
+            "memory": self.settings.memory_bytes,
             "video": False,
             **more,
         }
