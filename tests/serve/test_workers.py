@@ -36,11 +36,11 @@ def test_a_process_that_the_system_ended_while_it_was_idle_is_replaced(served):
 
 
 def test_a_file_that_unpacks_to_more_memory_than_allowed_is_refused(served):
-    address = served(memory_bytes=400_000_000)
-    lists = b'{"keypoints": [' + b"[]," * 5_000_000 + b"[]]}"  # 15 MB, as Python's lists 320 MB
+    address = served(memory_bytes=250_000_000)
+    lists = b'{"keypoints": [' + b"[]," * 3_000_000 + b"[]]}"  # 9 MB, as Python's lists 190 MB
 
     said = ask(address, "POST", "/lift", lists, Content_Type="application/json")
 
     assert said.status == 422
-    assert said.error.startswith("keypoints.json: unpacks to more than the 400 MB of memory")
+    assert said.error.startswith("keypoints.json: unpacks to more than the 250 MB of memory")
     assert post_json(address, "/lift?raw=true", CLIP).status == 200

@@ -52,7 +52,7 @@ class Guard:
         self.open += 1
         self.metrics.connections.labels(kind).inc()
         try:
-            await self._answer(scope, _Counted(receive, self._most(scope)), answer)
+            await self._answer(scope, receive, answer)
         finally:
             self.open -= 1
             self.metrics.connections.labels(kind).dec()
@@ -66,21 +66,22 @@ class Guard:
         self.ending = True
         self.streams.end()
 
-    async def _answer(self, scope: Scope, receive: "_Counted", answer: "_Answer") -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        body = _Counted(receive, self._most(scope))
         try:
             self._check(scope)
             if scope["type"] == "websocket":
                 await self.app(scope, receive, answer)
                 return
             async with asyncio.timeout(self.settings.seconds):
-                await self.app(scope, receive, answer)
+                await self.app(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(scope, refusal)
         except TimeoutError:
             limit = f"{self.settings.seconds:g} s"
             late = (
                 Refusal(408, f"the body did not arrive within {limit}: send less at once")
-                if not receive.whole
+                if not body.whole
                 else Refusal(
                     504,
                     f"not done within {limit}: send fewer frames, or make it a job (POST /jobs)",

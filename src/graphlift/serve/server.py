@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ _PING, _PONG = 20.0, 60.0
 """s; how often streams are asked whether they live, and how long they have to say so."""
 _LAST_BYTES = 3.0
 """s; that clients have to read what they were sent when the server ends; uvicorn allows 5."""
+_SWITCH_SECONDS = 0.0005
 _IDLE_SOCKETS = 64
 """Connections without a request, beside those that have one."""
 
@@ -39,6 +41,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         FileNotFoundError, FormatError: If a model is none.
     """
     server = _Server(settings)
+    # The thread that lifts would keep the one that answers waiting for 5 ms again and again.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with server.listening() as address:
         announce(address)
         server.run(sockets=[server.socket])

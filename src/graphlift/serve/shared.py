@@ -99,7 +99,7 @@ def load_models(models: Sequence[str]) -> tuple[dict[str, Lifter], dict[str, str
         name = model if model in SHIPPED else Path(model).stem
         if name in lifters:
             raise ConfigError(f"--model {plain(model)}: a second {plain(name)}: rename the file")
-        lifters[name] = Lifter.load(model)
+        lifters[name] = Lifter.load(model, threads=max((os.cpu_count() or 1) // 2, 1))
         paths[name] = model if model in SHIPPED else str(Path(model).resolve())
     return lifters, paths
 

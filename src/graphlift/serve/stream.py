@@ -38,6 +38,8 @@ LONGEST_MESSAGE = 1 << 18
 """Bytes; the server's websockets refuse more with code 1009."""
 _LAST_FRAMES = 0.2
 """s; for frames on their way when the server is to end."""
+_LOOK = 0.05
+"""s; between looks at whether a message is late."""
 _LAST_READ = 1.0
 """s; for those of a client that sends on and on."""
 
@@ -79,26 +81,43 @@ class Live:
         self.under_way: asyncio.Queue[str | tuple[float, asyncio.Future[Answer]] | Ends]
         self.under_way = asyncio.Queue(INBOX)
         self.reader: asyncio.Task[None] | None = None
-        self.ending = self.ended = self._receiving = False
-        self._deadline = self._last = 0.0
+        self.ending = self._receiving = self._late = False
+        self._until = self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._people: int | None = None
 
     async def run(self) -> None:
         """Answer the opening and frames until the client, the server or an error ends it."""
         self.reader = asyncio.create_task(self._read())
-        try:
-            await self._write()
-        finally:
-            self.ended = True
-            self.reader.cancel()
+        await self._write()
+
+    def leave(self) -> None:
+        """Stop to read, and the clock."""
+        for each in (self.reader, self._timer):
+            if each is not None:
+                each.cancel()
 
     def end(self) -> None:
         """Take what the client has sent already, answer it, and end."""
         self.ending = True
         now = asyncio.get_running_loop().time()
-        self._deadline, self._last = now + _LAST_FRAMES, now + _LAST_READ
-        if self.reader is not None and self._receiving:
-            self.reader.cancel()  # a frame that has come is not lost: it waits for the next call
+        self._until, self._last = now + _LAST_FRAMES, now + _LAST_READ
+        self._look()
+
+    def _look(self) -> None:
+        """End the wait for a message if it has lasted too long, or look again when it may have.
+
+        One clock for all messages of a stream: one for each would cost more than to read it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._receiving and loop.time() >= self._until and self.reader is not None:
+            self._late = True
+            self.reader.cancel()
+        else:
+            again = max(self._until, loop.time() + _LOOK)
+            self._timer = loop.call_at(again, self._look)
 
     async def _read(self) -> None:
         try:
@@ -121,21 +140,19 @@ class Live:
     async def _receive(self, seconds: float, silent: str) -> Message:
         """Wait for the next message; while the server ends, only for those on their way."""
         now = asyncio.get_running_loop().time()
-        until = self._deadline if self.ending else now + seconds
-        self._receiving = not self.ending
+        if not self.ending:
+            self._until = now + seconds
+        elif now > self._last:
+            raise _server_ends()
+        if self._timer is None or self._timer.when() > self._until:
+            self._look()
+        self._receiving = True
         try:
-            if self.ending and now > self._last:
-                raise _server_ends()
-            async with asyncio.timeout_at(until):
-                message = await self.socket.receive()
+            message = await self.socket.receive()
         except asyncio.CancelledError:
-            if not self.ending or self.ended:
+            if not self._late:
                 raise
-            return await self._receive(seconds, silent)
-        except TimeoutError:
-            if self.ending:
-                raise _server_ends() from None
-            raise Ends(POLICY, silent) from None
+            raise (_server_ends() if self.ending else Ends(POLICY, silent)) from None
         finally:
             self._receiving = False
         return content_of(message)
@@ -213,6 +230,7 @@ class Streams:
             yield
         finally:
             self.open.discard(live)
+            live.leave()
 
     def end(self) -> None:
         """Let all of them answer what they have got, and end."""
