@@ -179,7 +179,7 @@ def test_a_client_that_does_not_read_is_held_up_and_loses_nothing(served):
         sender.start()
         seen = [-2.0, -1.0]
         while seen[-1] != seen[-2] or counted(address, waits):
-            time.sleep(0.4)
+            time.sleep(0.15)
             seen.append(counted(address, done))
         said = [json.loads(slow.recv())["frame"] for _ in range(count)]
         sender.join()

@@ -58,7 +58,7 @@ def _answer(task: Mapping[str, Any], say: Say) -> dict[str, Any]:
         answer = _what_went_wrong(error, task)
     finally:
         os.chdir("/")  # the folder is the server's to remove
-    return answer | {"tired": _largest_memory() > _MOST_MEMORY}
+    return {"tired": _largest_memory() > _MOST_MEMORY, **answer}
 
 
 def _what_went_wrong(error: Exception, task: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,7 +66,8 @@ def _what_went_wrong(error: Exception, task: Mapping[str, Any]) -> dict[str, Any
         return {
             "refused": f"{task['file']}: unpacks to more than the {task['memory'] / 1e6:,.0f} MB "
             "of memory that this server allows: send fewer frames or people, or .npz in place of "
-            "text"
+            "text",
+            "tired": True,
         }
     match error:
         case ModuleNotFoundError():
