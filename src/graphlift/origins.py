@@ -10,6 +10,7 @@ Source: RFC 6455, section 10.2 (origin of a WebSocket request).
 """
 
 from collections.abc import Collection, Sequence
+from ipaddress import IPv6Address
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -22,7 +23,7 @@ def host_refusal(hosts: Sequence[str], names: Collection[str] = LOOPBACK) -> str
 
     Args:
         hosts: Every value of the header ``Host``.
-        names: That this server goes by, in lower case, without ports.
+        names: That this server goes by, as :func:`plain_address` writes them, without ports.
     """
     if len(hosts) == 1 and host_name(hosts[0]) in names:
         return None
@@ -47,8 +48,17 @@ def origin_refusal(
 
 
 def host_name(host: str) -> str | None:
-    """Take the port off a ``Host``; None for what is none."""
+    """Take the port off a ``Host``, and write it as names are compared; None for what is none."""
     try:
-        return urlsplit(f"//{host}").hostname
+        name = urlsplit(f"//{host}").hostname
     except ValueError:
         return None
+    return None if name is None else plain_address(name)
+
+
+def plain_address(name: str) -> str:
+    """Write a name in lower case, and an address of IPv6 in the shortest of its many forms."""
+    try:
+        return str(IPv6Address(name))
+    except ValueError:
+        return name.lower()

@@ -3,6 +3,7 @@
 import http.client
 import json
 import secrets
+import socket
 import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -57,6 +58,23 @@ def post_file(address, path, name, content, *, fields=(), part="file", **headers
     body = b"".join([*pieces, head, content, f"\r\n--{mark}--\r\n".encode()])
     kind = f"multipart/form-data; boundary={mark}"
     return ask(address, "POST", path, body, Content_Type=kind, **headers)
+
+
+def wire(address, receive=None):
+    """A bare connection to a server, with so many bytes for what is not read yet."""
+    link = socket.socket()
+    if receive is not None:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    link.settimeout(20)
+    where = urlsplit(address)
+    link.connect((where.hostname, where.port))
+    return link
+
+
+def head(address, method, path, *lines):
+    """The bytes before a request's body."""
+    first = (f"{method} {path} HTTP/1.1", f"Host: {urlsplit(address).netloc}")
+    return "\r\n".join((*first, *lines, "", "")).encode()
 
 
 def stream_to(address, **options):

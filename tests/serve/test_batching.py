@@ -51,7 +51,7 @@ def test_each_answer_is_that_of_its_stream_alone(lifter):
                 expected = getattr(poses, name)[0]
                 np.testing.assert_allclose(answer.arrays[name], expected, rtol=0, atol=1e-5)
             np.testing.assert_array_equal(answer.seen, poses.seen[0])
-            said = positions(json.loads(answer.text), number)
+            said = positions(json.loads(answer.message), number)
             np.testing.assert_allclose(said, poses.positions[0], rtol=0, atol=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_a_frame_without_people_has_an_answer_without_people(lifter):
     ):
         first, *others = answer_together(lifter, questions)
 
-        assert json.loads(first.text) == {"frame": 0, "people": []}
+        assert json.loads(first.message) == {"frame": 0, "people": []}
         for each in others:
             np.testing.assert_allclose(
                 each.arrays["sigma"], others[0].arrays["sigma"], rtol=0, atol=1e-5
@@ -91,7 +91,7 @@ def test_what_waits_goes_together_and_more_than_the_network_takes_is_split(lifte
     for number, answer in enumerate(answers):
         alone = stream(crowd + number).positions[0]
         np.testing.assert_allclose(answer.arrays["positions"], alone, rtol=0, atol=1e-5)
-        assert answer.text == ""
+        assert answer.message == ""
     sizes = {
         sample.labels["le"]: sample.value
         for metric in metrics.registry.collect()

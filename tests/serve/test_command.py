@@ -43,7 +43,7 @@ def test_sigterm_ends_it_once_it_has_answered_what_it_accepted():
     with running("--model", "open-small") as (process, address), stream_to(address) as link:
         opened(link)
         thread = threading.Thread(
-            target=lambda: later.update(said=post_json(address, "/lift", plain(people(20))))
+            target=lambda: later.update(said=post_json(address, "/lift", plain(people(5))))
         )
         thread.start()
         until(lambda: 'kind="requests"} 2.0' in ask(address, "GET", "/metrics").body.decode())
@@ -59,7 +59,7 @@ def test_sigterm_ends_it_once_it_has_answered_what_it_accepted():
 
     assert said == list(range(60))
     assert (end.value.rcvd.code, end.value.rcvd.reason[:21]) == (1001, "this server is ending")
-    assert (later["said"].status, len(later["said"].json["frames"])) == (200, 20)
+    assert (later["said"].status, len(later["said"].json["frames"])) == (200, 5)
     assert (process.returncode, out, err) == (0, "", "")
 
 

@@ -1,6 +1,7 @@
 """Who is answered: names, pages, keys, and how many at once."""
 
 import json
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -169,6 +170,30 @@ def test_the_schema_has_every_route_with_what_may_be_answered(address):
     assert "file" in lift["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
     problem = schema["components"]["schemas"]["Problem"]
     assert list(problem["properties"]) == ["error"]
+
+
+@pytest.mark.parametrize("form", ["[::1]", "[0:0:0:0:0:0:0:1]", "[0000::1]"])
+def test_an_address_of_ipv6_is_the_same_in_all_its_forms(address, form):
+    port = urlsplit(address).port
+    said = ask(address, "GET", "/health", Host=f"{form}:{port}", Origin=f"http://{form}:{port}")
+
+    assert said.status == 200
+    assert Settings(host=form.strip("[]")).local
+    other = Settings(host="2001:DB8:0:0::7", key=SECRET, names=("::1",))
+    assert other.known_names[-1] == "2001:db8::7"
+    assert check_name("2001:DB8:0:0::7")
+    with pytest.raises(ConfigError, match="--name"):
+        Settings(host="0:0::0", key=SECRET)
+
+
+def test_every_address_of_ipv6_is_every_address_of_ipv4_too(served):
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this system has no sockets for both")
+    address = served(host="::", key=SECRET, names=("127.0.0.1", "::1"))
+    port = urlsplit(address).port
+
+    for where in ("127.0.0.1", "[::1]"):
+        assert ask(f"http://{where}:{port}", "GET", "/health").status == 200
 
 
 def test_a_name_that_others_ask_for_demands_a_key_on_loopback_too():

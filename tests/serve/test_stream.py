@@ -18,7 +18,7 @@ from helpers.served import (
     stream_to,
     until,
 )
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError
 
 CLOSE = 1e-5
 """m; see test_lift.py."""
@@ -162,16 +162,6 @@ def test_people_may_change_unless_they_are_smoothed(address):
         assert "1 people after frames of 2" in said["error"] if smooth else said["frame"] == 1
 
 
-def test_a_message_that_is_too_long_ends_the_stream(address):
-    with stream_to(address) as link:
-        opened(link)
-        link.send(" " * 300_000)
-
-        with pytest.raises(ConnectionClosed) as end:
-            link.recv()
-    assert end.value.rcvd.code == 1009
-
-
 def test_a_client_that_does_not_read_is_held_up_and_loses_nothing(served):
     address = served()
     frames, count = people(1, 20)[0].tolist(), 160
@@ -189,7 +179,7 @@ def test_a_client_that_does_not_read_is_held_up_and_loses_nothing(served):
         sender.start()
         seen = [-2.0, -1.0]
         while seen[-1] != seen[-2] or counted(address, waits):
-            time.sleep(0.4)
+            time.sleep(0.15)
             seen.append(counted(address, done))
         said = [json.loads(slow.recv())["frame"] for _ in range(count)]
         sender.join()

@@ -37,6 +37,9 @@ def serve(
     ] = None,
     body_mb: Annotated[float, _sizes("MB of a request.", min=0.001, max=10_000)] = 32,
     video_mb: Annotated[float, _sizes("MB of a job.", min=0.001, max=100_000)] = 512,
+    memory_mb: Annotated[
+        float, _sizes("MB of memory for each clip or job (Linux).", min=300, max=1_000_000)
+    ] = 2_000,
     frames: Annotated[int, _sizes("Frames of a clip or a video.", min=1)] = 20_000,
     people: Annotated[int, _sizes("People in a frame of a stream.", min=1, max=256)] = 20,
     connections: Annotated[int, _sizes("Requests and streams at once.", min=1, max=100_000)] = 128,
@@ -70,6 +73,7 @@ def serve(
         models=tuple(model or defaults.models),
         body_bytes=round(body_mb * 1e6),
         video_bytes=round(video_mb * 1e6),
+        memory_bytes=round(memory_mb * 1e6),
         frames=frames,
         people=people,
         connections=connections,

@@ -16,6 +16,7 @@ import graphlift
 from graphlift.errors import GraphliftError
 from graphlift.serve import documents, single
 from graphlift.serve import stream as streams
+from graphlift.serve.batching import Dispatcher
 from graphlift.serve.guard import Guard
 from graphlift.serve.metrics import MEDIA_TYPE, make_metrics
 from graphlift.serve.options import MEDIA, JobOptions, LiftOptions, chosen_format, with_fields
@@ -33,11 +34,11 @@ def make_app(settings: Settings) -> Guard:
     Raises:
         ConfigError, FileNotFoundError, FormatError: As :func:`load_models`.
     """
-    loaded, metrics, live = load_models(settings.models), make_metrics(), set[streams.Live]()
+    loaded, metrics, open_streams = load_models(settings.models), make_metrics(), streams.Streams()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with sharing(settings, metrics, loaded, live) as shared:
+        async with sharing(settings, metrics, loaded, open_streams) as shared:
             app.state.shared = shared
             yield
 
@@ -57,7 +58,7 @@ def make_app(settings: Settings) -> Guard:
     app.exception_handler(Exception)(_broken)
     _add_routes(app)
     app.websocket("/stream")(_stream)
-    return Guard(app, settings, metrics, live)
+    return Guard(app, settings, metrics, open_streams)
 
 
 def _shared(request: Request | WebSocket) -> Shared:
@@ -161,42 +162,25 @@ async def _delete_job(request: Request, id: str) -> Response:  # noqa: A002
 
 async def _stream(socket: WebSocket) -> None:
     shared = _shared(socket)
-    await socket.accept()
-    live: streams.Live | None = None
-    try:
-        live = await _opened(socket, shared)
-        shared.live.add(live)
-        await live.run()
-    except streams.Ends as end:
-        await streams.close(socket, end)
-    except WebSocketDisconnect:
-        pass
-    except Exception:
-        await streams.close(
-            socket,
-            streams.Ends(streams.OWN_ERROR, "an error of the server's own: tell who runs it"),
-        )
-        raise
-    finally:
-        if live is not None:
-            shared.live.discard(live)
 
+    def choose(model: str | None) -> Dispatcher:
+        return shared.dispatchers[shared.model(model)]
 
-async def _opened(socket: WebSocket, shared: Shared) -> streams.Live:
-    """Read the opening of a stream, and answer it."""
-    try:
-        async with asyncio.timeout(shared.settings.seconds):
-            message = await socket.receive()
-    except TimeoutError:
-        raise streams.Ends(streams.POLICY, "no opening came: send it first") from None
-    opening = streams.read_opening(streams.text_of(message))
-    try:
-        dispatcher = shared.dispatchers[shared.model(opening.model)]
-    except Refusal as refusal:
-        raise streams.Ends(streams.BAD_DATA, f"opening: {refusal.message}") from refusal
-    stream = streams.open_stream(opening, dispatcher)
-    await socket.send_text(streams.describe_stream(stream))
-    return streams.Live(socket, stream, dispatcher, shared.settings, shared.metrics)
+    live = streams.Live(socket, shared.settings, shared.metrics, choose)
+    with shared.streams.joined(live):
+        await socket.accept()
+        try:
+            await live.run()
+        except streams.Ends as end:
+            await streams.close(socket, end)
+        except WebSocketDisconnect:
+            pass
+        except Exception:
+            await streams.close(
+                socket,
+                streams.Ends(streams.OWN_ERROR, "an error of the server's own: tell who runs it"),
+            )
+            raise
 
 
 async def _while_connected(request: Request, work: Any) -> int:  # noqa: ANN401

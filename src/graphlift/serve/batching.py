@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.formats.to_json import frame_text, list_people
 from graphlift.given import given_rays
 from graphlift.lifting import BATCH, Lifted, Lifter
 from graphlift.sequences import keypoints_from
+from graphlift.serve.frames import Encoding, as_floats, as_json
 from graphlift.serve.metrics import Metrics
 from graphlift.stream import Stream
+
+Message = str | bytes
+"""Of a stream: text, or bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +33,14 @@ class Question:
     Args:
         stream: Whose it is: its skeleton, its camera, and what it remembers.
         people: x, y, px, and confidence; NaN where a joint is missing.
-        number: Of the frame, to get it as text; None for arrays alone.
+        number: Of the frame, to get it as a message; None for arrays alone.
+        encoding: Of the message.
     """
 
     stream: Stream
     people: Float[np.ndarray, "person joint 3"]
     number: int | None = None
+    encoding: Encoding = "json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +51,12 @@ class Answer:
         arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first; smoothed if the stream
             says so.
         seen: Which joints were.
-        text: As JSON, if the question has a number.
+        message: As the question wants it, if it has a number.
     """
 
     arrays: dict[str, np.ndarray]
     seen: Bool[np.ndarray, "person joint"]
-    text: str = ""
+    message: Message = ""
 
 
 def answer_together(lifter: Lifter, questions: Sequence[Question]) -> list[Answer]:
@@ -81,9 +86,9 @@ def answer_together(lifter: Lifter, questions: Sequence[Question]) -> list[Answe
         own["positions"], fronts = question.stream.smoothed(own["positions"], own.get("fronts"))
         if fronts is not None:
             own["fronts"] = fronts
-    texts = _as_text(questions, parts, seen)
     return [
-        Answer(own, seen[at], text) for own, at, text in zip(parts, places, texts, strict=True)
+        Answer(own, seen[at], _message(question, own, seen[at]))
+        for question, own, at in zip(questions, parts, places, strict=True)
     ]
 
 
@@ -93,30 +98,15 @@ def _alike(questions: Sequence[Question]) -> Iterator[list[int]]:
     for at, question in enumerate(questions):
         lens = question.stream.camera
         key = (lens.focal, lens.centre, lens.radial, lens.tangential, lens.distortion)
-        groups.setdefault((question.stream.skeleton, *key), []).append(at)
+        groups.setdefault((id(question.stream.skeleton), *key), []).append(at)
     yield from groups.values()
 
 
-def _as_text(
-    questions: Sequence[Question], parts: Sequence[dict[str, np.ndarray]], seen: np.ndarray
-) -> list[str]:
-    """Write the frames that have numbers, their people listed all at once."""
-    asked = [each.number is not None for each in questions]
-    if not any(asked):
-        return [""] * len(questions)
-    names = ("positions", "sigma", "fronts", "front_sigma")
-    own = [part for part, wanted in zip(parts, asked, strict=True) if wanted]
-    whole: dict[str, Any] = {
-        name: np.concatenate([part[name] for part in own])[None]
-        for name in names
-        if name in own[0]
-    }
-    wanted = np.repeat(asked, [len(each.people) for each in questions])
-    people = iter(list_people(seen=seen[wanted][None], **whole)[0])
-    return [
-        "" if each.number is None else frame_text(each.number, [next(people) for _ in each.people])
-        for each in questions
-    ]
+def _message(question: Question, arrays: dict[str, np.ndarray], seen: np.ndarray) -> Message:
+    if question.number is None:
+        return ""
+    write = as_json if question.encoding == "json" else as_floats
+    return write(question.number, arrays, seen)
 
 
 class Dispatcher:
@@ -148,6 +138,7 @@ class Dispatcher:
         loop = asyncio.get_running_loop()
         while self._waiting:
             batch = list(self._next())
+            self._waits.dec(len(batch))
             questions = [question for question, _ in batch]
             self._batches.observe(sum(len(each.people) for each in questions))
             try:
@@ -171,7 +162,6 @@ class Dispatcher:
             people += len(self._waiting[0][0].people)
             if people > BATCH and people > len(self._waiting[0][0].people):
                 return
-            self._waits.dec()
             yield self._waiting.popleft()
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from graphlift.origins import host_refusal, origin_refusal
 from graphlift.serve.metrics import Metrics
 from graphlift.serve.refusals import Refusal, ending
 from graphlift.serve.settings import Settings
-from graphlift.serve.stream import Live
+from graphlift.serve.stream import Streams
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,11 +34,11 @@ class Guard:
         app: What answers.
         settings: The limits.
         metrics: Where answers are counted.
-        live: Streams that are open.
+        streams: That are open.
     """
 
-    def __init__(self, app: App, settings: Settings, metrics: Metrics, live: set[Live]) -> None:
-        self.app, self.settings, self.metrics, self.live = app, settings, metrics, live
+    def __init__(self, app: App, settings: Settings, metrics: Metrics, streams: Streams) -> None:
+        self.app, self.settings, self.metrics, self.streams = app, settings, metrics, streams
         self.open = 0
         self.ending = False
 
@@ -52,7 +52,7 @@ class Guard:
         self.open += 1
         self.metrics.connections.labels(kind).inc()
         try:
-            await self._answer(scope, _Counted(receive, self._most(scope)), answer)
+            await self._answer(scope, receive, answer)
         finally:
             self.open -= 1
             self.metrics.connections.labels(kind).dec()
@@ -64,24 +64,24 @@ class Guard:
     def end(self) -> None:
         """Refuse what comes from now on; streams answer what they have got, and end."""
         self.ending = True
-        for live in list(self.live):
-            live.end()
+        self.streams.end()
 
-    async def _answer(self, scope: Scope, receive: "_Counted", answer: "_Answer") -> None:
+    async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        body = _Counted(receive, self._most(scope))
         try:
             self._check(scope)
             if scope["type"] == "websocket":
                 await self.app(scope, receive, answer)
                 return
             async with asyncio.timeout(self.settings.seconds):
-                await self.app(scope, receive, answer)
+                await self.app(scope, body, answer)
         except Refusal as refusal:
             await answer.refuse(scope, refusal)
         except TimeoutError:
             limit = f"{self.settings.seconds:g} s"
             late = (
                 Refusal(408, f"the body did not arrive within {limit}: send less at once")
-                if not receive.whole
+                if not body.whole
                 else Refusal(
                     504,
                     f"not done within {limit}: send fewer frames, or make it a job (POST /jobs)",
@@ -173,7 +173,7 @@ class _Answer:
     """Sends an answer, and remembers its status."""
 
     def __init__(self, send: Send) -> None:
-        self.send, self.status = send, 0
+        self.send, self.status, self.begun = send, 0, False
 
     async def __call__(self, message: Message) -> None:
         match message["type"]:
@@ -185,10 +185,11 @@ class _Answer:
             case "websocket.close":
                 self.status = message.get("code", 1000)
         await self.send(message)
+        self.begun = True  # not before: who does not read may hold up even the first message
 
     async def refuse(self, scope: Scope, refusal: Refusal) -> None:
         """Send a refusal in place of an answer that has not begun."""
-        if self.status:
+        if self.begun:
             return  # it has begun: the server breaks it off, which the client notices
         start = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
         headers = {"Content-Type": "application/json", **refusal.headers}

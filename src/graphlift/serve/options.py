@@ -18,8 +18,8 @@ def _plain_number(value: object) -> object:
     return int(value) if is_whole(value) and len(value) < 20 else decimal(value)
 
 
-Number = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
-Count = Annotated[int, BeforeValidator(_plain_number)]
+_Plain = BeforeValidator(_plain_number)
+Number = Annotated[float, Field(allow_inf_nan=False), _Plain]
 Format = Literal["json", "npz", "csv", "bvh", "glb", "trc", "c3d"]
 
 MEDIA: Mapping[str, str] = {
@@ -34,6 +34,7 @@ MEDIA: Mapping[str, str] = {
 """The media type of each format, by which ``Accept`` asks for it."""
 
 
+# Where None will do, too, bounds stand at the number itself: else OpenAPI would not have them.
 class LiftOptions(BaseModel):
     """Options of a clip of keypoints; docs/lift.md says what each does."""
 
@@ -50,11 +51,15 @@ class LiftOptions(BaseModel):
         pattern=r"^[0-9]{1,7}[xX][0-9]{1,7}$",
         examples=["1920x1080"],
     )
-    field_of_view: Number | None = Field(
-        None, description="Degrees along the image's longer side.", ge=1, lt=180
+    field_of_view: Annotated[float, Field(ge=1, lt=180, allow_inf_nan=False), _Plain] | None = (
+        Field(None, description="Degrees along the image's longer side.")
     )
-    height: Number | None = Field(None, description="Of the person, m.", ge=0.4, le=2.8)
-    people: Count | None = Field(None, description="Keep so many.", ge=1, le=1_000)
+    height: Annotated[float, Field(ge=0.4, le=2.8, allow_inf_nan=False), _Plain] | None = Field(
+        None, description="Of the person, m."
+    )
+    people: Annotated[int, Field(ge=1, le=1_000), _Plain] | None = Field(
+        None, description="Keep so many."
+    )
     person: str | None = Field(
         None, description="Keep one: largest, first, longest, centre, or an id.", max_length=100
     )

@@ -4,26 +4,27 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from graphlift.errors import ConfigError
+from graphlift.origins import plain_address
 from graphlift.serve.app import make_app
-from graphlift.serve.guard import Guard
+from graphlift.serve.connections import Bounds, Http, Websocket
 from graphlift.serve.settings import Settings
 from graphlift.serve.stream import LONGEST_MESSAGE
 from graphlift.words import plain
 
-HEAD_SECONDS = 10.0
-"""That a connection may take to its first request's head."""
 _PING, _PONG = 20.0, 60.0
 """s; how often streams are asked whether they live, and how long they have to say so."""
+_LAST_BYTES = 3.0
+"""s; that clients have to read what they were sent when the server ends; uvicorn allows 5."""
+_SWITCH_SECONDS = 0.0005
 _IDLE_SOCKETS = 64
 """Connections without a request, beside those that have one."""
 
@@ -40,6 +41,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         FileNotFoundError, FormatError: If a model is none.
     """
     server = _Server(settings)
+    # The thread that lifts would keep the one that answers waiting for 5 ms again and again.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with server.listening() as address:
         announce(address)
         server.run(sockets=[server.socket])
@@ -70,10 +73,11 @@ class _Server(uvicorn.Server):
 
     def __init__(self, settings: Settings) -> None:
         self.settings, self.guard = settings, make_app(settings)
+        self.bounds = Bounds(settings.connection_seconds)
         config = uvicorn.Config(
             self.guard,
-            http=type("_Limited", (_Timed,), {"most": settings.connections + _IDLE_SOCKETS}),
-            ws=_Stream,
+            http=type("_Http", (Http,), {"most": settings.connections + _IDLE_SOCKETS}),
+            ws=Websocket,
             lifespan="on",
             log_config=None,
             log_level="warning",
@@ -97,8 +101,11 @@ class _Server(uvicorn.Server):
         """
         host, port = self.settings.host, self.settings.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        both = plain_address(host) == "::" and socket.has_dualstack_ipv6()
         try:
-            self.socket = socket.create_server((host, port), family=family, backlog=128)
+            self.socket = socket.create_server(
+                (host, port), family=family, backlog=128, dualstack_ipv6=both
+            )
         except (OSError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or "no such name"
             raise ConfigError(
@@ -128,51 +135,33 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
+    async def on_tick(self, counter: int) -> bool:
+        """Drop connections that are for nothing, ten times a second."""
+        self.bounds.look(self.server_state.connections)
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, let what was accepted be answered, and end."""
+        """Accept nothing more, let what was accepted be answered and received, and end."""
         for server in self.servers:
             server.close()
-        await _drain(self.guard, self.settings.grace_seconds, lambda: self.force_exit)
+        self.guard.end()
+        await self._until(lambda: not self.guard.open, self.settings.grace_seconds)
+        # Who was told that a stream ends says so, too; before that, a client that still sends
+        # would lose what it has not read yet.
+        open_still = self.server_state.connections
+        await self._until(
+            lambda: not any(getattr(each, "close_sent", False) for each in open_still), _LAST_BYTES
+        )
+        asyncio.get_running_loop().call_later(_LAST_BYTES, self._abort)
         await super().shutdown(sockets)
 
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until something is done, at most so many seconds, and not at a second signal."""
+        until = time.monotonic() + seconds
+        while not done() and time.monotonic() < until and not self.force_exit:
+            await asyncio.sleep(0.02)
 
-async def _drain(guard: Guard, seconds: float, hurry: Callable[[], bool]) -> None:
-    """Wait until requests and streams are answered, at most so many seconds."""
-    guard.end()
-    until = time.monotonic() + seconds
-    while guard.open and time.monotonic() < until and not hurry():
-        await asyncio.sleep(0.02)
-
-
-class _Timed(H11Protocol):
-    """HTTP on a connection that must say soon what it is for."""
-
-    most = 0
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock; refuse more connections than are allowed."""
-        super().connection_made(transport)
-        if len(self.connections) > self.most:
-            transport.abort()
-            return
-        self._late = self.loop.call_later(HEAD_SECONDS, self._close_if_silent)
-
-    def _close_if_silent(self) -> None:
-        ours = self.transport.get_protocol() is self
-        if ours and getattr(self, "cycle", None) is None:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        if hasattr(self, "_late"):
-            self._late.cancel()
-        super().connection_lost(exc)
-
-
-class _Stream(WebSocketsSansIOProtocol):
-    """A websocket that is dropped if it answers no ping, even if it reads nothing any more."""
-
-    def keepalive_timeout(self) -> None:
-        """Drop what would wait for ever to be sent."""
-        super().keepalive_timeout()
-        self.loop.call_later(1, self.transport.abort)
+    def _abort(self) -> None:
+        """Drop the connections of who does not take what they were sent."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphlift.errors import ConfigError
 from graphlift.model_files import SHIPPED
-from graphlift.origins import LOOPBACK, host_name
+from graphlift.origins import LOOPBACK, host_name, plain_address
 from graphlift.words import plain, shown
 
 KEY = "GRAPHLIFT_API_KEY"
@@ -29,6 +29,7 @@ class Settings:
         models: That may be chosen, the first of them the default: shipped ones, or paths.
         body_bytes: The most that a request may have.
         video_bytes: The same of a request for a job.
+        memory_bytes: The most that a process may have that lifts a clip or a video.
         frames: The most of a clip or a video.
         people: The most in a frame of a stream.
         connections: The most at once, requests and streams together.
@@ -36,6 +37,8 @@ class Settings:
         seconds: That a request may take, from its first byte to the last of its answer.
         job_seconds: That a job may take.
         idle_seconds: That a stream may be silent.
+        connection_seconds: That a connection may take until the head of its first or next request
+            has come, and for what it was sent last to be taken.
         keep_seconds: For which what came out of a job is kept.
         workers: Processes that lift clips.
         jobs: Jobs at once, each in a process of its own.
@@ -52,6 +55,7 @@ class Settings:
     models: tuple[str, ...] = SHIPPED
     body_bytes: int = 32_000_000
     video_bytes: int = 512_000_000
+    memory_bytes: int = 2_000_000_000
     frames: int = 20_000
     people: int = 20
     connections: int = 128
@@ -59,6 +63,7 @@ class Settings:
     seconds: float = 60
     job_seconds: float = 3_600
     idle_seconds: float = 300
+    connection_seconds: float = 10
     keep_seconds: float = 600
     workers: int = 1
     jobs: int = 1
@@ -74,13 +79,13 @@ class Settings:
             return
         if self.key is None:
             reached = f"--host {plain(self.host)}"
-            if self.host in LOOPBACK:
+            if plain_address(self.host) in LOOPBACK:
                 reached = f"--name {plain(self.names[0])}"
             raise ConfigError(
                 f"{reached}: others reach this address, so clients need an API "
                 f"key: put one into the environment variable {KEY}, or into a file for --key-file"
             )
-        if self.host in _ANY and not self.names:
+        if plain_address(self.host) in _ANY and not self.names:
             raise ConfigError(
                 f"--host {shown(self.host)} is every address of this machine: give with --name "
                 "under which of its names or addresses clients ask"
@@ -89,14 +94,15 @@ class Settings:
     @property
     def local(self) -> bool:
         """Whether only this machine reaches the server: nobody by a proxy in front, either."""
-        return all(name.lower() in LOOPBACK for name in (self.host, *self.names))
+        return all(plain_address(name) in LOOPBACK for name in (self.host, *self.names))
 
     @property
     def known_names(self) -> tuple[str, ...]:
         """Names under which clients may ask, in lower case."""
         if self.local and not self.names:
             return LOOPBACK
-        given = [name.lower() for name in (self.host, *self.names) if name not in _ANY]
+        given = [plain_address(name) for name in (self.host, *self.names)]
+        given = [name for name in given if name not in _ANY]
         return tuple(dict.fromkeys((*LOOPBACK, *given)))
 
 
@@ -107,7 +113,7 @@ def check_name(name: str) -> str:
         ConfigError: If it has a port, a scheme, or is no name.
     """
     bracketed = f"[{name}]" if name.count(":") > 1 else name
-    if host_name(bracketed) != name.lower():
+    if host_name(bracketed) != plain_address(name):
         raise ConfigError(
             f"--name {plain(name)}: give a name or an address alone, such as lift.example.org"
         )

@@ -18,7 +18,7 @@ from graphlift.serve.metrics import Metrics
 from graphlift.serve.options import LiftOptions
 from graphlift.serve.refusals import Refusal
 from graphlift.serve.settings import Settings
-from graphlift.serve.stream import Live
+from graphlift.serve.stream import Streams
 from graphlift.serve.workers import Workers
 from graphlift.words import plain
 
@@ -35,7 +35,7 @@ class Shared:
         lifts: Processes for requests.
         jobs: What is lifted in the background.
         folder: Where requests have folders of their own.
-        live: Streams that are open.
+        streams: That are open.
     """
 
     settings: Settings
@@ -45,7 +45,7 @@ class Shared:
     lifts: Workers
     jobs: Jobs
     folder: Path
-    live: set[Live]
+    streams: Streams
 
     def model(self, name: str | None) -> str:
         """Find a model by its name; the default for None.
@@ -78,6 +78,7 @@ class Shared:
             "reading": options.reading,
             "options": options.model_dump(),
             "frames": self.settings.frames,
+            "memory": self.settings.memory_bytes,
             "video": False,
             **more,
         }
@@ -99,7 +100,7 @@ def load_models(models: Sequence[str]) -> tuple[dict[str, Lifter], dict[str, str
         name = model if model in SHIPPED else Path(model).stem
         if name in lifters:
             raise ConfigError(f"--model {plain(model)}: a second {plain(name)}: rename the file")
-        lifters[name] = Lifter.load(model)
+        lifters[name] = Lifter.load(model, threads=max((os.cpu_count() or 1) // 2, 1))
         paths[name] = model if model in SHIPPED else str(Path(model).resolve())
     return lifters, paths
 
@@ -109,7 +110,7 @@ async def sharing(
     settings: Settings,
     metrics: Metrics,
     loaded: tuple[Mapping[str, Lifter], dict[str, str]],
-    live: set[Live],
+    streams: Streams,
 ) -> AsyncIterator[Shared]:
     """Make what requests share; end and remove it afterwards."""
     lifters, paths = loaded
@@ -119,7 +120,7 @@ async def sharing(
     dispatchers = {name: Dispatcher(lifter, metrics) for name, lifter in lifters.items()}
     with scratch(Path(tempfile.gettempdir()), "serve") as folder:
         jobs = Jobs(settings, videos, metrics)
-        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, folder, live)
+        shared = Shared(settings, metrics, dispatchers, paths, lifts, jobs, folder, streams)
         try:
             yield shared
         finally:

@@ -1,11 +1,10 @@
 """Live streams over a websocket: a message says what comes, then a pose for each frame, in order.
 
-The client sends text of JSON. The first message is the opening: skeleton, the size of the image,
-and so on (:class:`Opening`). The answer to it describes the poses to come, as the head of a JSON
-file of poses does. Every further message is a frame: ``{"keypoints": ...}`` or the keypoints
-alone, (joint, 2), (joint, 3), (person, joint, 2) or (person, joint, 3), px and confidence, with
-``null`` for a missing number. The answer is that frame of a JSON file of poses. An error is a
-message ``{"error": ...}`` after the answers to all frames before it, and the end of the stream.
+The first message is the opening, JSON as text (:class:`graphlift.serve.openings.Opening`). The
+answer to it, JSON as well, describes the poses to come, as the head of a JSON file of poses does.
+Every further message is a frame, and so is its answer (:mod:`graphlift.serve.frames`), as text of
+JSON or as float32 numbers. An error is always text, ``{"error": ...}``, after the answers to all
+frames before it, and the end of the stream.
 
 At most :data:`INBOX` frames are under way. Beyond that nothing more is read of the socket, and so
 the client is held up; and a client that does not read its answers holds up itself.
@@ -15,26 +14,23 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from graphlift.cameras import Camera
-from graphlift.errors import GraphliftError, ShapeError
-from graphlift.formats.in_image import FARTHEST
-from graphlift.formats.json_files import numbers
-from graphlift.formats.to_json import describe_json
-from graphlift.plain_json import parse_json
-from graphlift.sequences import keypoints_from
-from graphlift.serve.batching import Answer, Dispatcher, Question
+from graphlift.errors import GraphliftError
+from graphlift.serve.batching import Answer, Dispatcher, Message, Question
+from graphlift.serve.frames import read_frame
 from graphlift.serve.metrics import Metrics
+from graphlift.serve.openings import Opening, describe_stream, open_stream, read_opening
+from graphlift.serve.refusals import Refusal
 from graphlift.serve.settings import Settings
 from graphlift.stream import Stream
-from graphlift.words import one_line, plain, problems, shown
+from graphlift.words import one_line
 
 INBOX = 32
 """Frames under way in one stream."""
@@ -42,39 +38,14 @@ LONGEST_MESSAGE = 1 << 18
 """Bytes; the server's websockets refuse more with code 1009."""
 _LAST_FRAMES = 0.2
 """s; for frames on their way when the server is to end."""
+_LOOK = 0.05
+"""s; between looks at whether a message is late."""
+_LAST_READ = 1.0
+"""s; for those of a client that sends on and on."""
 
 BAD_DATA, UNSUPPORTED, POLICY, GOING_AWAY, OWN_ERROR, GONE = 1007, 1003, 1008, 1001, 1011, 1005
+TOO_BIG = 1009
 """Codes of RFC 6455, section 7.4.1, with which streams are closed."""
-
-
-_Focal = Annotated[float, Field(ge=1, le=1e7, allow_inf_nan=False)]
-_Place = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
-_Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
-
-
-class Lens(BaseModel):
-    """Intrinsics of a camera, px; radial k1, k2, k3 and tangential p1, p2 as OpenCV has them."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    focal: tuple[_Focal, _Focal]
-    centre: tuple[_Place, _Place]
-    radial: tuple[_Coefficient, _Coefficient, _Coefficient] = (0.0, 0.0, 0.0)
-    tangential: tuple[_Coefficient, _Coefficient] = (0.0, 0.0)
-
-
-class Opening(BaseModel):
-    """The first message of a stream."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-    skeleton: str = Field(max_length=100)
-    image_size: tuple[int, int]
-    fps: float | None = None
-    model: str | None = Field(None, max_length=200)
-    camera: Lens | None = None
-    field_of_view: float | None = Field(None, ge=1, lt=180)
-    smooth: bool = False
 
 
 class Ends(Exception):  # noqa: N818  # no error of the server's
@@ -96,79 +67,113 @@ class Live:
 
     Args:
         socket: Of the client.
-        stream: What the lifter keeps of it.
-        dispatcher: Of its model.
         settings: The limits.
         metrics: Where frames are counted.
+        choose: Finds a model by the name that the opening has for it, or None.
     """
 
     socket: WebSocket
-    stream: Stream
-    dispatcher: Dispatcher
     settings: Settings
     metrics: Metrics
+    choose: Callable[[str | None], Dispatcher]
 
     def __post_init__(self) -> None:
-        self.under_way: asyncio.Queue[tuple[float, asyncio.Future[Answer]] | Ends]
+        self.under_way: asyncio.Queue[str | tuple[float, asyncio.Future[Answer]] | Ends]
         self.under_way = asyncio.Queue(INBOX)
         self.reader: asyncio.Task[None] | None = None
-        self.ending = self._receiving = False
-        self._deadline = 0.0
+        self.ending = self._receiving = self._late = False
+        self._until = self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._people: int | None = None
 
     async def run(self) -> None:
-        """Answer frames until the client, the server or an error ends the stream."""
+        """Answer the opening and frames until the client, the server or an error ends it."""
         self.reader = asyncio.create_task(self._read())
-        try:
-            await self._write()
-        finally:
-            self.reader.cancel()
+        await self._write()
+
+    def leave(self) -> None:
+        """Stop to read, and the clock."""
+        for each in (self.reader, self._timer):
+            if each is not None:
+                each.cancel()
 
     def end(self) -> None:
         """Take what the client has sent already, answer it, and end."""
         self.ending = True
-        self._deadline = asyncio.get_running_loop().time() + _LAST_FRAMES
-        if self.reader is not None and self._receiving:
-            self.reader.cancel()  # a frame that has come is not lost: it waits for the next call
+        now = asyncio.get_running_loop().time()
+        self._until, self._last = now + _LAST_FRAMES, now + _LAST_READ
+        self._look()
+
+    def _look(self) -> None:
+        """End the wait for a message if it has lasted too long, or look again when it may have.
+
+        One clock for all messages of a stream: one for each would cost more than to read it.
+        """
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._receiving and loop.time() >= self._until and self.reader is not None:
+            self._late = True
+            self.reader.cancel()
+        else:
+            again = max(self._until, loop.time() + _LOOK)
+            self._timer = loop.call_at(again, self._look)
 
     async def _read(self) -> None:
-        number = 0
         try:
+            message = await self._receive(self.settings.seconds, "no opening came: send it first")
+            opening, stream, dispatcher = self._open(message)
+            await self.under_way.put(describe_stream(stream, opening.encoding))
+            number, seconds = 0, self.settings.idle_seconds
+            silent = f"no frame for {seconds:g} s: connect again"
             while True:
-                text = await self._receive()
-                people = self._frame(text, number)
-                future = self.dispatcher.ask(Question(self.stream, people, number))
-                await self.under_way.put((time.perf_counter(), future))
+                message = await self._receive(seconds, silent)
+                people = self._frame(message, opening, stream, number)
+                question = Question(stream, people, number, opening.encoding)
+                await self.under_way.put((time.perf_counter(), dispatcher.ask(question)))
                 number += 1
         except Ends as end:
             await self.under_way.put(end)
         except WebSocketDisconnect:
             await self.under_way.put(Ends(GONE))
 
-    async def _receive(self) -> str:
+    async def _receive(self, seconds: float, silent: str) -> Message:
         """Wait for the next message; while the server ends, only for those on their way."""
-        seconds = self.settings.idle_seconds
-        until = self._deadline if self.ending else asyncio.get_running_loop().time() + seconds
-        self._receiving = not self.ending
+        now = asyncio.get_running_loop().time()
+        if not self.ending:
+            self._until = now + seconds
+        elif now > self._last:
+            raise _server_ends()
+        if self._timer is None or self._timer.when() > self._until:
+            self._look()
+        self._receiving = True
         try:
-            async with asyncio.timeout_at(until):
-                message = await self.socket.receive()
+            message = await self.socket.receive()
         except asyncio.CancelledError:
-            if not self.ending:
+            if not self._late:
                 raise
-            return await self._receive()
-        except TimeoutError:
-            if self.ending:
-                raise Ends(GOING_AWAY, "this server is ending: connect again") from None
-            raise Ends(POLICY, f"no frame for {seconds:g} s: connect again") from None
+            raise (_server_ends() if self.ending else Ends(POLICY, silent)) from None
         finally:
             self._receiving = False
-        return text_of(message)
+        return content_of(message)
 
-    def _frame(self, text: str, number: int) -> Float[np.ndarray, "person joint 3"]:
-        where = f"frame {number}"
+    def _open(self, message: Message) -> tuple[Opening, Stream, Dispatcher]:
         try:
-            people = read_frame(text, self.stream, where)
+            opening = read_opening(checked_text(message))
+            dispatcher = self.choose(opening.model)
+            return opening, open_stream(opening, dispatcher.lifter), dispatcher
+        except (GraphliftError, Refusal) as error:
+            raise Ends(BAD_DATA, f"opening: {one_line(error)}") from error
+
+    def _frame(
+        self, message: Message, opening: Opening, stream: Stream, number: int
+    ) -> Float[np.ndarray, "person joint 3"]:
+        where = f"frame {number}"
+        if isinstance(message, str) != (opening.encoding == "json"):
+            checked_text(message)
+            raise Ends(UNSUPPORTED, f"{where}: is text: the opening promised {opening.encoding}")
+        try:
+            people = read_frame(message, stream.skeleton, where)
         except (GraphliftError, ValueError) as error:
             raise Ends(BAD_DATA, one_line(error)) from error
         if len(people) > self.settings.people:
@@ -178,7 +183,7 @@ class Live:
                 "server allows: send fewer",
             )
         self._people = len(people) if self._people is None else self._people
-        if self.stream.smooth and len(people) != self._people:
+        if stream.smooth and len(people) != self._people:
             raise Ends(
                 BAD_DATA,
                 f"{where}: {len(people)} people after frames of {self._people}: smoothing needs "
@@ -193,119 +198,72 @@ class Live:
             item = await self.under_way.get()
             if isinstance(item, Ends):
                 raise item
+            if isinstance(item, str):
+                await self.socket.send_text(item)
+                continue
             came, future = item
-            answer = await future
-            await self.socket.send({"type": "websocket.send", "text": answer.text})
+            message = (await future).message
+            kind = "text" if isinstance(message, str) else "bytes"
+            await self.socket.send({"type": "websocket.send", kind: message})
             latency.observe(time.perf_counter() - came)
             lifted.inc()
 
 
-def text_of(message: Any) -> str:  # noqa: ANN401  # ASGI's
-    """Take the text out of a message.
+def _server_ends() -> Ends:
+    return Ends(GOING_AWAY, "this server is ending: connect again")
+
+
+class Streams:
+    """All streams that are open, whether their opening has come or not."""
+
+    def __init__(self) -> None:
+        self.open: set[Live] = set()
+        self.ending = False
+
+    @contextlib.contextmanager
+    def joined(self, live: Live) -> Iterator[None]:
+        """Count a stream in meanwhile."""
+        self.open.add(live)
+        if self.ending:
+            live.end()
+        try:
+            yield
+        finally:
+            self.open.discard(live)
+            live.leave()
+
+    def end(self) -> None:
+        """Let all of them answer what they have got, and end."""
+        self.ending = True
+        for live in list(self.open):
+            live.end()
+
+
+def content_of(message: Any) -> Message:  # noqa: ANN401  # ASGI's
+    """Take the text or the bytes out of a message.
 
     Raises:
-        Ends: If it is binary, or the client has gone.
+        Ends: If it cannot be read.
+        WebSocketDisconnect: If the client has gone.
     """
     if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005))
+        raise WebSocketDisconnect(message.get("code", GONE))
+    if "refused" in message:  # by graphlift.serve.connections
+        raise Ends(*message["refused"])
     text = message.get("text")
-    if not isinstance(text, str):
+    content: Message = message.get("bytes", b"") if text is None else text
+    return content
+
+
+def checked_text(message: Message) -> str:
+    """Refuse a message of bytes.
+
+    Raises:
+        Ends: If it is one.
+    """
+    if not isinstance(message, str):
         raise Ends(UNSUPPORTED, "a binary message: send JSON as text")
-    return text
-
-
-def read_frame(text: str, stream: Stream, where: str) -> Float[np.ndarray, "person joint 3"]:
-    """Read a frame.
-
-    Raises:
-        GraphliftError, ValueError: If it is none; the message says why.
-    """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ShapeError(f"{where}: is no JSON ({plain(error)}): send keypoints") from error
-    if isinstance(data, dict):
-        if set(data) != {"keypoints"}:
-            raise ShapeError(
-                f"{where}: has {shown(sorted(data))}, but should have keypoints and nothing else"
-            )
-        data = data["keypoints"]
-    if not isinstance(data, list):
-        raise ShapeError(f"{where}: is {shown(data)}: send a list of x, y of every joint")
-    if not data:
-        return np.empty((0, len(stream.skeleton), 3))
-    people = numbers(data, f"{where}: keypoints")
-    joints = len(stream.skeleton)
-    if people.ndim not in (2, 3) or people.shape[-2] != joints or people.shape[-1] not in (2, 3):
-        raise ShapeError(
-            f"{where}: keypoints {people.shape} should be ({joints}, 2) or ({joints}, 3), or a "
-            f"list of these, for {stream.skeleton.name}"
-        )
-    people = people.reshape(-1, *people.shape[-2:])
-    farthest = np.nanmax(np.abs(people[..., :2]), initial=0)
-    if farthest > FARTHEST:
-        raise ShapeError(f"{where}: a joint lies {farthest:.3g} px away: these are no px")
-    if people.shape[-1] == 3:
-        return people
-    return np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=-1)
-
-
-def read_opening(text: str) -> Opening:
-    """Read the first message.
-
-    Raises:
-        Ends: If it is none.
-    """
-    try:
-        parse_json(text)
-        return Opening.model_validate_json(text)
-    except ValidationError as error:
-        raise Ends(BAD_DATA, f"opening: {problems(error, 'opening')}") from error
-    except ValueError as error:
-        raise Ends(BAD_DATA, f"opening: is no JSON ({plain(error)})") from error
-
-
-def open_stream(opening: Opening, dispatcher: Dispatcher) -> Stream:
-    """Make what the lifter keeps of a stream.
-
-    Raises:
-        Ends: If the opening says what cannot be.
-    """
-    size, lens = opening.image_size, opening.camera
-    try:
-        camera = None if lens is None else _camera(lens, size)
-        return dispatcher.lifter.stream(
-            skeleton=opening.skeleton,
-            camera=camera,
-            image_size=size,
-            fps=opening.fps,
-            field_of_view=opening.field_of_view,
-            smooth=opening.smooth,
-        )
-    except GraphliftError as error:
-        raise Ends(BAD_DATA, f"opening: {one_line(error)}") from error
-
-
-def _camera(lens: Lens, size: tuple[int, int]) -> Camera:
-    return Camera(
-        focal=lens.focal,
-        centre=lens.centre,
-        size=size,
-        R=np.eye(3),
-        position=np.zeros(3),
-        radial=lens.radial,
-        tangential=lens.tangential,
-        distortion="opencv",
-    )
-
-
-def describe_stream(stream: Stream) -> str:
-    """Describe the poses to come, as the head of a JSON file does."""
-    nobody = keypoints_from(np.full((1, 1, len(stream.skeleton), 2), np.nan), stream.skeleton)
-    poses = stream.lifter(nobody, camera=stream.camera)
-    head = describe_json(poses) | {"fps": stream.fps, "notes": list(stream.notes)}
-    head.pop("people")
-    return json.dumps(head, allow_nan=False)
+    return message
 
 
 async def close(socket: WebSocket, end: Ends) -> None:

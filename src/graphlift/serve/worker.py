@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ MOTION = "motion"
 """Name of the file that is written, before its suffix."""
 _MOST_MEMORY = 1 << 30
 """Bytes: a process that took more at any time is replaced by a new one, which takes less."""
+
+resource: Any = import_module("resource") if os.name == "posix" else None
 
 Say = Callable[[Mapping[str, Any]], None]
 
@@ -48,18 +51,31 @@ def serve() -> None:
 
 def _answer(task: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """Do a task; return what to answer last."""
+    _limit_memory(task["memory"])
     os.chdir(task["folder"])
     try:
-        frames = lift_file(task, say)
-    except (GraphliftError, OSError) as error:
-        return {"refused": one_line(error)}
-    except ModuleNotFoundError as error:
-        return {"refused": f"this server lacks {error.name}, which files of this kind need"}
-    except Exception:
-        return {"broken": traceback.format_exc()}
+        answer: dict[str, Any] = {"frames": lift_file(task, say)}
+    except Exception as error:
+        answer = _what_went_wrong(error, task)
     finally:
         os.chdir("/")  # the folder is the server's to remove
-    return {"frames": frames, "tired": _largest_memory() > _MOST_MEMORY}
+    return {"tired": _largest_memory() > _MOST_MEMORY, **answer}
+
+
+def _what_went_wrong(error: Exception, task: Mapping[str, Any]) -> dict[str, Any]:
+    if any(isinstance(each, MemoryError) for each in (error, error.__cause__)):
+        return {
+            "refused": f"{task['file']}: unpacks to more than the {task['memory'] / 1e6:,.0f} MB "
+            "of memory that this server allows: send fewer frames or people, or .npz in place of "
+            "text",
+            "tired": True,
+        }
+    match error:
+        case ModuleNotFoundError():
+            return {"refused": f"this server lacks {error.name}, which files of this kind need"}
+        case GraphliftError() | OSError():
+            return {"refused": one_line(error)}
+    return {"broken": "".join(traceback.format_exception(error))}
 
 
 def lift_file(task: Mapping[str, Any], say: Say) -> int:
@@ -133,11 +149,21 @@ def _count(done: int, of: int | None, most: int, say: Say) -> None:
     say({"done": done, "of": of})
 
 
+def _limit_memory(most: int) -> None:
+    """Let this process have so many bytes of data; more is a MemoryError (Linux).
+
+    The address space (RLIMIT_AS) is no measure: each thread sets aside as much as 64 MB of it that
+    it never uses.
+    """
+    if resource is not None:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 def _largest_memory() -> int:
     """Bytes that this process took at most; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # not POSIX
+    if resource is None:
         return 0
-    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    taken: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return taken if sys.platform == "darwin" else 1024 * taken

@@ -1,0 +1,172 @@
+"""Connections that neither silence nor a client that stops reading can hold.
+
+uvicorn bounds only how long a connection is idle between two requests. Here it also has to say
+within a time what it is for, and once it is closing, to take within a time what it was sent.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Close, Frame, Opcode
+
+from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, TOO_BIG
+from graphlift.words import plain
+
+_UNREAD_MESSAGES = 8
+"""After which a stream is not read on until the application has taken them."""
+_UNREAD_PONGS = 1 << 20
+"""Bytes that may wait to be sent when a client asks whether the server lives."""
+
+
+class Http(H11Protocol):
+    """HTTP on a connection of which there are no more than ``most``."""
+
+    most = 0
+    held_since: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse more connections than are allowed."""
+        super().connection_made(transport)
+        self.quiet_since = self.loop.time()
+        if len(self.connections) > self.most:
+            transport.abort()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request; what is left of this one is read, but not for ever."""
+        self.quiet_since = self.loop.time()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Hold the answer up, because the client does not take it."""
+        super().pause_writing()
+        self.held_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        super().resume_writing()
+        self.held_since = None
+
+    @property
+    def waits_since(self) -> float | None:
+        """When it began to wait for the client; None while it does not."""
+        cycle: Any = self.cycle  # None at first, which uvicorn's annotation does not say
+        answering = cycle is not None and not cycle.response_complete
+        return self.held_since if answering else self.quiet_since
+
+
+class Websocket(WebSocketsSansIOProtocol):
+    """A websocket that answers all it was sent before what it cannot read.
+
+    uvicorn closes it at once, so that answers under way are lost. Here the application gets a
+    message ``{"refused": (code, why)}`` in its turn, goes on sending, and closes it.
+    """
+
+    broken = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the handshake; an odd one has no answer from websockets."""
+        super().connection_made(transport)
+        self.quiet_since = self.loop.time()
+
+    @property
+    def waits_since(self) -> float | None:
+        """When it began to wait for the handshake; pings and the stream do the rest."""
+        return None if self.handshake_initiated else self.quiet_since
+
+    def data_received(self, data: bytes) -> None:
+        """Read messages up to the first that cannot be; what follows it is thrown away."""
+        if self.broken:
+            return
+        self.conn.receive_data(data)
+        fault = self.conn.parser_exc
+        if fault is not None:
+            self.conn.data_to_send()  # a closing, for which it is too early
+        self.handle_events()
+        if fault is not None and self.conn.close_sent is not None:
+            code = self.conn.close_sent.code
+            longest = f"a message above {LONGEST_MESSAGE >> 10} kB: send fewer people at once"
+            self._break(code, longest if code == TOO_BIG else f"no websocket: {plain(fault)}")
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand over a message, unless it is after the end of what can be read.
+
+        uvicorn stops to read after each message, which costs more than to read one.
+        """
+        data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
+        self.frames = []
+        if self.broken or self.close_sent:
+            return
+        message: Any = {"type": "websocket.receive", "bytes": data}
+        if self.curr_msg_data_type == "text":
+            try:
+                message = {"type": "websocket.receive", "text": data.decode()}
+            except UnicodeDecodeError:
+                self._break(BAD_DATA, "a message of text that is not UTF-8: send JSON")
+                return
+        self.queue.put_nowait(message)
+        if not self.read_paused and self.queue.qsize() >= _UNREAD_MESSAGES:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def _break(self, code: int, why: str) -> None:
+        if not self.broken:
+            self.broken = True
+            refused: Any = {"type": "websocket.receive", "refused": (code, why)}
+            self.queue.put_nowait(refused)
+
+    def handle_ping(self) -> None:
+        """Drop a client that asks and asks and reads no answer."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > _UNREAD_PONGS:
+            self.transport.abort()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401  # ASGI's
+        """Send a message, also after one came that cannot be read."""
+        if not self.broken or message["type"] not in ("websocket.send", "websocket.close"):
+            await super().send(message)
+            return
+        await self.writable.wait()
+        if self.disconnected or self.close_sent:
+            raise ClientDisconnected
+        if message["type"] == "websocket.send":
+            text, data = message.get("text"), message.get("bytes")
+            kind, content = (Opcode.BINARY, data) if text is None else (Opcode.TEXT, text.encode())
+            self.transport.write(Frame(kind, content).serialize(mask=False))
+            return
+        close = Close(message.get("code", 1000), message.get("reason") or "")
+        self.transport.write(Frame(Opcode.CLOSE, close.serialize()).serialize(mask=False))
+        self.close_sent = True
+        # Its own closing is not read any more. It sees the end, and ends the connection; to end it
+        # here, with input unread, would take from it what it was sent.
+        with contextlib.suppress(OSError):
+            self.transport.write_eof()
+        self.close_timer = self.loop.call_later(self.close_timeout, self.transport.close)
+
+
+class Bounds:
+    """Drops connections that are for nothing.
+
+    Args:
+        seconds: That a connection may take to say what it is for, to take some of an answer, and,
+            once it is closing, to take the rest.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._closing: dict[Any, float] = {}
+
+    def look(self, connections: Iterable[Any]) -> None:
+        """Look at all connections that are open; to be called again and again."""
+        now, closing = asyncio.get_running_loop().time(), self._closing
+        self._closing = {}
+        for each in list(connections):
+            since = each.waits_since
+            if each.transport.is_closing():
+                since = self._closing[each] = closing.get(each, now)
+            if since is not None and now - since > self.seconds:
+                each.transport.abort()

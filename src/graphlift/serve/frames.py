@@ -1,0 +1,165 @@
+"""Messages of a stream: frames of keypoints that come, frames of poses that go.
+
+As JSON, a frame is ``{"keypoints": ...}`` or the keypoints alone, (joint, 2), (joint, 3),
+(person, joint, 2) or (person, joint, 3), px and confidence, with ``null`` for a missing number;
+the answer is that frame of a JSON file of poses.
+
+As float32, a frame is little-endian numbers of 4 bytes, (person, joint, 3): x and y, px, and the
+confidence; NaN for what is missing; no bytes for nobody. The answer begins with the number of the
+frame, modulo 2**32, and the number of people, as little-endian unsigned integers of 4 bytes. Then
+come float32 numbers person by person: the columns that JSON has, one after the other, each in its
+own order of axes, ``seen`` as 0 or 1, and NaN for what JSON has null for.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from graphlift.errors import ShapeError
+from graphlift.formats.in_image import FARTHEST
+from graphlift.formats.json_files import numbers
+from graphlift.formats.to_json import list_people
+from graphlift.lifting import Lifter
+from graphlift.sequences import FRONTS
+from graphlift.skeletons import BODY_28, Skeleton
+from graphlift.words import plain, shown
+
+Encoding = Literal["json", "float32"]
+_COLUMNS = ("positions", "sigma", "fronts", "front_sigma")
+"""Arrays that a person has, in the order of JSON, where ``seen`` comes after the first."""
+_FLOAT, _COUNT = np.dtype("<f4"), np.dtype("<u4")
+
+
+def read_frame(
+    message: str | bytes, skeleton: Skeleton, where: str
+) -> Float[np.ndarray, "person joint 3"]:
+    """Read a frame: text is JSON, bytes are float32.
+
+    Raises:
+        GraphliftError, ValueError: If it is none; the message says why.
+    """
+    if isinstance(message, str):
+        people = _from_json(message, skeleton, where)
+    else:
+        people = _from_floats(message, skeleton, where)
+    away = np.abs(people[..., :2])
+    if (away > FARTHEST).any():
+        farthest = np.nanmax(away)
+        raise ShapeError(f"{where}: a joint lies {farthest:.3g} px away: these are no px")
+    return people
+
+
+def _from_json(text: str, skeleton: Skeleton, where: str) -> Float[np.ndarray, "person joint 3"]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ShapeError(f"{where}: is no JSON ({plain(error)}): send keypoints") from error
+    if isinstance(data, dict):
+        if set(data) != {"keypoints"}:
+            raise ShapeError(
+                f"{where}: has {shown(sorted(data))}, but should have keypoints and nothing else"
+            )
+        data = data["keypoints"]
+    if not isinstance(data, list):
+        raise ShapeError(f"{where}: is {shown(data)}: send a list of x, y of every joint")
+    if not data:
+        return np.empty((0, len(skeleton), 3))
+    people = numbers(data, f"{where}: keypoints")
+    joints = len(skeleton)
+    if people.ndim not in (2, 3) or people.shape[-2] != joints or people.shape[-1] not in (2, 3):
+        raise ShapeError(
+            f"{where}: keypoints {people.shape} should be ({joints}, 2) or ({joints}, 3), or a "
+            f"list of these, for {skeleton.name}"
+        )
+    people = people.reshape(-1, *people.shape[-2:])
+    if people.shape[-1] == 3:
+        return people
+    return np.concatenate([people, np.ones((*people.shape[:2], 1))], axis=-1)
+
+
+def _from_floats(
+    data: bytes, skeleton: Skeleton, where: str
+) -> Float[np.ndarray, "person joint 3"]:
+    joints = len(skeleton)
+    person = 3 * joints * _FLOAT.itemsize
+    if len(data) % person:
+        raise ShapeError(
+            f"{where}: {len(data)} bytes should be {person} for each person: float32 x, y and "
+            f"confidence of the {joints} joints of {skeleton.name}"
+        )
+    return np.frombuffer(data, _FLOAT).reshape(-1, joints, 3).astype(np.float64)
+
+
+def columns(lifter: Lifter) -> dict[str, list[int]]:
+    """Say which numbers a person has in float32, in their order, and the axes of each column."""
+    joints, segments = len(lifter.skeleton), len(FRONTS)
+    own = {"positions": [joints, 3], "seen": [joints], "sigma": [joints]}
+    if lifter.skeleton == BODY_28:
+        own |= {"fronts": [segments, 3], "front_sigma": [segments]}
+    return own
+
+
+def as_json(
+    number: int, arrays: Mapping[str, np.ndarray], seen: Bool[np.ndarray, "person joint"]
+) -> str:
+    """Write the answer to a frame as JSON.
+
+    A person without a gap is formatted at once: as lists and by ``json`` it takes four times as
+    long, and longer than a small network.
+
+    Args:
+        number: Of the frame.
+        arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first.
+        seen: Which joints were.
+    """
+    if not len(seen):
+        return f'{{"frame": {number}, "people": []}}'
+    own = {name: arrays[name] for name in _COLUMNS if name in arrays}
+    form, joints = _person_form(tuple((name, *own[name].shape[1:]) for name in own)), seen.shape[1]
+    flat = np.concatenate([array.reshape(len(seen), -1) for array in own.values()], axis=1)
+    people = []
+    for at, (values, here) in enumerate(zip(flat.tolist(), seen.tolist(), strict=True)):
+        if np.isfinite(flat[at]).all():
+            words = ["true" if each else "false" for each in here]
+            people.append(form % (*values[: 3 * joints], *words, *values[3 * joints :]))
+        else:
+            own_columns: Any = {name: array[None, at : at + 1] for name, array in own.items()}
+            ((person,),) = list_people(seen=seen[None, at : at + 1], **own_columns)
+            people.append(json.dumps(person, allow_nan=False))
+    return f'{{"frame": {number}, "people": [{", ".join(people)}]}}'
+
+
+@lru_cache
+def _person_form(shapes: tuple[tuple[Any, ...], ...]) -> str:
+    """Make the JSON of a person with a place for each number; ``seen`` is the second column."""
+    said = []
+    for name, count, *axes in shapes:
+        one = f"[{', '.join(['%.6f'] * axes[0])}]" if axes else "%.6f"
+        said.append(f'"{name}": [{", ".join([one] * count)}]')
+        if name == "positions":
+            said.append(f'"seen": [{", ".join(["%s"] * count)}]')
+    return f"{{{', '.join(said)}}}"
+
+
+def as_floats(
+    number: int, arrays: Mapping[str, np.ndarray], seen: Bool[np.ndarray, "person joint"]
+) -> bytes:
+    """Write the answer to a frame as float32.
+
+    Args:
+        number: Of the frame.
+        arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first.
+        seen: Which joints were.
+    """
+    people = len(seen)
+    head = np.array([number % 2**32, people], _COUNT).tobytes()
+    if not people:
+        return head
+    parts = [arrays[name] for name in _COLUMNS if name in arrays]
+    parts.insert(1, seen)
+    flat = np.concatenate([part.reshape(people, -1) for part in parts], axis=1, dtype=_FLOAT)
+    return head + flat.tobytes()

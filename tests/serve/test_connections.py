@@ -1,0 +1,181 @@
+"""Connections that nobody can hold for nothing, and what was sent before what cannot be read."""
+
+import errno
+import json
+import logging
+import socket
+import time
+
+import pytest
+from helpers.served import (
+    ask,
+    counted,
+    head,
+    opened,
+    people,
+    plain,
+    positions,
+    stream_to,
+    until,
+    wire,
+)
+from websockets.exceptions import ConnectionClosedError
+
+from graphlift.serve.server import serving
+from graphlift.serve.settings import Settings
+
+ONE = json.dumps(people(1)[0, 0].tolist())
+SOON = 0.4
+HANDSHAKE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
+)
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """A server that soon drops who holds a connection for nothing."""
+    settings = {"connection_seconds": SOON, "seconds": 2.5, "body_bytes": 50_000}
+    with serving(Settings(port=0, models=("open-small",), **settings)) as address:
+        yield address
+
+
+def seconds_until_dropped(link, *, every=b""):
+    """How long a connection lasts on which so many bytes are sent again and again."""
+    began = time.monotonic()
+    link.settimeout(0.05)
+    while time.monotonic() - began < 20:
+        try:
+            if every:
+                link.sendall(every)
+            if not link.recv(1 << 16):
+                break
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            break
+    return time.monotonic() - began
+
+
+def send_on(link, what):
+    for _ in range(20_000):
+        link.sendall(what)
+
+
+def test_a_connection_on_which_no_head_comes_is_dropped(strict):
+    for said in (b"", b"GET /health HTT"):
+        with wire(strict) as link:
+            link.sendall(said)
+            assert SOON / 2 < seconds_until_dropped(link) < 10
+
+
+def test_a_byte_after_an_answer_does_not_hold_a_connection(strict):
+    with wire(strict) as link:
+        link.sendall(head(strict, "GET", "/health") + b"G")
+        assert link.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        assert seconds_until_dropped(link) < 4  # uvicorn's own clock has 5 s, and was stopped
+
+
+def test_the_body_of_a_refused_request_does_not_hold_a_connection(strict):
+    with wire(strict) as link:
+        link.sendall(head("http://evil.example", "POST", "/lift", "Content-Length: 40000"))
+        assert link.recv(1 << 16).startswith(b"HTTP/1.1 403")
+        assert seconds_until_dropped(link, every=b" ") < 4
+
+
+def test_a_handshake_that_websockets_refuses_without_a_word_does_not_hold_a_connection(strict):
+    with wire(strict) as link:
+        odd = (f"X-{number}: 1" for number in range(200))
+        link.sendall(head(strict, "GET", "/stream", *HANDSHAKE, *odd))
+        assert seconds_until_dropped(link) < 10
+
+
+def test_a_request_that_takes_its_time_and_the_next_one_are_answered(strict):
+    body = json.dumps(plain(people(1)[:, 0])).encode()
+    lines = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+
+    with wire(strict) as link:
+        for _ in range(2):
+            link.sendall(head(strict, "POST", "/lift?raw=true", *lines))
+            for part in range(4):
+                time.sleep(SOON / 3)
+                link.sendall(body[part * 200 :][:200])
+            link.sendall(body[800:])
+            assert link.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+
+def test_who_reads_no_answer_is_dropped(strict):
+    with wire(strict, receive=4096) as link:
+        link.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # until the server reads no more
+            send_on(link, head(strict, "GET", "/openapi.json") * 100)
+        dropped = lambda: link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # noqa: E731
+        assert until(dropped, seconds=15) == errno.ECONNRESET
+
+
+def test_who_only_asks_whether_the_server_lives_is_dropped(strict):
+    ping = b"\x89\xfd" + bytes(4) + b"p" * 125  # masked with zeros
+
+    with wire(strict, receive=4096) as link:
+        link.sendall(head(strict, "GET", "/stream", *HANDSHAKE))
+        assert link.recv(400).startswith(b"HTTP/1.1 101")
+        with pytest.raises(ConnectionError):
+            send_on(link, ping * 100)
+
+
+UNREADABLE = {
+    "long": (" " * 300_000, 1009, "a message above 256 kB"),
+    "no UTF-8": (b"\xff\xfe", 1007, "text that is not UTF-8"),
+    "no frame": (None, 1002, "no websocket"),
+}
+
+
+@pytest.mark.parametrize(("bad", "code", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_ends_a_stream_after_all_answers(address, caplog, bad, code, words):
+    with caplog.at_level(logging.DEBUG, "uvicorn"), stream_to(address) as link:
+        opened(link)
+        for _ in range(20):
+            link.send(ONE)
+        if bad is None:
+            link.socket.sendall(b"\x83\x80" + bytes(4))  # an opcode that there is not
+        else:
+            link.send(bad, text=True)
+        said = [json.loads(link.recv()) for _ in range(20)]
+
+        assert [positions(each, at).shape for at, each in enumerate(said)] == [(1, 28, 3)] * 20
+        assert words in json.loads(link.recv())["error"]
+        with pytest.raises(ConnectionClosedError) as end:
+            link.recv()
+    assert end.value.rcvd.code == code
+    assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def test_what_cannot_be_read_may_be_the_opening(address):
+    with stream_to(address) as link:
+        link.send(b"\xff", text=True)
+
+        assert "not UTF-8" in json.loads(link.recv())["error"]
+        with pytest.raises(ConnectionClosedError) as end:
+            link.recv()
+    assert end.value.rcvd.code == 1007
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Content-Type: application/json",),
+        ("Content-Type: multipart/form-data; boundary=x",),
+    ],
+)
+def test_an_upload_that_is_broken_off_is_no_error_of_the_server(address, caplog, lines):
+    gone = 'graphlift_requests_total{route="/lift",status="499"}'
+    before = counted(address, gone)
+
+    with wire(address) as link:
+        link.sendall(head(address, "POST", "/lift", *lines, "Content-Length: 900") + b"--x\r\n")
+
+    until(lambda: counted(address, gone) == before + 1)
+    assert not caplog.records
+    assert ask(address, "GET", "/health").status == 200
