@@ -37,34 +37,40 @@ function complain(words) {
   $('error').hidden = !words
 }
 
+let focused = null // where the keyboard was before the work began
+
 function busy(yes) {
+  if (yes) focused = document.activeElement
+  const back = !yes && document.activeElement === $('cancel')
   $('work').hidden = !yes
-  document.body.classList.toggle('busy', yes)
-  for (const id of ['choose', 'webcam', 'sample', 'again']) $(id).disabled = yes
+  $('all').disabled = yes
+  for (const id of ['choose', 'webcam', 'sample']) $(id).disabled = yes
+  if (yes) $('cancel').focus()
+  if (back) focused?.focus()
 }
 
 // ---- work
 
-function progress(words, share) {
-  if ($('doing').textContent !== words) $('doing').textContent = words
+// Say how far the work is; `told` is read aloud, and so changes rarely.
+function progress(words, share, told = words) {
+  $('doing').textContent = words
+  if ($('told').textContent !== told) $('told').textContent = told
   if (share === null) $('bar').removeAttribute('value')
   else $('bar').value = share
 }
 
-// Say every few frames how far a job is: the words are read aloud, so they change rarely.
+// What to say of a job.
 function describe(film, started) {
-  return job => {
-    const { state, frames, of } = job
+  return ({ state, frames, of }) => {
     if (state === 'waiting') return progress('Waiting for the job before…', null)
     if (!film) return progress('Lifting…', null)
-    if (of && frames >= of) return progress(`Found in ${of} frames. Lifting…`, null)
+    if (of && frames >= of) return progress(`Looked at ${of} frames. Lifting…`, null)
     const seconds = (performance.now() - started) / 1000
-    const left = of && frames > 9 ? Math.ceil((of - frames) * seconds / frames / 5) * 5 : null
-    const known = of ? ` of ${of}` : ''
-    $('bar').setAttribute('aria-valuetext', `frame ${frames}${known}`)
-    $('bar').title = `frame ${frames}${known}`
-    progress(left === null ? `Looking for people: frame ${frames}${known}`
-      : `Looking for people: frame ${frames}${known}, about ${left} s left`, of ? frames / of : null)
+    const left = of && frames > 9 ? Math.ceil((of - frames) * seconds / frames / 5) * 5 : 0
+    progress(
+      `Looking for people: frame ${frames}${of ? ` of ${of}` : ''}${left ? `, about ${left} s left` : ''}`,
+      of ? frames / of : null,
+      `Looking for people${of ? `: ${25 * Math.floor(4 * frames / of)} %` : ''}`)
   }
 }
 
@@ -82,7 +88,10 @@ function options(film) {
 // Lift a file and show what comes out; `from` is what is sent in its place, if anything.
 async function work(file, from = file) {
   if (working || !$('options').reportValidity()) return
-  endWebcam()
+  if (stopWebcam) {
+    endWebcam()
+    restore()
+  }
   complain('')
   const film = isFilm(from)
   const people = $('people').valueAsNumber
@@ -106,7 +115,10 @@ async function work(file, from = file) {
   } catch (error) {
     if (job) forget(job)
     if (error.name === 'AbortError') say('Cancelled. Nothing is kept of it.')
-    else { say(''); complain(error.message) }
+    else {
+      say('')
+      complain(error.message)
+    }
   } finally {
     working = null
     busy(false)
@@ -139,11 +151,15 @@ function clearFilm() {
   shown.url = null
 }
 
+function reveal(yes) {
+  document.body.classList.toggle('shown', yes)
+  $('result').hidden = !yes
+}
+
 async function show(file, scene) {
-  $('result').hidden = false
+  reveal(true)
   $('again').hidden = $('time').hidden = $('take').hidden = $('notes').hidden = false
   $('live').hidden = true
-  $('name').textContent = file.name
   player.clear()
   clearFilm()
   let plays = false
@@ -155,6 +171,8 @@ async function show(file, scene) {
   $('frame').classList.toggle('bare', !plays)
   $('film').hidden = !plays && !scene.keypoints
   $('film-words').textContent = plays ? 'Film' : 'Keypoints'
+  $('over').hidden = !plays
+  overlay.visible(!plays || $('shown').checked)
   for (const side of ['left', 'right']) $(side).style.background = scene.sides[side]
   list(scene)
   figure.show(scene)
@@ -162,7 +180,7 @@ async function show(file, scene) {
   player.load(scene.frames, scene.fps, plays)
   const who = scene.people.length === 1 ? '1 person' : `${scene.people.length} people`
   const unplayed = isFilm(file) && !plays ? ' This browser cannot play the film itself.' : ''
-  say(`${scene.frames} frames, ${who}.${unplayed}`)
+  say(`${file.name}: ${scene.frames} frames, ${who}.${unplayed}`)
   $('result').scrollIntoView({ block: 'nearest' })
   if (!matchMedia('(prefers-reduced-motion: reduce)').matches) player.start()
 }
@@ -215,8 +233,13 @@ function endWebcam() {
   if (!stopWebcam) return
   stopWebcam()
   stopWebcam = null
-  $('result').hidden = true
   $('webcam').disabled = false
+}
+
+// Show again what was there before the webcam.
+function restore() {
+  if (shown.file) show(shown.file, shown.scene)
+  else reveal(false)
 }
 
 async function useWebcam() {
@@ -227,9 +250,12 @@ async function useWebcam() {
     player.clear()
     clearFilm()
     $('again').hidden = $('time').hidden = $('take').hidden = $('notes').hidden = true
-    $('result').hidden = $('live').hidden = $('video').hidden = $('film').hidden = false
+    reveal(true)
+    $('live').hidden = $('video').hidden = $('film').hidden = $('over').hidden = false
+    overlay.visible($('shown').checked)
     $('frame').classList.remove('bare')
-    $('name').textContent = $('film-words').textContent = 'Webcam'
+    say('')
+    $('film-words').textContent = 'Webcam'
     $('rate').textContent = 'Starting…'
     figure.show(null)
     overlay.show(null)
@@ -249,13 +275,13 @@ async function useWebcam() {
       rate(perSecond, ms) {
         $('rate').textContent = perSecond ? `${perSecond.toFixed(0)} pictures a second, ${ms.toFixed(0)} ms each` : ''
       },
-      failed(why) { endWebcam(); complain(why) },
+      failed(why) { endWebcam(); restore(); complain(why) },
     })
     $('webcam').disabled = true
     $('stop').focus()
     $('result').scrollIntoView({ block: 'nearest' })
   } catch (error) {
-    $('result').hidden = true
+    restore()
     complain(error.message)
   }
 }
@@ -288,7 +314,7 @@ $('person').addEventListener('change', () => {
 })
 $('shown').addEventListener('change', () => overlay.visible($('shown').checked))
 $('webcam').addEventListener('click', useWebcam)
-$('stop').addEventListener('click', () => { endWebcam(); $('webcam').focus() })
+$('stop').addEventListener('click', () => { endWebcam(); restore(); $('webcam').focus() })
 for (const kind of ['dragover', 'dragleave', 'drop']) {
   document.addEventListener(kind, event => {
     event.preventDefault() // a file beside the field would replace the page

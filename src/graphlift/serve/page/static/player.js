@@ -73,7 +73,7 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
   play.addEventListener('click', () => (playing ? stop() : start()))
   back.addEventListener('click', () => step(-1))
   on.addEventListener('click', () => step(1))
-  at.addEventListener('input', () => { stop(); go(at.valueAsNumber) })
+  at.addEventListener('input', () => { const to = at.valueAsNumber; stop(); go(to) })
   speed.addEventListener('change', () => { video.playbackRate = Number(speed.value) })
   document.addEventListener('keydown', event => {
     const own = event.target.closest('input:not([type=checkbox]), select, textarea, summary')
