@@ -36,8 +36,11 @@ _FIREFOX_PREFERENCES = {
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "app.normandy.enabled": False,
+    "browser.download.folderList": 2,  # where browser.download.dir says, without questions
+    "browser.download.alwaysOpenPanel": False,
+    "browser.download.always_ask_before_handling_new_types": False,
 }
-KEYS = {"Space": " ", "Tab": "\ue004", "Enter": "\ue007", "Home": "\ue011", "End": "\ue010",
+KEYS = {"Space": " ", "Tab": "\ue004", "Enter": "\ue006", "Home": "\ue011", "End": "\ue010",
         "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014",
         "ArrowDown": "\ue015"}  # fmt: skip
 """By the names of KeyboardEvent.code, as WebDriver has them."""
@@ -71,8 +74,9 @@ class Chromium:
 
     name = "chromium"
 
-    def __init__(self, address):
-        self.link = _Link(address)
+    def __init__(self, address, downloads):
+        self.link, self.downloads = _Link(address), downloads
+        self.link.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
         target = self.link.ask("Target.createTarget", url="about:blank")["targetId"]
         told = self.link.ask("Target.attachToTarget", targetId=target, flatten=True)
         self.session = told["sessionId"]
@@ -140,16 +144,19 @@ class Firefox:
 
     name = "firefox"
 
-    def __init__(self, address):
-        self.link = _Link(f"{address}/session")
+    def __init__(self, address, downloads):
+        self.link, self.downloads = _Link(f"{address}/session"), downloads
         self.link.ask("session.new", capabilities={})
         self.link.ask("session.subscribe", events=["log.entryAdded"])
-        self.context = self.link.ask("browsingContext.getTree")["contexts"][0]["context"]
+        # The first window of a Firefox without a screen never has the focus.
+        self.context = self.link.ask("browsingContext.create", type="window")["context"]
+        self.until("document.hasFocus()")
 
     def open(self, address):
         self.link.ask(
             "browsingContext.navigate", context=self.context, url=address, wait="complete"
         )
+        self.link.ask("browsingContext.activate", context=self.context)  # Tab may have left it
 
     def run(self, script):
         """The value of an expression, awaited."""
@@ -208,22 +215,23 @@ def _until(browser, script, seconds):
 
 
 @contextlib.contextmanager
-def browsing(name, folder, *flags, **preferences):
+def browsing(name, folder, *flags):
     """A browser that runs meanwhile, with a profile in a folder of its own.
 
     Args:
         name: ``chromium`` or ``firefox``.
-        folder: For its profile.
+        folder: For its profile, and for what it downloads.
         flags: More of Chromium's.
-        preferences: More of Firefox's, with underscores for dots.
     """
     profile = folder / f"profile-{name}"
     profile.mkdir()
+    downloads = folder / "downloads"
+    downloads.mkdir()
     if name == "chromium":
         command = (CHROMIUM, *_CHROMIUM_FLAGS, f"--user-data-dir={profile}", *flags)
         mark = "DevTools listening on "
     else:
-        chosen = _FIREFOX_PREFERENCES | {k.replace("_", "."): v for k, v in preferences.items()}
+        chosen = _FIREFOX_PREFERENCES | {"browser.download.dir": str(downloads)}
         (profile / "user.js").write_text(
             "".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in chosen.items())
         )
@@ -235,7 +243,7 @@ def browsing(name, folder, *flags, **preferences):
         process = subprocess.Popen(command, stderr=file, stdout=subprocess.DEVNULL)
     try:
         address = _address(log, mark, process)
-        browser = (Chromium if name == "chromium" else Firefox)(address)
+        browser = (Chromium if name == "chromium" else Firefox)(address, downloads)
         try:
             yield browser
         finally:

@@ -17,6 +17,8 @@ from graphlift.formats.arrays import write_keypoints
 from graphlift.serve.page.entry import Entry
 from graphlift.serve.page.scenes import pack, scene_of
 from graphlift.serve.page.wanted import wanted_commands
+from graphlift.serve.server import serving
+from graphlift.serve.settings import Settings
 from graphlift.skeletons import H36M_17
 
 STATIC = files("graphlift.serve.page") / "static"
@@ -25,21 +27,27 @@ STATIC = files("graphlift.serve.page") / "static"
 class Page:
     """A server with a page, and a browser that is in."""
 
-    def __init__(self, served):
-        self.announced = []
-        self.entry = Entry(self.announced.append)
-        self.first = self.entry.address
-        self.address = served(key=self.entry.key, entry=self.entry)
+    def __init__(self, address, entry, announced):
+        self.address, self.entry, self.announced = address, entry, announced
+        self.first = entry.address
         self.entered = ask(self.address, "GET", self.first)
         self.cookie = self.entered.headers["Set-Cookie"].partition(";")[0]
 
-    def get(self, path, method="GET"):
-        return ask(self.address, method, path, Cookie=self.cookie)
+    def get(self, path):
+        return ask(self.address, "GET", path, Cookie=self.cookie)
+
+    def connect(self, route):
+        headers = {"Cookie": self.cookie}
+        return connect(f"ws{self.address[4:]}/{route}", additional_headers=headers)
 
 
-@pytest.fixture
-def page(served):
-    return Page(served)
+@pytest.fixture(scope="module")
+def page():
+    announced = []
+    entry = Entry(announced.append)
+    settings = Settings(port=0, models=("open-small",), key=entry.key, entry=entry)
+    with serving(settings) as address:
+        yield Page(address, entry, announced)
 
 
 def scene_in(content):
@@ -69,11 +77,13 @@ def test_an_address_lets_one_browser_in_and_the_next_is_announced(page):
     cookie = page.entered.headers["Set-Cookie"]
     again = ask(page.address, "GET", page.first)
     (following,) = page.announced
+    last = ask(page.address, "GET", following)
 
     assert (page.entered.status, page.entered.headers["Location"]) == (303, "/")
     assert re.fullmatch(r"graphlift-\d+=[\w-]{43}; HttpOnly; SameSite=Strict; Path=/", cookie)
     assert (again.status, b"newest address" in again.body) == (403, True)
-    assert ask(page.address, "GET", following).status == 303
+    assert (last.status, last.headers["Set-Cookie"]) == (303, cookie)
+    assert page.announced == [following, page.entry.address]
     assert page.get("/").body == (STATIC / "index.html").read_bytes()
 
 
@@ -82,7 +92,7 @@ def test_without_cookie_or_ticket_there_is_no_page(page, path):
     said = ask(page.address, "GET", path.replace("é", "%C3%A9"))
 
     assert (said.status, said.headers["Set-Cookie"]) == (403, None)
-    assert page.announced == [page.entry.address]
+    assert page.announced[-1] == page.entry.address  # nothing was used
 
 
 @pytest.mark.parametrize("route", ["/page/app.js", "/page/about", "/metrics", "/jobs/x/scene"])
@@ -104,11 +114,9 @@ def test_the_cookie_does_not_help_another_page_or_host(page):
 
 @pytest.mark.parametrize("route", ["stream", "webcam"])
 def test_websockets_need_the_cookie_too(page, route):
-    socket = f"ws{page.address[4:]}/{route}"
-
-    with pytest.raises(InvalidStatus) as refused, connect(socket):
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws{page.address[4:]}/{route}"):
         pass
-    with connect(socket, additional_headers={"Cookie": page.cookie}) as link:
+    with page.connect(route) as link:
         link.send(json.dumps(OPENING) if route == "stream" else '{"model": 3}')
         said = json.loads(link.recv())
 
@@ -213,9 +221,8 @@ def test_what_is_missing_is_named_with_the_command_that_gets_it(tmp_path, monkey
 
 def test_a_webcam_without_a_detector_is_told_the_command(page, tmp_path, monkeypatch):
     monkeypatch.setenv("GRAPHLIFT_CACHE", str(tmp_path))
-    link = connect(f"ws{page.address[4:]}/webcam", additional_headers={"Cookie": page.cookie})
 
-    with link:
+    with page.connect("webcam") as link:
         link.send("{}")
         said = json.loads(link.recv())
 
