@@ -161,6 +161,7 @@ def test_the_schema_has_every_route_with_what_may_be_answered(address):
     routes = {(method, path) for path, item in schema["paths"].items() for method in item}
     assert routes == {
         *(("get", f"/{name}") for name in ("health", "metrics", "jobs/{id}", "jobs/{id}/result")),
+        ("get", "/jobs/{id}/keypoints"),
         *(("post", "/lift"), ("post", "/jobs"), ("delete", "/jobs/{id}")),
     }
     lift = schema["paths"]["/lift"]["post"]

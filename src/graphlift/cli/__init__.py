@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from graphlift.cli import app as page
 from graphlift.cli import blender, convert, data, lift, model, score, serve, study, train, view
 from graphlift.cli.options import SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
@@ -46,6 +47,7 @@ app.command()(view.view)
 app.command()(view.render)
 app.command("blender-addon")(blender.blender_addon)
 app.command(cls=SectionedCommand)(serve.serve)
+app.command(cls=SectionedCommand)(page.app)
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(data.app, name="data")

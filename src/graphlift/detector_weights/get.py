@@ -182,6 +182,16 @@ def get_weights(
     return list(places)
 
 
+def has_weights(name: str) -> bool:
+    """Whether the cache has a detector's weights, so that nothing would be fetched.
+
+    Args:
+        name: One of :data:`MODELS`.
+    """
+    folder = cache_folder() / "weights"
+    return all(_is_kept(folder / f"{each.name}.onnx") for each in MODELS[name])
+
+
 def _keep(place: Path, weights: Weights, package: Package, files: Sequence[bytes]) -> None:
     """Convert a model's files and write the result, with its card, into the cache."""
     from graphlift.detector_weights.convert.tfjs import convert_tfjs

@@ -19,9 +19,17 @@ from graphlift.serve import stream as streams
 from graphlift.serve.batching import Dispatcher
 from graphlift.serve.guard import Guard
 from graphlift.serve.metrics import MEDIA_TYPE, make_metrics
-from graphlift.serve.options import MEDIA, JobOptions, LiftOptions, chosen_format, with_fields
+from graphlift.serve.options import (
+    MEDIA,
+    JobOptions,
+    LiftOptions,
+    ResultOptions,
+    chosen_format,
+    with_fields,
+)
+from graphlift.serve.page.routes import add_page
 from graphlift.serve.refusals import Refusal
-from graphlift.serve.results import Result
+from graphlift.serve.results import Result, keypoints_of, result_of
 from graphlift.serve.settings import Settings
 from graphlift.serve.shared import Shared, load_models, sharing
 from graphlift.serve.uploads import receive
@@ -58,6 +66,8 @@ def make_app(settings: Settings) -> Guard:
     app.exception_handler(Exception)(_broken)
     _add_routes(app)
     app.websocket("/stream")(_stream)
+    if settings.entry is not None:
+        add_page(app, settings.entry)
     return Guard(app, settings, metrics, open_streams)
 
 
@@ -73,6 +83,7 @@ def _add_routes(app: FastAPI) -> None:
     app.post("/jobs", **documents.JOBS)(_start_job)
     app.get("/jobs/{id}", **documents.JOB)(_job)
     app.get("/jobs/{id}/result", **documents.RESULT)(_result)
+    app.get("/jobs/{id}/keypoints", **documents.KEYPOINTS)(_keypoints)
     app.delete("/jobs/{id}", **documents.DELETE)(_delete_job)
 
 
@@ -144,14 +155,19 @@ async def _job(request: Request, id: str) -> dict[str, Any]:  # noqa: A002
     return _shared(request).jobs.find(id).describe()
 
 
-async def _result(request: Request, id: str) -> Response:  # noqa: A002
+async def _result(
+    request: Request,
+    id: str,  # noqa: A002
+    options: Annotated[ResultOptions, Query()],
+) -> Response:
     """Give what came out of a job."""
-    job = _shared(request).jobs.find(id)
-    if job.state == "failed":
-        raise Refusal(409, f"the job failed: {job.error}")
-    if job.state != "done":
-        raise Refusal(409, "the job is not done: ask for its state first (GET /jobs/ID)")
-    return Result(job.folder, job.format)
+    shared = _shared(request)
+    return await result_of(shared, shared.jobs.find(id), options)
+
+
+async def _keypoints(request: Request, id: str) -> Response:  # noqa: A002
+    """Give the keypoints that a job's detector found."""
+    return keypoints_of(_shared(request).jobs.find(id))
 
 
 async def _delete_job(request: Request, id: str) -> Response:  # noqa: A002

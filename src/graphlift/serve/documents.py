@@ -145,5 +145,10 @@ JOBS = _route(
     response_model=JobState,
 )
 JOB = _route("How far a job is", 404, response_model=JobState)
-RESULT = _route("What came out of a job", 404, 409, responses={200: _MOTION})
+RESULT = _route("What came out of a job", 404, 409, 422, 429, responses={200: _MOTION})
+KEYPOINTS = _route(
+    "The keypoints that a job's detector found",
+    *(404, 409),
+    responses={200: {"description": "As .npz.", "content": {MEDIA["npz"]: {"schema": _BINARY}}}},
+)
 DELETE = _route("End and forget a job", 404, status_code=204)

@@ -104,7 +104,9 @@ class Guard:
         why = why or origin_refusal(hosts, origins, schemes)
         if why is not None:
             raise Refusal(403, why)
-        if self.settings.key is not None and scope["path"] != OPEN:
+        entry = self.settings.entry
+        known = scope["path"] == OPEN or (entry is not None and entry.admits(scope))
+        if self.settings.key is not None and not known:
             check_key(keys, self.settings.key)
         if self.ending and scope["path"] != OPEN:
             raise ending()

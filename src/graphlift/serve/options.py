@@ -100,6 +100,17 @@ class JobOptions(LiftOptions):
     )
 
 
+class ResultOptions(BaseModel):
+    """How what came out of a job is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Format | None = Field(
+        None, description="Another than the job's, which then has to be npz."
+    )
+    person: str | None = Field(None, description="Of this name alone.", max_length=100)
+
+
 Options = TypeVar("Options", bound=LiftOptions)
 
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
-from graphlift.serve.options import MEDIA
-from graphlift.serve.worker import MOTION
+from graphlift.serve.jobs import Job
+from graphlift.serve.options import MEDIA, ResultOptions
+from graphlift.serve.refusals import Refusal
+from graphlift.serve.shared import Shared
+from graphlift.serve.worker import DETECTED, MOTION
 
 
 class Result(FileResponse):
@@ -31,3 +34,60 @@ class Result(FileResponse):
         finally:
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def finished(job: Job) -> Job:
+    """Give a job back that is done.
+
+    Raises:
+        Refusal: If it is not, or it failed.
+    """
+    if job.state == "failed":
+        raise Refusal(409, f"the job failed: {job.error}")
+    if job.state != "done":
+        raise Refusal(409, "the job is not done: ask for its state first (GET /jobs/ID)")
+    return job
+
+
+async def result_of(shared: Shared, job: Job, options: ResultOptions) -> Result:
+    """Give what came out of a job, converted if that is wished.
+
+    Raises:
+        Refusal: If it is not done, or cannot be converted.
+    """
+    form = options.format or finished(job).format
+    if (form, options.person) == (finished(job).format, None):
+        return Result(job.folder, form)
+    if job.format != "npz":
+        raise Refusal(
+            409, f"this job wrote {job.format}: start it with format=npz to get others from it"
+        )
+    leave, folder, kept = shared.lifts.take(), shared.private_folder(), False
+    task = {
+        "convert": str(job.folder / f"{MOTION}.npz"),
+        "file": f"{MOTION}.npz",
+        "person": options.person,
+        "folder": str(folder),
+        "suffix": f".{form}",
+        "memory": shared.settings.memory_bytes,
+    }
+    try:
+        await shared.lifts.do(task)
+        kept = True
+        return Result(folder, form, remove=True)
+    finally:
+        leave()
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def keypoints_of(job: Job) -> FileResponse:
+    """Give the keypoints that a job's detector found.
+
+    Raises:
+        Refusal: If the job is not done, failed, or detected nothing because it got keypoints.
+    """
+    path = finished(job).folder / DETECTED
+    if not path.exists():
+        raise Refusal(409, "this job was given keypoints, and detected none: use yours")
+    return FileResponse(path, media_type=MEDIA["npz"], filename=DETECTED)

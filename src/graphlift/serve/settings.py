@@ -7,6 +7,7 @@ from pathlib import Path
 from graphlift.errors import ConfigError
 from graphlift.model_files import SHIPPED
 from graphlift.origins import LOOPBACK, host_name, plain_address
+from graphlift.serve.page.entry import Entry
 from graphlift.words import plain, shown
 
 KEY = "GRAPHLIFT_API_KEY"
@@ -26,6 +27,7 @@ class Settings:
         port: 0 for any that is free.
         names: Under which clients may ask, beside ``host`` and this machine's own.
         key: That clients must show; None for none, on the loopback interface alone.
+        entry: How a browser gets at the page, and shows the key; None for no page.
         models: That may be chosen, the first of them the default: shipped ones, or paths.
         body_bytes: The most that a request may have.
         video_bytes: The same of a request for a job.
@@ -52,6 +54,7 @@ class Settings:
     port: int = 8321
     names: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
+    entry: Entry | None = field(default=None, repr=False)
     models: tuple[str, ...] = SHIPPED
     body_bytes: int = 32_000_000
     video_bytes: int = 512_000_000

@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from jaxtyping import Float
@@ -213,15 +213,25 @@ def _server_ends() -> Ends:
     return Ends(GOING_AWAY, "this server is ending: connect again")
 
 
+class Endable(Protocol):
+    """A stream, or a webcam, that the end of the server is told to."""
+
+    def end(self) -> None:
+        """Answer what has come, and end."""
+
+    def leave(self) -> None:
+        """Give back what was taken from others."""
+
+
 class Streams:
     """All streams that are open, whether their opening has come or not."""
 
     def __init__(self) -> None:
-        self.open: set[Live] = set()
+        self.open: set[Endable] = set()
         self.ending = False
 
     @contextlib.contextmanager
-    def joined(self, live: Live) -> Iterator[None]:
+    def joined(self, live: Endable) -> Iterator[None]:
         """Count a stream in meanwhile."""
         self.open.add(live)
         if self.ending:

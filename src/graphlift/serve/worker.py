@@ -28,6 +28,8 @@ LARGEST_ARRAYS = 1 << 28
 """Bytes that the keypoints of a clip may take when they are unpacked: 256 MiB."""
 MOTION = "motion"
 """Name of the file that is written, before its suffix."""
+DETECTED = "detected.npz"
+"""Name of the file of the keypoints that a detector found."""
 _MOST_MEMORY = 1 << 30
 """Bytes: a process that took more at any time is replaced by a new one, which takes less."""
 
@@ -54,7 +56,8 @@ def _answer(task: Mapping[str, Any], say: Say) -> dict[str, Any]:
     _limit_memory(task["memory"])
     os.chdir(task["folder"])
     try:
-        answer: dict[str, Any] = {"frames": lift_file(task, say)}
+        frames = convert_file(task) if "convert" in task else lift_file(task, say)
+        answer: dict[str, Any] = {"frames": frames}
     except Exception as error:
         answer = _what_went_wrong(error, task)
     finally:
@@ -96,6 +99,26 @@ def lift_file(task: Mapping[str, Any], say: Say) -> int:
     return len(poses)
 
 
+def convert_file(task: Mapping[str, Any]) -> int:
+    """Write the motion of a job once more, in the working directory: another format, one person.
+
+    Returns:
+        How many frames there are.
+
+    Raises:
+        GraphliftError: If nobody has the person's name, or the format holds one person alone.
+    """
+    from graphlift.formats import read_poses, write_poses
+
+    poses, name = read_poses(task["convert"]), Path(f"{MOTION}{task['suffix']}")
+    write_poses(name, poses, person=task["person"])
+    if not name.exists():  # a file each
+        raise FormatError(
+            f"{name}: a {name.suffix} holds one person: choose one of {', '.join(poses.people)}"
+        )
+    return len(poses)
+
+
 @lru_cache(maxsize=4)
 def _load(model: str, threads: int) -> Lifter:
     return Lifter.load(model, threads=threads)
@@ -122,17 +145,20 @@ def _detect(
     reading: Mapping[str, Any],
     progress: Callable[[int, int | None], None],
 ) -> Keypoints:
+    from graphlift.formats.arrays import write_keypoints
     from graphlift.video import detect_people, open_video
 
     video = open_video(Path(task["file"]), fps=reading["fps"])
     progress(0, video.count)
-    return detect_people(
+    keypoints = detect_people(
         video,
         detector=task["detector"],
         people=1 if reading["people"] is None else reading["people"],
         person=reading["person"],
         progress=progress,
     )
+    write_keypoints(DETECTED, keypoints)
+    return keypoints
 
 
 def _count(done: int, of: int | None, most: int, say: Say) -> None:

@@ -25,7 +25,7 @@ from graphlift.tracking import (
     track,
 )
 from graphlift.video import blazepose, movenet, rtmpose
-from graphlift.video.frames import Image, Video, open_video
+from graphlift.video.frames import Frames, Image, Video, open_video
 from graphlift.video.regions import DetectedPerson, Find, Read, Region, follow
 from graphlift.video.times import at_even_times
 
@@ -117,7 +117,7 @@ def load_detector(
     return Detector(Path(name).name, skeleton, people, watch)
 
 
-def stream_people(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
+def stream_people(video: Frames, detector: Detector) -> Iterator[DetectedFrame]:
     """Detect frame by frame, as frames come: for webcams, and for drawing.
 
     People keep their names by the similarity of their keypoints to those of past frames
@@ -137,7 +137,7 @@ def stream_people(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
         yield replace(detected, people=people, ids=tuple(str(ids[place]) for place in kept))
 
 
-def _watched(video: Video, detector: Detector) -> Iterator[DetectedFrame]:
+def _watched(video: Frames, detector: Detector) -> Iterator[DetectedFrame]:
     """Yield every frame with all people who are found in it, without names."""
     times: list[float | None] = []
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
@@ -40,6 +40,13 @@ LAST_WEBCAM = 99
 """OpenCV takes the hundreds of a number for the name of a backend, and raises beyond 32 bits."""
 
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]")
+
+
+class Frames(Protocol):
+    """What frames come from, one after another: a :class:`Video`, or a source of a caller's."""
+
+    def timed_frames(self) -> Iterator[tuple[float | None, Image]]:
+        """Yield frames in order of time, each with the time at which it is shown, s, if known."""
 
 
 @dataclass(frozen=True)
@@ -245,12 +252,18 @@ def _images(place: Path) -> list[Path]:
 
 def _read_image(path: Path) -> Image:
     # Read here, so that a missing file is an OSError and any name does on any system.
-    data = np.frombuffer(path.read_bytes(), np.uint8)
+    image = decode_image(path.read_bytes())
+    if image is None:
+        raise FormatError(f"{path}: no image that can be read: take it out, or save it again")
+    return image
+
+
+def decode_image(content: bytes) -> Image | None:
+    """Decode an image file's content; None if it is no image that OpenCV reads."""
+    data = np.frombuffer(content, np.uint8)
     with quiet() as cv2:
         try:
             image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         except cv2.error:
             image = None
-    if image is None:
-        raise FormatError(f"{path}: no image that can be read: take it out, or save it again")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    return None if image is None else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))

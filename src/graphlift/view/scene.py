@@ -55,7 +55,7 @@ def serve(
         play = _panel(server, layout, name)
         server.on_client_connect(lambda client: _aim(client, layout))
         announce(address)
-        if open_browser and _has_desktop():
+        if open_browser and has_desktop():
             webbrowser.open(address)
         play(show)
 
@@ -119,7 +119,7 @@ def legend(layout: Layout3D, name: str, more: tuple[str, ...] = ()) -> str:
     return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
-def _has_desktop() -> bool:
+def has_desktop() -> bool:
     """Whether a browser would be a window, and not text over this terminal."""
     graphical = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     return bool(graphical) or sys.platform in ("darwin", "win32")

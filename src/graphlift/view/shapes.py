@@ -131,6 +131,24 @@ def balls(
     return _transforms(centres, turns, np.repeat(radii, 3, axis=1))
 
 
+def radii(
+    skeleton: Skeleton, bone: float = BONE, joint: float = JOINT
+) -> tuple[Float[np.ndarray, " bone"], Float[np.ndarray, " joint"]]:
+    """Choose how thick the bones and joints of a skeleton are drawn.
+
+    Args:
+        skeleton: Whose.
+        bone: Radius of a bone of the body, m.
+        joint: Radius of a joint of the body, m.
+
+    Returns:
+        The radius of each bone and of each joint, m.
+    """
+    size = np.array([_size(name, skeleton) for name in skeleton.joints])
+    child = np.array(skeleton.bones, dtype=int).reshape(-1, 2)[:, 1]
+    return bone * np.minimum(size[child], 1), joint * size
+
+
 def _figure(
     name: str,
     joints: Float[np.ndarray, "frame person joint 3"],
@@ -144,8 +162,8 @@ def _figure(
     shadow = name == "people"
     parent, child = np.array(skeleton.bones, dtype=int).reshape(-1, 2).T
     own = np.array([own_colour(person) for person in people], dtype=np.uint8)
-    size = np.array([_size(joint, skeleton) for joint in skeleton.joints])
-    thick = np.tile(bone * np.minimum(size[child], 1), len(people))
+    bone_radii, joint_radii = radii(skeleton, bone, radius)
+    thick = np.tile(bone_radii, len(people))
     return (
         MeshBatch(
             f"{name}/bones",
@@ -158,7 +176,7 @@ def _figure(
             f"{name}/joints",
             ball=True,
             colours=np.repeat(own, len(skeleton), axis=0),
-            transforms=lambda t: balls(joints[t], radius * size),
+            transforms=lambda t: balls(joints[t], joint_radii),
             shadow=shadow,
         ),
     )

@@ -1,0 +1,339 @@
+// The page: what is dropped becomes a job of the server, and its motion is shown and downloaded.
+
+import { makeFigure } from './figure.js'
+import { makeOverlay } from './film.js'
+import { makePlayer } from './player.js'
+import { ask, askJson, forget, lift, scene as sceneOf } from './server.js'
+import { startWebcam } from './webcam.js'
+
+const DOWNLOADS = {
+  bvh: 'Blender, Maya', glb: 'Unity, web', trc: 'OpenSim', csv: 'tables', json: 'programs',
+  npz: 'graphlift',
+}
+const $ = id => document.getElementById(id)
+const figure = makeFigure($('figure'))
+const overlay = makeOverlay($('overlay'), $('frame'))
+const player = makePlayer({
+  ...Object.fromEntries(['video', 'at', 'play', 'back', 'on', 'clock', 'speed'].map(id => [id, $(id)])),
+  draw(frame) { figure.draw(frame); overlay.draw(frame) },
+})
+
+let about = { videos: [], keypoints: [], wanted: {} }
+let working = null // what ends the work under way
+let stopWebcam = null
+// What is shown: the file, the job that lifted it, and for a film what the detector found.
+const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null }
+
+const isFilm = file => about.videos.some(ending => file.name.toLowerCase().endsWith(ending))
+const say = words => { $('said').textContent = words }
+
+function complain(words) {
+  $('error').replaceChildren(...words.split(/(pip install [^;]+|graphlift model get [^;]+)/).map(part => {
+    if (!/^(pip|graphlift) /.test(part)) return part
+    const command = document.createElement('code')
+    command.textContent = part
+    return command
+  }))
+  $('error').hidden = !words
+}
+
+let focused = null // where the keyboard was before the work began
+
+function busy(yes) {
+  if (yes) focused = document.activeElement
+  const back = !yes && document.activeElement === $('cancel')
+  $('work').hidden = !yes
+  $('all').disabled = yes
+  for (const id of ['choose', 'webcam', 'sample']) $(id).disabled = yes
+  if (yes) $('cancel').focus()
+  if (back) focused?.focus()
+}
+
+// ---- work
+
+// Say how far the work is; `told` is read aloud, and so changes rarely.
+function progress(words, share, told = words) {
+  $('doing').textContent = words
+  if ($('told').textContent !== told) $('told').textContent = told
+  if (share === null) $('bar').removeAttribute('value')
+  else $('bar').value = share
+}
+
+// What to say of a job.
+function describe(film, started) {
+  return ({ state, frames, of }) => {
+    if (state === 'waiting') return progress('Waiting for the job before…', null)
+    if (!film) return progress('Lifting…', null)
+    if (of && frames >= of) return progress(`Looked at ${of} frames. Lifting…`, null)
+    const seconds = (performance.now() - started) / 1000
+    const left = of && frames > 9 ? Math.ceil((of - frames) * seconds / frames / 5) * 5 : 0
+    progress(
+      `Looking for people: frame ${frames}${of ? ` of ${of}` : ''}${left ? `, about ${left} s left` : ''}`,
+      of ? frames / of : null,
+      `Looking for people${of ? `: ${25 * Math.floor(4 * frames / of)} %` : ''}`)
+  }
+}
+
+function options(film) {
+  const given = {
+    smooth: $('smooth').checked ? 'savgol' : 'none', refine: $('refine').checked, model: $('model').value,
+  }
+  if ($('height').value) given.height = $('height').valueAsNumber / 100
+  if ($('fps').value) given.fps = $('fps').value
+  if ($('size').value) given.image_size = $('size').value
+  if (film) given.people = $('people').value
+  return given
+}
+
+// Lift a file and show what comes out; `from` is what is sent in its place, if anything.
+async function work(file, from = file) {
+  if (working || !$('options').reportValidity()) return
+  if (stopWebcam) {
+    endWebcam()
+    restore()
+  }
+  complain('')
+  const film = isFilm(from)
+  const people = $('people').valueAsNumber
+  working = new AbortController()
+  busy(true)
+  progress('Sending…', 0)
+  let job = null
+  try {
+    if (film) await checkDetector(people > 1 ? 'several' : 'one')
+    const started = performance.now()
+    job = await lift(from, options(film), {
+      sent: share => progress('Sending…', share), progress: describe(film, started), signal: working.signal,
+    })
+    const scene = await sceneOf(job)
+    const found = film ? await (await ask(`/jobs/${job}/keypoints`)).blob() : null
+    if (shown.job) forget(shown.job)
+    if (file === from) shown.keypoints = found && new File([found], 'detected.npz')
+    Object.assign(shown, { file, job, scene, people })
+    job = null
+    await show(file, scene)
+  } catch (error) {
+    if (job) forget(job)
+    if (error.name === 'AbortError') say('Cancelled. Nothing is kept of it.')
+    else {
+      say('')
+      complain(error.message)
+    }
+  } finally {
+    working = null
+    busy(false)
+  }
+}
+
+async function checkDetector(who) {
+  about = await askJson('/page/about')
+  const command = about.wanted[who]
+  if (command) throw new Error(`Nothing here finds people in pictures yet. In a terminal: ${command}`)
+}
+
+// ---- what is shown
+
+// Load a film of the user's, and say whether this browser plays it.
+function load(video, url) {
+  return new Promise(resolve => {
+    const done = yes => { video.onloadeddata = video.onerror = null; resolve(yes) }
+    video.onloadeddata = () => done(video.videoWidth > 0)
+    video.onerror = () => done(false)
+    video.preload = 'auto'
+    video.src = url
+  })
+}
+
+function clearFilm() {
+  $('video').removeAttribute('src')
+  $('video').load()
+  if (shown.url) URL.revokeObjectURL(shown.url)
+  shown.url = null
+}
+
+function reveal(yes) {
+  document.body.classList.toggle('shown', yes)
+  $('result').hidden = !yes
+}
+
+async function show(file, scene) {
+  reveal(true)
+  $('again').hidden = $('time').hidden = $('take').hidden = $('notes').hidden = false
+  $('live').hidden = true
+  player.clear()
+  clearFilm()
+  let plays = false
+  if (isFilm(file)) {
+    shown.url = URL.createObjectURL(file)
+    plays = await load($('video'), shown.url)
+  }
+  $('video').hidden = !plays
+  $('frame').classList.toggle('bare', !plays)
+  $('film').hidden = !plays && !scene.keypoints
+  $('film-words').textContent = plays ? 'Film' : 'Keypoints'
+  $('over').hidden = !plays
+  overlay.visible(!plays || $('shown').checked)
+  for (const side of ['left', 'right']) $(side).style.background = scene.sides[side]
+  list(scene)
+  figure.show(scene)
+  overlay.show(scene)
+  player.load(scene.frames, scene.fps, plays)
+  const who = scene.people.length === 1 ? '1 person' : `${scene.people.length} people`
+  const unplayed = isFilm(file) && !plays ? ' This browser cannot play the film itself.' : ''
+  say(`${file.name}: ${scene.frames} frames, ${who}.${unplayed}`)
+  $('result').scrollIntoView({ block: 'nearest' })
+  if (!matchMedia('(prefers-reduced-motion: reduce)').matches) player.start()
+}
+
+function list(scene) {
+  const option = (value, words) => Object.assign(document.createElement('option'), { value, textContent: words })
+  $('person').replaceChildren(
+    option('', 'everyone'), ...scene.people.map((name, number) => option(number, name)))
+  $('who').hidden = scene.people.length < 2
+  $('list').replaceChildren(...scene.notes.map(note => {
+    const item = document.createElement('li')
+    item.textContent = note
+    return item
+  }))
+}
+
+// ---- downloads
+
+async function download(form) {
+  complain('')
+  const query = new URLSearchParams({ format: form })
+  if ($('person').value) query.set('person', shown.scene.people[$('person').value])
+  try {
+    const file = await (await ask(`/jobs/${shown.job}/result?${query}`)).blob()
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(file)
+    link.download = `${shown.file.name.replace(/\.[^.]*$/, '')}.${form}`
+    link.click()
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+    say(`${link.download}: ${Math.ceil(file.size / 1000)} kB`)
+  } catch (error) {
+    complain(error.message)
+  }
+}
+
+for (const [form, use] of Object.entries(DOWNLOADS)) {
+  const button = document.createElement('button')
+  const small = document.createElement('small')
+  small.textContent = use
+  button.type = 'button'
+  button.dataset.format = form
+  button.append(form.toUpperCase(), small)
+  button.addEventListener('click', () => download(form))
+  $('downloads').append(button)
+}
+
+// ---- the webcam
+
+function endWebcam() {
+  if (!stopWebcam) return
+  stopWebcam()
+  stopWebcam = null
+  $('webcam').disabled = false
+}
+
+// Show again what was there before the webcam.
+function restore() {
+  if (shown.file) show(shown.file, shown.scene)
+  else reveal(false)
+}
+
+async function useWebcam() {
+  complain('')
+  endWebcam()
+  try {
+    await checkDetector('one')
+    player.clear()
+    clearFilm()
+    $('again').hidden = $('time').hidden = $('take').hidden = $('notes').hidden = true
+    reveal(true)
+    $('live').hidden = $('video').hidden = $('film').hidden = $('over').hidden = false
+    overlay.visible($('shown').checked)
+    $('frame').classList.remove('bare')
+    say('')
+    $('film-words').textContent = 'Webcam'
+    $('rate').textContent = 'Starting…'
+    figure.show(null)
+    overlay.show(null)
+    let first = true
+    const options = { model: $('model').value, smooth: $('smooth').checked }
+    stopWebcam = await startWebcam($('video'), options, {
+      seen(scene) {
+        if (first) {
+          for (const side of ['left', 'right']) $(side).style.background = scene.sides[side]
+          figure.show(scene)
+          first = false
+        }
+        figure.update(scene)
+        overlay.update(scene)
+      },
+      nobody() { overlay.show(null) },
+      rate(perSecond, ms) {
+        $('rate').textContent = perSecond ? `${perSecond.toFixed(0)} pictures a second, ${ms.toFixed(0)} ms each` : ''
+      },
+      failed(why) { endWebcam(); restore(); complain(why) },
+    })
+    $('webcam').disabled = true
+    $('stop').focus()
+    $('result').scrollIntoView({ block: 'nearest' })
+  } catch (error) {
+    restore()
+    complain(error.message)
+  }
+}
+
+// ---- what users do
+
+const take = files => { if (files.length) work(files[0]) }
+
+$('choose').addEventListener('click', () => $('file').click())
+$('file').addEventListener('change', () => { take([...$('file').files]); $('file').value = '' })
+$('sample').addEventListener('click', async () => {
+  try {
+    work(new File([await (await ask('/page/sample')).blob()], 'sample.npz'))
+  } catch (error) {
+    complain(error.message)
+  }
+})
+$('cancel').addEventListener('click', () => { progress('Cancelling…', null); working?.abort() })
+$('options').addEventListener('submit', event => {
+  event.preventDefault()
+  if (!shown.file) return
+  // The detector need not look again, unless for another number of people.
+  const same = shown.people === $('people').valueAsNumber
+  work(shown.file, same && shown.keypoints ? shown.keypoints : shown.file)
+})
+$('person').addEventListener('change', () => {
+  const who = $('person').value === '' ? -1 : Number($('person').value)
+  figure.choose(who)
+  overlay.choose(who)
+})
+$('shown').addEventListener('change', () => overlay.visible($('shown').checked))
+$('webcam').addEventListener('click', useWebcam)
+$('stop').addEventListener('click', () => { endWebcam(); restore(); $('webcam').focus() })
+for (const kind of ['dragover', 'dragleave', 'drop']) {
+  document.addEventListener(kind, event => {
+    event.preventDefault() // a file beside the field would replace the page
+    $('drop').classList.toggle('over', kind === 'dragover')
+    if (kind === 'drop') take([...event.dataTransfer.files])
+  })
+}
+addEventListener('pagehide', () => { if (shown.job) forget(shown.job); working?.abort() })
+
+async function begin() {
+  try {
+    const [told, health] = await Promise.all([askJson('/page/about'), askJson('/health')])
+    about = told
+    $('model').replaceChildren(...health.models.map(name => new Option(name, name)))
+    $('file').accept = [...about.videos, ...about.keypoints].join(',')
+    $('kinds').textContent = `Films: ${about.videos.join(' ')}. Keypoints: ${about.keypoints.join(' ')}, of any tool.`
+  } catch (error) {
+    complain(error.message)
+  }
+}
+
+begin()
