@@ -1,4 +1,4 @@
-"""What each process of ``torchrun`` does in the tests of training by several; see test_distributed.
+"""What each process of ``torchrun`` does in ``training/test_distributed.py``.
 
 Started as ``as_ranks.py FOLDER CONFIG PACK``. The first process leaves what it found in
 ``FOLDER/found.json``.

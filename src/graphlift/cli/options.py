@@ -82,8 +82,8 @@ OnRay = Annotated[
     typer.Option(
         "--ray",
         metavar="[ADDRESS]",
-        help="Work on the Ray cluster at this address, such as 10.0.0.1:6379; without one, on that "
-        "which RAY_ADDRESS names or which runs here, or else on this machine.",
+        help="Work on the Ray cluster at this address, such as 10.0.0.1:6379; without, on that "
+        "of RAY_ADDRESS, or that which runs here, or else on this machine.",
         rich_help_panel="Several machines",
     ),
 ]

@@ -45,8 +45,8 @@ def run(
     from contextlib import closing
 
     from graphlift.cli.progress import study_bars
-    from graphlift.study.plan import read_plan
     from graphlift.study.cluster import run_study_on_cluster
+    from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, other_results, run_study
 
     # Only the workers load torch: without it, fail before they start.

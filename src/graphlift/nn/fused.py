@@ -244,8 +244,8 @@ class _Layer(torch.autograd.Function):
         y, mean, inverse_sd = batch_norm(z.flatten(0, 1), scale, shift, norm)
         y.relu_()
         if dropout:
-            part = norm.part if isinstance(norm, WholeBatchNorm) else None
-            y.view_as(z).mul_(kept(z, keep, part))
+            of_batch = norm.part if isinstance(norm, WholeBatchNorm) else None
+            y.view_as(z).mul_(kept(z, keep, of_batch))
         ctx.save_for_backward(x, h, a, W, z, scale, mean, inverse_sd, y, *rows)
         ctx.norm, ctx.keep, ctx.parts = norm, keep, parts
         return y.view_as(z)

@@ -24,7 +24,7 @@ Normalised = tuple[Tensor, Tensor, Tensor]
 
 @dataclass
 class Part:
-    """Which samples of a batch this process has: a run of them, as long as the others' or one more.
+    """Which samples of a batch this process has: a run, as long as the others' or one more.
 
     Args:
         rank: Number of this process.
@@ -80,7 +80,8 @@ class WholeBatchNorm(nn.BatchNorm1d):
             variance, mean = torch.var_mean(z, dim=0, correction=0)
             own[self.part.rank] = torch.cat([mean, variance, mean.new_tensor([len(z)])])
         processes.all_reduce(own)
-        means, variances, counts = own.split([self.num_features, self.num_features, 1], dim=1)
+        of, width = self.num_features, own.shape[1]
+        means, variances, counts = own.tensor_split((of, width - 1), dim=1)
         shares = counts / counts.sum()
         mean = (shares * means).sum(dim=0)
         variance = (shares * (variances + (means - mean).square())).sum(dim=0)
@@ -149,7 +150,7 @@ def batch_norm_backward(
         )
     sums = torch.cat([dshift, dscale, dshift.new_tensor([len(z)])])
     processes.all_reduce(sums)
-    of_dy, of_both, count = sums.split([len(dshift), len(dscale), 1])
+    of_dy, of_both, count = sums.tensor_split((len(dshift), 2 * len(dshift)))
     slope = scale * inverse_sd.square() * of_both / count
     dz -= torch.addcmul(scale * inverse_sd * of_dy / count - mean * slope, z, slope)
     return dz, dscale, dshift
@@ -168,7 +169,8 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        return (*batch_norm_backward(dy, *ctx.saved_tensors, ctx.norm), None)
+        z, scale, mean, inverse_sd = ctx.saved_tensors
+        return (*batch_norm_backward(dy, z, scale, mean, inverse_sd, ctx.norm), None)
 
 
 class WholeDropout(nn.Dropout):

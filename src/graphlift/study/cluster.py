@@ -132,8 +132,8 @@ def _result(ray: Any, task: object, name: str) -> Result:  # noqa: ANN401
         raise RuntimeError(f"{name}: {error}") from error
     except ray.exceptions.RayError as error:
         raise ChildProcessError(
-            f"{name} was lost {RETRIES} times with the process or machine that trained it (killed, "
-            "or out of memory?): run the study again to go on where it was"
+            f"{name} was lost {RETRIES} times with the process or machine that trained it "
+            "(killed, or out of memory?): run the study again to go on where it was"
         ) from error
     return result
 

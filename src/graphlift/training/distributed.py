@@ -19,15 +19,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from graphlift.errors import ConfigError, ModelError
 from graphlift.nn.bidirectional import Attributed
 from graphlift.nn.build import Said
-from graphlift.nn.ordinal_depth import Ordered
 from graphlift.nn.mixture import Mixture
+from graphlift.nn.ordinal_depth import Ordered
 from graphlift.nn.spread import spread
 from graphlift.nn.whole_batch import Part
 
@@ -86,7 +89,8 @@ class Group:
             return
         flat = torch.cat([p.grad.flatten() for p in learnt if p.grad is not None])
         distributed.all_reduce(flat)
-        for parameter, grad in zip(learnt, flat.split([p.numel() for p in learnt]), strict=True):
+        ends = np.cumsum([p.numel() for p in learnt[:-1]]).tolist()
+        for parameter, grad in zip(learnt, flat.tensor_split(ends), strict=True):
             parameter.grad = grad.view_as(parameter)
 
     def any(self, one: bool) -> bool:
@@ -175,8 +179,8 @@ def joined(device: str) -> Iterator[Group]:
             f'device = "{device}" trains in one process: write device = "cuda" or "cpu", or leave '
             "torchrun out"
         )
-    store, rank, ranks = next(distributed.rendezvous("env://"))
-    store = distributed.PrefixStore(_of_this_start(store, rank, ranks), store)
+    store, rank, ranks = next(rendezvous("env://"))
+    store = PrefixStore(_of_this_start(store, rank, ranks), store)
     distributed.init_process_group(
         "nccl" if device == "cuda" else "gloo", store=store, rank=rank, world_size=ranks
     )
@@ -192,7 +196,7 @@ def joined(device: str) -> Iterator[Group]:
         distributed.destroy_process_group()
 
 
-def _of_this_start(store: distributed.Store, rank: int, ranks: int) -> str:
+def _of_this_start(store: Store, rank: int, ranks: int) -> str:
     """Agree on a name that no earlier start of the processes has had.
 
     torchrun keeps its store when it starts processes again, and with it the addresses of those
@@ -217,7 +221,7 @@ def _of_this_start(store: distributed.Store, rank: int, ranks: int) -> str:
         time.sleep(POLL_SECONDS)
 
 
-def _read(store: distributed.Store, key: str) -> str:
+def _read(store: Store, key: str) -> str:
     return store.get(key).decode() if store.check([key]) else ""
 
 
