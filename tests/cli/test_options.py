@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from helpers.command import here
 
 from graphlift.cli import options
@@ -88,6 +89,32 @@ def test_the_script_for_a_shell_is_printed(name):
     assert "--install-completion" in here("--help").out
 
 
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        (("--ray",), ""),
+        (("--ray", "-o", "x"), ""),
+        (("--ray", "clips.txt"), ""),
+        (("--ray", "10.0.0.1:6379"), "10.0.0.1:6379"),
+        (("--ray", "ray://head:10001"), "ray://head:10001"),
+        (("--ray=auto",), "auto"),
+        (("--ray", "local", "-o", "x"), "local"),
+        ((), None),
+    ],
+)
+def test_an_address_of_a_cluster_may_be_left_out(words, address):
+    heard = []
+    app = typer.Typer()
+
+    @app.command(cls=options.RayCommand)
+    def verb(word: str = typer.Argument(""), o: str = "", ray: options.OnRay = None):
+        heard.append((ray, word))
+
+    app([word.replace("-o", "--o") for word in words], standalone_mode=False)
+
+    assert heard == [(address, "clips.txt" if "clips.txt" in words else "")]
+
+
 def test_the_help_of_lift_groups_options_and_begins_with_what_is_set_first():
     lines = here("lift", "--help").out.splitlines()
     groups = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
@@ -95,7 +122,7 @@ def test_the_help_of_lift_groups_options_and_begins_with_what_is_set_first():
 
     assert groups == [
         *("Arguments:", "Options:", "People:", "Motion:", "Files of keypoints:", "Videos:"),
-        "Folders of clips:",
+        *("Folders of clips:", "Several machines:"),
     ]
     assert flags[:4] == ["-o", "--model", "--fps", "--image-size"]
-    assert len(flags) == len(set(flags)) == 26
+    assert len(flags) == len(set(flags)) == 27

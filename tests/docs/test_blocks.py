@@ -31,6 +31,7 @@ REASONS = {
     "needs data that are not ours to give",
     "needs a camera or a browser",
     "needs minutes",
+    "needs a Ray cluster",  # tests/cli/test_cluster.py has one
     "needs a server",  # the lines are run by tests/serve/test_command.py
     "serves until it is interrupted",
 }
@@ -43,7 +44,7 @@ MADE_UP = {
     ),
 }
 """Stand-ins for a reader's licensed copy."""
-NOT_RUN = 56
+NOT_RUN = 60
 """As many blocks as may be left out."""
 
 

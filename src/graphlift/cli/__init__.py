@@ -8,7 +8,7 @@ import typer
 
 from graphlift.cli import app as page
 from graphlift.cli import blender, convert, data, lift, model, score, serve, study, train, view
-from graphlift.cli.options import SectionedCommand, check_numbers
+from graphlift.cli.options import RayCommand, SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
 
@@ -17,6 +17,7 @@ EXTRAS = {
     **dict.fromkeys(("matplotlib", "jinja2"), "report"),
     **dict.fromkeys(("h5py", "pyarrow", "xarray"), "formats"),
     "viser": "viewer",
+    "ray": "cluster",
     "cdflib": "h36m",
     **dict.fromkeys(("cv2", "tflite"), "video"),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn", "prometheus_client"), "serve"),
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command(cls=SectionedCommand)(lift.lift)
+app.command(cls=RayCommand)(lift.lift)
 app.command()(convert.convert)
 app.command()(train.train)
 app.command()(train.evaluate)

@@ -3,15 +3,18 @@
 import glob
 import os
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from graphlift.errors import ConfigError, GraphliftError
+from graphlift.errors import ConfigError, FormatError, GraphliftError
 from graphlift.files import in_place_of, shortened
-from graphlift.words import one_line
+from graphlift.words import one_line, plain
+
+LONGEST = 4096
+"""Letters of a path in a list."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,49 @@ def other_files(folder: Path, clips: Collection[Path], made: str) -> list[str]:
     )
 
 
+def listed_clips(file: Path) -> Iterator[Path]:
+    """Read paths of clips from a text file, one a line; relative ones begin where the file lies.
+
+    Raises:
+        FormatError: If a line is no path of a file or folder that is there, or leaves the folder
+            of the list by ``..``; or the list is empty.
+    """
+    some = False
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            name = line.decode("utf-8", errors="replace").rstrip("\r\n")
+            if not name:
+                continue
+            some = True
+            path = file.parent / name
+            if len(name) > LONGEST or "\0" in name or ".." in Path(name).parts:
+                way_out = "give a path below the folder of the list, or an absolute one"
+                raise FormatError(f"{file}, line {number}: {plain(name)}: {way_out}")
+            if not path.exists():
+                raise FormatError(
+                    f"{file}, line {number}: there is nothing at {plain(str(path), 200)}"
+                )
+            yield path
+    if not some:
+        raise FormatError(f"{file}: names no clip: write the path of one on each line")
+
+
+def outputs_of(
+    clips: Iterable[Path], out: Path, suffix: str, top: Path | None = None
+) -> Iterator[tuple[Path, Path]]:
+    """Give each clip with the file that it becomes.
+
+    Args:
+        clips: Files or folders.
+        out: Folder for the files.
+        suffix: Of the files, such as ``.bvh``; their names are the clips'.
+        top: Folder whose folders ``out`` is to have, too; clips elsewhere go into ``out`` itself.
+    """
+    for clip in clips:
+        inner = clip.parent.relative_to(top) if top and clip.is_relative_to(top) else Path()
+        yield clip, out / inner / f"{clip.name if clip.is_dir() else clip.stem}{suffix}"
+
+
 def through_folder(
     clips: Sequence[Path],
     out: Path,
@@ -80,6 +126,7 @@ def through_folder(
     work: Callable[[Path, Path], None],
     *,
     again: bool = False,
+    top: Path | None = None,
 ) -> FolderResult:
     """Write one file for every clip, and go on after one that fails.
 
@@ -89,18 +136,19 @@ def through_folder(
         suffix: Of the files, such as ``.bvh``; their names are the clips'.
         work: Reads the first path and writes the second.
         again: Whether to write files that exist already.
+        top: As in :func:`outputs_of`.
 
     Raises:
         ConfigError: If two clips would become the same file, or one would replace a clip.
     """
     outputs: dict[Path, Path] = {}
-    for clip in clips:
-        output = out / f"{clip.name if clip.is_dir() else clip.stem}{suffix}"
+    read = set(clips)
+    for clip, output in outputs_of(clips, out, suffix, top):
         if output in outputs:
             raise ConfigError(
                 f"{outputs[output]} and {clip} would both become {output}: rename or move one"
             )
-        if output in clips:
+        if output in read:
             raise ConfigError(f"{output}: is what is read: give another folder with -o")
         outputs[output] = clip
     done, skipped, failed = [], [], []

@@ -1,7 +1,8 @@
 """``graphlift lift``: keypoints or a video in, upright 3D motion out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from graphlift.cli.options import (
     MOTION_FILES,
     SAMPLE,
     SKELETONS,
+    OnRay,
     complete,
     options_of,
 )
@@ -23,6 +25,9 @@ from graphlift.words import listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
+    from graphlift.cli.cluster import Counts
+    from graphlift.cli.folders import FolderResult
+    from graphlift.lifting import Lifter
     from graphlift.sequences import Keypoints, Poses
     from graphlift.steps import Steps
     from graphlift.video import Video
@@ -33,7 +38,7 @@ _folders = options_of("Folders of clips")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Request:
+class Request:
     """What to do with every clip.
 
     Args:
@@ -42,6 +47,7 @@ class _Request:
         reading: For :func:`graphlift.formats.read_keypoints`.
         steps: What to do with keypoints.
         keep: Where to write the keypoints.
+        threads: Of the lifter; 0 for as many as there are processors.
     """
 
     model: str
@@ -49,6 +55,7 @@ class _Request:
     reading: Mapping[str, Any]
     steps: "Steps"
     keep: Path | None
+    threads: int = 0
 
 
 def lift(
@@ -57,7 +64,8 @@ def lift(
         str,
         typer.Argument(
             help="Keypoints (docs/formats.md), a video, a folder of images, of videos or of "
-            f"keypoint clips, a webcam's number, or the word {SAMPLE}.",
+            "keypoint clips, a list of clips (.txt, one path a line), a webcam's number, or the "
+            f"word {SAMPLE}.",
             autocompletion=complete(SAMPLE, empty=False),
         ),
     ],
@@ -150,6 +158,7 @@ def lift(
         _folders("Suffix of each file to write.", "--format", words=(*MOTION_FILES, ".html")),
     ] = ".bvh",
     again: Annotated[bool, _folders("Lift clips whose file exists, too.", "--again")] = False,
+    ray: OnRay = None,
 ) -> None:
     """Lift keypoints or a video to 3D: metres, z up, a person on a floor.
 
@@ -161,6 +170,8 @@ def lift(
 
     graphlift lift videos/ -o motion/ --format .glb
 
+    graphlift lift clips.txt -o motion/ --ray 10.0.0.1:6379
+
     Prints what was read, assumed and written. Frames out = frames in; joints that were not
     seen are filled in by the network, frames without people stay empty.
     """
@@ -169,7 +180,7 @@ def lift(
     source = find_sample(source)
     kind = kind_of(source)
     check_options(context, kind)
-    request = _Request(
+    request = Request(
         model=model,
         detector=detector,
         reading={
@@ -199,52 +210,90 @@ def lift(
         ),
         keep=keypoints,
     )
-    if kind not in ("videos", "clips"):
+    if kind not in ("videos", "clips", "list"):
         check_outputs(source, out, keypoints)
-        _lift_one(source, out, request)
+        lift_one(source, out, request)
         return
-    _lift_folder(Path(source), kind, out, format_, request, again=again)
+    _lift_all(Path(source), kind, out, format_, request, again=again, ray=ray)
 
 
-def _lift_folder(
-    folder: Path, kind: InputKind, out: list[Path], suffix: str, request: _Request, *, again: bool
+def _lift_all(
+    source: Path,
+    kind: InputKind,
+    out: list[Path],
+    suffix: str,
+    request: Request,
+    *,
+    again: bool,
+    ray: str | None,
 ) -> None:
-    """Lift every video, or every clip of keypoints, of a folder; exit status 1 if one failed."""
-    from graphlift.cli.folders import keypoint_clips, other_files, through_folder
+    """Lift every video, or every clip of keypoints, of a folder, or of a list.
+
+    Exit status 1 if one failed.
+    """
+    from graphlift.cli.folders import listed_clips, outputs_of, through_folder
     from graphlift.lifting import Lifter
-    from graphlift.video.frames import videos_in
 
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     check_suffix(suffix, Path(f"--format {suffix}"))
     if len(out) > 1 or (out[0].exists() and not out[0].is_dir()):
-        raise ConfigError(f"{folder}: a folder of clips: give one folder with -o")
+        what = "list" if kind == "list" else "folder"
+        raise ConfigError(f"{source}: a {what} of clips: give one folder with -o")
     check_place(out[0] / "clip")
     Lifter.load(request.model)  # a wrong name is one error, not one for each clip
-    clips = videos_in(folder) if kind == "videos" else keypoint_clips(folder)
-    if others := other_files(folder, clips, suffix):
-        typer.echo(f"graphlift: {folder}: not {kind}, left alone: {listed(others)}", err=True)
+    clips = listed_clips(source) if kind == "list" else _clips_in(source, kind, suffix)
+    top = source.parent if kind == "list" else None
     out[0].mkdir(parents=True, exist_ok=True)
-    passed = through_folder(
-        clips,
-        out[0],
-        suffix,
-        lambda clip, output: _lift_one(str(clip), [output], request),
-        again=again,
-    )
-    typer.echo(f"{folder}: {passed}")
+    passed: FolderResult | Counts
+    if ray is not None:
+        from graphlift.cli.cluster import through_cluster
+
+        pairs = outputs_of(clips, out[0], suffix, top)
+        each = replace(request, threads=1)
+        passed = through_cluster(pairs, out[0], each, address=ray, again=again)
+    else:
+        passed = through_folder(
+            list(clips),
+            out[0],
+            suffix,
+            lambda clip, output: lift_one(str(clip), [output], request),
+            again=again,
+            top=top,
+        )
+    typer.echo(f"{source}: {passed}")
     for name, why in passed.failed:
         typer.echo(f"graphlift: failed: {name}: {why}", err=True)
     if passed.failed:
         raise typer.Exit(1)
 
 
-def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
+def _clips_in(folder: Path, kind: InputKind, suffix: str) -> list[Path]:
+    """List the clips in a folder, and say what else is there."""
+    from graphlift.cli.folders import keypoint_clips, other_files
+    from graphlift.video.frames import videos_in
+
+    clips = videos_in(folder) if kind == "videos" else keypoint_clips(folder)
+    if others := other_files(folder, clips, suffix):
+        typer.echo(f"graphlift: {folder}: not {kind}, left alone: {listed(others)}", err=True)
+    return clips
+
+
+@lru_cache(maxsize=1)
+def _kept_lifter(model: str, threads: int) -> "Lifter":
+    """Load a model once for all clips that a process of a cluster lifts."""
+    from graphlift.lifting import Lifter
+
+    return Lifter.load(model, threads=threads)
+
+
+def lift_one(source: str, outputs: list[Path], request: Request) -> None:
     """Read or detect keypoints, lift them, move the poses to the world, and write them."""
     from graphlift.lifting import Lifter
     from graphlift.steps import motion_of
 
+    load = partial(_kept_lifter, threads=request.threads) if request.threads else Lifter.load
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
-    lifter = Lifter.load(request.model)  # first, so that a wrong name is an error at once
+    lifter = load(request.model)  # first, so that a wrong name is an error at once
     poses = motion_of(lambda: _keypoints_of(source, video, request), lifter, request.steps)
     for note in (*poses.notes, *write_outputs(outputs, poses)):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
@@ -253,7 +302,7 @@ def _lift_one(source: str, outputs: list[Path], request: _Request) -> None:
     typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
 
 
-def _keypoints_of(source: str, video: "Video | None", request: _Request) -> "Keypoints":
+def _keypoints_of(source: str, video: "Video | None", request: Request) -> "Keypoints":
     """Read or detect keypoints, and keep them if that was asked for."""
     from graphlift.formats import read_keypoints, write_keypoints
 
@@ -268,7 +317,7 @@ def _keypoints_of(source: str, video: "Video | None", request: _Request) -> "Key
     return keypoints
 
 
-def _opened(source: str, request: _Request) -> "Video":
+def _opened(source: str, request: Request) -> "Video":
     """Open a video, and check that a given camera is of its size."""
     from graphlift.cameras import check_same_image
     from graphlift.video import open_video
@@ -279,7 +328,7 @@ def _opened(source: str, request: _Request) -> "Video":
     return video
 
 
-def _detected(video: "Video", request: _Request) -> "Keypoints":
+def _detected(video: "Video", request: Request) -> "Keypoints":
     from graphlift.cli.progress import frames_bar
     from graphlift.video import detect_people
 

@@ -4,6 +4,7 @@ The names stand here once more so that completion and ``--help`` import nothing 
 holds them equal to the library's.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -76,6 +77,18 @@ Overrides = Annotated[
 ]
 
 
+OnRay = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="[ADDRESS]",
+        help="Work on the Ray cluster at this address, such as 10.0.0.1:6379; without, on that "
+        "of RAY_ADDRESS, or that which runs here, or else on this machine.",
+        rich_help_panel="Several machines",
+    ),
+]
+
+
 def data_option(default: str) -> Any:  # noqa: ANN401
     """Describe ``--data``, of which verbs have different defaults."""
     return typer.Option(
@@ -99,6 +112,21 @@ class SectionedCommand(TyperCommand):
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+class RayCommand(SectionedCommand):
+    """A verb that takes ``--ray`` with or without an address."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        """Give a bare ``--ray`` the empty address: Typer has no options with a value or none."""
+        for at, word in reversed(list(enumerate(args))):
+            if word == "--ray" and not (at + 1 < len(args) and _ADDRESS.fullmatch(args[at + 1])):
+                args = [*args[:at], "--ray=", *args[at + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+_ADDRESS = re.compile(r"auto|local|ray://.+|[\w.\[\]:-]+:\d+")
+"""What may follow ``--ray`` and is not a word of its own."""
 
 
 def check_numbers(words: Sequence[str], app: typer.Typer) -> None:

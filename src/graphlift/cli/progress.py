@@ -26,7 +26,7 @@ def with_bar(files: Iterable[T], total: int | None = None) -> Iterable[T]:
     return track(files, "reading", total, console=console, disable=not console.is_terminal)
 
 
-def _bars() -> "Bars":
+def _bars(*, hidden: bool = False) -> "Bars":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -38,7 +38,7 @@ def _bars() -> "Bars":
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+        disable=hidden or not sys.stderr.isatty(),
     )
 
 
@@ -50,9 +50,9 @@ def _note(progress: "Progress") -> str:
 
 
 @contextmanager
-def training_bar() -> Iterator[Callable[[str, "Progress"], None]]:
-    """Show one run."""
-    with _bars() as bars:
+def training_bar(*, hidden: bool = False) -> Iterator[Callable[[str, "Progress"], None]]:
+    """Show one run, unless another process shows it."""
+    with _bars(hidden=hidden) as bars:
         task = bars.add_task("", total=None, note="")
 
         def show(name: str, progress: "Progress") -> None:

@@ -11,8 +11,11 @@ from graphlift.cli.options import SAMPLE
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.numerals import is_whole
 
-InputKind = Literal["keypoints", "video", "videos", "clips"]
-"""A clip of keypoints, a video (or folder of images), a folder of videos, one of clips."""
+InputKind = Literal["keypoints", "video", "videos", "clips", "list"]
+"""A clip of keypoints, a video (or folder of images), a folder of videos, one of clips, a list."""
+
+LIST = ".txt"
+"""Suffix of a list of clips."""
 
 _MOTION = ("height", "gaps", "smooth", "bones", "trajectory", "feet")
 _IDLE_BESIDE = {**dict.fromkeys(_MOTION, "raw"), "field_of_view": "camera"}
@@ -22,10 +25,14 @@ _IDLE_FOR: Mapping[str, tuple[tuple[InputKind, ...], str]] = {
     "detector": (("keypoints", "clips"), "is for videos, and keypoints are detected already"),
     "image_size": (("video", "videos"), "is for keypoints; a video has its own"),
     "skeleton": (("video", "videos"), "is for keypoints; a detector has its own"),
-    "clip": (("video", "videos", "clips"), "is for one file of keypoints that holds several"),
-    "keypoints": (("videos", "clips"), "is for one video, and this is a folder"),
+    "clip": (
+        ("video", "videos", "clips", "list"),
+        "is for one file of keypoints that holds several",
+    ),
+    "keypoints": (("videos", "clips", "list"), "is for one video, and these are several clips"),
     "format": (("keypoints", "video"), "is for a folder of clips"),
     "again": (("keypoints", "video"), "is for a folder of clips"),
+    "ray": (("keypoints", "video"), "is for a folder of clips, or a list"),
 }
 """Options that do nothing for some kinds of input: which kinds, and why."""
 
@@ -126,6 +133,8 @@ def _kind_of_file(path: Path) -> InputKind:
         raise FormatError(f"{path}: is {_NOT_LIFTED[suffix]}")
     if suffix in (*SUFFIXES, *PICKLES):
         return "keypoints"
+    if suffix == LIST:
+        return "list"
     if suffix not in (*VIDEOS, *IMAGES):
         _check_video(path)
     return "video"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from graphlift.cli.options import PLANS, Overrides, complete, data_option
+from graphlift.cli.options import PLANS, OnRay, Overrides, RayCommand, complete, data_option
+from graphlift.errors import ConfigError
 
 app = typer.Typer(
     help="Train every method under the same conditions, and report which is better.",
@@ -15,7 +16,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=RayCommand)
 def run(
     plan: Annotated[
         str,
@@ -33,22 +34,26 @@ def run(
         int, typer.Option(help="Runs at once.", min=0, show_default="0, one a core")
     ] = 0,
     overrides: Overrides = None,
+    ray: OnRay = None,
 ) -> None:
     """Train what a plan lacks; finished runs are skipped, interrupted ones go on.
 
-    Each finished run adds a line to results.jsonl. Ctrl-C saves first.
+    Each finished run adds a line to results.jsonl. Ctrl-C saves first. On a Ray cluster, a run
+    whose machine is lost goes on on another, if all of them see the folder (docs/scale.md).
     """
     import os
     from contextlib import closing
 
     from graphlift.cli.progress import study_bars
+    from graphlift.study.cluster import run_study_on_cluster
     from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, other_results, run_study
 
     # Only the workers load torch: without it, fail before they start.
-    if importlib.util.find_spec("torch") is None:
+    if ray is None and importlib.util.find_spec("torch") is None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
-
+    if ray is not None and at_once:
+        raise ConfigError("--at-once is for this machine, and --ray has its own: leave one out")
     folder = out or Path("studies") / Path(plan).stem
     read = read_plan(plan, overrides or ())
     runs, cut = missing_runs(read, folder, data=data)
@@ -56,7 +61,10 @@ def run(
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
     for note in other_results(read, folder, data=data):
         typer.echo(note, err=True)
-    study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)
+    if ray is not None:
+        study = run_study_on_cluster(runs, folder, address=ray)
+    else:
+        study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)
     with study_bars(len(runs)) as show, closing(study) as events:
         for event in events:
             show(event)

@@ -37,22 +37,28 @@ def train(
 
     Ctrl-C saves first; the same command then goes on, and ends bitwise as if it had never been
     interrupted. Leaves model.safetensors, log.jsonl and TensorBoard events in the folder.
+
+    torchrun --nproc-per-node 2 -m graphlift train CONFIG
+
+    shares every batch among so many processes, on one machine or on several.
     """
     from graphlift.cli.progress import training_bar
     from graphlift.samples.data_sets import read_data
     from graphlift.training.config import read_config
+    from graphlift.training.distributed import joined
     from graphlift.training.loop import train as run
     from graphlift.training.state import MODEL, is_finished
 
     settings = read_config(config, overrides or ())
     data = read_data(settings.data)
     folder = out or Path("runs") / config.stem
-    if is_finished(settings, data.digest, folder):
-        typer.echo(f"graphlift: {folder} is finished: there is nothing to do", err=True)
-    with training_bar() as show:
-        for progress in run(settings, data, folder):
+    with joined(settings.device) as group, training_bar(hidden=not group.first) as show:
+        if group.first and is_finished(settings, data.digest, folder):
+            typer.echo(f"graphlift: {folder} is finished: there is nothing to do", err=True)
+        for progress in run(settings, data, folder, group):
             show(folder.name, progress)
-    typer.echo(folder / MODEL)
+    if group.first:
+        typer.echo(folder / MODEL)
 
 
 def evaluate(

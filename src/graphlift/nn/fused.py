@@ -26,6 +26,7 @@ from torch.autograd.function import once_differentiable
 from graphlift.graph import BodyGraph
 from graphlift.nn.fast import Convolution
 from graphlift.nn.precision import rounds_products
+from graphlift.nn.whole_batch import WholeBatchNorm, batch_norm, batch_norm_backward, kept
 from graphlift.weight_sharing import Sharing, weight_slots
 
 
@@ -240,15 +241,13 @@ class _Layer(torch.autograd.Function):
         keep = 1 - dropout
         if dropout:
             scale, shift = scale / keep, shift / keep
-        running = (norm.running_mean, norm.running_var)
-        y, mean, inverse_sd = torch.native_batch_norm(
-            z.flatten(0, 1), scale, shift, *running, True, norm.momentum or 0.0, norm.eps
-        )
+        y, mean, inverse_sd = batch_norm(z.flatten(0, 1), scale, shift, norm)
         y.relu_()
         if dropout:
-            y.mul_(torch.empty_like(y).bernoulli_(keep))
+            of_batch = norm.part if isinstance(norm, WholeBatchNorm) else None
+            y.view_as(z).mul_(kept(z, keep, of_batch))
         ctx.save_for_backward(x, h, a, W, z, scale, mean, inverse_sd, y, *rows)
-        ctx.eps, ctx.keep, ctx.parts = norm.eps, keep, parts
+        ctx.norm, ctx.keep, ctx.parts = norm, keep, parts
         return y.view_as(z)
 
     @staticmethod
@@ -256,9 +255,8 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, h, a, weight, z, scale, mean, inverse_sd, y, *rows = ctx.saved_tensors
         dy = torch.ops.aten.threshold_backward(dy.reshape(y.shape), y, 0)
-        dz, dscale, dshift = torch.ops.aten.native_batch_norm_backward(
-            *(dy, z.flatten(0, 1), scale, None, None, mean, inverse_sd, True, ctx.eps),
-            [True, True, True],
+        dz, dscale, dshift = batch_norm_backward(
+            dy, z.flatten(0, 1), scale, mean, inverse_sd, ctx.norm
         )
         if ctx.keep < 1:
             dscale, dshift = dscale / ctx.keep, dshift / ctx.keep

@@ -10,6 +10,7 @@ from graphlift.networks import htnet_limbs, htnet_widths
 from graphlift.nn.attention import MultiHead
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.modulated import ModulatedConv
+from graphlift.nn.whole_batch import Part, kept
 from graphlift.skeletons import H36M_17, Skeleton
 
 HEADS = 8
@@ -177,6 +178,7 @@ class Skip(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
+        self.part: Part | None = None
 
     def forward(
         self, x: Float[Tensor, "joint batch channel"]
@@ -184,8 +186,8 @@ class Skip(nn.Module):
         """Set whole samples to zero."""
         if not (self.training and self.share):
             return x
-        kept = x.new_empty(1, x.shape[1], 1).bernoulli_(1 - self.share)
-        return x * (kept / (1 - self.share))
+        keep = 1 - self.share
+        return x * (kept(x[:1, :, :1], keep, self.part) / keep)
 
 
 def _full(channels: int, between: int, dropout: float) -> nn.Module:

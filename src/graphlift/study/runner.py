@@ -42,7 +42,7 @@ REPORT_SECONDS = 0.5
 PATIENCE_SECONDS = 30.0
 """How long a worker may take to save its state and end."""
 
-_TELLING = (GraphliftError, OSError, ModuleNotFoundError)
+TELLING = (GraphliftError, OSError, ModuleNotFoundError)
 """Errors that say all a user needs to know; the trace of any other is shown."""
 
 
@@ -177,12 +177,12 @@ def run_study(runs: list[PlannedRun], folder: Path, *, at_once: int) -> Generato
     """
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder, "study"):
-        for note in _check_runs(runs, folder / RESULTS):
+        for note in check_runs(runs, folder / RESULTS):
             yield Noted(note)
         yield from _run_study(runs, folder, at_once)
 
 
-def _check_runs(runs: Sequence[PlannedRun], results: Path) -> Iterator[str]:
+def check_runs(runs: Sequence[PlannedRun], results: Path) -> Iterator[str]:
     """Refuse a study of which a run could not be trained or scored; say what scores will lack."""
     finished = read_results(results) if results.exists() else []
     sources = {run.config.data: run.config for run in runs}
@@ -304,14 +304,14 @@ def _work(
             events.put(Started(name))
             if run.config.data not in data:
                 data = {run.config.data: read_data(run.config.data)}
-            _run_one(run, data[run.config.data], folder, runs_at_once, events.put)
+            train_and_score(run, data[run.config.data], folder, runs_at_once, events.put)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
     except KeyboardInterrupt:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(130) from None
     except Exception as error:  # whatever it is, the parent tells the user
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        telling = error if isinstance(error, _TELLING) else None
+        telling = error if isinstance(error, TELLING) else None
         events.put(_Failed(name, telling, traceback.format_exc()))
 
 
@@ -331,7 +331,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run_one(
+def train_and_score(
     run: PlannedRun,
     data: TrainingData,
     folder: Path,

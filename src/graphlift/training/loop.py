@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from graphlift.skeletons import BY_JOINTS
 from graphlift.training import state
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import matmul_precision, open_device
+from graphlift.training.distributed import ALONE, Group
 from graphlift.training.evaluation import validate
 from graphlift.training.losses import loss_of
 from graphlift.training.progress import Progress
@@ -28,7 +29,9 @@ SAVE_SECONDS = 60.0
 """Seconds between saves: a run that is killed loses at most this much work."""
 
 
-def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progress]:
+def train(
+    config: TrainConfig, data: TrainingData, out: Path, group: Group = ALONE
+) -> Iterator[Progress]:
     """Train a network, or go on where an interrupted run stopped.
 
     Yields after every step. The run ends bitwise the same however often it was interrupted:
@@ -43,6 +46,8 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
         config: Everything that decides the result.
         data: Subjects to train and validate on.
         out: Folder of the run.
+        group: The processes that train it together, each in this function. The first alone
+            writes; the others read its checkpoint, and so need the folder, too.
 
     Raises:
         BlockingIOError: If another process trains in ``out``.
@@ -55,15 +60,17 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
             finite is saved.
         KeyboardInterrupt: After SIGINT or SIGTERM, once the state is saved.
     """
-    if state.is_finished(config, data.digest, out):
-        state.remove_checkpoint(out)  # which a process killed at the very end has left
+    finished = state.is_finished(config, data.digest, out)
+    group.agree("whether it is finished", finished)
+    if finished:
+        if group.first:  # a process killed at the very end has left it
+            state.remove_checkpoint(out)
         return
     data.check(config.selection)
     device = open_device(config.device)
-    out.mkdir(parents=True, exist_ok=True)
-    with alone(out, "training"):
-        if state.is_finished(config, data.digest, out):  # by another process, meanwhile
-            return
+    with _writing(out) if group.first else nullcontext():
+        if group.size == 1 and state.is_finished(config, data.digest, out):
+            return  # by another process, meanwhile
         torch.set_num_threads(config.threads)
         batches = data.batches(config.selection, lambda a: torch.from_numpy(a).to(device))
         unseen = data.samples("validation", config.selection).every(config.evaluate_stride)
@@ -76,10 +83,13 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
 
         run = state.begin(config, device)
         state.resume(run, config, data.digest, out)
-        write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in run.curve))
+        group.agree("configuration, data and step", (config, data.digest, run.step))
+        group.spread(run.network)
+        if group.first:
+            write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in run.curve))
         with naming(out), ExitStack() as open_until_the_end:
             events = None
-            if config.tensorboard:
+            if config.tensorboard and group.first:
                 from torch.utils.tensorboard import SummaryWriter
 
                 events = open_until_the_end.enter_context(
@@ -91,13 +101,13 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 began = time.perf_counter()
                 x, y = batches[run.step]
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
-                for group in run.optimizer.param_groups:
-                    group["lr"] = rate
+                for parameters in run.optimizer.param_groups:
+                    parameters["lr"] = rate
                 labels = None
                 if asked.active:
                     labels = annotate(y, batches.labelled(run.step), asked, skeleton)
                 with matmul_precision(config.matmul_precision):
-                    said = run.network(x)
+                    said = group.together(run.network(group.own(x)))
                     if labels is None:
                         loss = loss_of(config.loss, said, y)
                     else:
@@ -111,6 +121,7 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                 run.optimizer.zero_grad(set_to_none=True)
                 with matmul_precision(config.matmul_precision):
                     loss.backward()  # type: ignore[no-untyped-call]
+                group.add_gradients(run.network)
                 if config.clip:
                     clip_gradients(run.network, config.clip)
                 run.optimizer.step()
@@ -143,15 +154,27 @@ def train(config: TrainConfig, data: TrainingData, out: Path) -> Iterator[Progre
                     seconds = round(run.seconds, 3)
                     run.curve.append({"step": run.step, **line, "seconds": seconds})
                     run.loss_sum, run.loss_count = 0.0, 0
-                    append_line(out / LOG, json.dumps(run.curve[-1]))
+                    if group.first:
+                        append_line(out / LOG, json.dumps(run.curve[-1]))
 
-                if evaluated or interrupted() or time.monotonic() - saved > SAVE_SECONDS:
+                stop = group.any(interrupted())
+                due = evaluated or stop or time.monotonic() - saved > SAVE_SECONDS
+                if due and group.first:
                     state.save(run, config, data.digest, out)
                     saved = time.monotonic()
-                if interrupted():
+                if stop:
                     raise KeyboardInterrupt
                 yield _progress(run, steps, config.batch_size)
-        state.finish(run, config, data, out)
+        if group.first:
+            state.finish(run, config, data, out, processes=group.size)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    """Make the folder of a run, and keep other processes from training in it."""
+    out.mkdir(parents=True, exist_ok=True)
+    with alone(out, "training"):
+        yield
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int, per_epoch: int) -> float:

@@ -153,9 +153,21 @@ def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
     return True
 
 
-def finish(state: State, config: TrainConfig, data: TrainingData, out: Path) -> None:
-    """Write the kept weights, and remove the checkpoint."""
-    about = {"data": data.name, "licence": data.licence}
+def finish(
+    state: State, config: TrainConfig, data: TrainingData, out: Path, *, processes: int = 1
+) -> None:
+    """Write the kept weights, and remove the checkpoint.
+
+    Args:
+        state: Of the run, after its last step.
+        config: Of the run.
+        data: That it was trained on.
+        out: Folder of the run.
+        processes: That trained it in the end: rounding depends on how many there were.
+    """
+    about: dict[str, Any] = {"data": data.name, "licence": data.licence}
+    if processes > 1:
+        about["processes"] = processes
     write_checkpoint(out / MODEL, state.kept, _record(state, config, data.digest) | about)
     remove_checkpoint(out)
 

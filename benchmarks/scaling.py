@@ -1,0 +1,136 @@
+"""How speed grows with processes and machines, and memory with clips: tables of docs/scale.md.
+
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py torchrun
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py study
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py lift
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py memory
+
+The last three need graphlift[train,cluster]. torchrun trains the paper's network (4.2 M numbers, a
+thread a process) for some steps by one process and by several; poses a second are those of the
+steps, as the log has them. study and lift take runs and clips of one size on a cluster of one
+node of one processor, then of several, all on this machine; seconds are of the whole command, with
+the start of its processes. memory lifts ever more clips that are there already, which is what the
+command itself holds of them: the most memory of its process.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from ray_kill import finish, start, write_clips
+
+RUN = """
+steps = {steps}
+batch_size = {batch}
+evaluate_every = {steps}
+evaluate_stride = 1000
+tensorboard = false
+"""
+PLAN = """
+methods = ["pre-aggregation"]
+channels = [64]
+seeds = [0, 1, 2, 3]
+[recipe]
+steps = 200
+evaluate_every = 200
+evaluate_stride = 100
+batch_size = 64
+tensorboard = false
+"""
+MEMORY = """
+import resource, sys
+from graphlift.cli import main
+sys.argv = ["graphlift", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
+"""
+
+
+def by_torchrun(folder, counts):
+    """Poses a second of training steps."""
+    print("| batch | processes | poses/s | of so many times one |\n|--:|--:|--:|--:|")
+    for batch in (64, 256, 1024):
+        (folder / "run.toml").write_text(RUN.format(steps=max(8192 // batch, 20), batch=batch))
+        first = None
+        for count in counts:
+            out = folder / f"run-{batch}-{count}"
+            torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count)
+            command = (*torchrun, "-m", "graphlift", "train", folder / "run.toml", "-o", out)
+            subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True)
+            line = json.loads((out / "log.jsonl").read_text().splitlines()[-1])
+            rate = line["step"] * batch / line["seconds"]
+            first = first or rate
+            print(f"| {batch} | {count} | {rate:,.0f} | {rate / first / count:.0%} |")
+
+
+def on_nodes(folder, counts, call, what):
+    """Seconds of a command on clusters of several sizes."""
+    from ray.cluster_utils import Cluster
+
+    print(f"| nodes | s, {what} | of so many times one |\n|--:|--:|--:|")
+    first = None
+    for count in counts:
+        head = {"num_cpus": 0, "object_store_memory": 100_000_000}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        try:
+            for _ in range(count):
+                cluster.add_node(num_cpus=1, object_store_memory=100_000_000)
+            cluster.wait_for_nodes()
+            began = time.monotonic()
+            finish(start(*call, "-o", folder / f"out-{count}", "--ray", cluster.address))
+            seconds = time.monotonic() - began
+        finally:
+            cluster.shutdown()
+        first = first or seconds
+        print(f"| {count} | {seconds:.1f} | {first / seconds / count:.0%} |")
+
+
+def study(folder, counts):
+    (folder / "plan.toml").write_text(PLAN)
+    on_nodes(folder, counts, ("study", "run", folder / "plan.toml"), "four runs of 200 steps")
+
+
+def lift(folder, counts):
+    clips = write_clips(folder / "clips", 400)
+    on_nodes(folder, counts, ("lift", clips, "--format", ".npz"), "400 clips of 40 frames")
+
+
+def memory(folder, _):
+    """Most memory of the command that starts the work, by the number of clips."""
+    print("| clips | MB at most |\n|--:|--:|")
+    for count in (1_000, 10_000, 100_000):
+        clips, out = folder / f"clips-{count}", folder / f"out-{count}"
+        for at in (clips, out):
+            at.mkdir()
+        names = [f"{number}.npz" for number in range(count)]
+        for name in names:
+            (clips / name).touch()
+            (out / name).touch()
+        (clips / "clips.txt").write_text("\n".join(names))
+        command = ("lift", clips / "clips.txt", "-o", out, "--format", ".npz", "--ray", "local")
+        said = subprocess.run(
+            [sys.executable, "-c", MEMORY, *map(str, command)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        print(f"| {count:,} | {said.stdout.split()[-2]} |")
+
+
+MEASURED = {"torchrun": by_torchrun, "study": study, "lift": lift, "memory": memory}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=MEASURED)
+    parser.add_argument("--counts", type=int, nargs="+", default=[1, 2])
+    args = parser.parse_args()
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+    with tempfile.TemporaryDirectory() as name:
+        MEASURED[args.what](Path(name), args.counts)
