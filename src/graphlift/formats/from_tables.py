@@ -74,11 +74,11 @@ def read_parquet(path: Path) -> Poses:
         with parquet.ParquetFile(path) as file:
             _check_rows(file.metadata.num_rows, path.stat().st_size)
             stored = file.read().unify_dictionaries()
+            about = (file.metadata.metadata or {}).get(b"graphlift")
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"is damaged, or no Parquet ({error!s:.200})") from error
-    about = (stored.schema.metadata or {}).get(b"graphlift")
     if about is None or not set(COLUMNS) <= set(stored.column_names):
         raise FormatError(
             f"is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
