@@ -17,6 +17,9 @@ from graphlift.formats.archive import describe_alone
 from graphlift.mapped import in_blocks
 from graphlift.sequences import Poses
 
+_WORDS = ("person", "joint")
+_REPEATED = ["frame", "time_s", *_WORDS, "axes"]
+"""Columns of Parquet whose values repeat; a dictionary of measured numbers only costs time."""
 COLUMNS = ("frame", "time_s", "person", "joint", "x_m", "y_m", "z_m", "sigma_m", "seen", "axes")
 
 
@@ -44,6 +47,8 @@ def csv_parts(path: Path) -> Iterator[Callable[[Poses], tuple[str, ...]]]:
                 for name in ("time_s", "x_m", "y_m", "z_m", "sigma_m"):
                     numbers = np.round(columns[name].astype(np.float64), 6)
                     columns[name] = np.where(np.isfinite(numbers), numbers.astype(object), "")
+                for name, names in _words(part).items():
+                    columns[name] = np.array(names, object)[columns[name]]
                 columns["seen"] = columns["seen"].astype(int)
                 writer.writerows(zip(*(columns[name].tolist() for name in COLUMNS), strict=True))
             frames += len(part)
@@ -76,11 +81,15 @@ def parquet_parts(path: Path) -> Iterator[Callable[[Poses], tuple[str, ...]]]:
             about = _about(part)
             if writer is None:
                 schema = _schema(part).with_metadata({"graphlift": about})
-                writer = files.enter_context(parquet.ParquetWriter(beside, schema))
+                writer = parquet.ParquetWriter(beside, schema, use_dictionary=_REPEATED)
+                files.enter_context(writer)
+            words = _words(part)
             for columns in _chunks(part, frames):
                 arrays = [
-                    pa.array(columns[field.name], from_pandas=True).cast(field.type)
-                    for field in writer.schema
+                    pa.DictionaryArray.from_arrays(columns[name], words[name])
+                    if name in words
+                    else pa.array(columns[name], from_pandas=True)
+                    for name in COLUMNS
                 ]
                 writer.write_table(pa.table(arrays, schema=writer.schema))
             frames += len(part)
@@ -113,9 +122,14 @@ def _remarks(poses: Poses) -> tuple[str, ...]:
     return (note,) if poses.fronts is None else (note, "Fronts are only in .npz and .json.")
 
 
+def _words(poses: Poses) -> dict[str, tuple[str, ...]]:
+    """Name what columns of words hold; :func:`_chunks` has their places here."""
+    return {"person": poses.people, "joint": poses.skeleton.joints, "axes": (poses.axes,)}
+
+
 def _chunks(poses: Poses, first: int) -> Iterator[dict[str, Any]]:
     """Yield columns of rows, some frames at a time; their numbers begin with ``first``."""
-    people, joints = np.array(poses.people, object), np.array(poses.skeleton.joints, object)
+    people, joints = (np.arange(len(_words(poses)[name]), dtype=np.int32) for name in _WORDS)
     for part in in_blocks(poses.positions, poses.sigma, poses.seen):
         positions = poses.positions[part]
         count, size = len(positions), len(people) * len(joints)
@@ -132,5 +146,5 @@ def _chunks(poses: Poses, first: int) -> Iterator[dict[str, Any]]:
             "z_m": z,
             "sigma_m": poses.sigma[part].ravel(),
             "seen": poses.seen[part].ravel(),
-            "axes": np.full(count * size, poses.axes, object),
+            "axes": np.zeros(count * size, dtype=np.int32),
         }
