@@ -130,7 +130,7 @@ def _remarks(poses: Poses) -> tuple[str, ...]:
 def arrays_of(poses: Poses) -> dict[str, np.ndarray]:
     """Name the arrays that poses are stored as; all but those of _ONCE have an axis of frames."""
     arrays = {"poses": poses.positions, "seen": poses.seen, "sigma": poses.sigma}
-    if poses.keypoints:
+    if poses.keypoints is not None:  # maybe of no frame
         arrays["keypoints"] = poses.keypoints.positions
         arrays["keypoints_confidence"] = poses.keypoints.confidence
     if poses.camera:
@@ -168,7 +168,7 @@ def describe(poses: Poses) -> dict[str, Any]:
             name: [int(n) if name == "size" else float(n) for n in getattr(camera, name)]
             for name in _LENS
         } | {"distortion": camera.distortion}
-    if keypoints := poses.keypoints:
+    if (keypoints := poses.keypoints) is not None:
         about["keypoints"] = {
             "skeleton": asdict(keypoints.skeleton),
             "image_size": list(map(int, keypoints.image_size)) if keypoints.image_size else None,

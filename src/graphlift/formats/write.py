@@ -103,11 +103,14 @@ def write_parts(path: str | Path) -> Iterator[Callable[[Poses], tuple[str, ...]]
     with PART_WRITERS[suffix](path) as write:
 
         def checked(part: Poses) -> tuple[str, ...]:
-            for name, value in _kept(part).items():
-                if first.setdefault(name, value) != value:
+            here = _kept(part)
+            if not first:
+                first.update(here)
+            for name in first | here:
+                if first.get(name) != here.get(name):
                     raise FormatError(
-                        f"{path}: {name} change from one part to the next: give the parts of one "
-                        "clip, as they were lifted"
+                        f"{path}: parts differ in {name}: give the parts of one clip, as they "
+                        "were lifted"
                     )
             return (*_left_out(part, suffix), *write(part))
 
@@ -122,7 +125,8 @@ def _kept(poses: Poses) -> dict[str, object]:
     about.pop("notes")
     arrays = arrays_of(poses)
     arrays.pop("about")
-    return about | {name: (each.dtype, each.shape[1:]) for name, each in arrays.items()}
+    kinds = {name: (each.dtype, each.shape[1:]) for name, each in arrays.items()}
+    return about | {f"the array {name}": kind for name, kind in kinds.items()}
 
 
 def _left_out(poses: Poses, suffix: str) -> tuple[str, ...]:
