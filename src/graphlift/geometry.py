@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from graphlift.mapped import in_blocks
+
 
 def align_similarity(
     points: Float[np.ndarray, "*batch joint 3"],
@@ -173,4 +175,8 @@ def swing(
 def has_infinite(values: np.ndarray) -> bool:
     """Whether a number is infinite; NaN is not. Takes no memory besides."""
     ends = (np.fmin, -np.inf), (np.fmax, np.inf)
-    return any(end.reduce(values, axis=None, initial=-sign) == sign for end, sign in ends)
+    return any(
+        end.reduce(values[part], axis=None, initial=-sign) == sign
+        for part in in_blocks(values)
+        for end, sign in ends
+    )

@@ -1,8 +1,8 @@
 """Lift 2D keypoints to 3D poses with a trained model, by ONNX Runtime; torch is not needed."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.given import given_camera, given_keypoints, given_rays, given_skeleton
 from graphlift.hypotheses import Hypotheses
+from graphlift.mapped import in_blocks
 from graphlift.model_files import EARLIER as EARLIER
 from graphlift.model_files import SHIPPED as SHIPPED
 from graphlift.model_files import fitting, read_model
@@ -118,26 +119,76 @@ class Lifter:
                 keypoints say.
             ModelError: If hypotheses are asked of a model that gives one pose, or with ``flip``.
         """
+        given = given_keypoints(keypoints, skeleton, image_size, fps)
+        (poses,) = self.in_parts(
+            [given], camera=camera, field_of_view=field_of_view, flip=flip, hypotheses=hypotheses
+        )
+        return poses
+
+    def in_parts(
+        self,
+        parts: Iterable[Keypoints],
+        *,
+        camera: Camera | None = None,
+        field_of_view: float | None = None,
+        flip: bool = False,
+        hypotheses: bool = False,
+    ) -> Iterator[Poses]:
+        """Lift a long clip part by part, in memory that does not grow with its length.
+
+        Args:
+            parts: One after the other, of the same people and image, such as those of
+                :meth:`graphlift.sequences.Keypoints.in_parts`.
+            camera: As in :meth:`__call__`, and so are the others.
+            field_of_view: Degrees.
+            flip: Lift the mirror image too.
+            hypotheses: Give them, too.
+
+        Yields:
+            The poses of each part. Frames without a pose are counted over all parts so far, so
+            the notes of the last part are those of the whole clip.
+
+        Raises:
+            GraphliftError: As :meth:`__call__`, before the first part.
+        """
         if hypotheses:
             self._check_several(flip)
-        given = given_keypoints(keypoints, skeleton, image_size, fps)
-        lens, note = given_camera(given, camera, field_of_view)
-        frames, people = given.positions.shape[:2]
-        shape = (frames, people, len(self.skeleton))
-        seen, few = np.empty(shape, dtype=bool), 0
-        whole = {
-            name: np.empty((frames, people, *each), dtype=np.float32)
-            for name, each in self._sizes(hypotheses).items()
-        }
-        for part in _parts(frames, max(BATCH // max(people, 1), 1)):
-            here = _frames(given, part)
-            rays, confidence, seen[part] = given_rays(here, lens, self.skeleton)
-            rays, confidence = rays.reshape(-1, shape[2], 2), confidence.reshape(-1, shape[2])
-            lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
-            for name, array in whole.items():
-                array[part] = getattr(lifted, name).reshape(array[part].shape)
-            few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][part, :, 0])).sum())
-        return self.poses_of(given, lens, whole, seen, few=few, note=note)
+        few = 0
+        for given in parts:
+            lens, note = given_camera(given, camera, field_of_view)
+            frames, people = given.positions.shape[:2]
+            seen = np.empty((frames, people, len(self.skeleton)), dtype=bool)
+            whole = {
+                name: np.empty((frames, people, *each), dtype=np.float32)
+                for name, each in self._sizes(hypotheses).items()
+            }
+            for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
+                here = given.of_frames(at)
+                rays, confidence, seen[at] = given_rays(here, lens, self.skeleton)
+                rays, confidence = (
+                    each.reshape(-1, *each.shape[2:]) for each in (rays, confidence)
+                )
+                lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
+                for name, array in whole.items():
+                    array[at] = getattr(lifted, name).reshape(array[at].shape)
+                few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][at, :, 0])).sum())
+            yield self.poses_of(given, lens, whole, seen, few=few, note=note)
+
+    def can_lift(
+        self, keypoints: Keypoints, *, camera: Camera | None, field_of_view: float | None
+    ) -> Bool[np.ndarray, "frame person"]:
+        """Say who has enough keypoints for a pose, in which frames; the network is not asked.
+
+        Args:
+            keypoints: A part of a clip.
+            camera: As in :meth:`__call__`.
+            field_of_view: As in :meth:`__call__`.
+        """
+        lens, _ = given_camera(keypoints, camera, field_of_view)
+        rays, confidence, seen = given_rays(keypoints, lens, self.skeleton)
+        joints = seen.shape[2]
+        inputs = self._canonical(rays.reshape(-1, joints, 2), confidence.reshape(-1, joints))
+        return inputs.valid.reshape(seen.shape[:2])
 
     def poses_of(
         self,
@@ -251,7 +302,7 @@ class Lifter:
             NaN where fewer than three joints were seen.
         """
         body = self.skeleton
-        seen = (canonical_28 if body == BODY_28 else canonical)(rays, confidence)
+        seen = self._canonical(rays, confidence)
         answer = self.run(seen.inputs)
         if flip:
             sign = np.ones(answer.shape[-1], dtype=np.float32)
@@ -273,6 +324,9 @@ class Lifter:
             turn_back(fronts, seen),
             np.exp(at[..., 7]) * np.float32(self.card.front_scale),
         )
+
+    def _canonical(self, rays: np.ndarray, confidence: np.ndarray) -> Canonical:
+        return (canonical_28 if self.skeleton == BODY_28 else canonical)(rays, confidence)
 
     def _several(self, seen: Canonical) -> tuple[np.ndarray, ...]:
         """Positions, root-relative and in the camera's axes, weights and sigma of hypotheses."""
@@ -337,17 +391,6 @@ def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
     return (note,) * bool(few)
 
 
-def _parts(count: int, size: int) -> Iterator[slice]:
-    for start in range(0, count, size):
-        yield slice(start, start + size)
-
-
-def _frames(keypoints: Keypoints, part: slice) -> Keypoints:
-    """Some frames only: what is stored in a file is read as it is needed."""
-    if len(keypoints) <= part.stop - part.start:
-        return keypoints
-    return replace(
-        keypoints,
-        positions=keypoints.positions[part],
-        confidence=keypoints.confidence[part],
-    )
+def batch_of(people: int) -> int:
+    """Find how many frames of so many people are lifted at once."""
+    return max(BATCH // max(people, 1), 1)

@@ -4,7 +4,7 @@ Every array has a frame axis and a person axis. A missing joint is NaN, never (0
 without people is a row of NaN. Both classes check all that, so that nothing else needs to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
 from graphlift.geometry import has_infinite
 from graphlift.hypotheses import Hypotheses
+from graphlift.mapped import in_blocks
 from graphlift.recording import ASSUMED_FPS as ASSUMED_FPS
 from graphlift.recording import FRAME_RATES as FRAME_RATES
 from graphlift.recording import LARGEST_SIDE as LARGEST_SIDE
@@ -87,6 +88,18 @@ class Keypoints:
             confidence=self.confidence[:, places],
             people=tuple(self.people[place] for place in places),
         )
+
+    def of_frames(self, part: slice) -> "Keypoints":
+        """Copy with only some consecutive frames; arrays of a file stay there."""
+        positions = self.positions[part]
+        if len(positions) == len(self):
+            return self
+        return replace(self, positions=positions, confidence=self.confidence[part])
+
+    def in_parts(self, frames: int) -> Iterator["Keypoints"]:
+        """Cut into parts of so many frames, at least one, maybe empty."""
+        for part in in_blocks(self.positions, self.confidence, size=frames):
+            yield self.of_frames(part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +190,9 @@ class Poses:
     @property
     def valid(self) -> Bool[np.ndarray, "frame person"]:
         """Whether the person has a whole pose in the frame."""
-        return np.asarray(np.isfinite(self.positions).all(axis=(-2, -1)))
+        parts = in_blocks(self.positions)
+        known = [np.isfinite(self.positions[part]).all(axis=(-2, -1)) for part in parts]
+        return np.concatenate(known)
 
     def of_people(self, kept: Sequence[int]) -> "Poses":
         """Copy with only the people at these places of the person axis."""
@@ -196,15 +211,19 @@ class Poses:
             hypotheses=self.hypotheses and self.hypotheses.of_people(places),
         )
 
-    def without_absent(self) -> "Poses":
-        """Leave out, and note, people without a pose in any frame; one person always stays."""
-        present = self.valid.any(axis=0)
-        if present.all() or not present.any():
+    def without_absent(self, present: Bool[np.ndarray, " person"] | None = None) -> "Poses":
+        """Leave out, and note, people without a pose in any frame; one person always stays.
+
+        Args:
+            present: Who has one, where these are a part of a clip only.
+        """
+        there = np.asarray(self.valid.any(axis=0) if present is None else present)
+        if there.all() or not there.any():
             return self
-        absent = [self.people[place] for place in np.flatnonzero(~present)]
+        absent = [self.people[place] for place in np.flatnonzero(~there)]
         who = f"Person {absent[0]} has" if len(absent) == 1 else f"{len(absent)} people have"
         note = f"{who} no pose in any frame, and {'is' if len(absent) == 1 else 'are'} left out."
-        return self.of_people(np.flatnonzero(present).tolist()).noting(note)
+        return self.of_people(np.flatnonzero(there).tolist()).noting(note)
 
     def noting(self, *notes: str, **changes: Any) -> "Poses":  # noqa: ANN401
         """Copy with some fields changed, and notes that say what was done, each of them once."""

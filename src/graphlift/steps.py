@@ -1,13 +1,18 @@
 """From keypoints to motion, step by step: what the command and the server do to a clip alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from graphlift.cameras import Camera
 from graphlift.errors import ConfigError
-from graphlift.lifting import Lifter
+from graphlift.lifting import Lifter, batch_of
+from graphlift.mapped import in_blocks
 from graphlift.motion import mend_sides, to_world
+from graphlift.motion.left_right import exchange_sides, find_confused
 from graphlift.motion.sizes import describe_sizes
 from graphlift.numerals import is_whole
 from graphlift.sequences import Keypoints, Poses
@@ -15,6 +20,8 @@ from graphlift.words import plain
 
 _MOTION = ("height", "refine", "gaps", "smooth", "bones", "trajectory", "feet")
 """Options of :func:`graphlift.motion.to_world`."""
+_BATCHES = 16
+"""Batches of a part of a clip: 4096 frames of one person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +91,66 @@ def _lifted(read: Callable[[], Keypoints], lifter: Lifter, steps: Steps) -> Pose
     notes: tuple[str, ...] = ()
     if steps.sides:
         keypoints, mended = mend_sides(keypoints)
-        if mended.any():
-            notes = (f"Left and right were put back in {int(mended.sum()):,} frames.",)
+        notes = _mended(mended)
     poses = lifter(keypoints, **steps.lifting)
     return replace(poses, notes=(*notes, *poses.notes)).without_absent()
+
+
+def _mended(mended: Bool[np.ndarray, "frame person"]) -> tuple[str, ...]:
+    """Note in how many frames left and right were put back."""
+    if not mended.any():
+        return ()
+    return (f"Left and right were put back in {int(mended.sum()):,} frames.",)
+
+
+def raw_parts(read: Callable[[], Keypoints], lifter: Lifter, steps: Steps) -> Iterator[Poses]:
+    """Do what :func:`motion_of` does without motion, part by part.
+
+    The memory does not grow with the clip, but for a byte a frame and person, if the keypoints
+    stay in their file.
+
+    Args:
+        read: Gives the keypoints.
+        lifter: The model.
+        steps: What to do; ``motion`` is None.
+
+    Yields:
+        Poses; the notes of the last part are those of the whole clip.
+
+    Raises:
+        GraphliftError: As ``read`` and the lifter, before the first part.
+    """
+    keypoints = read()
+    shape = keypoints.positions.shape[:2]
+    mended = find_confused(keypoints) if steps.sides else np.zeros(shape, dtype=bool)
+    notes = _mended(mended)
+
+    def parts() -> Iterator[Keypoints]:
+        size = _BATCHES * batch_of(shape[1])
+        for at in in_blocks(keypoints.positions, keypoints.confidence, size=size):
+            yield exchange_sides(keypoints.of_frames(at), mended[at])
+
+    kept = _ever_lifted(parts(), lifter, steps, shape[1])
+    present = np.zeros(int(kept.sum()), dtype=bool)
+    for poses in lifter.in_parts(parts(), **steps.lifting):
+        shown = replace(poses, notes=(*notes, *poses.notes)).without_absent(kept)
+        present |= shown.valid.any(axis=0)
+        yield shown.noting(*describe_sizes(shown, present=present))
+
+
+def _ever_lifted(
+    parts: Iterator[Keypoints], lifter: Lifter, steps: Steps, people: int
+) -> Bool[np.ndarray, " person"]:
+    """Find who will have a pose in any frame; as soon as all have, nothing more is read."""
+    ever = np.zeros(people, dtype=bool)
+    if people < 2:
+        return ~ever  # one person stays, come what may
+    lens = {name: steps.lifting[name] for name in ("camera", "field_of_view")}
+    for part in parts:
+        ever |= lifter.can_lift(part, **lens).any(axis=0)
+        if ever.all():
+            break
+    return ever if ever.any() else ~ever
 
 
 def size_in(text: str | None, option: str = "--image-size") -> tuple[int, int] | None:

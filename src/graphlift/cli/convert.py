@@ -1,13 +1,21 @@
 """``graphlift convert``: poses from one kind of file into another."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphlift.cli.options import PosesFile
-from graphlift.cli.outputs import check_outputs, write_outputs
+from graphlift.cli.outputs import (
+    check_outputs,
+    take_parts,
+    write_outputs,
+    write_outputs_in_parts,
+)
 from graphlift.words import one_line
+
+if TYPE_CHECKING:
+    from graphlift.sequences import Poses
 
 
 def convert(
@@ -31,18 +39,24 @@ def convert(
     Prints what was assumed of the file that was read, and what was done so that the new one could
     hold it. Nothing is smoothed or put on a floor. What each kind holds: docs/formats-out.md.
     """
-    from graphlift.formats import read_poses
+    from graphlift.formats.motion_files import is_long_table, read_poses, read_poses_in_parts
     from graphlift.formats.write import only_person
 
+    def chosen(poses: "Poses") -> "Poses":
+        return poses if person is None else only_person(source, poses, person)
+
     check_outputs(str(source), out)
-    poses = read_poses(source)
-    if person is not None:
-        poses = only_person(source, poses, person)
-    for note in (*poses.notes, *write_outputs(out, poses)):
+    if is_long_table(source) and take_parts(out):
+        parts = map(chosen, read_poses_in_parts(source))
+        frames, poses, remarks = write_outputs_in_parts(out, parts)
+    else:
+        poses = chosen(read_poses(source))
+        frames, remarks = len(poses), write_outputs(out, poses)
+    for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     rate = f"{poses.fps:.6g} fps" if poses.fps else "frame rate unknown"
     typer.echo(
-        f"{one_line(source)}: {len(poses):,} frames, {rate}, {who}, {poses.skeleton.name} -> "
+        f"{one_line(source)}: {frames:,} frames, {rate}, {who}, {poses.skeleton.name} -> "
         f"{' '.join(map(str, out))}"
     )

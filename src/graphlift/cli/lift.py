@@ -18,7 +18,14 @@ from graphlift.cli.options import (
     complete,
     options_of,
 )
-from graphlift.cli.outputs import check_outputs, check_place, check_suffix, write_outputs
+from graphlift.cli.outputs import (
+    check_outputs,
+    check_place,
+    check_suffix,
+    take_parts,
+    write_outputs,
+    write_outputs_in_parts,
+)
 from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
 from graphlift.words import listed, one_line
@@ -289,17 +296,26 @@ def _kept_lifter(model: str, threads: int) -> "Lifter":
 def lift_one(source: str, outputs: list[Path], request: Request) -> None:
     """Read or detect keypoints, lift them, move the poses to the world, and write them."""
     from graphlift.lifting import Lifter
-    from graphlift.steps import motion_of
+    from graphlift.steps import motion_of, raw_parts
 
     load = partial(_kept_lifter, threads=request.threads) if request.threads else Lifter.load
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
     lifter = load(request.model)  # first, so that a wrong name is an error at once
-    poses = motion_of(lambda: _keypoints_of(source, video, request), lifter, request.steps)
-    for note in (*poses.notes, *write_outputs(outputs, poses)):
+
+    def read() -> "Keypoints":
+        return _keypoints_of(source, video, request)
+
+    if request.steps.motion is None and take_parts(outputs):
+        parts = raw_parts(read, lifter, request.steps)
+        frames, poses, remarks = write_outputs_in_parts(outputs, parts)
+    else:
+        poses = motion_of(read, lifter, request.steps)
+        frames, remarks = len(poses), write_outputs(outputs, poses)
+    for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
     assert poses.keypoints is not None
     origin = one_line(poses.keypoints.source)
-    typer.echo(f"{origin}: {_summary(poses)} -> {' '.join(map(str, outputs))}")
+    typer.echo(f"{origin}: {_summary(poses, frames)} -> {' '.join(map(str, outputs))}")
 
 
 def _keypoints_of(source: str, video: "Video | None", request: Request) -> "Keypoints":
@@ -343,14 +359,14 @@ def _detected(video: "Video", request: Request) -> "Keypoints":
         )
 
 
-def _summary(poses: "Poses") -> str:
+def _summary(poses: "Poses", frames: int) -> str:
     """Count frames and people; name the frame rate and the model."""
     from graphlift.sequences import frame_rate
 
     fps, assumed = frame_rate(poses)
     rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
-    return f"{len(poses):,} frames at {rate}, {who}, {poses.model}"
+    return f"{frames:,} frames at {rate}, {who}, {poses.model}"
 
 
 def _camera(text: str | None) -> "Camera | None":

@@ -1,7 +1,8 @@
 """What verbs write of poses: refused before the work if it cannot be written, then written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,6 +79,38 @@ def check_suffix(suffix: str, path: Path) -> None:
         import_module(needed)
 
 
+def take_parts(outputs: Sequence[Path]) -> bool:
+    """Say whether all files can be written part by part."""
+    from graphlift.formats.write import PART_WRITERS
+
+    return all(path.suffix.lower() in PART_WRITERS and not path.is_dir() for path in outputs)
+
+
+def write_outputs_in_parts(
+    outputs: Sequence[Path], parts: Iterable["Poses"]
+) -> tuple[int, "Poses", list[str]]:
+    """Write a clip to files, part by part.
+
+    Returns:
+        The number of frames, the last part, whose notes are those of the clip, and the remarks
+        of :func:`write_outputs`.
+    """
+    from graphlift.formats import write_parts
+
+    frames, last = 0, None
+    remarks: dict[str, list[str]] = {}
+    with ExitStack() as files:
+        writers = [(path, files.enter_context(write_parts(path))) for path in outputs]
+        for last in parts:
+            frames += len(last)
+            remarks = {}
+            for path, write in writers:
+                for remark in write(last):
+                    remarks.setdefault(remark, []).append(path.name)
+    assert last is not None  # a clip without frames has one part
+    return frames, last, _named(remarks, last)
+
+
 def write_outputs(outputs: Sequence[Path], poses: "Poses") -> list[str]:
     """Write poses to files; return each remark once, with the names of the files it is about."""
     from graphlift.formats import write_poses
@@ -92,6 +125,10 @@ def write_outputs(outputs: Sequence[Path], poses: "Poses") -> list[str]:
             remarks = write_poses(path, poses)
         for remark in remarks:
             names.setdefault(remark, []).append(path.name)
+    return _named(names, poses)
+
+
+def _named(names: Mapping[str, Sequence[str]], poses: "Poses") -> list[str]:
     return [
         f"{', '.join(n)}: {remark}" for remark, n in names.items() if remark not in poses.notes
     ]

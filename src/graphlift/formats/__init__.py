@@ -22,7 +22,7 @@ from graphlift.formats.loaders import (
     read_videopose3d,
 )
 from graphlift.formats.motion_files import read_poses
-from graphlift.formats.write import write_poses
+from graphlift.formats.write import write_parts, write_poses
 
 __all__ = [
     "open_keypoints_npz",
@@ -41,5 +41,6 @@ __all__ = [
     "read_ultralytics",
     "read_videopose3d",
     "write_keypoints",
+    "write_parts",
     "write_poses",
 ]

@@ -11,18 +11,23 @@ and a long clip is written and read at the speed of the disk.
 
 import json
 import math
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import numpy as np
 
 from graphlift.cameras import DISTORTIONS, Camera
 from graphlift.errors import FormatError
 from graphlift.files import replacing
-from graphlift.formats.npz_members import list_members, read_members
+from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.hypotheses import Hypotheses
+from graphlift.mapped import in_blocks
 from graphlift.plain_json import parse_json
 from graphlift.sequences import FRONTS, Keypoints, Poses
 from graphlift.skeletons import Skeleton
@@ -30,7 +35,10 @@ from graphlift.words import shown
 
 FORMAT = "graphlift-poses-1"
 LARGEST = 4 * 2**30
-"""Bytes of arrays in a file; beyond that it is broken or hostile."""
+"""Bytes of arrays that are read whole; beyond that a file is broken or hostile."""
+MAPPED = 2**28
+"""Bytes of arrays from which they stay in their file, if they are stored as we do: two hours of
+one person at 50 frames a second."""
 MOST_JOINTS = 1_000
 LONGEST_ABOUT = 10_000_000
 _HYPOTHESES = ("hypotheses", "hypothesis_weights", "hypothesis_sigma")
@@ -39,14 +47,90 @@ _ARRAYS = (
     *("camera_R", "camera_position", "fronts", "front_sigma"),
     *_HYPOTHESES,
 )
+_ONCE = ("about", "camera_R", "camera_position")
+"""Those that are not of frames."""
+_COPIED = 1 << 20
+"""Bytes that are copied at a time."""
 _LENS = {"focal": 2, "centre": 2, "radial": 3, "tangential": 2, "size": 2}
 """Fields of a camera besides its place, and how many numbers each has."""
 
 
 def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:
     """Write our own format; :func:`read_npz` gets the same poses back."""
+    with replacing(path) as beside, zipfile.ZipFile(beside, "w") as archive:
+        for name, array in arrays_of(poses).items():
+            _store(archive, name, array.dtype, array.shape, _chunks(array))
+    return _remarks(poses)
+
+
+@contextmanager
+def npz_parts(path: Path) -> Iterator[Callable[[Poses], tuple[str, ...]]]:
+    """Give a function that writes a part of a clip: :func:`write_npz` of the whole, to the byte.
+
+    An archive holds one array after the other, and says of each first how long it is. So the
+    parts of each array wait in a file without a name in the same folder until all are there, and
+    the disk holds the numbers twice; no file is left if the process is killed.
+    """
+    with replacing(path) as beside, ExitStack() as files:
+        spools: dict[str, IO[bytes]] = {}
+        frames, last = 0, None
+
+        def write(part: Poses) -> tuple[str, ...]:
+            nonlocal frames, last
+            for name, array in arrays_of(part).items():
+                if name not in _ONCE:
+                    if name not in spools:
+                        spools[name] = files.enter_context(TemporaryFile(dir=path.parent))
+                    spools[name].writelines(_chunks(array))
+            frames, last = frames + len(part), part
+            return _remarks(part)
+
+        yield write
+        if last is None:
+            return
+        with zipfile.ZipFile(beside, "w") as archive:
+            for name, array in arrays_of(last).items():
+                shape, chunks = array.shape, _chunks(array)
+                if name in spools:
+                    spools[name].seek(0)
+                    shape = (frames, *shape[1:])
+                    chunks = iter(partial(spools[name].read, _COPIED), b"")
+                _store(archive, name, array.dtype, shape, chunks)
+
+
+def _store(
+    archive: zipfile.ZipFile,
+    name: str,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    chunks: Iterable[bytes],
+) -> None:
+    """Add an array to an archive, as :func:`numpy.savez` does."""
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": False,
+        "shape": shape,
+    }
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        member.writelines(chunks)
+
+
+def _chunks(array: np.ndarray) -> Iterator[bytes]:
+    """Give an array's numbers, some frames at a time."""
+    if not array.ndim:
+        return iter((array.tobytes(),))
+    return (array[part].tobytes() for part in in_blocks(array))
+
+
+def _remarks(poses: Poses) -> tuple[str, ...]:
+    return (f"Everything in m, {poses.axes} axes, as in Python.",)
+
+
+def arrays_of(poses: Poses) -> dict[str, np.ndarray]:
+    """Name the arrays that poses are stored as; all but those of _ONCE have an axis of frames."""
     arrays = {"poses": poses.positions, "seen": poses.seen, "sigma": poses.sigma}
-    if poses.keypoints:
+    if poses.keypoints is not None:  # maybe of no frame
         arrays["keypoints"] = poses.keypoints.positions
         arrays["keypoints_confidence"] = poses.keypoints.confidence
     if poses.camera:
@@ -58,9 +142,7 @@ def write_npz(path: Path, poses: Poses) -> tuple[str, ...]:
         parts = (given.positions, given.weights, given.sigma)
         arrays |= dict(zip(_HYPOTHESES, parts, strict=True))
     arrays["about"] = np.array(json.dumps(describe(poses)))
-    with replacing(path) as beside, beside.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return (f"Everything in m, {poses.axes} axes, as in Python.",)
+    return arrays
 
 
 def describe(poses: Poses) -> dict[str, Any]:
@@ -86,7 +168,7 @@ def describe(poses: Poses) -> dict[str, Any]:
             name: [int(n) if name == "size" else float(n) for n in getattr(camera, name)]
             for name in _LENS
         } | {"distortion": camera.distortion}
-    if keypoints := poses.keypoints:
+    if (keypoints := poses.keypoints) is not None:
         about["keypoints"] = {
             "skeleton": asdict(keypoints.skeleton),
             "image_size": list(map(int, keypoints.image_size)) if keypoints.image_size else None,
@@ -107,7 +189,7 @@ def describe_alone(poses: Poses) -> dict[str, Any]:
 
 
 def read_npz(path: Path) -> Poses:
-    """Read poses from our own format.
+    """Read poses from our own format; arrays of a large file stay there, mapped to be read.
 
     Raises:
         FormatError: If it is damaged or too large.
@@ -116,10 +198,15 @@ def read_npz(path: Path) -> Poses:
     members = list_members(path)
     if "keypoints" in members and not {"poses", "about"} & set(members):
         raise FormatError("holds keypoints, not poses: lift them first (graphlift lift)")
-    size = sum(members[name].size for name in _ARRAYS if name in members)
+    ours = {name: members[name] for name in _ARRAYS if name in members}
+    arrays: dict[str, np.ndarray] = {}
+    if sum(member.size for member in ours.values()) > MAPPED:
+        mapped = {name: map_member(path, member) for name, member in ours.items()}
+        arrays = {name: array for name, array in mapped.items() if array is not None}
+    size = sum(member.size for name, member in ours.items() if name not in arrays)
     if size > LARGEST:
         raise FormatError(f"unpacks to {size:,} bytes, more than {LARGEST:,}: cut the clip")
-    arrays = read_members(path, members, _ARRAYS, LARGEST)
+    arrays |= read_members(path, members, ours.keys() - arrays.keys(), LARGEST)
     text = arrays.pop("about")
     if text.dtype.kind != "U" or text.ndim or text.nbytes > 4 * LONGEST_ABOUT:
         raise ValueError("about is not text of a sensible length")

@@ -26,12 +26,10 @@ from graphlift.formats.joint_names import recognise, unused
 from graphlift.formats.json_files import numbers
 from graphlift.formats.keypoint_source import KeypointSource, skeleton_of
 from graphlift.formats.npz_members import list_members, map_member, read_members
+from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
 from graphlift.words import listed, plain, reason, shown
-
-_CHUNK = 4096
-"""Frames that are looked at together."""
 
 _LONGEST_SOURCE = 2_000
 """Characters."""
@@ -197,7 +195,7 @@ def _keypoints(
     line = plain(stated.get("source", ""), _LONGEST_SOURCE)
     source = replace(source.noting(unused(unknown)), stated=line)
     if kind == "npz" and confidence is None:
-        confidence = np.isfinite(array).all(axis=-1).astype(np.float32)
+        confidence = _presence(array)
     if kind != "npz" or confidence is None or not _is_tidy(array, confidence):
         keypoints = finish(array, confidence, skeleton, source, people=people)
     else:
@@ -285,13 +283,24 @@ def _ordered(
     return positions, known
 
 
+def _presence(array: np.ndarray) -> np.ndarray:
+    """Make confidences: 1 where a joint has a position. They take memory only if one has none."""
+    ones = np.broadcast_to(np.float32(1), array.shape[:-1])
+    if all(np.isfinite(array[part]).all() for part in in_blocks(array)):
+        return ones
+    confidence = np.array(ones)
+    for part in in_blocks(array):
+        confidence[part] = np.isfinite(array[part]).all(axis=-1)
+    return confidence
+
+
 def _is_tidy(array: np.ndarray, confidence: np.ndarray) -> bool:
     """Say whether arrays of a file obey the rules of keypoints already; checked in chunks."""
     for each in (array, confidence):
         if each.dtype not in (np.float32, np.float64):
             return False
-    for start in range(0, len(array), _CHUNK):
-        xy, c = array[start : start + _CHUNK], confidence[start : start + _CHUNK]
+    for part in in_blocks(array, confidence):
+        xy, c = array[part], confidence[part]
         missing = np.isnan(xy).all(axis=-1)
         seen = joints_seen(xy, c)
         if not ((seen != missing) & ((c == 0) == missing) & (c <= 1)).all():

@@ -3,8 +3,9 @@
 import csv
 from array import array
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from graphlift.formats.archive import compose
 from graphlift.formats.labels import is_rooted, order_by_label
 from graphlift.formats.to_tables import COLUMNS
 from graphlift.formats.writing import usual_rate
+from graphlift.mapped import BLOCK
 from graphlift.numerals import decimal, is_whole
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Axes, Poses
@@ -67,44 +69,85 @@ def read_parquet(path: Path) -> Poses:
         FormatError: If it is no Parquet, not of ours, or damaged.
         ModuleNotFoundError: Without pyarrow (extra ``formats``).
     """
+    with _opened(path) as (file, described):
+        rows = file.metadata.num_rows
+        if rows > MOST_ROWS:
+            raise FormatError(f"{rows:,} rows are not read whole: convert it to .npz first")
+        return _poses(file.read(), described)
+
+
+def parquet_in_parts(path: Path) -> Iterator[Poses]:
+    """Read the same part by part, whatever its length, if its rows are in our order.
+
+    Raises:
+        FormatError: As :func:`read_parquet`, and if rows are in another order.
+    """
+    first = 0
+    with _opened(path) as (file, described):
+        size = BLOCK * len(described["people"]) * len(described["skeleton"]["joints"])
+        for rows in _cut(file, max(size, 1)):
+            try:
+                poses = _poses(rows, described, first)
+            except FormatError as error:
+                raise FormatError(
+                    f"from frame {first:,}: {error}; frames of a long table are in order"
+                ) from error
+            first += len(poses)
+            yield poses
+
+
+def _cut(file: Any, size: int) -> Iterator[Any]:  # noqa: ANN401
+    """Read a file of rows as tables of ``size`` rows, at least one; the last may be shorter."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    for batch in file.iter_batches(batch_size=size, columns=list(COLUMNS)):
+        missing = size - sum(each.num_rows for each in waiting)
+        waiting.append(batch.slice(0, missing))
+        if batch.num_rows >= missing:
+            yield pa.Table.from_batches(waiting)
+            waiting = [batch.slice(missing)]
+    if any(each.num_rows for each in waiting) or not file.metadata.num_rows:
+        yield pa.Table.from_batches(waiting, schema=file.schema_arrow)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open a Parquet file of ours, with what it states of its poses.
+
+    A small file that claims to have rows without end is refused: numbers hardly shrink.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            _check_rows(file.metadata.num_rows, path.stat().st_size)
-            stored = file.read().unify_dictionaries()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, FormatError):
-            raise
+            rows, size = file.metadata.num_rows, path.stat().st_size
+            if rows > 1_000_000 and rows > 10 * size:
+                raise FormatError(f"{rows:,} rows in {size:,} bytes: it is broken")
+            about = (file.metadata.metadata or {}).get(b"graphlift")
+            if about is None or not set(COLUMNS) <= set(file.schema_arrow.names):
+                raise FormatError(
+                    f"is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
+                )
+            yield file, parse_json(about)
+    except (pa.ArrowException, OSError) as error:
         raise FormatError(f"is damaged, or no Parquet ({error!s:.200})") from error
-    about = (stored.schema.metadata or {}).get(b"graphlift")
-    if about is None or not set(COLUMNS) <= set(stored.column_names):
-        raise FormatError(
-            f"is no table of graphlift's: its columns should be {', '.join(COLUMNS)}"
-        )
-    described = parse_json(about)
+
+
+def _poses(stored: Any, described: Any, first: int = 0) -> Poses:  # noqa: ANN401
+    """Make poses of a table's rows, and of what the file states; ``first`` is the first frame."""
     known = {"person": described["people"], "joint": described["skeleton"]["joints"]}
     columns: dict[str, np.ndarray] = {}
+    stored = stored.unify_dictionaries()
     for word in _WORDS:
         cells = stored[word].combine_chunks().dictionary_encode()
         code = [known[word].index(name) for name in cells.dictionary.to_pylist()]
         columns[word] = np.array(code, dtype=np.int64)[cells.indices.to_numpy()]
     for name in (*_NUMBERS, "frame", "seen"):
         columns[name] = stored[name].to_numpy()
+    columns["frame"] = columns["frame"] - first
     return compose(_scatter(columns, [len(known[word]) for word in _WORDS]), described)
-
-
-def _check_rows(rows: int, size: int) -> None:
-    """Refuse a small file that claims to have rows without end: numbers hardly shrink.
-
-    Raises:
-        FormatError: If so.
-    """
-    if rows > MOST_ROWS or (rows > 1_000_000 and rows > 10 * size):
-        raise FormatError(
-            f"{rows:,} rows in {size:,} bytes: it is broken, or the clip is too long; cut it"
-        )
 
 
 def _scatter(table: Table, counts: list[int]) -> dict[str, np.ndarray]:

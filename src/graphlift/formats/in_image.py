@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints
 
 FARTHEST = 1e6
@@ -28,8 +29,6 @@ _REFUSED = 0.9
 """Share of people outside from which the size is refused."""
 _NO_FRACTIONS = 0.5
 """Share of people outside from which fractions are of another origin, such as from -1 to 1."""
-_CHUNK = 4096
-"""Frames that are checked at once."""
 
 
 def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str, ...]]:
@@ -88,13 +87,13 @@ class _Extent:
 
 
 def _measure(keypoints: Keypoints, size: tuple[int, int] | None) -> _Extent:
-    """Go through the frames in chunks: a mapped file must not come in whole."""
+    """Measure block by block: a mapped file must not come in whole."""
     border = np.asarray(size or (np.inf, np.inf), dtype=float)
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     joints, outside, people, people_out = 0, 0, 0, 0
-    for start in range(0, len(keypoints), _CHUNK):
-        xy = np.asarray(keypoints.positions[start : start + _CHUNK], dtype=float)
-        confidence = keypoints.confidence[start : start + _CHUNK]
+    for part in in_blocks(keypoints.positions, keypoints.confidence):
+        xy = np.asarray(keypoints.positions[part], dtype=float)
+        confidence = keypoints.confidence[part]
         seen = np.isfinite(xy).all(axis=-1)
         if not seen.any():
             continue

@@ -6,7 +6,8 @@ sigma and no name of a model, and their axes are the world's. ``docs/formats-out
 
 import glob
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from graphlift.formats.from_bvh import read_joints
 from graphlift.formats.from_c3d import read_c3d
 from graphlift.formats.from_glb import read_glb
 from graphlift.formats.from_json import read_json_poses
-from graphlift.formats.from_tables import read_csv, read_parquet
+from graphlift.formats.from_tables import parquet_in_parts, read_csv, read_parquet
 from graphlift.formats.from_trc import read_trc
 from graphlift.formats.json_files import check_file_size
 from graphlift.formats.keypoint_source import MAX_BYTES
@@ -41,6 +42,8 @@ _FAULTS = (
 )
 """What readers meet in files that are damaged or were changed."""
 
+LONG = 1 << 24
+"""Bytes of a Parquet; a longer one is converted part by part."""
 _ONE_PERSON = (".bvh", ".trc")
 """Of several people, one file each: ``x.NAME.bvh``."""
 
@@ -91,12 +94,37 @@ def holds_poses(path: Path) -> bool:
 
 
 def _read(path: Path) -> Poses:
-    """Read a file that exists; this function names it in the errors of its reader."""
     suffix = path.suffix.lower()
     if suffix != ".npz":  # which has a bound of its own
-        check_file_size(path, MAX_BYTES, "cut it into clips, or write .npz")
-    try:
+        check_file_size(path, MAX_BYTES, "cut it into clips, or convert it to .npz")
+    with _naming(path):
         return POSE_READERS[suffix](path)
+
+
+def is_long_table(path: Path) -> bool:
+    """Say whether a file is for :func:`read_poses_in_parts`: a Parquet of more than 16 MiB."""
+    return path.suffix.lower() == ".parquet" and path.is_file() and path.stat().st_size > LONG
+
+
+def read_poses_in_parts(path: Path) -> Iterator[Poses]:
+    """Read poses from a Parquet of ours part by part, whatever its length.
+
+    Args:
+        path: Ends in .parquet; its frames are in their order.
+
+    Raises:
+        FormatError: As :func:`read_poses`, and if rows are in another order.
+    """
+    with _naming(path):
+        yield from parquet_in_parts(path)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name a file that exists in the errors of its reader."""
+    suffix = path.suffix.lower()
+    try:
+        yield
     except FormatError as error:
         if str(error).startswith(str(path)):
             raise

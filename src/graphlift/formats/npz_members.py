@@ -116,7 +116,7 @@ def map_member(path: Path, member: Member) -> np.ndarray | None:
     Raises:
         FormatError: If it does not lie within the file.
     """
-    if member.offset is None or member.dtype.kind not in "fiu" or member.size == 0:
+    if member.offset is None or member.dtype.kind not in "bfiu" or member.size == 0:
         return None
     offset, shape = member.offset, member.shape
     order = "F" if member.fortran else "C"

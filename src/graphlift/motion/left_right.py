@@ -1,11 +1,13 @@
 """Left and right that a detector confuses, as happens when it sees a body from the side."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.motion.requirements import blocks
+from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints, frame_rate
 
 MAX_CONFUSED = 1.0
@@ -21,9 +23,6 @@ to 0.15 leave 1 % of frames wrong of 23 %, 0.04 and 0.3 leave 3 and 7 %.
 
 MAX_STEP = 0.5
 """Body sizes; no joint's step counts for more."""
-
-BLOCK = 4096
-"""Frames that are read at a time: a long clip stays in its file."""
 
 
 def mend_sides(keypoints: Keypoints) -> tuple[Keypoints, Bool[np.ndarray, "frame person"]]:
@@ -42,65 +41,93 @@ def mend_sides(keypoints: Keypoints) -> tuple[Keypoints, Bool[np.ndarray, "frame
     Source: the course is Viterbi's, "Error bounds for convolutional codes", IEEE Trans. Inf.
     Theory 1967; the costs are ours.
     """
+    mended = find_confused(keypoints)
+    return exchange_sides(keypoints, mended), mended
+
+
+def find_confused(keypoints: Keypoints) -> Bool[np.ndarray, "frame person"]:
+    """Find the frames that :func:`mend_sides` mends; a mapped file is read block by block.
+
+    Args:
+        keypoints: In order of time; NaN where missing.
+    """
     rate, _ = frame_rate(keypoints)
-    mirror = keypoints.skeleton.mirror
-    people = range(keypoints.positions.shape[1])
-    mended = np.stack(
-        [
-            _confused(keypoints.positions[:, k], mirror, MIN_JUMP / MAX_CONFUSED / rate)
-            for k in people
-        ],
-        axis=1,
-    )
-    if not mended.any():
-        return keypoints, mended
-    positions, confidence = np.array(keypoints.positions), np.array(keypoints.confidence)
-    for part in blocks(len(mended), BLOCK):
-        for each in (positions[part], confidence[part]):
-            each[mended[part]] = each[mended[part]][:, mirror]
-    return replace(keypoints, positions=positions, confidence=confidence), mended
-
-
-def _confused(
-    positions: Float[np.ndarray, "frame joint 2"], mirror: np.ndarray, price: float
-) -> Bool[np.ndarray, " frame"]:
-    """Find the frames to mirror."""
-    sides = np.flatnonzero(mirror != np.arange(len(mirror)))
-    present = [
-        np.isfinite(positions[part][:, sides]).any(axis=(1, 2))
-        for part in blocks(len(positions), BLOCK)
-    ]
-    seen = np.flatnonzero(np.concatenate(present))
-    confused = np.zeros(len(positions), dtype=bool)
-    if not len(seen):
-        return confused
-    keep, change = [], []
-    for part in blocks(len(seen), BLOCK):
-        frames = seen[part.start : part.stop + 1]  # one more, to step into the next block
-        here = positions[frames].astype(np.float64)
-        joints, other = here[:, sides], here[:, mirror[sides]]
-        keep += _steps(joints, joints).tolist()
-        change += _steps(joints, other).tolist()
-    confused[seen] = _course(keep, change, price)
+    frames, people = keypoints.positions.shape[:2]
+    confused = np.zeros((frames, people), dtype=bool)
+    for k in range(people):
+        steps = _costs(keypoints.positions[:, k], keypoints.skeleton.mirror)
+        for frame in _mirrored(steps, MIN_JUMP / MAX_CONFUSED / rate):
+            confused[frame, k] = True
     return confused
 
 
-def _course(keep: list[float], change: list[float], price: float) -> list[bool]:
-    """Find the cheapest course from what steps cost with the same names, and with others."""
-    costs, came_from = (0.0, 0.0), [(False, False)]
-    for stay, cross in zip(keep, change, strict=True):
+def exchange_sides(keypoints: Keypoints, mended: Bool[np.ndarray, "frame person"]) -> Keypoints:
+    """Exchange left and right in some frames; without any, the keypoints themselves return."""
+    if not mended.any():
+        return keypoints
+    mirror = keypoints.skeleton.mirror
+    positions, confidence = np.array(keypoints.positions), np.array(keypoints.confidence)
+    for part in in_blocks(mended):
+        for each in (positions[part], confidence[part]):
+            each[mended[part]] = each[mended[part]][:, mirror]
+    return replace(keypoints, positions=positions, confidence=confidence)
+
+
+def _costs(
+    positions: Float[np.ndarray, "frame joint 2"], mirror: np.ndarray
+) -> Iterator[tuple[int, float, float]]:
+    """Give what a step to each seen frame costs, with the same names and with others.
+
+    Yields:
+        The frame's number, and both costs; 0 for the first.
+    """
+    sides = np.flatnonzero(mirror != np.arange(len(mirror)))
+    before = np.empty((0, *positions.shape[1:]))
+    for part in in_blocks(positions):
+        here = positions[part].astype(np.float64)
+        seen = np.flatnonzero(np.isfinite(here[:, sides]).any(axis=(1, 2)))
+        if not len(seen):
+            continue
+        frames = np.concatenate([before, here[seen]])
+        joints, other = frames[:, sides], frames[:, mirror[sides]]
+        first = np.zeros(len(seen) - len(frames) + 1)
+        keep, change = (np.concatenate([first, _steps(joints, to)]) for to in (joints, other))
+        yield from zip((part.start + seen).tolist(), keep.tolist(), change.tolist(), strict=True)
+        before = frames[-1:]
+
+
+def _mirrored(steps: Iterator[tuple[int, float, float]], price: float) -> Iterator[int]:
+    """Find the frames that are mirrored on the cheapest course, whose start is free.
+
+    Where the cheapest courses to both states of a frame were one before it, that part is decided:
+    only frames since then are remembered, a few seconds of them.
+
+    Args:
+        steps: From :func:`_costs`.
+        price: Of a mirrored frame.
+    """
+    undecided = [(frame, (False, False)) for frame, _, _ in islice(steps, 1)]
+    costs = (0.0, 0.0)
+    for frame, stay, cross in steps:
         as_is, mirrored = costs
-        from_other = (mirrored + cross < as_is + stay, not as_is + cross < mirrored + stay)
-        came_from.append(from_other)
+        came_from = (mirrored + cross < as_is + stay, not as_is + cross < mirrored + stay)
         costs = (
             min(as_is + stay, mirrored + cross),
             min(as_is + cross, mirrored + stay) + price,
         )
-    state, course = costs[1] < costs[0], []
-    for origin in reversed(came_from):
-        course.append(state)
-        state = origin[state]
-    return course[::-1]
+        if came_from[0] == came_from[1]:
+            yield from _back(undecided, came_from[0])
+            undecided.clear()
+        undecided.append((frame, came_from))
+    yield from _back(undecided, costs[1] < costs[0])
+
+
+def _back(undecided: list[tuple[int, tuple[bool, bool]]], state: bool) -> Iterator[int]:
+    """Go back from the state of the last frame, and give the frames that are mirrored."""
+    for frame, came_from in reversed(undecided):
+        if state:
+            yield frame
+        state = came_from[state]
 
 
 def _steps(

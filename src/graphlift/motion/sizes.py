@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.motion.bones import PROPORTIONS, expected_sizes, sizes_learnt
@@ -217,7 +217,11 @@ def _tilted(
 
 
 def describe_sizes(
-    poses: Poses, *, stated: Collection[str] = (), by_floor: bool = False
+    poses: Poses,
+    *,
+    stated: Collection[str] = (),
+    by_floor: bool = False,
+    present: Bool[np.ndarray, " person"] | None = None,
 ) -> tuple[str, ...]:
     """Say in a sentence how sure people's sizes are; nothing where that is unknown.
 
@@ -225,20 +229,22 @@ def describe_sizes(
         poses: After all steps that learn of sizes.
         stated: Names of people whose height was stated.
         by_floor: Whether a floor gave sizes.
+        present: Who has a pose in any frame, where these are a part of a clip only.
     """
     if poses.size_sigma is None:
         return ()
-    known = poses.valid.any(axis=0) & np.isfinite(poses.size_sigma)
+    there = np.asarray(poses.valid.any(axis=0) if present is None else present)
+    known = there & np.isfinite(poses.size_sigma)
     if not known.any():
         return ()
     shares = 100 * poses.size_sigma[known]
     words = sorted({f"{share:.2g}" for share in (shares.min(), shares.max())}, key=float)
     doubt = f"uncertain by {' to '.join(words)} % (standard deviation)"
-    present = {name for name, there in zip(poses.people, known, strict=True) if there}
-    if present <= set(stated):
+    names = {name for name, there in zip(poses.people, known, strict=True) if there}
+    if names <= set(stated):
         return (f"People's sizes follow from the stated height and are {doubt}.",)
     way = f"a stated height (height=, --height) makes that {100 * PROPORTIONS:.2g} %"
-    others = [*["the floor"] * by_floor, *["stated heights"] * bool(present & set(stated))]
+    others = [*["the floor"] * by_floor, *["stated heights"] * bool(names & set(stated))]
     if not others:
         return (f"People's sizes are the model's own and {doubt}; {way}.",)
     origins = " and ".join(["the model", *others])

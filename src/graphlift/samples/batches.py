@@ -111,9 +111,17 @@ def each_once(
 
     @lru_cache(maxsize=1)
     def draw(epoch: int) -> Rows:
-        return np.random.default_rng([seed, epoch]).permutation(count)
+        # Of four bytes each: an epoch's order is what training holds of every sample.
+        numbers = np.arange(count, dtype=number_type(count))
+        np.random.default_rng([seed, epoch]).shuffle(numbers)
+        return numbers
 
     return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
+
+
+def number_type(count: int) -> np.dtype:
+    """Find the smallest type of whole numbers, of four bytes or eight, for so many samples."""
+    return np.dtype(np.int32 if count <= np.iinfo(np.int32).max else np.int64)
 
 
 def always_new(

@@ -114,12 +114,10 @@ class LicensedData:
     def batches(self, chosen: Selection, place: Place) -> Batches:
         """Draw every frame once an epoch, gathered from the mapped arrays."""
         kind, skeleton = self._kind(chosen), BY_JOINTS[chosen.joints]
-        frames, sizes = valid_frames(self.pack, self._sequences("train", chosen))
+        frames = valid_frames(self.pack, self._sequences("train", chosen))
 
         def gather(rows: Rows) -> tuple[Array, Array]:
-            arrays = gather_frames(
-                self.pack, frames[rows], sizes[rows], kind=kind, skeleton=skeleton
-            )
+            arrays = gather_frames(self.pack, frames[rows], kind=kind, skeleton=skeleton)
             return place(arrays[0]), place(arrays[1])
 
         return each_once(

@@ -8,34 +8,38 @@ from jaxtyping import Float, Int
 from graphlift.cameras import image_to_screen
 from graphlift.datasets.licensed.pack import CameraSequence, SequencePack
 from graphlift.errors import ConfigError, FormatError
-from graphlift.samples.batches import Rows
+from graphlift.mapped import in_blocks
+from graphlift.samples.batches import Rows, number_type
 from graphlift.samples.samples import Samples
 from graphlift.simulated_detector import occluded
 from graphlift.skeletons import Skeleton
 
 
-def valid_frames(
-    pack: SequencePack, sequences: Sequence[int]
-) -> tuple[Int[np.ndarray, " frame"], Float[np.ndarray, "frame 2"]]:
-    """Give the row in a pack of each frame that counts, and the size of its image, px.
+def valid_frames(pack: SequencePack, sequences: Sequence[int]) -> Int[np.ndarray, " frame"]:
+    """Give the row in a pack of each frame that counts: four bytes a frame.
 
     Raises:
         ConfigError: If there is none.
     """
     entries = [pack.index.sequences[n] for n in sequences]
-    frames = [np.arange(entry.first, entry.first + entry.frames) for entry in entries]
-    rows = np.concatenate([np.zeros(0, dtype=int), *frames])
-    valid = pack.valid[rows]
-    if not valid.any():
+    counted = np.zeros(pack.frames, dtype=bool)
+    for entry in entries:
+        here = slice(entry.first, entry.first + entry.frames)
+        counted[here] = pack.valid[here]
+    rows = np.empty(np.count_nonzero(counted), dtype=number_type(pack.frames))
+    if not len(rows):
         raise ConfigError(f"{pack.folder}: no frame is left to train on: hold fewer subjects out")
-    sizes = np.repeat([entry.lens.size for entry in entries], [len(f) for f in frames], axis=0)
-    return rows[valid], sizes[valid].astype(np.float32)
+    end = 0
+    for part in in_blocks(counted):
+        found = part.start + np.flatnonzero(counted[part])
+        rows[end : end + len(found)] = found
+        end += len(found)
+    return rows
 
 
 def gather_frames(
     pack: SequencePack,
     rows: Rows,
-    sizes: Float[np.ndarray, "frame 2"],
     *,
     kind: str,
     skeleton: Skeleton,
@@ -45,7 +49,6 @@ def gather_frames(
     Args:
         pack: The pack.
         rows: Rows of the frames.
-        sizes: Of their images, px.
         kind: Which detections.
         skeleton: Joints to keep.
 
@@ -61,7 +64,7 @@ def gather_frames(
             f"{pack.folder}: row {at} of keypoints-{kind}.npy is not finite: "
             "detections of this kind lack a joint; train on another"
         )
-    screen = image_to_screen(keypoints, sizes[:, None])
+    screen = image_to_screen(keypoints, pack.image_sizes(rows)[:, None])
     return screen, positions - positions[:, [skeleton.root]]
 
 
@@ -160,14 +163,18 @@ def check_detections(
         if f"{sequence.subject} {sequence.clip}" in excluded:
             continue
         counted += int(sequence.valid.sum())
-        finite = np.isfinite(sequence.keypoints[kind][:, joints]).all(axis=2)
-        if (lacking := ~finite & sequence.valid[:, None]).any():
-            frame, joint = np.argwhere(lacking)[0]
-            raise FormatError(
-                f"{pack.folder}: {sequence.subject} {sequence.clip} by camera {sequence.camera}: "
-                f"{kind} lacks {skeleton.joints[joint]} in frame {frame}: use another kind of "
-                f"detections, or a network of joints that {kind} has (model.joints)"
-            )
+        keypoints = sequence.keypoints[kind]
+        for part in in_blocks(keypoints):
+            finite = np.isfinite(keypoints[part][:, joints]).all(axis=2)
+            lacking = ~finite & sequence.valid[part, None]
+            if lacking.any():
+                frame, joint = np.argwhere(lacking)[0]
+                raise FormatError(
+                    f"{pack.folder}: {sequence.subject} {sequence.clip} by camera "
+                    f"{sequence.camera}: {kind} lacks {skeleton.joints[joint]} in frame "
+                    f"{part.start + frame}: use another kind of detections, or a network of "
+                    f"joints that {kind} has (model.joints)"
+                )
     if not counted:
         raise FormatError(f"{pack.folder}: no frame counts in what is to be scored")
 

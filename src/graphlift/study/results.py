@@ -213,25 +213,24 @@ def read_results(path: Path) -> list[Result]:
     """
     adapter = TypeAdapter(Result)
     results = []
-    data = path.read_bytes()
-    lines = data.splitlines()
-    for number, line in enumerate(lines, 1):
-        try:
-            results.append(adapter.validate_json(line))
-            _check(results[-1])
-        except ValueError as error:
-            way_out = f"delete line {number} and `graphlift study run` scores its run again"
-            fault = str(error)
-            if isinstance(error, ValidationError):
-                fault = problems(error, "the whole line")
-                if number == len(lines) and not data.endswith(b"\n"):
-                    way_out = (
-                        "it is cut short: `graphlift study run` on this folder sets it aside and "
-                        "scores its run again"
-                    )
-            raise FormatError(
-                f"{path}, line {number}: not a result of a training run ({fault}); {way_out}"
-            ) from error
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                results.append(adapter.validate_json(line))
+                _check(results[-1])
+            except ValueError as error:
+                way_out = f"delete line {number} and `graphlift study run` scores its run again"
+                fault = str(error)
+                if isinstance(error, ValidationError):
+                    fault = problems(error, "the whole line")
+                    if not line.endswith(b"\n"):
+                        way_out = (
+                            "it is cut short: `graphlift study run` on this folder sets it aside "
+                            "and scores its run again"
+                        )
+                raise FormatError(
+                    f"{path}, line {number}: not a result of a training run ({fault}); {way_out}"
+                ) from error
     return results
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ConfigError
+from graphlift.mapped import in_blocks
 from graphlift.tracking.likeness import body_size
 
 ORDERS = ("largest", "first", "longest", "centre")
@@ -70,15 +71,23 @@ def appearance(
         joints: x and y, px, NaN where missing.
         numbers: Of the frames, ascending.
     """
-    present = np.isfinite(joints[..., :2]).all(axis=-1)
-    frames = np.flatnonzero(present.any(axis=1))
-    if not len(frames):
+    count, first, size, centre = 0, 0, 0.0, np.zeros(2)
+    for part in in_blocks(joints):
+        xy = joints[part, :, :2]
+        present = np.isfinite(xy).all(axis=-1)
+        frames = np.flatnonzero(present.any(axis=1))
+        if not len(frames):
+            continue
+        first = first if count else int(numbers[part.start + frames[0]])
+        xy, present = xy[frames], present[frames, :, None]
+        middle = np.where(present, xy, 0).sum(axis=1) / present.sum(axis=1)
+        centre += middle.sum(axis=0)
+        size += float(body_size(np.where(present, xy, np.nan)).sum())
+        count += len(frames)
+    if not count:
         return None
-    xy, present = joints[frames, :, :2], present[frames, :, None]
-    middle = np.where(present, xy, 0).sum(axis=1) / present.sum(axis=1)
-    size = body_size(np.where(present, xy, np.nan))
-    x, y = middle.mean(axis=0).tolist()
-    return Appearance(name, len(frames), int(numbers[frames[0]]), float(size.mean()), (x, y))
+    x, y = (centre / count).tolist()
+    return Appearance(name, count, first, size / count, (x, y))
 
 
 def choose(

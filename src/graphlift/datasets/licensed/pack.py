@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.datasets.licensed.index import (
     INDEX,
@@ -89,6 +89,18 @@ class SequencePack:
         index = asdict(self.index)
         about = [index[key] for key in ("arrays", "skeleton", "sequences")]
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _images(self) -> tuple[np.ndarray, Float[np.ndarray, "sequence 2"]]:
+        """First row of each sequence, and the size of its images, px."""
+        entries = self.index.sequences
+        starts = np.array([entry.first for entry in entries])
+        return starts, np.array([entry.lens.size for entry in entries], dtype=np.float32)
+
+    def image_sizes(self, rows: Int[np.ndarray, " frame"]) -> Float[np.ndarray, "frame 2"]:
+        """Find the size of the image of each of some frames, px."""
+        starts, sizes = self._images
+        return np.asarray(sizes[np.searchsorted(starts, rows, side="right") - 1])
 
     def sequence(self, number: int) -> CameraSequence:
         """Return one sequence; its arrays are views of the mapped ones."""
