@@ -54,6 +54,21 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
             not agree with it.
         OSError: If the file cannot be written.
     """
+    model, features, most = onnx_model(network, card)
+    _check_parity(network, model, features, most)
+    with replacing(path) as beside:
+        beside.write_bytes(model)
+
+
+def onnx_model(network: "nn.Module", card: ModelCard) -> tuple[bytes, tuple[int, int], float]:
+    """Make the content of that file, without checking it against the network.
+
+    Returns:
+        The content; joints and numbers per joint of its input; how far joints may move, m.
+
+    Raises:
+        ModelError: If the network does what has no counterpart in ONNX here.
+    """
     graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
     outputs: Outputs
     most = EXACT
@@ -75,10 +90,7 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
         name=card.name,
         metadata={"card": card.to_json(), **SEAL},
     )
-    model = sealed(model)
-    _check_parity(network, model, features, most)
-    with replacing(path) as beside:
-        beside.write_bytes(model)
+    return sealed(model), features, most
 
 
 def _is_studied(network: Any) -> bool:  # noqa: ANN401  # its modules have no types
