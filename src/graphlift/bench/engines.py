@@ -26,7 +26,15 @@ Run = Callable[[], object]
 
 def missing() -> tuple[str, ...]:
     """Those of :data:`NEEDED` that are not installed."""
-    return tuple(name for name in NEEDED if importlib.util.find_spec(name) is None)
+    return tuple(name for name in NEEDED if not installed(name))
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # from an import hook
+        return False
 
 
 def chosen(names: Sequence[str]) -> tuple[Engine, ...]:

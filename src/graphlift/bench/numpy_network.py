@@ -159,4 +159,4 @@ def _reduced(
 
 
 def _rectified(h: np.ndarray) -> np.ndarray:
-    return np.maximum(h, 0, out=h)
+    return np.asarray(np.maximum(h, 0, out=h))

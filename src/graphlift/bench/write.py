@@ -1,9 +1,9 @@
 """A benchmark's files: its report, all its numbers, its picture."""
 
-import importlib.util
 import json
 from pathlib import Path
 
+from graphlift.bench.engines import installed
 from graphlift.bench.report import report
 from graphlift.bench.results import Result
 from graphlift.files import replacing, write_text
@@ -25,7 +25,7 @@ def write_result(result: Result, folder: Path) -> tuple[list[Path], list[str]]:
     written = [folder / REPORT, folder / NUMBERS]
     if not result.rows:
         return written, [f"no {PICTURE}: nothing was measured"]
-    if importlib.util.find_spec("matplotlib") is None:
+    if not installed("matplotlib"):
         return written, [f"no {PICTURE}: it needs matplotlib: pip install 'graphlift[report]'"]
     from graphlift.bench.roofline import draw_roofline
 
