@@ -122,6 +122,26 @@ class Lifter:
             self._check_several(flip)
         given = given_keypoints(keypoints, skeleton, image_size, fps)
         lens, note = given_camera(given, camera, field_of_view)
+        return self.lift_given(given, lens, (note,) * bool(note), flip=flip, hypotheses=hypotheses)
+
+    def lift_given(
+        self,
+        given: Keypoints,
+        lens: Camera,
+        notes: tuple[str, ...] = (),
+        *,
+        flip: bool = False,
+        hypotheses: bool = False,
+    ) -> Poses:
+        """Lift keypoints whose camera is known, as :meth:`__call__` does once it knows it.
+
+        Args:
+            given: The keypoints.
+            lens: Whose image they are of.
+            notes: What was assumed of the camera.
+            flip: As in :meth:`__call__`.
+            hypotheses: As in :meth:`__call__`, of a model that has them.
+        """
         frames, people = given.positions.shape[:2]
         shape = (frames, people, len(self.skeleton))
         seen, few = np.empty(shape, dtype=bool), 0
@@ -137,7 +157,7 @@ class Lifter:
             for name, array in whole.items():
                 array[part] = getattr(lifted, name).reshape(array[part].shape)
             few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][part, :, 0])).sum())
-        return self.poses_of(given, lens, whole, seen, few=few, note=note)
+        return self.poses_of(given, lens, whole, seen, few=few, notes=notes)
 
     def poses_of(
         self,
@@ -147,7 +167,7 @@ class Lifter:
         seen: Bool[np.ndarray, "frame person joint"],
         *,
         few: int = 0,
-        note: str = "",
+        notes: tuple[str, ...] = (),
     ) -> Poses:
         """Put together what was lifted and what it was lifted from.
 
@@ -157,7 +177,7 @@ class Lifter:
             lifted: Arrays of :class:`Lifted` by their names, with axes of frames and people.
             seen: Which joints were.
             few: In how many frames, counted for each person, keypoints were too few to lift.
-            note: What was assumed of the camera.
+            notes: What was assumed of the camera.
         """
         several = all(name in lifted for name in _SEVERAL)
         return Poses(
@@ -174,7 +194,7 @@ class Lifter:
             keypoints=keypoints,
             camera=camera,
             model=self.card.name,
-            notes=(*keypoints.notes, *([note] if note else []), *_lost(few, self.skeleton)),
+            notes=(*keypoints.notes, *notes, *_lost(few, self.skeleton)),
         )
 
     def _check_several(self, flip: bool) -> None:
