@@ -157,6 +157,24 @@ def test_predictions_are_scored_without_a_network(tmp_path):
     assert json.loads(said.out)["mpjpe_mm"] == 0
 
 
+def test_a_benchmark_without_torch_measures_models_and_says_what_it_leaves_out(tmp_path):
+    said = bare(
+        COMMAND, "bench", "open-small", "full-sharing", "--batch", 1, "--parameters", 0.01,
+        "--seconds", 0.001, "--threads", 1, "-o", tmp_path,
+    )  # fmt: skip
+
+    assert said.status == 0, said.err
+    assert said.err == (
+        "graphlift: no roofline.png: it needs matplotlib: pip install 'graphlift[report]'\n"
+    )
+    assert "left out: networks by torch and ONNX Runtime, and training, because torch" in said.out
+    assert "pip install 'graphlift[train]'" in said.out
+    rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    assert {(row["name"], row["engine"]) for row in rows} == {
+        ("open-small", "onnxruntime"), ("full-sharing", "numpy")
+    }  # fmt: skip
+
+
 def test_poses_are_written_without_any_extra(tmp_path):
     script = """
 import sys

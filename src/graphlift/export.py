@@ -20,7 +20,7 @@ from graphlift.files import replacing
 from graphlift.model_files import SEAL, sealed
 from graphlift.onnx_graph import OnnxGraph
 from graphlift.skeletons import SKELETONS
-from graphlift.weight_sharing import DECOUPLED
+from graphlift.weight_sharing import FEW, edges_of_slots
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,6 +54,21 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
             not agree with it.
         OSError: If the file cannot be written.
     """
+    model, features, most = onnx_model(network, card)
+    _check_parity(network, model, features, most)
+    with replacing(path) as beside:
+        beside.write_bytes(model)
+
+
+def onnx_model(network: "nn.Module", card: ModelCard) -> tuple[bytes, tuple[int, int], float]:
+    """Make the content of that file, without checking it against the network.
+
+    Returns:
+        The content; joints and numbers per joint of its input; how far joints may move, m.
+
+    Raises:
+        ModelError: If the network does what has no counterpart in ONNX here.
+    """
     graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
     outputs: Outputs
     most = EXACT
@@ -75,10 +90,7 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
         name=card.name,
         metadata={"card": card.to_json(), **SEAL},
     )
-    model = sealed(model)
-    _check_parity(network, model, features, most)
-    with replacing(path) as beside:
-        beside.write_bytes(model)
+    return sealed(model), features, most
 
 
 def _is_studied(network: Any) -> bool:  # noqa: ANN401  # its modules have no types
@@ -106,11 +118,18 @@ def _network(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: A
 
 def _layer(graph: OnnxGraph, x: str, layer: Any) -> str:  # noqa: ANN401  # as in _network
     """Convolution and normalisation in one, then ReLU."""
-    return graph.add("Relu", _conv(graph, x, layer.conv, layer.norm))
+    return _conv(graph, x, layer.conv, layer.norm, rectified=True)
 
 
-def _conv(graph: OnnxGraph, x: str, conv: "GraphConv", norm: Any) -> str:  # noqa: ANN401
-    """Σ_j a_ij h_j W_s(i,j), scaled and shifted as the normalisation would."""
+def _conv(
+    graph: OnnxGraph,
+    x: str,
+    conv: "GraphConv",
+    norm: Any,  # noqa: ANN401  # as in _network
+    *,
+    rectified: bool = False,
+) -> str:
+    """Σ_j a_ij h_j W_s(i,j), scaled and shifted as the normalisation would; ReLU if asked."""
     weight, a, bias = (
         t.detach().double().numpy() for t in (conv.weight, conv.affinities(), conv.bias)
     )
@@ -122,7 +141,11 @@ def _conv(graph: OnnxGraph, x: str, conv: "GraphConv", norm: Any) -> str:  # noq
         gain = gamma / np.sqrt(variance + norm.eps)
         weight, bias = weight * gain, (bias - mean) * gain + beta
     shift = graph.constant(bias.astype(np.float32))
-    if conv.sharing not in DECOUPLED:
+    if conv.sharing in FEW:
+        rows = _by_matrix(graph, x, conv, (a, weight), shift)
+        rows = graph.add("Relu", rows) if rectified else rows
+        return _joints_apart(graph, rows, conv.joints, weight.shape[2])
+    if conv.sharing == "no-sharing":
         total = _unified(graph, x, conv, a, weight)
     elif conv.decouple_self:
         near, own = np.split(weight, 2)
@@ -132,7 +155,28 @@ def _conv(graph: OnnxGraph, x: str, conv: "GraphConv", norm: Any) -> str:  # noq
         total = graph.add("Add", between, itself)
     else:
         total = _reduced(graph, x, conv, a, weight)
-    return graph.add("Add", total, shift)
+    total = graph.add("Add", total, shift)
+    return graph.add("Relu", total) if rectified else total
+
+
+def _by_matrix(
+    graph: OnnxGraph,
+    x: str,
+    conv: "GraphConv",
+    folded: tuple[np.ndarray, np.ndarray],
+    total: str,
+) -> str:
+    """Aggregate for each of a few matrices, and add its large product to the total.
+
+    ONNX Runtime takes the sum, the shift and the activation into the products. Returns rows of
+    joints and frames.
+    """
+    a, weight = folded
+    flat, rows = graph.add("Flatten", x, axis=1), graph.constant([-1, weight.shape[1]])
+    for mask, matrix in zip(edges_of_slots(conv.graph, conv.slot.numpy()), weight, strict=True):
+        summed = graph.add("Reshape", graph.add("MatMul", graph.weight(a * mask), flat), rows)
+        total = graph.add("Gemm", summed, graph.weight(matrix), total)
+    return total
 
 
 def _reduced(
@@ -147,20 +191,22 @@ def _reduced(
 def _unified(
     graph: OnnxGraph, x: str, conv: "GraphConv", a: np.ndarray, weight: np.ndarray
 ) -> str:
-    """One matrix per edge: edges that share one hold copies of it."""
-    target, sender, slot = (t.numpy() for t in (conv.target, conv.source, conv.slot))
+    """One matrix per edge."""
+    target, sender = conv.target.numpy(), conv.source.numpy()
     senders = graph.add("Gather", x, graph.constant(sender), axis=0)
-    messages = graph.add("MatMul", senders, graph.weight(weight[slot]))
-    incidence = np.zeros((conv.joints, len(slot)))
-    incidence[target, np.arange(len(slot))] = a[target, sender]
+    messages = graph.add("MatMul", senders, graph.weight(weight))
+    incidence = np.zeros((conv.joints, len(sender)))
+    incidence[target, np.arange(len(sender))] = a[target, sender]
     return _aggregate(graph, incidence, messages, weight.shape[2])
 
 
 def _aggregate(graph: OnnxGraph, a: np.ndarray, messages: str, channels: int) -> str:
     flat = graph.add("Flatten", messages, axis=1)
-    summed = graph.add("MatMul", graph.weight(a), flat)
-    shape = graph.constant(np.array([len(a), -1, channels], dtype=np.int64))
-    return graph.add("Reshape", summed, shape)
+    return _joints_apart(graph, graph.add("MatMul", graph.weight(a), flat), len(a), channels)
+
+
+def _joints_apart(graph: OnnxGraph, rows: str, joints: int, channels: int) -> str:
+    return graph.add("Reshape", rows, graph.constant([joints, -1, channels]))
 
 
 def _check_parity(

@@ -15,6 +15,7 @@ from graphlift.errors import FormatError, ModelError, ShapeError
 from graphlift.files import container
 from graphlift.given import given_camera, given_keypoints, given_rays, given_skeleton
 from graphlift.hypotheses import Hypotheses
+from graphlift.lifted import SEVERAL, Lifted
 from graphlift.mapped import in_blocks
 from graphlift.model_files import EARLIER as EARLIER
 from graphlift.model_files import SHIPPED as SHIPPED
@@ -156,23 +157,47 @@ class Lifter:
         few = 0
         for given in parts:
             lens, note = given_camera(given, camera, field_of_view)
-            frames, people = given.positions.shape[:2]
-            seen = np.empty((frames, people, len(self.skeleton)), dtype=bool)
-            whole = {
-                name: np.empty((frames, people, *each), dtype=np.float32)
-                for name, each in self._sizes(hypotheses).items()
-            }
-            for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
-                here = given.of_frames(at)
-                rays, confidence, seen[at] = given_rays(here, lens, self.skeleton)
-                rays, confidence = (
-                    each.reshape(-1, *each.shape[2:]) for each in (rays, confidence)
-                )
-                lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
-                for name, array in whole.items():
-                    array[at] = getattr(lifted, name).reshape(array[at].shape)
-                few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][at, :, 0])).sum())
-            yield self.poses_of(given, lens, whole, seen, few=few, note=note)
+            poses, few = self._lift(given, lens, (note,) * bool(note), few, flip, hypotheses)
+            yield poses
+
+    def lift_given(
+        self, given: Keypoints, lens: Camera, notes: tuple[str, ...] = (), *, flip: bool = False
+    ) -> Poses:
+        """Lift keypoints whose camera is known, as :meth:`__call__` does once it knows it.
+
+        Args:
+            given: The keypoints.
+            lens: Whose image they are of.
+            notes: What was assumed of the camera.
+            flip: As in :meth:`__call__`.
+        """
+        return self._lift(given, lens, notes, 0, flip, False)[0]
+
+    def _lift(
+        self,
+        given: Keypoints,
+        lens: Camera,
+        notes: tuple[str, ...],
+        few: int,
+        flip: bool,
+        hypotheses: bool,
+    ) -> tuple[Poses, int]:
+        """Lift block by block; ``few`` counts on in how many frames keypoints were too few."""
+        frames, people = given.positions.shape[:2]
+        seen = np.empty((frames, people, len(self.skeleton)), dtype=bool)
+        whole = {
+            name: np.empty((frames, people, *each), dtype=np.float32)
+            for name, each in self._sizes(hypotheses).items()
+        }
+        for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
+            here = given.of_frames(at)
+            rays, confidence, seen[at] = given_rays(here, lens, self.skeleton)
+            rays, confidence = (each.reshape(-1, *each.shape[2:]) for each in (rays, confidence))
+            lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
+            for name, array in whole.items():
+                array[at] = getattr(lifted, name).reshape(array[at].shape)
+            few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][at, :, 0])).sum())
+        return self.poses_of(given, lens, whole, seen, few=few, notes=notes), few
 
     def can_lift(
         self, keypoints: Keypoints, *, camera: Camera | None, field_of_view: float | None
@@ -198,7 +223,7 @@ class Lifter:
         seen: Bool[np.ndarray, "frame person joint"],
         *,
         few: int = 0,
-        note: str = "",
+        notes: tuple[str, ...] = (),
     ) -> Poses:
         """Put together what was lifted and what it was lifted from.
 
@@ -208,9 +233,9 @@ class Lifter:
             lifted: Arrays of :class:`Lifted` by their names, with axes of frames and people.
             seen: Which joints were.
             few: In how many frames, counted for each person, keypoints were too few to lift.
-            note: What was assumed of the camera.
+            notes: What was assumed of the camera.
         """
-        several = all(name in lifted for name in _SEVERAL)
+        several = all(name in lifted for name in SEVERAL)
         return Poses(
             positions=lifted["positions"],
             sigma=lifted["sigma"],
@@ -219,13 +244,13 @@ class Lifter:
             skeleton=self.skeleton,
             seen=seen,
             size_sigma=np.full(len(keypoints.people), self.card.size_sigma),
-            hypotheses=Hypotheses(*(lifted[name] for name in _SEVERAL)) if several else None,
+            hypotheses=Hypotheses(*(lifted[name] for name in SEVERAL)) if several else None,
             fps=keypoints.fps,
             people=keypoints.people,
             keypoints=keypoints,
             camera=camera,
             model=self.card.name,
-            notes=(*keypoints.notes, *([note] if note else []), *_lost(few, self.skeleton)),
+            notes=(*keypoints.notes, *notes, *_lost(few, self.skeleton)),
         )
 
     def _check_several(self, flip: bool) -> None:
@@ -247,7 +272,7 @@ class Lifter:
         if hypotheses:
             (count,) = (o.shape[1] for o in self.session.get_outputs() if o.name == "weights")
             each = ((count, joints, 3), (count,), (count,))
-            sizes |= dict(zip(_SEVERAL, each, strict=True))
+            sizes |= dict(zip(SEVERAL, each, strict=True))
         return sizes
 
     def stream(
@@ -289,7 +314,7 @@ class Lifter:
         *,
         flip: bool = False,
         hypotheses: bool = False,
-    ) -> "Lifted":
+    ) -> Lifted:
         """Lift rays of the model's joints, each frame of a camera of its own if need be.
 
         Args:
@@ -353,35 +378,6 @@ class Lifter:
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
         (answer,) = self.session.run(["poses"], {"keypoints": inputs.astype(np.float32)})
         return np.asarray(answer)
-
-
-@dataclass(frozen=True, eq=False)
-class Lifted:
-    """What a model says of poses, camera axes.
-
-    Args:
-        positions: Root-relative, m.
-        sigma: Standard deviation of each coordinate of a joint, m.
-        fronts: Unit vectors along the front of :data:`graphlift.sequences.FRONTS`; None from
-            models of 17 joints.
-        front_sigma: Standard deviation of their direction, rad.
-        hypotheses: All poses that the model holds possible, root-relative, m; None if they were
-            not asked for.
-        hypothesis_weights: How likely each is.
-        hypothesis_sigma: Standard deviation of each coordinate of a hypothesis, m.
-    """
-
-    positions: Float[np.ndarray, "frame joint 3"]
-    sigma: Float[np.ndarray, "frame joint"]
-    fronts: Float[np.ndarray, "frame front 3"] | None = None
-    front_sigma: Float[np.ndarray, "frame front"] | None = None
-    hypotheses: Float[np.ndarray, "frame hypothesis joint 3"] | None = None
-    hypothesis_weights: Float[np.ndarray, "frame hypothesis"] | None = None
-    hypothesis_sigma: Float[np.ndarray, "frame hypothesis"] | None = None
-
-
-_SEVERAL = ("hypotheses", "hypothesis_weights", "hypothesis_sigma")
-"""Fields of :class:`Lifted` about hypotheses."""
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class Stream:
         given = None if confidence is None else np.asarray(confidence)
         given = given[None] if given is not None and given.ndim == 2 else given
         keypoints = keypoints_from(one, self.skeleton, confidence=given, fps=self.fps)
-        poses = self.lifter(keypoints, camera=self.camera).noting(*self.notes)
+        poses = self.lifter.lift_given(keypoints, self.camera, self.notes)
         if self._filter is None:
             return poses
         what = "Positions" if poses.fronts is None else "Positions and fronts"

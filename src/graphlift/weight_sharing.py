@@ -14,7 +14,7 @@ Estimation", ECCV 2020.
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from graphlift.errors import ModelError
 from graphlift.graph import BodyGraph
@@ -26,6 +26,8 @@ Sharing = Literal[
 METHODS: tuple[Sharing, ...] = get_args(Sharing)
 DECOUPLED: tuple[Sharing, ...] = ("full-sharing", "pre-aggregation", "post-aggregation")
 """Methods whose self-connections can be decoupled; the other two do so by definition."""
+FEW: tuple[Sharing, ...] = ("full-sharing", "convolution-style")
+"""Methods with at most three matrices, whatever the number of joints."""
 
 VARIANTS: tuple[tuple[Sharing, bool], ...] = (
     *((method, False) for method in METHODS),
@@ -71,6 +73,21 @@ def weight_slots(
     if sharing not in DECOUPLED:
         raise ModelError(f"{sharing} already decouples self-connections: drop decouple_self")
     return np.where(graph.itself, slots + slots.max() + 1, slots)
+
+
+def edges_of_slots(
+    graph: BodyGraph, slots: Int[np.ndarray, " edge"]
+) -> Float[np.ndarray, "slot joint joint"]:
+    """Mark the edges of each weight matrix, as 1 among 0; rows are the joints that receive.
+
+    Args:
+        graph: The body graph.
+        slots: From :func:`weight_slots`.
+    """
+    joints = len(graph.skeleton)
+    marks = np.zeros((int(slots.max()) + 1, joints, joints), np.float32)
+    marks[slots, graph.target, graph.source] = 1
+    return marks
 
 
 def hops_from_centre(skeleton: Skeleton) -> Int[np.ndarray, " joint"]:

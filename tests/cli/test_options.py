@@ -8,7 +8,8 @@ import pytest
 import typer
 from helpers.command import here
 
-from graphlift.cli import options
+from graphlift.bench import engines, subjects
+from graphlift.cli import bench, options
 from graphlift.cli.outputs import PAGE
 from graphlift.formats.write import WRITERS
 from graphlift.lifting import SHIPPED
@@ -50,6 +51,8 @@ def test_the_names_that_are_offered_are_the_library_s():
     assert options.PLANS == plan.SHIPPED
     assert tuple(suffix for suffix in WRITERS if suffix != ".openpose") == options.MOTION_FILES
     assert PAGE not in options.MOTION_FILES
+    assert tuple(subjects.GROUPS) == bench.GROUPS
+    assert engines.ENGINES == bench.ENGINES
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,8 @@ def test_the_names_that_are_offered_are_the_library_s():
         (("study", "run", "o"), ["open"]),
         (("model", "get", "blazepose-"), ["blazepose-lite", "blazepose-heavy"]),
         (("score", "a.npz", "b.npz", "--protocol", "h36m-1"), ["h36m-17", "h36m-16"]),
+        (("bench", "every"), ["everyone"]),
+        (("bench", "--engine", "n"), ["numpy"]),
         (("li",), ["lift"]),
     ],
     ids=lambda part: " ".join(part),

@@ -7,7 +7,19 @@ from typing import Any, NoReturn
 import typer
 
 from graphlift.cli import app as page
-from graphlift.cli import blender, convert, data, lift, model, score, serve, study, train, view
+from graphlift.cli import (
+    bench,
+    blender,
+    convert,
+    data,
+    lift,
+    model,
+    score,
+    serve,
+    study,
+    train,
+    view,
+)
 from graphlift.cli.options import RayCommand, SectionedCommand, check_numbers
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
@@ -49,6 +61,7 @@ app.command()(view.render)
 app.command("blender-addon")(blender.blender_addon)
 app.command(cls=SectionedCommand)(serve.serve)
 app.command(cls=SectionedCommand)(page.app)
+app.command(cls=SectionedCommand)(bench.bench)
 app.add_typer(study.app, name="study")
 app.add_typer(model.app, name="model")
 app.add_typer(data.app, name="data")

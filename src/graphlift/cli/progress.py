@@ -106,3 +106,15 @@ def frames_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
             bars.update(task, completed=done, total=of)
 
         yield show
+
+
+@contextmanager
+def bench_bar() -> Iterator[Callable[[float, float, str], None]]:
+    """Show what a benchmark measures, and how much of it is done, in seconds as expected."""
+    with _bars() as bars:
+        task = bars.add_task("", total=None, note="")
+
+        def show(done: float, of: float, what: str) -> None:
+            bars.update(task, completed=round(done), total=round(of) or None, note=f"s  {what}")
+
+        yield show

@@ -230,6 +230,10 @@ def _baddbmm(r: Recorder, _: Outputs, x: Tensor, one: Tensor, other: Tensor) -> 
     return r.add("Add", x, r.add("MatMul", one, other))
 
 
+def _addmm(r: Recorder, _: Outputs, x: Tensor, one: Tensor, other: Tensor) -> str:
+    return r.add("Gemm", one, other, x)
+
+
 def _gelu(r: Recorder, _: Outputs, x: Tensor, approximate: str = "none") -> str:
     """As torch: x (1 + erf(x / √2)) / 2."""
     assert approximate == "none"
@@ -293,6 +297,7 @@ _OPERATIONS: Mapping[str, Callable[..., str | list[str]]] = {
     "softmax": _softmax,
     "linear": _linear,
     "baddbmm": _baddbmm,
+    "addmm": _addmm,
     "gelu": _gelu,
     "layer_norm": _layer_norm,
     "batch_norm": _batch_norm,

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.given import given_rays
-from graphlift.lifting import BATCH, Lifted, Lifter
+from graphlift.lifted import Lifted
+from graphlift.lifting import BATCH, Lifter
 from graphlift.sequences import keypoints_from
 from graphlift.serve.frames import Encoding, as_floats, as_json
 from graphlift.serve.metrics import Metrics
@@ -48,7 +49,7 @@ class Answer:
     """What became of a frame.
 
     Args:
-        arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first; smoothed if the stream
+        arrays: Of :class:`graphlift.lifted.Lifted`, by name, people first; smoothed if the stream
             says so.
         seen: Which joints were.
         message: As the question wants it, if it has a number.

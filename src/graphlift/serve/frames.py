@@ -113,7 +113,7 @@ def as_json(
 
     Args:
         number: Of the frame.
-        arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first.
+        arrays: Of :class:`graphlift.lifted.Lifted`, by name, people first.
         seen: Which joints were.
     """
     if not len(seen):
@@ -152,7 +152,7 @@ def as_floats(
 
     Args:
         number: Of the frame.
-        arrays: Of :class:`graphlift.lifting.Lifted`, by name, people first.
+        arrays: Of :class:`graphlift.lifted.Lifted`, by name, people first.
         seen: Which joints were.
     """
     people = len(seen)

@@ -67,8 +67,12 @@ def _write(lifter: Lifter, keypoints: Keypoints, question: Question, answer: Ans
     stream = question.stream
     lifted = {name: array[None] for name, array in answer.arrays.items()}
     lost = keypoints.seen[0].any(axis=-1) & np.isnan(answer.arrays["sigma"][:, 0])
-    note = "".join(stream.notes)
     poses = lifter.poses_of(
-        keypoints, stream.camera, lifted, answer.seen[None], few=int(lost.sum()), note=note
+        keypoints,
+        stream.camera,
+        lifted,
+        answer.seen[None],
+        few=int(lost.sum()),
+        notes=stream.notes,
     ).without_absent()
     return "".join(json_lines(replace(poses, keypoints=None).noting(*describe_sizes(poses))))

@@ -1,0 +1,37 @@
+"""The tables of docs/performance.md, from what ``graphlift bench`` stored on some machines.
+
+    graphlift bench everyone models --parameters published --parameters 4.2 -o bench
+    python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--docs PAGE]
+
+Of several machines every row says whose it is, by a letter. With --docs, the picture of the first
+is drawn anew beside the page, as figures/roofline.png.
+"""
+
+import argparse
+from pathlib import Path
+
+from pages import add_docs, show
+
+from graphlift.bench.report import tables
+from graphlift.bench.results import read_result
+from graphlift.bench.roofline import draw_roofline
+from graphlift.files import replacing
+
+TABLES = ("Machine", "Limits of the machine", "Shares of the limit", "Lifting")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, nargs="+", help="bench.json of graphlift bench")
+    add_docs(parser)
+    arguments = parser.parse_args()
+    results = [read_result(path) for path in arguments.results]
+    every = tables(results)
+    show({name: every[name] for name in TABLES if name in every}, arguments.docs)
+    if arguments.docs is not None:
+        with replacing(arguments.docs.parent / "figures" / "roofline.png") as beside:
+            draw_roofline(results[0], beside)
+
+
+if __name__ == "__main__":
+    main()

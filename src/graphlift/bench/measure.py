@@ -1,0 +1,272 @@
+"""The benchmark: networks and the products they consist of, timed in turns."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from graphlift.bench.clock import Clock, Timing, alternate
+from graphlift.bench.engines import (
+    ENGINES,
+    NEEDED,
+    TITLES,
+    Built,
+    Engine,
+    Run,
+    chosen,
+    missing,
+    model_runs,
+    product_runs,
+)
+from graphlift.bench.machine import free_bytes, memory_rates, this_machine
+from graphlift.bench.products import Product
+from graphlift.bench.results import Mode, ProductRate, Result, Row
+from graphlift.bench.subjects import Model, Network, models, networks, sorted_out
+from graphlift.errors import ConfigError
+
+SQUARE = Product(1, 2048, 2048, 2048)
+"""The product whose rate stands for the machine's."""
+LONGEST = 10.0
+"""s that a call may take at most, by its operations and the rate of :data:`SQUARE`."""
+MINOR = 0.01
+"""Shapes with a smaller share of a network's operations are timed by the fastest engine alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure.
+
+    Args:
+        names: Networks, models and groups of them.
+        sizes: Millions of parameters of networks, or 0 as they were published.
+        batches: Poses at once, in inference.
+        training_batches: Poses of a training step.
+        engines: Some of :data:`graphlift.bench.engines.ENGINES`; all that are installed if empty.
+        threads: To compute with.
+        seconds: For each network, batch and mode: all engines and products together.
+        cpu_time: Count the processor's time of this process in place of the clock's: for one
+            thread, on a machine that does other work.
+    """
+
+    names: Sequence[str] = ("paper", "models")
+    sizes: Sequence[float] = (4.2,)
+    batches: Sequence[int] = (1, 64, 256, 1024)
+    training_batches: Sequence[int] = (64, 256)
+    engines: Sequence[str] = ()
+    threads: int = 1
+    seconds: float = 2.0
+    cpu_time: bool = False
+
+
+Show = Callable[[float, float, str], None]
+"""Told how many seconds of how many are done, and what comes next."""
+
+
+@dataclass(eq=False)
+class _Bench:
+    """What is known so far."""
+
+    options: Options
+    engines: tuple[Engine, ...]
+    clock: Clock
+    square: ProductRate
+    products: dict[Product, ProductRate] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """A network or model at a batch, in one mode."""
+
+    subject: Network | Model
+    batch: int
+    training: bool
+
+    @property
+    def label(self) -> str:
+        what = "training" if self.training else "inference"
+        millions = self.subject.parameters / 1e6
+        return f"{self.subject.name}, {millions:.2g} M, {what}, batch {self.batch:,}"
+
+    @property
+    def products(self) -> Counter[Product]:
+        subject = self.subject
+        of = (
+            subject.products(self.batch, training=self.training)
+            if isinstance(subject, Network)
+            else subject.products(self.batch)
+        )
+        return Counter(product.shape for product in of)
+
+
+def bench(options: Options, show: Show = lambda *_: None) -> Result:
+    """Measure.
+
+    Raises:
+        ConfigError: If there is no network, model or engine of a name.
+        FormatError: As :func:`graphlift.bench.subjects.models`.
+    """
+    if options.cpu_time and options.threads != 1:
+        raise ConfigError("the time of one thread says nothing of several: use one (--threads 1)")
+    began, machine = time.perf_counter(), this_machine(options.threads)
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    of_networks, of_models = sorted_out(options.names)
+    engines = chosen(options.engines)
+    loaded = list(models(of_models, options.threads))
+    show(0, 1, "memory and the largest product")
+    memory = memory_rates(options.threads, options.seconds, clock)
+    square = _square(engines, options, clock)
+    found = _Bench(options, engines, clock, square)
+    found.left_out += _not_installed(options, of_networks)
+    cells = list(_cells(options, list(networks(of_networks, options.sizes)), loaded, found))
+    weights = [max(options.seconds, 4 * len(engines) * _seconds(cell, square)) for cell in cells]
+    done, built = 0.0, None
+    for cell, weight in zip(cells, weights, strict=True):
+        show(done, sum(weights), cell.label)
+        if isinstance(cell.subject, Model):
+            _measure_model(cell, cell.subject, found)
+        else:
+            if built is None or built.network != cell.subject:
+                built = Built(cell.subject, engines, options.threads)
+            _measure_network(cell, built, found)
+        done += weight
+    show(done, sum(weights), "")
+    return Result(
+        machine=machine,
+        memory=memory,
+        square=square,
+        products=tuple(found.products.values()),
+        rows=tuple(found.rows),
+        left_out=tuple(found.left_out),
+        seconds=time.perf_counter() - began,
+        clock="processor" if options.cpu_time else "wall",
+    )
+
+
+def _not_installed(options: Options, of_networks: Sequence[str]) -> Iterator[str]:
+    """Say what is left out for want of packages."""
+    wanted = {*(options.engines or ENGINES)}
+    if of_networks and wanted & {"torch", "onnxruntime"} and (lacking := missing()):
+        yield (
+            f"networks by torch and ONNX Runtime, and training, because {', '.join(lacking)} "
+            f"{'is' if len(lacking) == 1 else 'are'} not installed (torch trains, "
+            f"{NEEDED[-1]} exports): pip install 'graphlift[train]'"
+        )
+
+
+def _cells(
+    options: Options, several: Sequence[Network], loaded: Sequence[Model], found: _Bench
+) -> Iterator[_Cell]:
+    """All that can be measured; what would take too long, or too much memory, is left out."""
+    able = "torch" in found.engines
+    subjects: list[Network | Model] = [*loaded, *several]
+    for subject in subjects:
+        of_training = options.training_batches if able and isinstance(subject, Network) else ()
+        for training, batches in ((False, options.batches), (True, of_training)):
+            for batch in batches:
+                cell = _Cell(subject, batch, training)
+                if (seconds := _seconds(cell, found.square)) > LONGEST:
+                    found.left_out.append(f"{cell.label}: a call takes {seconds:.0f} s")
+                elif (size := _bytes(cell)) > (free_bytes() or size) / 2:
+                    found.left_out.append(f"{cell.label}: needs {size / 1e9:.0f} GB of memory")
+                elif batch == 1 and training:
+                    found.left_out.append(f"{cell.label}: one pose has no statistics")
+                else:
+                    yield cell
+
+
+def _seconds(cell: _Cell, square: ProductRate) -> float:
+    """Seconds of a call at the rate of a large product."""
+    return _operations(cell.products) / square.best / 1e9
+
+
+def _operations(products: Counter[Product]) -> float:
+    return 2.0 * sum(product.macs * times for product, times in products.items())
+
+
+def _bytes(cell: _Cell) -> float:
+    """Memory that a call may take: what products give, kept for gradients or a few at a time."""
+    products = cell.products
+    if not cell.training:
+        return 6.0 * max(product.bytes for product in products)
+    return 4.0 * sum(4 * p.matrices * p.rows * p.columns * n for p, n in products.items())
+
+
+def _measure_network(cell: _Cell, built: Built, found: _Bench) -> None:
+    runs = built.training(cell.batch) if cell.training else built.inference(cell.batch)
+    mode: Mode = "training" if cell.training else "inference"
+    _measure(cell, {(mode, engine): run for engine, run in runs.items()}, found)
+
+
+def _measure_model(cell: _Cell, model: Model, found: _Bench) -> None:
+    if "onnxruntime" not in found.engines:
+        found.left_out.append(f"{cell.label}: it runs by {TITLES['onnxruntime']} alone")
+        return
+    of_modes = model_runs(model.lifter, cell.batch)
+    runs = {(mode, name): run for mode, each in of_modes.items() for name, run in each.items()}
+    _measure(cell, runs, found)
+
+
+def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> None:
+    """Time a cell's networks and its products in turns."""
+    if not runs:
+        return
+    products = cell.products
+    operations = _operations(products)
+    major = [p for p, times in products.items() if 2 * p.macs * times >= MINOR * operations]
+    of_products = {
+        (product, engine): run
+        for product in products
+        if product in major or product not in found.products
+        for engine, run in product_runs(product, found.engines, found.options.threads).items()
+    }
+    functions = {str(key): run for key, run in (*runs.items(), *of_products.items())}
+    times = alternate(functions, found.options.seconds, found.clock)
+    now: dict[Product, ProductRate] = {}
+    for product in products:
+        rates: dict[str, float] = {
+            engine: 2 * product.macs / times[str((product, engine))].seconds / 1e9
+            for engine in found.engines
+            if (product, engine) in of_products
+        }
+        now[product] = ProductRate(product, rates) if rates else found.products[product]
+        _keep(now[product], found)
+    limit = sum(2e-9 * p.macs * n / now[p].best for p, n in products.items())
+    traffic = float(sum(p.bytes * n for p, n in products.items()))
+    for (mode, engine), timed in ((key, times[str(key)]) for key in runs):
+        found.rows.append(_row(cell, mode, engine, timed, (operations, traffic, limit)))
+
+
+def _keep(rate: ProductRate, found: _Bench) -> None:
+    """Keep the best rate of each engine over the whole run."""
+    before = found.products.get(rate.product)
+    best = dict(before.gflops) if before else {}
+    for engine, gflops in rate.gflops.items():
+        best[engine] = max(gflops, best.get(engine, 0.0))
+    found.products[rate.product] = replace(rate, gflops=best)
+
+
+def _row(
+    cell: _Cell, mode: str, engine: str, timed: Timing, work: tuple[float, float, float]
+) -> Row:
+    subject = cell.subject
+    return Row(
+        subject.name,
+        subject.parameters,
+        subject.channels,
+        mode,  # type: ignore[arg-type]  # one of Mode: the keys of what engines give
+        cell.batch,
+        engine,
+        timed.seconds,
+        timed.low,
+        timed.high,
+        timed.samples,
+        *work,
+    )
+
+
+def _square(engines: Sequence[Engine], options: Options, clock: Clock) -> ProductRate:
+    times = alternate(product_runs(SQUARE, engines, options.threads), options.seconds, clock)
+    gflops = {name: 2 * SQUARE.macs / each.seconds / 1e9 for name, each in times.items()}
+    return ProductRate(SQUARE, gflops)
