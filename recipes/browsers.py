@@ -69,10 +69,21 @@ class _Link:
             return said["result"]
 
 
+def _until(browser, script, seconds=SECONDS):
+    """Wait until an expression is true, and give its value."""
+    end = time.monotonic() + seconds
+    while not (value := browser.run(script)):
+        seen = browser.run("document.body ? document.body.innerText : ''") or ""
+        assert time.monotonic() < end, f"never: {script}\n{seen[:2000]}"
+        time.sleep(0.05)
+    return value
+
+
 class Chromium:
     """A page in Chromium."""
 
     name = "chromium"
+    until = _until
 
     def __init__(self, address, downloads):
         self.link, self.downloads = _Link(address), downloads
@@ -135,14 +146,12 @@ class Chromium:
             and each["params"].get("entry", {}).get("level") != "info"
         ]
 
-    def until(self, script, seconds=SECONDS):
-        return _until(self, script, seconds)
-
 
 class Firefox:
     """A page in Firefox."""
 
     name = "firefox"
+    until = _until
 
     def __init__(self, address, downloads):
         self.link, self.downloads = _Link(f"{address}/session"), downloads
@@ -200,18 +209,6 @@ class Firefox:
             for each in self.link.events
             if each.get("method") == "log.entryAdded" and each["params"]["level"] == "error"
         ]
-
-    def until(self, script, seconds=SECONDS):
-        return _until(self, script, seconds)
-
-
-def _until(browser, script, seconds):
-    end = time.monotonic() + seconds
-    while not (value := browser.run(script)):
-        seen = browser.run("document.body ? document.body.innerText : ''") or ""
-        assert time.monotonic() < end, f"never: {script}\n{seen[:2000]}"
-        time.sleep(0.05)
-    return value
 
 
 @contextlib.contextmanager

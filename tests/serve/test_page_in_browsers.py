@@ -1,5 +1,6 @@
 """The page as people have it: real browsers, keys pressed, files given, pictures looked at."""
 
+import base64
 import json
 
 import numpy as np
@@ -85,9 +86,22 @@ def click(page, selector):
     page.run(f"document.querySelector({json.dumps(selector)}).click()")
 
 
-def given(page, path):
+DROP = """(() => {
+  const content = Uint8Array.from(atob('%s'), letter => letter.charCodeAt(0))
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([content], '%s'))
+  const drop = new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true })
+  return document.getElementById('drop').dispatchEvent(drop)
+})()"""
+
+
+def given(page, path, *, dropped=False):
     """Give a file; wait for what comes of it."""
-    page.give("#file", path)
+    if dropped:
+        content = base64.b64encode(path.read_bytes()).decode()
+        assert page.run(DROP % (content, path.name)) is False  # the browser does not open it
+    else:
+        page.give("#file", path)
     page.until("!document.getElementById('work').checkVisibility() && "
                "(document.getElementById('result').checkVisibility() || "
                "document.getElementById('error').checkVisibility())")  # fmt: skip
@@ -117,7 +131,7 @@ def of_colour(image, colour):
 
 
 def test_keypoints_become_a_person_who_is_moved_by_keys_alone(page, tmp_path):
-    given(page, keypoints_file(tmp_path / "walk.npz"))
+    given(page, keypoints_file(tmp_path / "walk.npz"), dropped=True)
 
     assert text(page, "said") == "walk.npz: 40 frames, 1 person."
     if text(page, "play") == "Pause":  # Firefox here wants motion
@@ -282,7 +296,7 @@ def drawn_film(path, frames=12):
 
 @needs("blazepose")
 def test_a_film_and_its_skeleton_share_one_time_bar(page, tmp_path):
-    given(page, drawn_film(tmp_path / "film.webm"))
+    given(page, drawn_film(tmp_path / "film.webm"), dropped=True)
 
     assert text(page, "said") == "film.webm: 12 frames, 1 person."
     for frame in (7, 3):

@@ -20,6 +20,7 @@ const player = makePlayer({
 
 let about = { videos: [], keypoints: [], wanted: {} }
 let working = null // what ends the work under way
+let underWay = null // the job that does it
 let stopWebcam = null
 // What is shown: the file, the job that lifted it, and for a film what the detector found.
 const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null }
@@ -103,7 +104,10 @@ async function work(file, from = file) {
     if (film) await checkDetector(people > 1 ? 'several' : 'one')
     const started = performance.now()
     job = await lift(from, options(film), {
-      sent: share => progress('Sending…', share), progress: describe(film, started), signal: working.signal,
+      sent: share => progress('Sending…', share),
+      begun: id => { underWay = id },
+      progress: describe(film, started),
+      signal: working.signal,
     })
     const scene = await sceneOf(job)
     const found = film ? await (await ask(`/jobs/${job}/keypoints`)).blob() : null
@@ -120,7 +124,7 @@ async function work(file, from = file) {
       complain(error.message)
     }
   } finally {
-    working = null
+    working = underWay = null
     busy(false)
   }
 }
@@ -322,7 +326,7 @@ for (const kind of ['dragover', 'dragleave', 'drop']) {
     if (kind === 'drop') take([...event.dataTransfer.files])
   })
 }
-addEventListener('pagehide', () => { if (shown.job) forget(shown.job); working?.abort() })
+addEventListener('pagehide', () => { for (const job of [shown.job, underWay]) if (job) forget(job) })
 
 async function begin() {
   try {

@@ -46,10 +46,11 @@ function send(file, options, sent, signal) {
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-// Have a file lifted, and give the id of the job that did it. If `signal` says so, the job is
+// Have a file lifted, and give the id of the job that did it, of which `begun` is told. If `signal` says so, the job is
 // ended on the server too before the promise is rejected with an AbortError.
-export async function lift(file, options, { sent, progress, signal }) {
+export async function lift(file, options, { sent, begun, progress, signal }) {
   let job = await send(file, { ...options, format: 'npz' }, sent, signal)
+  begun(job.id)
   try {
     for (let wait = 50; job.state !== 'done'; wait = Math.min(wait * 1.5, 500)) {
       signal.throwIfAborted()
