@@ -89,7 +89,8 @@ class Live:
     async def run(self) -> None:
         """Answer the opening and frames until the client, the server or an error ends it."""
         self.reader = asyncio.create_task(self._read())
-        await self._write()
+        # A task of its own: each answer would go through a dozen callers of this one else.
+        await asyncio.create_task(self._write())
 
     def leave(self) -> None:
         """Stop to read, and the clock."""
