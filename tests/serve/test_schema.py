@@ -14,6 +14,7 @@ ROUTES = {
     "POST /jobs": (AS_IT_SAYS, OTHERWISE),
     "GET /jobs/{id}": (AS_IT_SAYS,),
     "GET /jobs/{id}/result": (AS_IT_SAYS,),
+    "GET /jobs/{id}/keypoints": (AS_IT_SAYS,),
     "DELETE /jobs/{id}": (AS_IT_SAYS,),
 }
 """Which requests can be made of each; no text is none that an id may be."""

@@ -105,7 +105,7 @@ def _store(
     shape: tuple[int, ...],
     chunks: Iterable[bytes],
 ) -> None:
-    """Add an array to an archive, as :func:`numpy.savez` does."""
+    """Add an array to an archive, as NumPy's ``savez`` does."""
     header = {
         "descr": np.lib.format.dtype_to_descr(dtype),
         "fortran_order": False,
