@@ -1,6 +1,7 @@
 """Left and right put back: on walks of which every true side is known."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from helpers.walker import film, keypoints_of, walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphlift.motion import mend_sides
+from graphlift.motion import left_right, mend_sides
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import H36M_17
 
@@ -92,3 +93,38 @@ def test_frames_with_nobody_and_people_by_themselves():
     np.testing.assert_array_equal(mended.positions, pair.positions)
     nobody = keypoints_from(np.full((4, 17, 2), np.nan), H36M_17, fps=FPS)
     assert not mend_sides(nobody)[1].any()
+
+
+def cost(courses, keep, change, price):
+    """What courses cost, of which frames are mirrored; that of the first frame is free."""
+    steps = np.where(courses[..., 1:] == courses[..., :-1], keep, change).sum(axis=-1)
+    return steps + price * courses[..., 1:].sum(axis=-1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=9))
+def test_no_course_is_cheaper(steps):
+    keep, change = np.transpose(steps)
+    numbered = ((n, *step) for n, step in enumerate([(0.0, 0.0), *steps]))
+
+    course = np.zeros(len(steps) + 1, dtype=bool)
+    course[list(left_right._mirrored(numbered, 0.03))] = True
+
+    every = np.array(list(product([False, True], repeat=len(course))))
+    least = cost(every, keep, change, 0.03).min()
+    assert cost(course, keep, change, 0.03) == pytest.approx(least, abs=1e-12)
+
+
+def test_a_long_clip_is_mended_across_blocks_and_gaps():
+    once = keypoints_of(walk(90, FPS, heading=0.7), film(), FPS)
+    at = np.abs((np.arange(9000) + 89) % 178 - 89)  # to and fro, without a jump
+    clip = replace(once, positions=once.positions[at], confidence=once.confidence[at])
+    wrong = np.zeros(9000, dtype=bool)
+    wrong[[4093, 4094, 4095, 4096, 4097, 8190, 8191, 8192, 8995]] = True
+    gone = slice(4050, 4080)
+    clip.positions[gone], clip.confidence[gone] = np.nan, 0
+
+    mended, where = mend_sides(confuse(clip, wrong))
+
+    np.testing.assert_array_equal(np.flatnonzero(where[:, 0]), np.flatnonzero(wrong))
+    np.testing.assert_array_equal(mended.positions, clip.positions)

@@ -234,6 +234,15 @@ def test_an_epoch_sees_every_pose_once_when_the_last_are_not_dropped(count):
         assert len(seen[-1]) > 1
 
 
+def test_the_order_of_an_epoch_is_numpys_permutation_whatever_holds_it():
+    batches = each_once(70_001, numbered, size=1000, seed=3, drop_last=False)
+
+    order = batches.draw(2)
+
+    assert order.dtype.itemsize == 4
+    np.testing.assert_array_equal(order, np.random.default_rng([3, 2]).permutation(70_001))
+
+
 def test_an_epoch_of_human36m_has_as_many_steps_as_the_authors_decay_says():
     keeping, dropping = (
         each_once(POSES, numbered, size=64, seed=0, drop_last=drop) for drop in (False, True)

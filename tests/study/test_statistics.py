@@ -105,6 +105,16 @@ def hsu(first, second):
     return scipy.stats.t(freedom, np.mean(first) - np.mean(second), error)
 
 
+def test_many_runs_are_resampled_as_each_alone():
+    runs = {seed: one_activity(hard_seconds(20, seed)) for seed in range(70)}
+
+    together = resample(runs, draws=30)
+
+    for seed in (0, 31, 32, 69):
+        alone = resample({seed: runs[seed]}, draws=30)[seed]
+        np.testing.assert_allclose(together[seed], alone, rtol=1e-12)
+
+
 def test_two_methods_stand_each_for_itself():
     first, second = [48.0, 50.0, 53.0], [55.0, 56.5, 56.0]
 
