@@ -69,21 +69,24 @@ def apart(group, *args, **keys):
 
 
 def finish(config, data, out, group, *, killed_at=None):
-    """Train to the end; the second process ends itself, once, if asked."""
-    steps = []
+    """Train to the end; the second process ends itself, once, if asked.
+
+    The step at which each start of the processes begins is left in a file.
+    """
+    start = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    began = out.with_name(f"{out.name}-began-{start}")
     for progress in train(config, data, out, group):
-        steps.append(progress.step)
-        first_time = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
-        if progress.step == killed_at and first_time and not group.first:
+        if group.first and not began.exists():
+            began.write_text(str(progress.step))
+        if progress.step == killed_at and start == "0" and not group.first:
             os.kill(os.getpid(), signal.SIGKILL)
-    return steps
 
 
 def main(folder, config, pack):
     settings = read_config(Path(config), [f"data = {json.dumps(pack)}"])
     data, found = read_data(pack), {}
     with joined("cpu") as group:
-        found["resumed"] = finish(settings, data, folder / "killed", group, killed_at=7)
+        finish(settings, data, folder / "killed", group, killed_at=7)
         finish(settings, data, folder / "whole", group)
         found["apart"] = {m: apart(group, m, SAMPLES) for m in METHODS}
         found["apart"]["definition"] = apart(group, "pre-aggregation", SAMPLES, fused=False)

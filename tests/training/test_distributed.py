@@ -36,7 +36,8 @@ def folder(tmp_path_factory, pack):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     arguments = (as_ranks.__file__, folder, folder / "run.toml", pack)
     ended = subprocess.run(
-        [sys.executable, *torchrun, "--max-restarts", "1", *map(str, arguments)],
+        # one restart is ours; gloo itself may abort a process that starts while others end
+        [sys.executable, *torchrun, "--max-restarts", "3", *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -61,8 +62,9 @@ def test_a_step_of_two_processes_is_that_of_one(found):
     assert {name: off for name, off in found["apart"].items() if off > 2e-5} == {}
 
 
-def test_a_run_goes_on_after_a_process_was_killed_and_ends_bitwise_the_same(folder, found):
-    assert found["resumed"][0] == 6  # saved at step 5, killed at step 7
+def test_a_run_goes_on_after_a_process_was_killed_and_ends_bitwise_the_same(folder):
+    starts = sorted(folder.glob("killed-began-*"))
+    assert [int(path.read_text()) for path in starts[:2]] == [1, 6]  # saved at 5, killed at 7
     (one, record), (other, another) = (
         read_checkpoint(folder / name / MODEL) for name in ("killed", "whole")
     )

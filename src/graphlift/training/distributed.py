@@ -186,6 +186,7 @@ def joined(device: str) -> Iterator[Group]:
     )
     try:
         yield Group(Part(rank, ranks), device)
+        distributed.barrier()  # nobody leaves whom another is still in touch with
     except distributed.DistError as error:
         raise ChildProcessError(_GONE) from error
     except RuntimeError as error:
