@@ -101,8 +101,7 @@ def running(workload, folder, moment=NEVER):
         address = process.stdout.readline().decode().split(" ")[0]
         yield process, address
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            kill(process)
+        kill_if(process)
         process.communicate()
 
 
@@ -170,6 +169,7 @@ def disturb(workload, folder, known, moment):
 
 
 def kill_if(process):
+    """Kill a process that lives: the number of one that has ended may be another's by now."""
     if process.poll() is None:
         kill(process)
 

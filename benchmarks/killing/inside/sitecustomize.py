@@ -19,7 +19,8 @@ _EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.
 def _kill(group, delay):
     if delay:
         time.sleep(delay)
-    os.killpg(group, signal.SIGKILL)
+    if group in (os.getpgid(0), os.getppid()):  # else it has ended, and may be another's by now
+        os.killpg(group, signal.SIGKILL)
 
 
 def _watch():
