@@ -1,4 +1,4 @@
-"""The loss of 28 joints, written out joint by joint."""
+"""Losses, written out joint by joint."""
 
 import math
 
@@ -97,3 +97,28 @@ def test_the_best_sigmas_are_those_of_the_stated_densities():
             changed[0, number, column] = best + off
             losses.append(body_loss(changed, torch.tensor(target)).item())
         assert losses[1] < min(losses[0], losses[2])
+
+
+def test_losses_are_those_of_the_recipe(rng):
+    one, two = (torch.from_numpy(rng.normal(size=(4, 16, 3))) for _ in range(2))
+
+    assert loss_of("mse", one, two).item() == pytest.approx(
+        ((one - two) ** 2).sum() / (4 * 16 * 3)
+    )
+    distances = [(one[i, j] - two[i, j]).norm().item() for i in range(4) for j in range(16)]
+    assert loss_of("mpjpe", one, two).item() == pytest.approx(np.mean(distances))
+
+
+def test_sigma_is_learnt_without_moving_the_positions(rng):
+    """At the best σ of a distance d, 2d/σ + 3 ln σ is least: σ = 2d/3."""
+    target = torch.from_numpy(rng.normal(size=(4, 17, 3)))
+    position = target + torch.tensor([0.03, 0.0, 0.04])  # 5 cm off everywhere
+    log_sigma = torch.full((4, 17, 1), np.log(2 * 0.05 / 3), requires_grad=True)
+    moved = position.clone().requires_grad_()
+
+    loss_of("mpjpe", torch.cat([moved, log_sigma], dim=-1), target).backward()
+    alone = position.clone().requires_grad_()
+    loss_of("mpjpe", alone, target).backward()
+
+    torch.testing.assert_close(log_sigma.grad, torch.zeros_like(log_sigma), atol=1e-9, rtol=0)
+    torch.testing.assert_close(moved.grad, alone.grad)

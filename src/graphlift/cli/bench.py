@@ -70,7 +70,13 @@ def bench(
         _what("Half an hour or more: 0.13, 0.5, 1.0 and 4.2 million, batches to 16384.", "--full"),
     ] = False,
     threads: Annotated[
-        int, _how("To compute with.", min=0, max=1024, show_default="0, one a core")
+        int,
+        _how(
+            "To compute with. Engines disturb one another's shares where it is not 1.",
+            min=0,
+            max=1024,
+            show_default="0, one a core",
+        ),
     ] = 0,
     seconds: Annotated[
         float | None,
