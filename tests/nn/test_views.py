@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from graphlift.card import ModelCard
 from graphlift.complexity import network_complexity
-from graphlift.errors import ConfigError
+from graphlift.errors import ConfigError, ModelError
 from graphlift.export import export_onnx
 from graphlift.networks import ANY_FEATURES
 from graphlift.nn.build import build_network
@@ -139,3 +139,18 @@ def test_networks_without_a_mirror_image_refuse_it(tmp_path):
         read_config(
             path, ['model.inputs = "canonical"', 'cameras = "random"', "model.joints = 17"]
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        ("mixture", {}),
+        ("bidirectional", {}),
+        ("ordinal-depth", {}),
+        ("pre-aggregation", {"inputs": "canonical"}),
+        ("htnet", {"joints": 28}),
+    ],
+)
+def test_networks_whose_answers_are_more_than_positions_are_not_built_mirrored(method, keys):
+    with pytest.raises(ModelError, match=f"{method} of .* gives no mean with the mirror image"):
+        build_network(method, channels=8, mirrored=True, **keys)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graphlift.errors import ModelError
 from graphlift.graph import AffinityKind
-from graphlift.networks import ANY_FEATURES, Centre, NonLocalKind, layout
+from graphlift.networks import ANY_FEATURES, SAYS_MORE, Centre, NonLocalKind, layout
 from graphlift.nn.baselines import Martinez
 from graphlift.nn.bidirectional import Attributed, Bidirectional
 from graphlift.nn.gcn import PoseGCN
@@ -119,6 +119,11 @@ def build_network(
             affinity=affinity,
             init=init,
             features=_features(joints, inputs, sigma),
+        )
+    if mirrored and (method in SAYS_MORE or inputs == "canonical" or len(body) == len(BODY_28)):
+        raise ModelError(
+            f"{method} of {len(body)} joints and {inputs} inputs gives no mean with the mirror "
+            "image, which is of positions on the screen alone: leave mirrored out"
         )
     centred = inputs == "centred"
     if not (centred or mirrored):
