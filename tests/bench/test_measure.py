@@ -1,6 +1,7 @@
 """A tiny benchmark from end to end, and the functions that it times."""
 
 import json
+import math
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from helpers.command import assert_refused, here
 
-from graphlift.bench.clock import LEAST, alternate
+from graphlift.bench.clock import ASLEEP, LEAST, PATIENCE, alternate, settle
 from graphlift.bench.engines import chosen, product_runs
 from graphlift.bench.machine import this_machine
 from graphlift.bench.measure import Options, bench
@@ -53,6 +54,54 @@ def test_functions_take_turns_and_the_median_is_of_all_turns(monkeypatch):
     assert times["a"].samples == times["b"].samples == LEAST
     assert 1.0 <= times["a"].low <= times["a"].seconds <= times["a"].high <= 4.0
     assert called[-2 * LEAST :] == ["a", "b"] * LEAST
+
+
+def test_functions_whose_turn_is_slow_are_warmed_up_and_then_timed_once(monkeypatch):
+    monkeypatch.setattr("graphlift.bench.clock.SLOW", 0.0)
+    called = []
+
+    times = alternate({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, 0.0)
+
+    assert times["a"].samples == times["b"].samples == 1
+    assert 0 < times["a"].low == times["a"].seconds == times["a"].high
+    first_of_b = called.index("b")  # what comes before has warmed "a" up
+    assert "a" in called[:first_of_b]
+    assert "a" in called[first_of_b:]
+
+
+def test_several_threads_are_woken_by_a_call_that_does_not_count(monkeypatch):
+    monkeypatch.setattr("graphlift.bench.clock.SHORTEST", 1e-9)  # one call a sample
+    now, called = [0.0], []
+
+    def run():
+        called.append(now[0])
+        now[0] += 1.0
+
+    alone = alternate({"a": run}, 0.0, lambda: now[0])["a"]
+    warm_up = len(called) - LEAST
+    together = alternate({"a": run}, 0.0, lambda: now[0], threads=2)["a"]
+
+    assert alone.samples == together.samples == LEAST
+    assert together.seconds == alone.seconds == 1.0
+    assert len(called) - warm_up - LEAST == warm_up + 2 * LEAST
+
+
+@pytest.mark.parametrize(
+    ("works", "waits"),  # s: threads work on after a call; until when one may wait for them
+    [(0.0, (0.0, 0.005)), (0.0301, (0.0301, 0.04)), (math.inf, (PATIENCE - ASLEEP, PATIENCE))],
+)
+def test_the_next_function_waits_until_threads_are_asleep(monkeypatch, works, waits):
+    now = [0.0]
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    monkeypatch.setattr("time.process_time", lambda: min(now[0], works))
+    monkeypatch.setattr("time.sleep", sleep)
+
+    settle()
+
+    assert waits[0] <= now[0] <= waits[1] + 1e-9
 
 
 @pytest.mark.parametrize("product", [Product(1, 5, 3, 4), Product(30, 2, 3, 200)])
@@ -125,6 +174,32 @@ def test_networks_are_measured_by_every_engine_that_can_compute_them():
     assert all(rate.best > 0 for rate in result.products)
 
 
+def test_products_of_a_training_step_have_no_constant_factor():
+    result = bench(
+        Options(names=("full-sharing",), engines=("torch", "onnxruntime"), **TINY | {"sizes": (0.0,)})
+    )
+
+    inside = [p for p in result.products if p.product.inner == p.product.columns == 128]
+    assert {p.product.rows: {*p.gflops} for p in inside} == {
+        16 * 1: {"torch", "onnxruntime"},
+        16 * 3: {"torch", "onnxruntime"},
+        16 * 4: {"torch"},  # forward, and by the features
+    }
+    (by_the_matrix,) = [p for p in result.products if p.product == Product(1, 128, 16 * 4, 128)]
+    assert {*by_the_matrix.gflops} == {"torch"}
+
+
+def test_two_threads_measure_what_one_does():
+    one, two = (
+        bench(Options(names=("full-sharing",), threads=threads, **TINY)) for threads in (1, 2)
+    )
+
+    assert [(r.mode, r.engine, r.batch) for r in two.rows] == [
+        (r.mode, r.engine, r.batch) for r in one.rows
+    ]
+    assert two.machine.threads == 2
+
+
 def test_the_command_writes_what_it_prints(tmp_path):
     out = tmp_path / "out"
     said = here(
@@ -186,6 +261,7 @@ def test_names_mean_the_networks_of_plans_at_their_sizes():
     of = {each.name: each for each in networks(NETWORKS, (0.0,))}
     assert of["martinez"].channels == 1024
     assert of["decoupled pre-aggregation"].parameters == 4_218_703  # the paper's
+    assert len([*networks(["decoupled pre-aggregation"], (0.0, 4.2))]) == 1  # one width
     (matched,) = networks(["full-sharing"], (4.2,))
     assert abs(matched.parameters / 4.2e6 - 1) < 0.01
 

@@ -21,6 +21,9 @@ ENGINES: tuple[Engine, ...] = get_args(Engine)
 TITLES: dict[str, str] = {"numpy": "NumPy", "torch": "torch", "onnxruntime": "ONNX Runtime"}
 NEEDED = ("torch", "safetensors", "onnx")
 """Packages without which networks cannot be built, trained or exported (extra ``train``)."""
+CONSTANT: tuple[Engine, ...] = ("onnxruntime",)
+"""Engines whose products have a constant factor, laid out when a model is loaded. Both factors of
+a training step's products are new at each step, so these are no limit for it."""
 Run = Callable[[], object]
 
 

@@ -98,7 +98,7 @@ class MemoryRates:
     Args:
         copy: a = b; both arrays count once.
         triad: a = b + 3 c, in two passes: b, c and twice a count.
-        read: Sum of squares of an array far larger than any cache.
+        read: Smallest number of an array far larger than any cache.
         cache: The same of an array that fits into the largest cache, again and again.
     """
 
@@ -134,6 +134,7 @@ def memory_rates(threads: int, seconds: float, clock: Clock) -> MemoryRates:
             },
             seconds,
             clock,
+            threads=threads,
         )
     whole, little = (sum(part.a.nbytes for part in of) for of in (parts, small))
     moved = {"copy": 2 * whole, "triad": 5 * whole, "read": whole, "cache": little}
@@ -160,7 +161,8 @@ class _Part:
         np.add(self.a, self.b, out=self.a)  # reads a and b, writes a
 
     def read(self) -> float:
-        return float(self.a @ self.a)
+        # Not a product with itself: NumPy's library of products would start threads of its own.
+        return float(self.a.min())
 
 
 def _read(path: str) -> str:

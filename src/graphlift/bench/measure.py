@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from graphlift.bench.clock import Clock, Timing, alternate
 from graphlift.bench.engines import (
+    CONSTANT,
     ENGINES,
     NEEDED,
     TITLES,
@@ -26,8 +27,10 @@ from graphlift.errors import ConfigError
 
 SQUARE = Product(1, 2048, 2048, 2048)
 """The product whose rate stands for the machine's."""
-LONGEST = 10.0
+LONGEST = 4.0
 """s that a call may take at most, by its operations and the rate of :data:`SQUARE`."""
+USUAL = 0.6
+"""Share of the limit by which the time of a run is estimated."""
 MINOR = 0.01
 """Shapes with a smaller share of a network's operations are timed by the fastest engine alone."""
 
@@ -43,7 +46,8 @@ class Options:
         training_batches: Poses of a training step.
         engines: Some of :data:`graphlift.bench.engines.ENGINES`; all that are installed if empty.
         threads: To compute with.
-        seconds: For each network, batch and mode: all engines and products together.
+        seconds: For each network, batch and mode: all engines and products together. Where one
+            turn of all takes longer, they have two turns, of which the second counts.
         cpu_time: Count the processor's time of this process in place of the clock's: for one
             thread, on a machine that does other work.
     """
@@ -120,7 +124,7 @@ def bench(options: Options, show: Show = lambda *_: None) -> Result:
     found = _Bench(options, engines, clock, square)
     found.left_out += _not_installed(options, of_networks)
     cells = list(_cells(options, list(networks(of_networks, options.sizes)), loaded, found))
-    weights = [max(options.seconds, 4 * len(engines) * _seconds(cell, square)) for cell in cells]
+    weights = [_expected(cell, found) for cell in cells]
     done, built = 0.0, None
     for cell, weight in zip(cells, weights, strict=True):
         show(done, sum(weights), cell.label)
@@ -181,6 +185,14 @@ def _seconds(cell: _Cell, square: ProductRate) -> float:
     return _operations(cell.products) / square.best / 1e9
 
 
+def _expected(cell: _Cell, found: _Bench) -> float:
+    """Seconds that a cell will take: what it is given, or two turns of all engines."""
+    several = 1 if cell.training or isinstance(cell.subject, Model) else len(found.engines)
+    each = _seconds(cell, found.square)
+    apart = sum(2e-9 * product.macs for product in cell.products) / found.square.best
+    return max(found.options.seconds, 2 * (several * each / USUAL + len(found.engines) * apart))
+
+
 def _operations(products: Counter[Product]) -> float:
     return 2.0 * sum(product.macs * times for product, times in products.items())
 
@@ -215,22 +227,29 @@ def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> No
     products = cell.products
     operations = _operations(products)
     major = [p for p, times in products.items() if 2 * p.macs * times >= MINOR * operations]
+    engines = [e for e in found.engines if not (cell.training and e in CONSTANT)]
+    known = {
+        product: rates
+        for product, found_before in found.products.items()
+        if (rates := {e: found_before.gflops[e] for e in engines if e in found_before.gflops})
+    }
     of_products = {
         (product, engine): run
         for product in products
-        if product in major or product not in found.products
-        for engine, run in product_runs(product, found.engines, found.options.threads).items()
+        if product in major or product not in known
+        for engine, run in product_runs(product, engines, found.options.threads).items()
     }
     functions = {str(key): run for key, run in (*runs.items(), *of_products.items())}
-    times = alternate(functions, found.options.seconds, found.clock)
+    threads = found.options.threads
+    times = alternate(functions, found.options.seconds, found.clock, threads=threads)
     now: dict[Product, ProductRate] = {}
     for product in products:
         rates: dict[str, float] = {
             engine: 2 * product.macs / times[str((product, engine))].seconds / 1e9
-            for engine in found.engines
+            for engine in engines
             if (product, engine) in of_products
         }
-        now[product] = ProductRate(product, rates) if rates else found.products[product]
+        now[product] = ProductRate(product, rates or known[product])
         _keep(now[product], found)
     limit = sum(2e-9 * p.macs * n / now[p].best for p, n in products.items())
     traffic = float(sum(p.bytes * n for p, n in products.items()))
@@ -267,6 +286,7 @@ def _row(
 
 
 def _square(engines: Sequence[Engine], options: Options, clock: Clock) -> ProductRate:
-    times = alternate(product_runs(SQUARE, engines, options.threads), options.seconds, clock)
+    runs = product_runs(SQUARE, engines, options.threads)
+    times = alternate(runs, options.seconds, clock, threads=options.threads)
     gflops = {name: 2 * SQUARE.macs / each.seconds / 1e9 for name, each in times.items()}
     return ProductRate(SQUARE, gflops)

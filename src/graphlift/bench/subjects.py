@@ -88,12 +88,13 @@ class Model:
 
 
 def networks(names: Sequence[str], sizes: Sequence[float]) -> Iterator[Network]:
-    """Give the networks of some names at some sizes.
+    """Give the networks of some names at some sizes, once each where two sizes are one width.
 
     Args:
         names: Of :data:`NETWORKS`.
         sizes: Millions of parameters, or :data:`PUBLISHED`.
     """
+    given: set[Network] = set()
     for size in sizes:
         for name in names:
             method, decoupled = NAMES[name]
@@ -103,7 +104,10 @@ def networks(names: Sequence[str], sizes: Sequence[float]) -> Iterator[Network]:
                 aim = round(size * 1e6)
                 channels = channels_for(method, aim, decouple_self=decoupled).channels
             cost = network_complexity(method, decouple_self=decoupled, channels=channels)
-            yield Network(name, method, decoupled, channels, cost.parameters)
+            network = Network(name, method, decoupled, channels, cost.parameters)
+            if network not in given:
+                given.add(network)
+                yield network
 
 
 def models(names: Sequence[str], threads: int) -> Iterator[Model]:

@@ -72,7 +72,8 @@ def bench(
     threads: Annotated[
         int,
         _how(
-            "To compute with. Engines disturb one another's shares where it is not 1.",
+            "To compute with. Where it is not 1, an engine waits until the threads of the one "
+            "before sleep.",
             min=0,
             max=1024,
             show_default="0, one a core",
@@ -81,7 +82,8 @@ def bench(
     seconds: Annotated[
         float | None,
         _how(
-            "s for each network at each batch, all engines in turns.",
+            "s for each network at each batch, all engines in turns; where one turn takes "
+            "longer, there are two, of which the second counts.",
             min=0.001,
             max=3600,
             show_default="2",
@@ -98,13 +100,21 @@ def bench(
 ) -> None:
     """Measure inference and training on this machine, against what it can do.
 
+    Under 30 s; a few minutes; all networks at two sizes, about 20 minutes on two cores:
+
     graphlift bench --quick
 
-    graphlift bench everyone --parameters published --batch 1024 -o bench
+    graphlift bench -o bench
+
+    graphlift bench everyone models --parameters published --parameters 4.2 --batch 1 --batch 64
+    --batch 256 --batch 1024 --batch 16384 -o bench
 
     The limit of a network is the time of its matrix products alone, each by the engine that is
     fastest at its shape, measured in turns with the network: a share of 80 % means that a fifth of
-    the time goes elsewhere. Run it while nothing else runs. See docs/performance.md.
+    the time goes elsewhere. A training step's products are those forward and of both gradients.
+    Run it while nothing else runs: a bar shows how many seconds of how many are done. What takes
+    longer than 4 s a call, or half of the free memory, is left out and named at the end. See
+    docs/performance.md.
     """
     if quick and full:
         raise ConfigError("--quick and --full exclude each other: give one of them")

@@ -110,11 +110,20 @@ def frames_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 @contextmanager
 def bench_bar() -> Iterator[Callable[[float, float, str], None]]:
-    """Show what a benchmark measures, and how much of it is done, in seconds as expected."""
+    """Show what a benchmark measures, and how much of it is done, in seconds as expected.
+
+    A long one is described by the minutes that it is expected to take in all.
+    """
     with _bars() as bars:
         task = bars.add_task("", total=None, note="")
 
         def show(done: float, of: float, what: str) -> None:
-            bars.update(task, completed=round(done), total=round(of) or None, note=f"s  {what}")
+            bars.update(
+                task,
+                description=f"about {of / 60:.0f} min" if of >= 90 else "",
+                completed=round(done),
+                total=round(of) or None,
+                note=f"s  {what}",
+            )
 
         yield show
