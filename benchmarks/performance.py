@@ -36,8 +36,8 @@ def main():
 
 
 def few_colours(figure: Path):
-    """Store a PNG in 256 colours, a third of its size: figures are kept in the repository."""
-    small = Image.open(figure).convert("RGB").quantize(256)
+    """Store a PNG in 160 colours, a third of its size: figures are kept in the repository."""
+    small = Image.open(figure).convert("RGB").quantize(160)
     small.save(figure, format="png", optimize=True)
 
 

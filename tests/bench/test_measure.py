@@ -176,7 +176,9 @@ def test_networks_are_measured_by_every_engine_that_can_compute_them():
 
 def test_products_of_a_training_step_have_no_constant_factor():
     result = bench(
-        Options(names=("full-sharing",), engines=("torch", "onnxruntime"), **TINY | {"sizes": (0.0,)})
+        Options(
+            names=("full-sharing",), engines=("torch", "onnxruntime"), **TINY | {"sizes": (0.0,)}
+        )
     )
 
     inside = [p for p in result.products if p.product.inner == p.product.columns == 128]

@@ -9,6 +9,8 @@ from graphlift.bench.machine import Machine, MemoryRates
 from graphlift.bench.products import Product
 from graphlift.bench.report import report, shape, summary, tables
 from graphlift.bench.results import ProductRate, Result, Row, read_result
+from graphlift.bench.roofline import LINE, draw_roofline, spread
+from graphlift.bench.subjects import NETWORKS, PAPER
 from graphlift.bench.write import write_result
 from graphlift.errors import FormatError
 
@@ -143,3 +145,40 @@ def test_other_files_are_refused(result, tmp_path, change, told):
 def test_shapes_are_written_as_they_are_multiplied():
     assert shape(PRODUCT) == "16 of 64 × 128 by 128 × 128"
     assert shape(Product(1, 9, 32, 64)) == "9 × 32 by 32 × 64"
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([0.1, 0.5, 0.9], [0.1, 0.5, 0.9]),
+        ([0.5, 0.5, 0.51], [0.5, 0.5 + LINE, 0.5 + 2 * LINE]),
+        ([0.2, 0.99, 1.0], [0.2, 1 - LINE, 1.0]),
+        ([1.0, 1.0, 1.0], [1 - 2 * LINE, 1 - LINE, 1.0]),
+        ([], []),
+    ],
+)
+def test_names_beside_a_figure_keep_apart_and_in_it(heights, expected):
+    assert spread(heights) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("names", "panels"), [(NETWORKS, 4), (PAPER, 2), (NETWORKS[-3:], 2)])
+def test_many_networks_are_parted_and_each_is_named_once_a_mode(
+    result, tmp_path, monkeypatch, names, panels
+):
+    drawn = []
+    monkeypatch.setattr(
+        "matplotlib.figure.Figure.savefig", lambda self, *_, **__: drawn.append(self)
+    )
+    rows = [
+        row(name, mode, batch, seconds=0.01 * batch)
+        for name in names
+        for mode in ("inference", "training")
+        for batch in (4, 64)
+    ]
+
+    draw_roofline(replace(result, rows=tuple(rows)), tmp_path / "x.png")
+
+    (figure,) = drawn
+    written = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert len(figure.axes) == panels
+    assert sorted(written) == sorted(2 * names)
