@@ -33,8 +33,8 @@ def draw_roofline(result: Result, path: Path) -> None:
 
     A line is a network at the largest of its sizes, and its points are batches: the fastest engine
     at each. Many networks are parted into those of others, and the paper's with the models for
-    lifting: a row of panels each, where the rest is grey. The slanted roofs are the rates of memory
-    and of the cache, the level one that of the fastest product of all.
+    lifting: a row of panels each, where the rest is grey. The slanted roofs are the rates of
+    memory and of the cache, the level one that of the fastest product of all.
     """
     rows = _largest(row for row in result.rows if row.mode != "in all")
     modes = list(dict.fromkeys(row.mode for row in rows))
