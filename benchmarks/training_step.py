@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/training_step.py [--repeats 25]
 
 Decoupled pre-aggregation of 4.2 million parameters; fastest of the repeats, in the time of the
-thread on the processor. The products are those of the layers inside, as torch computes them in a step; calls
-are a step of the same network with 4 channels and 4 poses, where nothing else takes time.
+thread on the processor. The products are those of the layers inside, as torch computes them in a
+step; calls are a step of the same network with 4 channels and 4 poses, where nothing else takes
+time.
 """
 
 import argparse
