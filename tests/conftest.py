@@ -1,5 +1,7 @@
 """Fixtures that more than one module needs."""
 
+import gc
+
 import hypothesis
 import numpy as np
 import pytest
@@ -10,6 +12,17 @@ from graphlift.samples.open_data import OpenData
 # Speed is benchmarked, never asserted: a busy machine must not fail a property.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Look for no garbage while thousands of tests are read, nor among them afterwards."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -280,7 +280,7 @@ def screenshot(page, png, size, budget):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     return [line for line in run.stderr.splitlines() if "CONSOLE" in line]
 
