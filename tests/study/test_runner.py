@@ -40,7 +40,7 @@ model.blocks = 1
 """
 TIMING = {"seconds", "poses_per_second", "runs_at_once"}
 INTERRUPTED = "graphlift: interrupted; run the same command again to go on\n"
-PATIENCE = 120.0  # seconds until a test gives up; none depends on speed
+PATIENCE = 600.0  # seconds until a test gives up; none depends on speed
 
 QUICK = Plan(
     methods=("martinez",),

@@ -15,6 +15,7 @@ from graphlift.training.checkpoints import read_checkpoint
 from graphlift.training.loop import LOG
 from graphlift.training.state import MODEL
 
+pytestmark = pytest.mark.long
 RUN = """
 steps = 12
 batch_size = 15
@@ -36,8 +37,8 @@ def folder(tmp_path_factory, pack):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     arguments = (as_ranks.__file__, folder, folder / "run.toml", pack)
     ended = subprocess.run(
-        # one restart is ours; gloo itself may abort a process that starts while another ends (as in
-        # github.com/pytorch/gloo/issues/514), whichever start of them that is
+        # one restart is ours; gloo itself may abort a process that starts while another ends
+        # (as in github.com/pytorch/gloo/issues/514), whichever start that is
         [sys.executable, *torchrun, "--max-restarts", "5", *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
