@@ -1,6 +1,7 @@
 """Fixtures that more than one module needs."""
 
 import gc
+import signal
 
 import hypothesis
 import numpy as np
@@ -12,6 +13,12 @@ from graphlift.samples.open_data import OpenData
 # Speed is benchmarked, never asserted: a busy machine must not fail a property.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure():
+    """Let Ctrl-C reach what tests start and interrupt; a shell's background processes ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
