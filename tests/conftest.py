@@ -1,6 +1,7 @@
 """Fixtures that more than one module needs."""
 
 import gc
+import os
 import signal
 
 import hypothesis
@@ -16,7 +17,8 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure():
-    """Let Ctrl-C reach what tests start and interrupt; a shell's background processes ignore it."""
+    """Have what tests start hear Ctrl-C, which a shell's background ignores, and keep bytecode."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
