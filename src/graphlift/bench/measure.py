@@ -228,15 +228,11 @@ def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> No
     operations = _operations(products)
     major = [p for p, times in products.items() if 2 * p.macs * times >= MINOR * operations]
     engines = [e for e in found.engines if not (cell.training and e in CONSTANT)]
-    known = {
-        product: rates
-        for product, found_before in found.products.items()
-        if (rates := {e: found_before.gflops[e] for e in engines if e in found_before.gflops})
-    }
+    known = {product: _of_engines(rate, engines) for product, rate in found.products.items()}
     of_products = {
         (product, engine): run
         for product in products
-        if product in major or product not in known
+        if product in major or not known.get(product)
         for engine, run in product_runs(product, engines, found.options.threads).items()
     }
     functions = {str(key): run for key, run in (*runs.items(), *of_products.items())}
@@ -244,17 +240,21 @@ def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> No
     times = alternate(functions, found.options.seconds, found.clock, threads=threads)
     now: dict[Product, ProductRate] = {}
     for product in products:
-        rates: dict[str, float] = {
+        measured: dict[str, float] = {
             engine: 2 * product.macs / times[str((product, engine))].seconds / 1e9
             for engine in engines
             if (product, engine) in of_products
         }
-        now[product] = ProductRate(product, rates or known[product])
+        now[product] = ProductRate(product, measured or known[product])
         _keep(now[product], found)
     limit = sum(2e-9 * p.macs * n / now[p].best for p, n in products.items())
     traffic = float(sum(p.bytes * n for p, n in products.items()))
     for (mode, engine), timed in ((key, times[str(key)]) for key in runs):
         found.rows.append(_row(cell, mode, engine, timed, (operations, traffic, limit)))
+
+
+def _of_engines(rate: ProductRate, engines: Sequence[Engine]) -> dict[str, float]:
+    return {engine: rate.gflops[engine] for engine in engines if engine in rate.gflops}
 
 
 def _keep(rate: ProductRate, found: _Bench) -> None:

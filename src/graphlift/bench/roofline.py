@@ -190,7 +190,7 @@ def _roofs(axes: Axes, result: Result) -> None:
 
 
 def _roof_handles(result: Result) -> list[Line2D]:
-    told = {
+    told: dict[str, Literal["-", ":"]] = {
         f"cache, {result.memory.cache:.0f} GB/s": ":",
         f"memory, {_memory(result):.0f} GB/s; fastest product, {_best(result):.0f} GFLOP/s": "-",
     }
