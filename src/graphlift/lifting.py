@@ -43,6 +43,8 @@ __all__ = ["Lifter", "Stream"]
 BATCH = 256
 """Poses at once: as many as keep a layer's features in the cache."""
 
+_FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
+
 
 @dataclass(frozen=True, eq=False)
 class Lifter:
@@ -184,6 +186,10 @@ class Lifter:
     ) -> tuple[Poses, int]:
         """Lift block by block; ``few`` counts on in how many frames keypoints were too few."""
         frames, people = given.positions.shape[:2]
+        if frames <= batch_of(people):
+            seen, arrays, lost = self._lift_block(given, lens, flip, hypotheses)
+            few += lost
+            return self.poses_of(given, lens, arrays, seen, few=few, notes=notes), few
         seen = np.empty((frames, people, len(self.skeleton)), dtype=bool)
         whole = {
             name: np.empty((frames, people, *each), dtype=np.float32)
@@ -191,13 +197,29 @@ class Lifter:
         }
         for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
             here = given.of_frames(at)
-            rays, confidence, seen[at] = given_rays(here, lens, self.skeleton)
-            rays, confidence = (each.reshape(-1, *each.shape[2:]) for each in (rays, confidence))
-            lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
-            for name, array in whole.items():
-                array[at] = getattr(lifted, name).reshape(array[at].shape)
-            few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][at, :, 0])).sum())
+            seen[at], arrays, lost = self._lift_block(here, lens, flip, hypotheses)
+            for name, array in arrays.items():
+                whole[name][at] = array
+            few += lost
         return self.poses_of(given, lens, whole, seen, few=few, notes=notes), few
+
+    def _lift_block(
+        self, given: Keypoints, lens: Camera, flip: bool, hypotheses: bool
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+        """Lift at once; return which joints were seen, the poses' arrays, and how many lack."""
+        rays, confidence, seen = given_rays(given, lens, self.skeleton)
+        several, joints = seen.shape[:2], seen.shape[2]
+        lifted = self.lift_rays(
+            rays.reshape(-1, joints, 2),
+            confidence.reshape(-1, joints),
+            flip=flip,
+            hypotheses=hypotheses,
+        )
+        known = {name: array for name, array in vars(lifted).items() if array is not None}
+        arrays = {name: each.reshape(*several, *each.shape[1:]) for name, each in known.items()}
+        absent = np.isnan(arrays["sigma"][..., 0])
+        lost = int((given.seen.any(axis=-1) & absent).sum()) if absent.any() else 0
+        return seen, arrays, lost
 
     def can_lift(
         self, keypoints: Keypoints, *, camera: Camera | None, field_of_view: float | None
@@ -334,15 +356,16 @@ class Lifter:
             sign[[0, 4] if body == BODY_28 else [0]] = -1  # x of positions, and of fronts
             other = self.run(seen.inputs[:, body.mirror] * sign[: seen.inputs.shape[-1]])
             answer = (answer + other[:, body.mirror] * sign) / 2
-        answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
-        poses = answer[..., :3] - answer[:, [body.root], :3]
+        answer[~seen.valid] = np.nan
+        poses = answer[..., :3] - answer[:, body.root, None, :3]
         sigma = np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
         if body != BODY_28:
             several = self._several(seen) if hypotheses else ()
             return Lifted(turn_back(poses, seen), sigma, None, None, *several)
-        at = answer[:, BODY_28.index(*FRONT_JOINTS)]
-        length = np.linalg.norm(at[..., 4:7], axis=-1, keepdims=True)
-        fronts = at[..., 4:7] / np.maximum(length, np.float32(1e-6))
+        at = answer[:, _FRONTS_AT]
+        fronts = at[..., 4:7]
+        length = np.sqrt((fronts**2).sum(axis=-1, keepdims=True))
+        fronts = fronts / np.maximum(length, np.float32(1e-6))
         return Lifted(
             turn_back(poses, seen),
             sigma,
