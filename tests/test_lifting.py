@@ -200,9 +200,25 @@ def test_a_smooth_stream_is_the_filter_over_the_batch(lifter, people):
     _, px = people
     stream = lifter.stream(skeleton="h36m-17", image_size=SIZE, fps=30.0, smooth=True)
     poses = lifter(px[:20], skeleton="h36m-17", image_size=SIZE)
-    smoothed = np.concatenate([stream(frame).positions for frame in px[:20]])
+    streamed = [stream(frame) for frame in px[:20]]
+    smoothed = np.concatenate([frame.positions for frame in streamed])
+    fronts = np.concatenate([frame.fronts for frame in streamed])
 
     np.testing.assert_allclose(smoothed, one_euro(poses.positions, 30.0), atol=1e-5)
+    turned = one_euro(poses.fronts, 30.0)
+    turned /= np.linalg.norm(turned, axis=-1, keepdims=True)
+    np.testing.assert_allclose(fronts, turned, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 256, 257, 600])
+def test_however_many_are_asked_of_the_network_each_has_its_own_answer(lifter, count):
+    inputs = np.random.default_rng(5).normal(0, 0.3, (count, 28, 4))
+
+    answers = lifter.run(inputs)
+
+    assert answers.shape == (count, 28, 8)
+    for at in {0, count // 2, count - 1}:
+        np.testing.assert_allclose(answers[at], lifter.run(inputs[[at]])[0], atol=1e-4)
 
 
 # Bad input

@@ -13,8 +13,8 @@ from graphlift.cameras import (
     image_to_rays,
 )
 from graphlift.errors import FormatError, ShapeError
-from graphlift.sequences import Keypoints, convert_keypoints, keypoints_from
-from graphlift.skeletons import SKELETONS, Skeleton
+from graphlift.sequences import Keypoints, keypoints_from
+from graphlift.skeletons import SKELETONS, Skeleton, joint_map
 from graphlift.words import shown
 
 
@@ -106,7 +106,10 @@ def given_rays(
         Rays through the lens, x and y at unit depth, camera axes, finite everywhere; confidences,
         0 where a joint is missing; and which joints are there.
     """
-    own = convert_keypoints(keypoints, body)
-    seen = own.seen
-    rays = image_to_rays(np.where(seen[..., None], own.positions, 0), camera)
-    return rays, np.where(seen, own.confidence, 0), seen
+    conversion = joint_map(keypoints.skeleton, body)
+    positions, confidence = conversion.both(
+        keypoints.positions, keypoints.confidence, keypoints.seen
+    )
+    seen = np.isfinite(positions).all(axis=-1)
+    rays = image_to_rays(np.where(seen[..., None], positions, 0), camera)
+    return rays, np.where(seen, confidence, 0), seen

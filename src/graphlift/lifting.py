@@ -30,7 +30,6 @@ from graphlift.preprocessing import (
     turn_back,
 )
 from graphlift.sequences import (
-    FRONTS,
     Keypoints,
     Poses,
     keypoints_from,
@@ -42,6 +41,8 @@ __all__ = ["Lifter", "Stream"]
 
 BATCH = 256
 """Poses at once: as many as keep a layer's features in the cache."""
+
+_FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,20 +185,30 @@ class Lifter:
     ) -> tuple[Poses, int]:
         """Lift block by block; ``few`` counts on in how many frames keypoints were too few."""
         frames, people = given.positions.shape[:2]
-        seen = np.empty((frames, people, len(self.skeleton)), dtype=bool)
-        whole = {
-            name: np.empty((frames, people, *each), dtype=np.float32)
-            for name, each in self._sizes(hypotheses).items()
-        }
+        whole: dict[str, np.ndarray] = {}
         for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
-            here = given.of_frames(at)
-            rays, confidence, seen[at] = given_rays(here, lens, self.skeleton)
-            rays, confidence = (each.reshape(-1, *each.shape[2:]) for each in (rays, confidence))
-            lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
-            for name, array in whole.items():
-                array[at] = getattr(lifted, name).reshape(array[at].shape)
-            few += int((here.seen.any(axis=-1) & np.isnan(whole["sigma"][at, :, 0])).sum())
-        return self.poses_of(given, lens, whole, seen, few=few, notes=notes), few
+            block, lost = self._lift_block(given.of_frames(at), lens, flip, hypotheses)
+            few += lost
+            if len(block["seen"]) == frames:
+                whole = block  # as it is: a stream's frames are short of time
+                continue
+            for name, array in block.items():
+                shape = (frames, *array.shape[1:])
+                whole.setdefault(name, np.empty(shape, array.dtype))[at] = array
+        return self.poses_of(given, lens, whole, whole["seen"], few=few, notes=notes), few
+
+    def _lift_block(
+        self, given: Keypoints, lens: Camera, flip: bool, hypotheses: bool
+    ) -> tuple[dict[str, np.ndarray], int]:
+        """Lift at once; return arrays by frame and person, and how many people have no pose."""
+        rays, confidence, seen = given_rays(given, lens, self.skeleton)
+        rays, confidence = (each.reshape(-1, *each.shape[2:]) for each in (rays, confidence))
+        lifted = self.lift_rays(rays, confidence, flip=flip, hypotheses=hypotheses)
+        known = {name: array for name, array in vars(lifted).items() if array is not None}
+        arrays = {name: a.reshape(*seen.shape[:2], *a.shape[1:]) for name, a in known.items()}
+        absent = np.isnan(arrays["sigma"][..., 0])
+        lost = int((given.seen.any(axis=-1) & absent).sum()) if absent.any() else 0
+        return arrays | {"seen": seen}, lost
 
     def can_lift(
         self, keypoints: Keypoints, *, camera: Camera | None, field_of_view: float | None
@@ -263,18 +274,6 @@ class Lifter:
         if flip:
             raise ModelError("the mirror image has hypotheses of its own: leave flip out for them")
 
-    def _sizes(self, hypotheses: bool) -> dict[str, tuple[int, ...]]:
-        """Axes that a person's arrays in :class:`Lifted` have, by name; None's are left out."""
-        joints, segments = len(self.skeleton), len(FRONTS)
-        sizes: dict[str, tuple[int, ...]] = {"positions": (joints, 3), "sigma": (joints,)}
-        if self.skeleton == BODY_28:
-            sizes |= {"fronts": (segments, 3), "front_sigma": (segments,)}
-        if hypotheses:
-            (count,) = (o.shape[1] for o in self.session.get_outputs() if o.name == "weights")
-            each = ((count, joints, 3), (count,), (count,))
-            sizes |= dict(zip(SEVERAL, each, strict=True))
-        return sizes
-
     def stream(
         self,
         *,
@@ -334,15 +333,16 @@ class Lifter:
             sign[[0, 4] if body == BODY_28 else [0]] = -1  # x of positions, and of fronts
             other = self.run(seen.inputs[:, body.mirror] * sign[: seen.inputs.shape[-1]])
             answer = (answer + other[:, body.mirror] * sign) / 2
-        answer = np.where(seen.valid[:, None, None], answer, np.float32(np.nan))
-        poses = answer[..., :3] - answer[:, [body.root], :3]
+        answer[~seen.valid] = np.nan
+        poses = answer[..., :3] - answer[:, body.root, None, :3]
         sigma = np.exp(answer[..., 3]) * np.float32(self.card.sigma_scale)
         if body != BODY_28:
             several = self._several(seen) if hypotheses else ()
             return Lifted(turn_back(poses, seen), sigma, None, None, *several)
-        at = answer[:, BODY_28.index(*FRONT_JOINTS)]
-        length = np.linalg.norm(at[..., 4:7], axis=-1, keepdims=True)
-        fronts = at[..., 4:7] / np.maximum(length, np.float32(1e-6))
+        at = answer[:, _FRONTS_AT]
+        fronts = at[..., 4:7]
+        length = np.sqrt((fronts**2).sum(axis=-1, keepdims=True))
+        fronts = fronts / np.maximum(length, np.float32(1e-6))
         return Lifted(
             turn_back(poses, seen),
             sigma,
@@ -356,7 +356,9 @@ class Lifter:
     def _several(self, seen: Canonical) -> tuple[np.ndarray, ...]:
         """Positions, root-relative and in the camera's axes, weights and sigma of hypotheses."""
         if not len(seen.inputs):
-            return tuple(np.empty((0, *each)) for each in list(self._sizes(True).values())[-3:])
+            (count,) = (o.shape[1] for o in self.session.get_outputs() if o.name == "weights")
+            sizes = ((count, len(self.skeleton), 3), (count,), (count,))
+            return tuple(np.empty((0, *each), np.float32) for each in sizes)
         given = {"keypoints": seen.inputs.astype(np.float32)}
         poses, weights, sigma = self.session.run(["hypotheses", "weights", "sigma"], given)
         poses = poses - poses[:, :, [self.skeleton.root]]
@@ -376,8 +378,12 @@ class Lifter:
         if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
-        (answer,) = self.session.run(["poses"], {"keypoints": inputs.astype(np.float32)})
-        return np.asarray(answer)
+        blocks = [inputs[n : n + BATCH] for n in range(0, len(inputs), BATCH)]
+        answers = [
+            self.session.run(["poses"], {"keypoints": block.astype(np.float32)})[0]
+            for block in blocks
+        ]
+        return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers))
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ same input anywhere in the image and at any focal length. Predictions are in the
 virtual camera and are rotated back.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -52,24 +52,34 @@ def canonical(
         confidence: 0 for a missing joint.
         weight: How much each joint counts in both means; all alike when left out.
     """
-    present = (confidence > 0)[..., None]
-    counts = 1.0 if weight is None else weight[:, None]
-    direction = np.concatenate([np.where(present, rays, 0), np.ones_like(rays[..., :1])], axis=-1)
-    direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    aim = np.where(present, direction * counts, 0).sum(axis=1)
-    valid = present.sum(axis=(1, 2)) >= MIN_KEYPOINTS
-    aim = np.where(valid[:, None], aim, [0, 0, 1])
-    R = turn_to_z(aim / np.linalg.norm(aim, axis=-1, keepdims=True))
+    return _canonical(rays, confidence, np.ones(rays.shape[1]) if weight is None else weight, 3)
+
+
+def _canonical(
+    rays: np.ndarray, confidence: np.ndarray, weight: np.ndarray, features: int
+) -> Canonical:
+    """Make the inputs; a stream asks for one frame at a time, where each call of NumPy counts."""
+    present = confidence > 0
+    direction = np.ones((*present.shape, 3))
+    direction[..., :2] = np.where(present[..., None], rays, 0)
+    direction /= np.sqrt((direction**2).sum(axis=-1, keepdims=True))
+    aim = ((present * weight)[:, None] @ direction)[:, 0]
+    valid = present.sum(axis=1) >= MIN_KEYPOINTS
+    aim[~valid] = 0, 0, 1
+    R = turn_to_z(aim / np.sqrt((aim**2).sum(axis=-1, keepdims=True)))
     turned = direction @ R.swapaxes(-1, -2)
-    ahead = present & (turned[..., 2:] > _NEAREST_RAY)
-    xy = np.where(ahead, turned[..., :2] / np.maximum(turned[..., 2:], _NEAREST_RAY), 0)
-    count = (ahead * counts).sum(axis=(1, 2))
-    size = np.sqrt((xy**2 * counts).sum(axis=(1, 2)) / np.where(count > 0, count, 1))
-    valid = valid & (size > 1e-6)
-    xy = np.where(valid[:, None, None], xy / np.where(valid, size, 1)[:, None, None], 0)
-    certainty = np.where(ahead & valid[:, None, None], confidence[..., None], 0)
-    R = np.where(valid[:, None, None], R, np.eye(3))
-    return Canonical(np.concatenate([xy, certainty], axis=-1), R, valid)
+    ahead = present & (turned[..., 2] > _NEAREST_RAY)
+    # What is not ahead, and nobody's, is at no distance: divided by infinity.
+    xy = turned[..., :2] / np.where(ahead, turned[..., 2], np.inf)[..., None]
+    count = (ahead * weight).sum(axis=1)
+    size = np.sqrt(((xy**2).sum(axis=-1) * weight).sum(axis=1) / np.where(count > 0, count, 1))
+    valid &= size > 1e-6
+    R[~valid] = np.eye(3)
+    inputs = np.empty((*present.shape, features))
+    np.divide(xy, np.where(valid, size, np.inf)[:, None, None], out=inputs[..., :2])
+    inputs[..., 2] = np.where(ahead & valid[:, None], confidence, 0)
+    inputs[..., 3:] = inputs[..., 2:3] > 0
+    return Canonical(inputs, R, valid)
 
 
 FRONT_JOINTS = ("Hip", "Thorax", "Head", "LShoulder", "RShoulder", "LHip", "RHip")
@@ -93,9 +103,7 @@ def canonical_28(
         rays: x, y at unit depth, camera axes; any values where confidence is 0.
         confidence: 0 for a missing joint.
     """
-    seen = canonical(rays, confidence, _WEIGHT_28)
-    flag = (seen.inputs[..., 2:] > 0).astype(seen.inputs.dtype)
-    return replace(seen, inputs=np.concatenate([seen.inputs, flag], axis=-1))
+    return _canonical(rays, confidence, _WEIGHT_28, 4)
 
 
 ANSWERS = 4 * (len(BODY_28) + len(FRONT_JOINTS))
@@ -133,8 +141,12 @@ def turn_to_z(direction: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "fra
     """
     x, y, z = (direction[..., i] for i in range(3))
     k = 1 / (1 + z)
-    rows = [[1 - k * x * x, -k * x * y, -x], [-k * x * y, 1 - k * y * y, -y], [x, y, z]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    R = np.empty((*direction.shape, 3), direction.dtype)
+    R[..., 0, 0], R[..., 1, 1] = 1 - k * x * x, 1 - k * y * y
+    R[..., 0, 1] = R[..., 1, 0] = -k * x * y
+    R[..., :2, 2] = -direction[..., :2]
+    R[..., 2, :] = direction
+    return R
 
 
 def turn_back(

@@ -286,7 +286,7 @@ def keypoints_from(
     seen = joints_seen(array, given)
     return Keypoints(
         positions=np.where(seen[..., None], array, np.nan),
-        confidence=np.where(seen, np.minimum(np.nan_to_num(given), 1), 0.0),
+        confidence=np.where(seen, np.minimum(given, 1), 0.0),
         skeleton=skeleton,
         image_size=image_size,
         fps=fps,
@@ -328,12 +328,10 @@ def convert_keypoints(keypoints: Keypoints, target: Skeleton) -> Keypoints:
     :func:`graphlift.skeletons.conversion_table` lists how each joint is derived.
     """
     conversion = joint_map(keypoints.skeleton, target)
-    return replace(
-        keypoints,
-        positions=conversion(keypoints.positions),
-        confidence=conversion.confidence(keypoints.confidence, keypoints.seen),
-        skeleton=target,
+    positions, confidence = conversion.both(
+        keypoints.positions, keypoints.confidence, keypoints.seen
     )
+    return replace(keypoints, positions=positions, confidence=confidence, skeleton=target)
 
 
 def _check(sequence: Keypoints | Poses, dimensions: int) -> None:

@@ -38,11 +38,10 @@ class Stream:
         self.lifter, self.skeleton, self.camera, self.fps = lifter, skeleton, camera, fps
         self.notes, self.smooth = notes, bool(smooth and fps)
         self._filter: Any = None
-        self._fronts: Any = None
         if smooth and fps:
             from graphlift.motion.smoothing import OneEuro
 
-            self._filter, self._fronts = OneEuro(fps), OneEuro(fps)
+            self._filter = OneEuro(fps)
 
     def __call__(self, frame: np.ndarray, confidence: np.ndarray | None = None) -> Poses:
         """Lift one frame.
@@ -85,5 +84,9 @@ class Stream:
         """
         if self._filter is None:
             return positions, fronts
-        turned = None if fronts is None else unit_vectors(self._fronts(fronts))
-        return self._filter(positions), turned
+        if fronts is None:
+            return self._filter(positions), None
+        # Every point has a cut-off of its own, so that one filter does for both, in half the time.
+        points = self._filter(np.concatenate([positions, fronts], axis=-2))
+        joints = positions.shape[-2]
+        return points[..., :joints, :], unit_vectors(points[..., joints:, :])

@@ -263,6 +263,34 @@ def test_a_derived_joint_has_the_least_confidence_of_what_it_is_made_of():
     np.testing.assert_array_equal(confidence(after, "Spine"), np.minimum(hips, shoulders))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+@EVERY
+def test_a_joint_is_the_mean_of_the_first_choice_that_was_seen(source, share):
+    rng = np.random.default_rng(4)
+    before = scattered(source, frames=10)
+    seen = rng.random(before.confidence.shape) >= share
+    conversion = joint_map(source, H36M_17)
+    positions = np.where(seen[..., None], before.positions, np.nan)
+
+    found, sure = conversion.both(positions, before.confidence, seen)
+
+    for at in np.ndindex(*seen.shape[:2]):
+        for joint in range(len(H36M_17)):
+            expected, least = np.full(2, np.nan), 0.0
+            for weights in (conversion.weights, *conversion.fallbacks):
+                used = np.flatnonzero(
+                    weights[joint]
+                )  # NaN, of no choice, is not 0 and is not seen
+                if not np.isnan(weights[joint]).any() and seen[at][used].all():
+                    expected = sum(weights[joint, n] * positions[at][n] for n in used)
+                    least = min(before.confidence[at][n] for n in used)
+                    break
+            np.testing.assert_allclose(found[at][joint], expected, rtol=1e-12)
+            assert sure[at][joint] == least
+    np.testing.assert_array_equal(conversion(positions), found)
+    np.testing.assert_array_equal(conversion.confidence(before.confidence, seen), sure)
+
+
 @EVERY
 def test_confidence_is_zero_exactly_where_a_joint_is_missing(source):
     rng = np.random.default_rng(1)

@@ -59,14 +59,16 @@ class JointMap:
                 f"positions {positions.shape} should have {len(self.source)} joints "
                 f"({self.source.name}) on the last axis but one"
             )
-        unseen = np.isnan(positions)
-        taken = self.choose(~unseen.any(axis=-1))[..., None]
-        filled = np.where(unseen, 0, positions)
-        mixed = np.full((*positions.shape[:-2], len(self.target), positions.shape[-1]), np.nan)
-        for choice, (weights, _) in enumerate(self._ways):
-            if (taken == choice).any():
-                mixed = np.where(taken == choice, weights @ filled, mixed)
-        return mixed
+        seen = ~np.isnan(positions).any(axis=-1)
+        return self._mix(positions, seen, self.choose(seen))
+
+    def _mix(self, positions: np.ndarray, seen: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        filled = np.where(seen[..., None], positions, 0)
+        mixed: np.ndarray | float = np.nan
+        for choice in range(max(chosen.max(initial=-1), 0) + 1):
+            weights, _ = self._ways[choice]
+            mixed = np.where((chosen == choice)[..., None], weights @ filled, mixed)
+        return np.asarray(mixed)
 
     @cached_property
     def _ways(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -76,6 +78,23 @@ class JointMap:
             for weights in (self.weights, *self.fallbacks)
         )
 
+    @cached_property
+    def _best(self) -> Int[np.ndarray, " joint"]:
+        """What is chosen where all source joints were seen."""
+        defined = np.array([known for _, known in self._ways])
+        return np.where(defined.any(axis=0), defined.argmax(axis=0), -1)
+
+    @cached_property
+    def _made_of(self) -> tuple[Int[np.ndarray, "joint most"], ...]:
+        """Source joints of each target joint, the first of them repeated where there are fewer."""
+        tables = []
+        for weights, _ in self._ways:
+            used = weights != 0
+            table = np.argsort(~used, axis=1, kind="stable")[:, : max(used.sum(axis=1).max(), 1)]
+            count = used.sum(axis=1)[:, None]
+            tables.append(np.where(np.arange(table.shape[1]) < count, table, table[:, :1]))
+        return tuple(tables)
+
     def choose(self, seen: Bool[np.ndarray, "*batch other"]) -> Int[np.ndarray, "*batch joint"]:
         """Choose the weights for each target joint.
 
@@ -83,7 +102,10 @@ class JointMap:
             0 for ``weights``, 1 for the first of ``fallbacks``, ...; -1 where the joint is
             missing, because each of them needs a source joint that was not seen.
         """
-        chosen = np.full((*seen.shape[:-1], len(self.target)), -1)
+        shape = (*seen.shape[:-1], len(self.target))
+        if seen.all():
+            return np.broadcast_to(self._best, shape)
+        chosen = np.full(shape, -1)
         for choice, (weights, defined) in reversed(list(enumerate(self._ways))):
             # A missing source joint makes only the joints made of it missing.
             spoilt = np.matmul(~seen, (weights != 0).T)
@@ -94,17 +116,24 @@ class JointMap:
         self, confidence: Float[np.ndarray, "*batch other"], seen: Bool[np.ndarray, "*batch other"]
     ) -> Float[np.ndarray, "*batch joint"]:
         """Give each target joint the least confidence of its source joints; 0 where missing."""
-        chosen = self.choose(seen)
-        least = np.zeros(chosen.shape)
-        for choice, (weights, _) in enumerate(self._ways):
-            if not (chosen == choice).any():
-                continue
-            made_of = weights != 0
-            sure = confidence[..., made_of.argmax(axis=1)]  # correct for joints made of one joint
-            for joint in np.flatnonzero(made_of.sum(axis=1) > 1):
-                sure[..., joint] = confidence[..., made_of[joint]].min(axis=-1)
+        return self._least(confidence, self.choose(seen))
+
+    def _least(self, confidence: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        least: np.ndarray | float = 0.0
+        for choice in range(max(chosen.max(initial=-1), 0) + 1):
+            sure = confidence[..., self._made_of[choice]].min(axis=-1)
             least = np.where(chosen == choice, sure, least)
-        return least
+        return np.asarray(least)
+
+    def both(
+        self,
+        positions: Float[np.ndarray, "*batch other d"],
+        confidence: Float[np.ndarray, "*batch other"],
+        seen: Bool[np.ndarray, "*batch other"],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Convert positions and confidences together, in less time; ``seen`` have a position."""
+        chosen = self.choose(seen)
+        return self._mix(positions, seen, chosen), self._least(confidence, chosen)
 
 
 _NOSE_AND_EARS = {"Neck/Nose": "Nose", "Head": "LEar REar | LEar | REar"}
