@@ -154,7 +154,7 @@ class Client:
         start = 8 if self.encoding == "float32" else content.index(b",")
         known = content[start:]
         named = self.answered.to_bytes(4, "little") if start == 8 else b"%d" % self.answered
-        numbered = content[:4] == named if start == 8 else content[:start].endswith(b" " + named)
+        numbered = content[:4] == named if start == 8 else content[:start].endswith(b":" + named)
         if numbered and known in self.right[at]:
             return
         number, values = flat(content if start == 8 else content.decode())
