@@ -56,8 +56,8 @@ export function makeOverlay(canvas, frameBox) {
       const [x, y] = seen.reduce((top, at) => (at[1] < top[1] ? at : top))
       context.strokeStyle = 'rgba(0, 0, 0, 0.75)'
       context.fillStyle = '#ffffff'
-      context.strokeText(name, x, Math.max(y - 10, 14))
-      context.fillText(name, x, Math.max(y - 10, 14))
+      context.strokeText(name, x, Math.max(y - 24, 14))
+      context.fillText(name, x, Math.max(y - 24, 14))
     })
   }
 
