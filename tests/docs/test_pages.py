@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,18 @@ def test_pages_of_the_site_link_to_nothing_outside_it():
     assert not outside
 
 
-def test_the_first_page_of_the_repository_has_no_link_that_breaks_on_a_package_index():
+def test_the_first_page_has_a_picture_and_no_link_that_breaks_on_a_package_index():
     text = (ROOT / "README.md").read_text()
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"][
+        "hooks"
+    ]
+    (change,) = hooks["fancy-pypi-readme"]["substitutions"]
+    published = re.sub(change["pattern"], change["replacement"], text)
 
-    assert not LINK.findall(text)
-    assert not re.findall(r"<(?:img|a|picture)\b|^\[[^]]+\]:", text, re.MULTILINE)
+    assert LINK.findall(text) == ["docs/figures/app.png"]
+    assert published == text.replace(re.search(r"^!\[.*\n\n", text, re.MULTILINE)[0], "")
+    assert not LINK.findall(published)
+    assert not re.findall(r"<(?:img|a|picture)\b|^\[[^]]+\]:", published, re.MULTILINE)
 
 
 def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
