@@ -134,7 +134,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=MEASURED)
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--size", type=int, help="steps of each run of the study, or clips to lift")
+    parser.add_argument("--size", type=int, help="steps of each run of a study, or clips")
     args = parser.parse_args()
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     with tempfile.TemporaryDirectory() as name:

@@ -190,11 +190,11 @@ def test_a_clip_that_ends_its_process_is_named_and_the_others_are_lifted(seen, t
             write_keypoints(tmp_path / name, seen)
     (tmp_path / "clips.txt").write_text("\n".join(names))
     out = tmp_path / "out"
-    words = ("lift", tmp_path / "clips.txt", "-o", out, "--format", "npz", *SMALL, "--ray", "local")
+    words = ("lift", tmp_path / "clips.txt", "-o", out, "--format", "npz", "--ray", "local")
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 
     command = subprocess.Popen(
-        [sys.executable, "-m", "graphlift", *map(str, words)],
+        [sys.executable, "-m", "graphlift", *map(str, (*words, *SMALL))],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     killed = set()

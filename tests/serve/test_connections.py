@@ -127,19 +127,24 @@ def test_a_stream_whose_answers_are_not_read_ends_and_says_why(strict):
         sender = threading.Thread(target=send_all, args=(link, crowd, count))
         sender.start()
         until(lambda: counted(strict, ended) == before + 1)
-        said = []
+        *answers, last = (json.loads(each) for each in every(link))
         with pytest.raises(ConnectionClosedError) as end:
-            while True:
-                said.append(json.loads(link.recv()))
+            link.recv()
         sender.join()
 
-    *answers, last = said
     assert 0 < len(answers) < count
     assert [each["frame"] for each in answers] == list(range(len(answers)))
     assert positions(answers[-1]).shape == (20, 28, 3)
     assert last["error"] == end.value.rcvd.reason
     assert last["error"].startswith(f"no answer was read for {SOON:g} s")
     assert end.value.rcvd.code == 1008
+
+
+def every(link):
+    """Each message until the stream is closed."""
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            yield link.recv()
 
 
 def send_all(link, message, count):

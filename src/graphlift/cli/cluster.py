@@ -39,8 +39,8 @@ MOST_CLIPS, MOST_TASKS = 32, 20_000
 BEGUN = ".begun"
 """Name of the folder, in that of outputs, of which clip each task under way has begun."""
 TRIES, RETRIES = 3, 20
-"""How often a clip, and a task, is begun although its process or machine is lost each time. A task
-has more, so that some clips of which each ends its process do not keep others from being lifted."""
+"""How often a clip, and a task, is begun although its process or machine is lost each time. A
+task has more, so that clips that end their process do not keep others from being lifted."""
 
 
 @dataclass

@@ -85,7 +85,7 @@ class Websocket(WebSocketsSansIOProtocol):
         return self.handshake_initiated and not self.writable.is_set()
 
     def give_up(self, seconds: float) -> None:
-        """End a stream that has waited so long; its last answers are there to be read meanwhile."""
+        """End a stream that has waited so long; what it was sent is there to be read meanwhile."""
         if not self.handshake_initiated or self.transport.is_closing():
             self.transport.abort()
             return
