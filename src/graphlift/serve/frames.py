@@ -121,7 +121,7 @@ def list_answers(
         arrays: Of :class:`graphlift.lifted.Lifted`, by name, people first.
         seen: Which joints were.
     """
-    own = {name: arrays[name][None] for name in _COLUMNS if name in arrays}
+    own: Any = {name: arrays[name][None] for name in _COLUMNS if name in arrays}
     (people,) = list_people(seen=seen[None], **own)
     return people
 
