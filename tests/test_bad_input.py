@@ -346,7 +346,7 @@ def test_a_file_with_nobody_is_refused(tmp_path):
     away=st.sampled_from([0.0, 0.5]),
     noise=st.sampled_from([0.0, 1.0, 40.0]),
 )
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_whatever_is_seen_frames_stay_and_nobody_is_half_there(
     lifter, seed, frames, fps, skeleton, missing, away, noise
 ):

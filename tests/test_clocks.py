@@ -39,8 +39,7 @@ def test_durations_are_measured_by_clocks_that_nobody_sets():
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-@pytest.mark.parametrize("jump", ["+400d", "-400d"])
-def test_a_server_whose_clock_jumps_keeps_its_jobs_and_ends_in_order(jump, tmp_path, monkeypatch):
+def test_a_server_whose_clock_jumps_keeps_its_jobs_and_ends_in_order(tmp_path, monkeypatch):
     pytest.importorskip("fastapi")
     found = subprocess.run(
         ["faketime", "-m", "-f", "+0d", "env"], capture_output=True, text=True, check=True
@@ -54,12 +53,12 @@ def test_a_server_whose_clock_jumps_keeps_its_jobs_and_ends_in_order(jump, tmp_p
     with running("--model", "open-small") as (process, address):
         job = post_json(address, "/jobs?format=json", plain(people(30))).json["id"]
         until(lambda: ask(address, "GET", f"/jobs/{job}").json["state"] == "done")
-        (tmp_path / "clock").write_text(jump)
-        told = ask(address, "GET", f"/jobs/{job}").json
-        frames = ask(address, "GET", f"/jobs/{job}/result").json["frames"]
-        lifted = post_json(address, "/lift", plain(people(5)))
+        for jump in ("+400d", "-400d"):
+            (tmp_path / "clock").write_text(jump)
+            told = ask(address, "GET", f"/jobs/{job}").json
+            frames = ask(address, "GET", f"/jobs/{job}/result").json["frames"]
+            lifted = post_json(address, "/lift", plain(people(5)))
+            assert (told["state"], len(frames), lifted.status) == ("done", 30, 200), jump
+            assert 500 < told["forgotten_in"] <= 600, jump
         process.terminate()
-        status = process.wait(60)
-
-    assert (told["state"], len(frames), lifted.status, status) == ("done", 30, 200, 0)
-    assert 500 < told["forgotten_in"] <= 600
+        assert process.wait(60) == 0

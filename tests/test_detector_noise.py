@@ -1,5 +1,7 @@
 """Simulated detections of clips: the single-frame model's errors, and how long they last."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -33,7 +35,7 @@ from graphlift.simulated_detector import (
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17
 
 BODIES = pytest.mark.parametrize("skeleton", [H36M_16, H36M_17, BODY_28], ids=lambda b: b.name)
-RATES = pytest.mark.parametrize("fps", [15.0, 30.0, 60.0])
+RATES = pytest.mark.parametrize("fps", [15.0, 60.0])
 FAINT = 1e-6  # a level at which there is jitter but, within any sample here, no other mistake
 SIZE = 360.0
 
@@ -47,6 +49,7 @@ def still(skeleton=H36M_17, clips=60, frames=400, hidden=False):
     return keypoints, np.full(keypoints.shape[:-1], hidden)
 
 
+@cache
 def jittering(fps, *, clips=60, frames=400):
     """Jitter alone, as multiples of the mean length that the model states for each joint."""
     keypoints, hidden = still(clips=clips, frames=frames)
@@ -55,6 +58,7 @@ def jittering(fps, *, clips=60, frames=400):
     return (found.keypoints - keypoints) / width[:, None]
 
 
+@cache
 def mistaken(fps, *, hidden, seed=1, skeleton=H36M_17, clips=60, frames=600):
     """Which joints are swapped, missed and lost: what is left once the jitter is taken off.
 
@@ -137,7 +141,7 @@ def test_mistakes_are_as_frequent_as_in_single_frames(hide):
 
 def test_a_missed_joint_is_found_near_its_parent():
     keypoints, _ = still(clips=60, frames=600)
-    _, missed, _, found = mistaken(30.0, hidden=True)
+    _, missed, _, found = mistaken(30.0, hidden=True, skeleton=H36M_17)
     parents = [max(parent, 0) for parent in H36M_17.parents]
 
     away = (found - keypoints[..., parents, :])[missed] / SIZE
@@ -151,7 +155,7 @@ def test_a_missed_joint_is_found_near_its_parent():
 
 @RATES
 def test_jitter_is_correlated_over_time_as_stated(fps):
-    jitter = jittering(fps, clips=200, frames=int(4 * fps))
+    jitter = jittering(fps, clips=300, frames=int(4 * fps))
     lags = np.unique((np.array([1 / fps, 1 / 15, 0.2, 0.4]) * fps).astype(int))
 
     # Products have no variance under this t, signs have: two normals of correlation ρ have the
@@ -165,7 +169,7 @@ def test_jitter_is_correlated_over_time_as_stated(fps):
 @RATES
 def test_the_width_of_jitter_lasts_as_long_as_stated(fps):
     """Log lengths: var log |normal| = π²/24 in the plane, that of log √χ²₃ is ψ'(3/2)/4."""
-    log = np.log(np.linalg.norm(jittering(fps, clips=200, frames=int(4 * fps)), axis=-1))
+    log = np.log(np.linalg.norm(jittering(fps, clips=300, frames=int(4 * fps)), axis=-1))
     log -= log.mean()
     assert log.var() == pytest.approx(np.pi**2 / 24 + (np.pi**2 / 2 - 4) / 4, rel=0.02)
 
@@ -203,7 +207,7 @@ def test_jitter_within_its_bulk_has_the_stated_correlation(fps):
 
 @RATES
 def test_misses_and_losses_of_limbs_last_as_long_as_stated(fps):
-    _, missed, lost, _ = mistaken(fps, hidden=True, clips=200, frames=int(5 * fps))
+    _, missed, lost, _ = mistaken(fps, hidden=True, clips=400, frames=int(5 * fps))
     trunk = H36M_17.index("Hip", "Thorax", "LHip", "RShoulder")
     elbow = H36M_17.index("LElbow", "RElbow")
 
@@ -231,7 +235,7 @@ def test_swaps_come_in_episodes_of_the_stated_duration(fps):
 
 
 def test_legs_and_arms_are_often_swapped_together():
-    swapped, *_ = mistaken(4.0, hidden=True, clips=300, frames=200)
+    swapped, *_ = mistaken(4.0, hidden=True, clips=400, frames=200)
     legs, arms = (swapped[..., np.concatenate(pair)].any(-1) for pair in limb_pairs(H36M_17))
 
     assert (legs & arms).mean() / legs.mean() == pytest.approx(SWAP_TOGETHER, abs=0.06)

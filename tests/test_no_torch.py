@@ -125,7 +125,7 @@ print(len(planned_runs(read_plan("open"), data="prior")))
 
 @pytest.fixture
 def study(tmp_path):
-    return write_results(tmp_path / "study", fake_results(seeds=(0,), blocks=4))
+    return write_results(tmp_path / "study", fake_results((0,), ("gt",), blocks=4))
 
 
 def test_a_report_is_written_without_torch(study):

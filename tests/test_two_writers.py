@@ -12,16 +12,6 @@ from graphlift.formats import read_poses, write_keypoints
 from graphlift.sequences import keypoints_from
 from graphlift.skeletons import COCO_17
 
-RUN = """
-data = "{}"
-detections = "gt"
-steps = 4_000
-batch_size = 8
-evaluate_every = 2_000
-tensorboard = false
-model.channels = 4
-model.blocks = 1
-"""
 PLAN = """
 methods = ["martinez"]
 channels = [4]
@@ -56,14 +46,14 @@ def refused(words, first):
         first.communicate()
 
 
-@pytest.mark.parametrize("kind", ["training", "study"])
-def test_a_second_run_in_one_folder_is_refused(kind, tmp_path):
+def test_a_second_study_in_one_folder_is_refused(tmp_path):
+    """As a second training is, by the same lock: ``cli/test_train.py``."""
     pytest.importorskip("torch")
     pytest.importorskip("fcntl")
     data, out = write_folder(tmp_path / "pack"), tmp_path / "out"
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text(RUN.format(data) if kind == "training" else PLAN)
-    words = ["train", recipe] if kind == "training" else ["study", "run", recipe, "--data", data]
+    plan = tmp_path / "plan.toml"
+    plan.write_text(PLAN)
+    words = ["study", "run", plan, "--data", data]
     first = start(*words, "--out", out)
     while not (out / ".lock").exists():
         assert first.poll() is None, first.communicate()
@@ -72,9 +62,10 @@ def test_a_second_run_in_one_folder_is_refused(kind, tmp_path):
 
     assert said.status == 2
     assert said.err == (
-        f"graphlift: another {kind} runs in {out}: wait until it ends, or give this one another "
+        f"graphlift: another study runs in {out}: wait until it ends, or give this one another "
         "folder\n"
     )
+    assert not list(out.glob("results.jsonl"))
 
 
 def test_two_lifts_into_one_folder_leave_every_file_whole(tmp_path):

@@ -1,4 +1,8 @@
-"""A few kills of each kind of work; ``benchmarks/kills.py`` does hundreds."""
+"""A few kills of each kind of work; ``benchmarks/kills.py`` does hundreds.
+
+Training, whose processes start slowly, is killed in ``training/test_distributed.py`` and
+``study/test_runner.py``.
+"""
 
 import sys
 from contextlib import ExitStack
@@ -56,7 +60,7 @@ def test_the_harness_finds_an_old_file_that_is_gone(tmp_path):
 
 @pytest.mark.parametrize(
     "make",
-    [workloads.training, workloads.preparing_sequences, workloads.lifting, workloads.downloading],
+    [workloads.preparing_sequences, workloads.lifting, workloads.downloading],
 )
 def test_a_command_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(make, tmp_path):
     (tmp_path / "inputs").mkdir()

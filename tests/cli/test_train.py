@@ -62,7 +62,7 @@ def test_two_trainings_do_not_run_in_one_folder(config, tmp_path):
     next(first)
     before = (out / LOG).read_bytes()
 
-    said = command("train", config, "--out", out)
+    said = here("train", config, "--out", out)
 
     assert_refused(said, f"another training runs in {out}: wait until it ends, or give")
     assert (out / LOG).read_bytes() == before

@@ -71,14 +71,16 @@ def apart(group, *args, **keys):
 def finish(config, data, out, group, *, killed_at=None):
     """Train to the end; the second process ends itself, once, if asked.
 
-    The step at which each start of the processes begins is left in a file.
+    The step at which each start of the processes begins is left in a file, and the number of the
+    start that was killed in another.
     """
     start = os.environ["TORCHELASTIC_RESTART_COUNT"]
-    began = out.with_name(f"{out.name}-began-{start}")
+    began, killed = (out.with_name(f"{out.name}-{what}") for what in (f"began-{start}", "in"))
     for progress in train(config, data, out, group):
         if group.first and not began.exists():
             began.write_text(str(progress.step))
-        if progress.step == killed_at and start == "0" and not group.first:
+        if progress.step == killed_at and not group.first and not killed.exists():
+            killed.write_text(start)
             os.kill(os.getpid(), signal.SIGKILL)
 
 

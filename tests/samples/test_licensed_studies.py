@@ -8,9 +8,7 @@ import pytest
 from helpers.command import assert_refused, here
 from helpers.tiny_pack import write_folder
 from helpers.tiny_packs import SHORT, replace_array, write_h36m
-from typer.testing import CliRunner
 
-from graphlift.cli import app
 from graphlift.errors import FormatError
 from graphlift.samples.data_sets import read_data
 from graphlift.training.loop import train
@@ -72,18 +70,6 @@ def test_a_joint_that_detections_lack_ends_a_plan_before_the_first_step(tmp_path
         next(train(run, read_data(str(tmp_path)), tmp_path / "one"))
 
 
-def test_a_pack_that_lacks_activities_is_told_to_whoever_starts(packs, tmp_path):
-    short = PLAN.replace('["gt", "cpn"]', '["gt"]').replace("[0, 1]", "[0]")
-
-    said, trained = started(tmp_path, short, packs)
-
-    assert (said.status, trained) == (0, True)
-    (line,) = [line for line in said.err.splitlines() if "no test sequence of" in line]
-    assert "Discussion, Eating" in line
-    assert "Walking" not in line
-    assert "compare with no published ones" in line
-
-
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -103,7 +89,7 @@ def test_a_plan_that_does_not_fit_motion_capture_ends_before_the_first_step(
     assert not trained
 
 
-def test_the_tables_come_out_of_two_commands(packs, tmp_path):
+def test_the_tables_come_out_of_two_commands_and_lacking_activities_are_told(packs, tmp_path):
     plan = tmp_path / "short.toml"
     plan.write_text(
         """
@@ -120,12 +106,15 @@ def test_the_tables_come_out_of_two_commands(packs, tmp_path):
         """
     )
     out = tmp_path / "study"
-    command = ["study", "run", str(plan), "--data", str(packs), "--out", str(out)]
-    ran = CliRunner().invoke(app, [*command, "--at-once", "1"])
-    assert ran.exit_code == 0, ran.output
-    told = CliRunner().invoke(app, ["study", "report", str(out)])
-    assert told.exit_code == 0, told.output
+    ran = here("study", "run", plan, "--data", packs, "--out", out, "--at-once", 1)
+    assert ran.status == 0, ran.err
+    told = here("study", "report", out)
+    assert told.status == 0, told.err
 
+    (line,) = [line for line in ran.err.splitlines() if "no test sequence of" in line]
+    assert "Discussion, Eating" in line
+    assert "Walking" not in line
+    assert "compare with no published ones" in line
     report = (out / "report.md").read_text()
     results = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     ours = next(r for r in results if r["method"] == "pre-aggregation" and r["detections"] == "gt")

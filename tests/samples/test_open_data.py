@@ -322,8 +322,8 @@ def test_a_missing_folder_or_pack_is_named_with_the_way_out(folder, tmp_path):
         read_open_data(path)
 
 
-def test_training_subjects_who_are_held_out_are_not_trained_on():
-    data = read_open_data("prior")
+def test_training_subjects_who_are_held_out_are_not_trained_on(study_data):
+    data = study_data
     first = data.train.subjects[0]
 
     kept = data.motion("train", held_out=[first])

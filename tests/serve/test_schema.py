@@ -18,7 +18,7 @@ ROUTES = {
     "DELETE /jobs/{id}": (AS_IT_SAYS,),
 }
 """Which requests can be made of each; no text is none that an id may be."""
-MANY, FEW = 25, 5
+MANY, FEW = 10, 3
 CHECKS = [
     checks.status_code_conformance,
     checks.content_type_conformance,

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers.command import assert_refused, command
 from helpers.fake_results import fake_result, write_results
 from helpers.tiny_pack import write_folder
 
@@ -41,7 +40,7 @@ model.blocks = 1
 """
 TIMING = {"seconds", "poses_per_second", "runs_at_once"}
 INTERRUPTED = "graphlift: interrupted; run the same command again to go on\n"
-PATIENCE = 120.0  # seconds until a test gives up; none depends on speed
+PATIENCE = 600.0  # seconds until a test gives up; none depends on speed
 
 QUICK = Plan(
     methods=("martinez",),
@@ -314,20 +313,6 @@ def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, pack
                 for worker in mp.active_children():
                     os.kill(worker.pid, number)
     assert not mp.active_children()
-
-
-def test_two_studies_do_not_run_in_one_folder(plan, pack, tmp_path):
-    long = dataclasses.replace(QUICK, recipe={**QUICK.recipe, "steps": 10**7})
-    runs, _ = missing_runs(long, tmp_path, data=str(pack))
-    study = run_study(runs, tmp_path, at_once=1)
-    next(study)
-    try:
-        said = command("study", "run", plan, "--data", pack, "--out", tmp_path)
-    finally:
-        study.close()
-
-    assert_refused(said, f"another study runs in {tmp_path}", "another folder")
-    assert not (tmp_path / RESULTS).exists()
     missing_runs(long, tmp_path, data=str(pack))  # the folder is free again
 
 
@@ -346,17 +331,13 @@ def test_results_on_another_second_data_set_are_not_added_to(whole, plan, pack, 
     assert lines(folder) == lines(whole[0])
 
 
-def test_a_damaged_line_may_be_deleted_and_its_run_is_scored_without_training(
-    whole, plan, pack, tmp_path
-):
-    folder = shutil.copytree(whole[0], tmp_path / "study")
-    _, second = (folder / RESULTS).read_bytes().splitlines(keepends=True)
-    (folder / RESULTS).write_bytes(b"{}\n" + second)
+def test_a_damaged_line_may_be_deleted_and_its_run_is_done_again(whole, plan, pack, tmp_path):
+    first, second = (whole[0] / RESULTS).read_bytes().splitlines(keepends=True)
+    (tmp_path / RESULTS).write_bytes(b"{}\n" + second)
     with pytest.raises(FormatError, match="delete line 1 and `graphlift study run` scores its"):
-        missing_runs(read_plan(str(plan)), folder, data=str(pack))
+        missing_runs(read_plan(str(plan)), tmp_path, data=str(pack))
 
-    (folder / RESULTS).write_bytes(second)
+    (tmp_path / RESULTS).write_bytes(second)
 
-    kinds = [type(event) for event in go_on(read_plan(str(plan)), folder, pack)]
-    assert kinds == [Started, Finished]
-    assert ends(folder) == ends(whole[0])
+    runs, cut = missing_runs(read_plan(str(plan)), tmp_path, data=str(pack))
+    assert ([run.name for run in runs], cut) == ([json.loads(first)["name"]], None)

@@ -15,6 +15,7 @@ from graphlift.training.checkpoints import read_checkpoint
 from graphlift.training.loop import LOG
 from graphlift.training.state import MODEL
 
+pytestmark = pytest.mark.long
 RUN = """
 steps = 12
 batch_size = 15
@@ -36,8 +37,9 @@ def folder(tmp_path_factory, pack):
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     arguments = (as_ranks.__file__, folder, folder / "run.toml", pack)
     ended = subprocess.run(
-        # one restart is ours; gloo itself may abort a process that starts while others end
-        [sys.executable, *torchrun, "--max-restarts", "3", *map(str, arguments)],
+        # one restart is ours; gloo itself may abort a process that starts while another ends
+        # (as in github.com/pytorch/gloo/issues/514), whichever start that is
+        [sys.executable, *torchrun, "--max-restarts", "5", *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -63,8 +65,13 @@ def test_a_step_of_two_processes_is_that_of_one(found):
 
 
 def test_a_run_goes_on_after_a_process_was_killed_and_ends_bitwise_the_same(folder):
-    starts = sorted(folder.glob("killed-began-*"))
-    assert [int(path.read_text()) for path in starts[:2]] == [1, 6]  # saved at 5, killed at 7
+    began = {
+        int(path.name.rpartition("-")[2]): int(path.read_text())
+        for path in folder.glob("killed-began-*")
+    }
+    killed = int((folder / "killed-in").read_text())
+    assert began[min(began)] == 1
+    assert next(began[start] for start in sorted(began) if start > killed) == 6  # saved at 5
     (one, record), (other, another) = (
         read_checkpoint(folder / name / MODEL) for name in ("killed", "whole")
     )

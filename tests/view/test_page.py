@@ -280,7 +280,7 @@ def screenshot(page, png, size, budget):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     return [line for line in run.stderr.splitlines() if "CONSOLE" in line]
 
@@ -322,6 +322,7 @@ def out_of_place(image, layout, windows):
     return wrong
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_a_browser_shows_the_person_upright_with_both_sides_in_their_colours(tmp_path):
     cv2 = pytest.importorskip("cv2")

@@ -1,5 +1,6 @@
 """``graphlift train`` and ``graphlift evaluate``: one network."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -45,12 +46,17 @@ def train(
     from graphlift.cli.progress import training_bar
     from graphlift.samples.data_sets import read_data
     from graphlift.training.config import read_config
+
+    # Loading torch takes seconds: whoever lacks it, or mistyped something, is told before.
+    if importlib.util.find_spec("torch") is None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    settings = read_config(config, overrides or ())
+    data = read_data(settings.data)
+
     from graphlift.training.distributed import joined
     from graphlift.training.loop import train as run
     from graphlift.training.state import MODEL, is_finished
 
-    settings = read_config(config, overrides or ())
-    data = read_data(settings.data)
     folder = out or Path("runs") / config.stem
     with joined(settings.device) as group, training_bar(hidden=not group.first) as show:
         if group.first and is_finished(settings, data.digest, folder):
