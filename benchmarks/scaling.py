@@ -8,9 +8,10 @@
 The last three need graphlift[train,cluster]. torchrun trains the paper's network (4.2 M numbers, a
 thread a process) for some steps by one process and by several; poses a second are those of the
 steps, as the log has them. study and lift take runs and clips of one size on a cluster of one
-node of one processor, then of several, all on this machine; seconds are of the whole command, with
-the start of its processes. memory lifts ever more clips that are there already, which is what the
-command itself holds of them: the most memory of its process.
+node of one processor, then of several (--counts), all on this machine; seconds are of the whole
+command, with the start of its processes, and --size has shorter runs or fewer clips. memory lifts
+ever more clips that are there already, which is what the command itself holds of them: the most
+memory of its process.
 """
 
 import argparse
@@ -36,8 +37,8 @@ methods = ["pre-aggregation"]
 channels = [64]
 seeds = [0, 1, 2, 3]
 [recipe]
-steps = 200
-evaluate_every = 200
+steps = {steps}
+evaluate_every = {steps}
 evaluate_stride = 100
 batch_size = 64
 tensorboard = false
@@ -53,7 +54,7 @@ finally:
 """
 
 
-def by_torchrun(folder, counts):
+def by_torchrun(folder, counts, _):
     """Poses a second of training steps."""
     print("| batch | processes | poses/s | of so many times one |\n|--:|--:|--:|--:|")
     for batch in (64, 256, 1024):
@@ -92,17 +93,20 @@ def on_nodes(folder, counts, call, what):
         print(f"| {count} | {seconds:.1f} | {first / seconds / count:.0%} |")
 
 
-def study(folder, counts):
-    (folder / "plan.toml").write_text(PLAN)
-    on_nodes(folder, counts, ("study", "run", folder / "plan.toml"), "four runs of 200 steps")
+def study(folder, counts, size):
+    steps = size or 200
+    (folder / "plan.toml").write_text(PLAN.format(steps=steps))
+    command = ("study", "run", folder / "plan.toml")
+    on_nodes(folder, counts, command, f"four runs of {steps} steps")
 
 
-def lift(folder, counts):
-    clips = write_clips(folder / "clips", 400)
-    on_nodes(folder, counts, ("lift", clips, "--format", ".npz"), "400 clips of 40 frames")
+def lift(folder, counts, size):
+    count = size or 400
+    clips = write_clips(folder / "clips", count)
+    on_nodes(folder, counts, ("lift", clips, "--format", ".npz"), f"{count} clips of 40 frames")
 
 
-def memory(folder, _):
+def memory(folder, *_):
     """Most memory of the command that starts the work, by the number of clips."""
     print("| clips | MB at most |\n|--:|--:|")
     for count in (1_000, 10_000, 100_000):
@@ -130,7 +134,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("what", choices=MEASURED)
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--size", type=int, help="steps of each run of a study, or clips")
     args = parser.parse_args()
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     with tempfile.TemporaryDirectory() as name:
-        MEASURED[args.what](Path(name), args.counts)
+        MEASURED[args.what](Path(name), args.counts, args.size)

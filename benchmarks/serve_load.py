@@ -1,13 +1,14 @@
 """What the server bears: many live streams of single poses, every answer checked.
 
-    python benchmarks/serve_load.py [--rate 2000] [--seconds 600] [--encoding float32]
+    python benchmarks/serve_load.py [--encoding float32 json] [--rate 2000] [--seconds 600 40]
+                                    [--docs docs/serve.md] [-o load.json]
 
-Starts ``graphlift serve`` and asks it over so many websockets from a second process, on the same
-cores. With --rate, frames are sent at their times whether the last was answered or not; without it
-(0), each stream sends the next frame once the last was answered. Latency is from the moment when a
-frame was due to the moment when its answer was read. Every answer is compared with
-``lifter.stream`` in the process that asks. CPU time and resident memory are the server's alone,
-from /proc (Linux).
+Starts ``graphlift serve`` anew for each encoding and asks it over so many websockets from a second
+process, on the same cores; rates and seconds are one for all or one for each. With --rate, frames
+are sent at their times whether the last was answered or not; without it (0), each stream sends the
+next frame once the last was answered. Latency is from the moment when a frame was due to the
+moment when its answer was read. Every answer is compared with ``lifter.stream`` in the process
+that asks. CPU time and resident memory are the server's alone, from /proc (Linux).
 """
 
 import argparse
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pages
 
 from graphlift.lifting import Lifter
 from graphlift.stream import Stream
@@ -154,7 +156,7 @@ class Client:
         start = 8 if self.encoding == "float32" else content.index(b",")
         known = content[start:]
         named = self.answered.to_bytes(4, "little") if start == 8 else b"%d" % self.answered
-        numbered = content[:4] == named if start == 8 else content[:start].endswith(b" " + named)
+        numbered = content[:4] == named if start == 8 else content[:start].endswith(b":" + named)
         if numbered and known in self.right[at]:
             return
         number, values = flat(content if start == 8 else content.decode())
@@ -186,6 +188,7 @@ def resident(pid):
 
 
 async def load(arguments, pid, host, port, expected):
+    """Ask for poses as one run says, and give the figures."""
     clients = [
         Client(number, arguments.encoding, expected[number]) for number in range(arguments.streams)
     ]
@@ -214,6 +217,7 @@ async def load(arguments, pid, host, port, expected):
         "streams": arguments.streams,
         "encoding": arguments.encoding,
         "model": arguments.model,
+        "rate": arguments.rate,
         "seconds": round(took, 1),
         "asked": sum(client.sent for client in clients),
         "answered": answered,
@@ -230,24 +234,8 @@ async def load(arguments, pid, host, port, expected):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--streams", type=int, default=50)
-    parser.add_argument(
-        "--rate", type=float, default=2_000, help="poses/s in all; 0: as they come"
-    )
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--encoding", choices=("json", "float32"), default="json")
-    parser.add_argument("--model", default="open-base")
-    parser.add_argument("-o", "--out", type=Path, help="also write the figures as JSON")
-    arguments = parser.parse_args()
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    lifter = Lifter.load(arguments.model, threads=1)
-    expected = [
-        expected_of(lifter.stream(skeleton=SKELETON, image_size=SIZE, fps=FPS), frames_of(number))
-        for number in range(arguments.streams)
-    ]
+def measure(arguments, expected):
+    """Start a server, load it as one run says, and end it."""
     command = ["serve", "--port", "0", "--model", arguments.model]
     command += ["--connections", str(arguments.streams + 8)]
     server = subprocess.Popen(
@@ -262,11 +250,76 @@ def main():
         server.kill()
         server.wait()
     shown = {name: value for name, value in said.items() if name != "memory"}
-    print("\n".join(f"| {name} | {value} |" for name, value in shown.items()))
+    print("\n".join(f"| {name} | {value} |" for name, value in shown.items()), flush=True)
+    return said
+
+
+def tables(runs):
+    """What was measured, as Markdown."""
+    head = ("encoding", "asked for, poses/s", "s", "answered, poses/s", "wrong", "p50, ms")
+    head += ("p99, ms", "longest, ms", "server's CPU, s a thousand poses")
+    asked = [f"{run['rate']:,.0f}" if run["rate"] else "as fast as it answers" for run in runs]
+    streams = [
+        (
+            *(run["encoding"], at, f"{run['seconds']:.0f}", f"{run['poses_per_second']:,}"),
+            *(str(run[name]) for name in ("wrong", "p50_ms", "p99_ms", "max_ms")),
+            f"{run['server_cpu_us_per_pose'] / 1000:.2f}",
+        )
+        for run, at in zip(runs, asked, strict=True)
+    ]
+    shares = (0, 0.2, 0.4, 0.6, 0.8, 1)
+    memory = [
+        (
+            *(run["encoding"], at, f"{run['seconds']:.0f}"),
+            *(f"{run['memory'][round(s * (len(run['memory']) - 1))][1]:.1f}" for s in shares),
+        )
+        for run, at in zip(runs, asked, strict=True)
+    ]
+    over = ("encoding", "asked for, poses/s", "s", *(f"MB after {100 * s:.0f} %" for s in shares))
+    return {
+        "Streams": pages.table(head, streams, words=1),
+        "Memory": pages.table(over, memory, words=1),
+    }
+
+
+def each(values, count, name):
+    """One value for each run, of one for all or of one for each."""
+    if len(values) not in (1, count):
+        sys.exit(f"--{name}: give one value, or {count}: one for each --encoding")
+    return values * count if len(values) == 1 else values
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--streams", type=int, default=50)
+    parser.add_argument(
+        "--rate", type=float, nargs="+", default=[2_000], help="poses/s in all; 0: as they come"
+    )
+    parser.add_argument("--seconds", type=float, nargs="+", default=[600])
+    parser.add_argument("--encoding", choices=("json", "float32"), nargs="+", default=["json"])
+    parser.add_argument("--model", default="open-base")
+    parser.add_argument("-o", "--out", type=Path, help="also write the figures as JSON")
+    pages.add_docs(parser)
+    arguments = parser.parse_args()
+    count = len(arguments.encoding)
+    rates = each(arguments.rate, count, "rate")
+    seconds = each(arguments.seconds, count, "seconds")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    lifter = Lifter.load(arguments.model, threads=1)
+    expected = [
+        expected_of(lifter.stream(skeleton=SKELETON, image_size=SIZE, fps=FPS), frames_of(number))
+        for number in range(arguments.streams)
+    ]
+    runs = []
+    for encoding, rate, lasts in zip(arguments.encoding, rates, seconds, strict=True):
+        one = {"encoding": encoding, "rate": rate, "seconds": lasts}
+        runs.append(measure(argparse.Namespace(**vars(arguments) | one), expected))
     if arguments.out:
-        arguments.out.write_text(json.dumps(said, indent=1) + "\n")
-    if said["wrong"] or said["answered"] != said["asked"] or said["status"]:
+        arguments.out.write_text(json.dumps(runs, indent=1) + "\n")
+    if any(run["wrong"] or run["answered"] != run["asked"] or run["status"] for run in runs):
         sys.exit("not every frame had its own right answer")
+    pages.show(tables(runs), arguments.docs)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,24 @@
 """Lists of clips, and work on Ray's own cluster of several nodes, one of which dies."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli.test_lift import SMALL, seen  # noqa: F401  # a fixture
 from helpers.command import assert_refused, here
+from helpers.moving import poses_of, standing
 
 import graphlift
-from graphlift.cli.cluster import CLIPS, lift_some, write_clips
-from graphlift.cli.folders import listed_clips, outputs_of
+from graphlift.cli.cluster import BEGUN, CLIPS, lift_some, write_clips
+from graphlift.cli.folders import listed_clips, outputs_of, unfinished
 from graphlift.cli.lift import Request
 from graphlift.errors import ConfigError, ModelError
 from graphlift.files import LOCK
@@ -110,6 +116,105 @@ def test_a_task_lifts_what_is_not_there_and_says_of_each_how_it_ended(listed, tm
     assert "only 1 of 1 body parts" in first["why"][2]
     with pytest.raises(ModelError, match="install the same everywhere"):
         lift_some({"id": np.arange(3)}, places, **task, version="0.0.1")
+
+
+def test_a_clip_that_was_killed_between_the_files_of_its_people_is_done_again(work_on, tmp_path):
+    both = two_people(tmp_path / "two.npz")
+    output = tmp_path / "out" / "two.bvh"
+    lift = work_on([(both, output)])
+
+    assert lift()["how"] == ["done"]
+    files = {path.name for path in output.parent.iterdir() if path.suffix == ".bvh"}
+    assert files == {"two.anna.bvh", "two.bert.bvh"}
+    assert lift()["how"] == ["skipped"]
+    with pytest.raises(SystemExit), unfinished(output):
+        raise SystemExit  # as far as what is left is concerned
+    assert [lift()["how"] for _ in range(2)] == [["done"], ["skipped"]]
+    hidden = [path.name for path in output.parent.glob(".*")]
+    assert hidden == [".two.bvh.several"]
+
+
+def test_a_clip_is_left_out_once_its_process_was_lost_thrice(work_on, seen, tmp_path):  # noqa: F811
+    for name in ("a.npz", "b.npz"):
+        write_keypoints(tmp_path / name, seen)
+    lift = work_on([(tmp_path / name, tmp_path / "out" / name) for name in ("a.npz", "b.npz")])
+    begun = tmp_path / BEGUN / "0"
+    begun.parent.mkdir()
+
+    def lost(times):
+        begun.write_text(json.dumps({"clip": str(tmp_path / "a.npz"), "times": times}))
+        return lift()
+
+    third, after = lost(2), lost(3)
+    begun.write_text("")  # the machine was lost while it wrote
+
+    assert third["how"] == ["done", "done"]
+    assert after["how"] == ["skipped", "skipped"]
+    assert lift(again=True)["how"] == ["done", "done"]
+    assert not begun.exists()
+    (tmp_path / "out/a.npz").unlink()
+    said = lost(3)
+    assert said["how"] == ["failed", "skipped"]
+    assert "was lost 3 times (out of memory?)" in said["why"][0]
+
+
+@pytest.fixture
+def work_on(tmp_path):
+    """Do the only task of some clips, in this process."""
+
+    def make(clips):
+        places, _ = write_clips(clips, tmp_path / CLIPS, 1)
+        places = np.array([[places[0, 0], places[-1, 1]]])
+        raw = Request(model=SMALL[1], detector="", reading={}, steps=RAW, keep=None)
+        task = {"file": tmp_path / CLIPS, "request": replace(raw, threads=1)}
+        task |= {"version": graphlift.__version__}
+        return lambda again=False: lift_some({"id": np.arange(1)}, places, **task, again=again)
+
+    return make
+
+
+def two_people(path, frames=20):
+    both = poses_of(standing(frames, 2)).keypoints
+    write_keypoints(path, replace(both, people=("anna", "bert")))
+    return path
+
+
+def test_a_clip_that_ends_its_process_is_named_and_the_others_are_lifted(seen, tmp_path):  # noqa: F811
+    """A minute, and only where Ray is installed: whoever lifts one of the clips is killed."""
+    pytest.importorskip("ray")
+    long = np.tile(seen.positions, (200, 1, 1, 1)), np.tile(seen.confidence, (200, 1, 1))
+    write_keypoints(tmp_path / "doomed.npz", replace(seen, positions=long[0], confidence=long[1]))
+    names = ["a.npz", "doomed.npz", *(f"{number}.npz" for number in range(6))]
+    for name in names:
+        if name != "doomed.npz":
+            write_keypoints(tmp_path / name, seen)
+    (tmp_path / "clips.txt").write_text("\n".join(names))
+    out = tmp_path / "out"
+    words = ("lift", tmp_path / "clips.txt", "-o", out, "--format", "npz", "--ray", "local")
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+
+    command = subprocess.Popen(
+        [sys.executable, "-m", "graphlift", *map(str, (*words, *SMALL))],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    killed = set()
+    while command.poll() is None:
+        for begun in (out / BEGUN).glob("*"):
+            with contextlib.suppress(OSError, ValueError):
+                said = json.loads(begun.read_text())
+                if said["clip"].endswith("doomed.npz"):
+                    os.kill(said["process"], signal.SIGKILL)
+                    killed.add(said["process"])
+        time.sleep(0.002)
+    said, errors = command.communicate()
+
+    assert command.returncode == 1, errors
+    assert len(killed) == 3
+    assert "doomed.npz left out: the process or machine that lifted it was lost 3 times" in errors
+    assert said.splitlines()[-1].endswith("1 failed: doomed.npz")
+    made = {path.name for path in out.glob("*.npz")}
+    assert made == {*names} - {"doomed.npz"}
+    assert not (out / BEGUN).exists()
 
 
 def test_nothing_is_lost_or_doubled_when_a_node_of_a_cluster_is_killed(tmp_path):

@@ -1,9 +1,11 @@
 """Connections that nobody can hold for nothing, and what was sent before what cannot be read."""
 
+import contextlib
 import errno
 import json
 import logging
 import socket
+import threading
 import time
 
 import pytest
@@ -19,7 +21,7 @@ from helpers.served import (
     until,
     wire,
 )
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 
 from graphlift.serve.server import serving
 from graphlift.serve.settings import Settings
@@ -113,6 +115,58 @@ def test_who_reads_no_answer_is_dropped(strict):
             send_on(link, head(strict, "GET", "/openapi.json") * 100)
         dropped = lambda: link.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # noqa: E731
         assert until(dropped, seconds=15) == errno.ECONNRESET
+
+
+def test_a_stream_whose_answers_are_not_read_ends_and_says_why(strict):
+    crowd, count = json.dumps(people(1, 20)[0].tolist()), 400
+    ended = 'graphlift_requests_total{route="/stream",status="1008"}'
+    before = counted(strict, ended)
+
+    with stream_to(strict, sock=wire(strict, receive=4096), max_queue=1) as link:
+        opened(link)
+        sender = threading.Thread(target=send_all, args=(link, crowd, count))
+        sender.start()
+        until(lambda: counted(strict, ended) == before + 1)
+        *answers, last = (json.loads(each) for each in every(link))
+        with pytest.raises(ConnectionClosedError) as end:
+            link.recv()
+        sender.join()
+
+    assert 0 < len(answers) < count
+    assert [each["frame"] for each in answers] == list(range(len(answers)))
+    assert positions(answers[-1]).shape == (20, 28, 3)
+    assert last["error"] == end.value.rcvd.reason
+    assert last["error"].startswith(f"no answer was read for {SOON:g} s")
+    assert end.value.rcvd.code == 1008
+
+
+def every(link):
+    """Each message until the stream is closed."""
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            yield link.recv()
+
+
+def send_all(link, message, count):
+    with contextlib.suppress(ConnectionClosed):
+        for _ in range(count):
+            link.send(message)
+
+
+def test_a_stream_that_is_read_again_and_again_goes_on(strict):
+    crowd, count = json.dumps(people(1, 20)[0].tolist()), 120
+
+    with stream_to(strict, sock=wire(strict, receive=4096), max_queue=1) as link:
+        opened(link)
+        sender = threading.Thread(target=send_all, args=(link, crowd, count))
+        sender.start()
+        said = []
+        while len(said) < count:
+            time.sleep(SOON / 2)
+            said += [json.loads(link.recv())["frame"] for _ in range(min(60, count - len(said)))]
+        sender.join()
+
+    assert said == list(range(count))
 
 
 def test_who_only_asks_whether_the_server_lives_is_dropped(strict):

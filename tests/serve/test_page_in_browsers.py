@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from helpers.detectors import needs
 from helpers.moving import poses_of, standing
 from helpers.served import until
 
+from graphlift.formats import read_poses
 from graphlift.formats.arrays import write_keypoints
 from graphlift.serve.page.entry import Entry
 from graphlift.serve.server import serving
@@ -216,6 +218,71 @@ def test_a_person_is_chosen_and_downloaded(page, tmp_path):
     assert page.run("[...document.getElementById('person').options].map(o => o.text)")[2] == name
 
 
+def choose(page, name):
+    page.run(f"(document.getElementById('person').value = [...document.getElementById('person')"
+             f".options].find(o => o.text === {json.dumps(name)}).value,"
+             "document.getElementById('person').dispatchEvent(new Event('change')))")  # fmt: skip
+
+
+def stature(path):
+    """Of the first frame of a motion, from its lowest joint to its highest, m."""
+    z = read_poses(path).positions[0, :, :, 2]
+    return float(np.nanmax(z) - np.nanmin(z))
+
+
+def download(page, name):
+    """Download an .npz; Firefox makes the file before what is in it."""
+    path = page.downloads / name
+    path.unlink(missing_ok=True)
+    click(page, "[data-format=npz]")
+    until(lambda: path.exists() and zipfile.is_zipfile(path))
+    return path
+
+
+def test_a_person_is_lifted_alone_at_their_height_and_another_after(page, tmp_path):
+    given(page, keypoints_file(tmp_path / "pair.npz", 5, people=2, names=("anna", "bert")))
+    both = read_poses(download(page, "pair.npz"))
+    assert both.people == ("anna", "bert")
+
+    choose(page, "bert")
+    page.run("document.getElementById('height').value = 120")
+    click(page, "#again")
+    page.until("document.getElementById('said').textContent === 'pair.npz: 5 frames, 1 person.'")
+
+    alone = download(page, "pair.npz")
+    assert read_poses(alone).people == ("bert",)
+    assert 0.9 < stature(alone) < 1.2  # no joint is at the soles or the crown
+    names = "[...document.getElementById('person').options].map(option => option.text)"
+    assert page.run(names) == ["everyone", "anna", "bert"]
+    assert page.run("document.getElementById('person').selectedOptions[0].text") == "bert"
+
+    choose(page, "anna")  # is lifted anew, and not at the height of the other
+    page.until("document.getElementById('work').checkVisibility() === false &&"
+               "document.getElementById('person').selectedOptions[0].text === 'anna'")  # fmt: skip
+    other = download(page, "pair.npz")
+    assert read_poses(other).people == ("anna",)
+    assert stature(other) > 1.25
+
+    choose(page, "everyone")
+    page.until("document.getElementById('said').textContent === 'pair.npz: 5 frames, 2 people.'")
+    assert read_poses(download(page, "pair.npz")).people == ("anna", "bert")
+    assert not shows(page, "error")
+
+
+def test_steps_are_chosen(page, tmp_path):
+    given(page, keypoints_file(tmp_path / "steps.npz", 5))
+    before = text(page, "list")
+    for step in ("refine", "smooth", "sides", "bones", "trajectory", "feet"):
+        page.run(f"document.getElementById('{step}').checked = false")
+    click(page, "#again")
+    page.until(f"document.getElementById('list').textContent !== {json.dumps(before)}")
+
+    assert not shows(page, "error")
+    poses = read_poses(download(page, "steps.npz"))
+    root = poses.positions[:, 0, poses.skeleton.root, :2]
+    np.testing.assert_allclose(root, np.broadcast_to(root[0], root.shape), atol=1e-6)  # in place
+
+
 def test_what_the_server_refuses_is_said_in_its_words(page, tmp_path):
     (tmp_path / "bad.json").write_text('{"a": 1}')
     (tmp_path / "notes.txt").write_text("hello")
@@ -282,12 +349,17 @@ def test_a_film_without_a_detector_is_answered_with_the_command(page, tmp_path, 
     page.until("!!document.querySelector('#error code')")
 
 
-def drawn_film(path, frames=12):
+def drawn_film(path, frames=12, others=()):
+    """A film of somebody who walks to the right, and of others, (centre, scale), who stand."""
     from helpers.drawn_person import SIZE, draw_person, empty
 
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 25, SIZE)
+    size = (SIZE[0] * (1 + len(others)), SIZE[1])
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"VP80"), 25, size)
     for step in range(frames):
-        writer.write(draw_person(empty(), (200 + 6 * step, 320))[..., ::-1])
+        image = draw_person(empty(size), (200 + 6 * step, 320))
+        for centre, scale in others:
+            draw_person(image, centre, scale)
+        writer.write(image[..., ::-1])
     writer.release()
     if not path.stat().st_size:
         pytest.skip("OpenCV writes no VP8 here")
@@ -312,6 +384,28 @@ def test_a_film_and_its_skeleton_share_one_time_bar(page, tmp_path):
     at, time = page.run("[document.getElementById('at').valueAsNumber,"
                         "document.getElementById('video').currentTime]")  # fmt: skip
     assert at == int(time * 25)
+
+
+@needs("blazepose")
+@needs("movenet")
+def test_of_a_film_of_several_one_is_chosen_without_looking_for_them_again(page, tmp_path):
+    page.run("document.getElementById('people').value = 2")
+    given(page, drawn_film(tmp_path / "two.webm", others=[((720, 330), 0.9)]))
+    assert text(page, "said") == "two.webm: 12 frames, 2 people."
+    names = page.run("[...document.getElementById('person').options].map(o => o.text)")
+    assert len(names) == 3
+
+    choose(page, names[2])
+    page.run("document.getElementById('height').value = 160")
+    click(page, "#again")
+    page.until("document.getElementById('said').textContent === 'two.webm: 12 frames, 1 person.'")
+
+    poses = read_poses(download(page, "two.npz"))
+    assert poses.people == (names[2],)
+    assert poses.keypoints.people == (names[2],)
+    uploads = page.run("performance.getEntriesByType('resource').map(e => e.name)"
+                       ".filter(name => name.endsWith('/keypoints')).length")  # fmt: skip
+    assert uploads == 1
 
 
 @needs("blazepose")

@@ -5,20 +5,25 @@ in memory is 16 bytes a clip. An output is renamed to its name once it is whole,
 task is done again becomes the same file.
 """
 
+import contextlib
 import json
 import logging
+import shutil
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
+from os import getpid
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
 
 import graphlift
+from graphlift.cli.folders import is_unfinished, unfinished
 from graphlift.cluster import connected
 from graphlift.errors import ConfigError, GraphliftError, ModelError
 from graphlift.files import alone, naming
@@ -31,8 +36,11 @@ CLIPS = ".clips.jsonl"
 """Name of the file of clips and outputs, in the folder of outputs."""
 MOST_CLIPS, MOST_TASKS = 32, 20_000
 """Clips a task, and tasks: more clips each only where there would be more tasks."""
-RETRIES = 5
-"""How often the clips of a task are taken up again after their process or machine was lost."""
+BEGUN = ".begun"
+"""Name of the folder, in that of outputs, of which clip each task under way has begun."""
+TRIES, RETRIES = 3, 20
+"""How often a clip, and a task, is begun although its process or machine is lost each time. A
+task has more, so that clips that end their process do not keep others from being lifted."""
 
 
 @dataclass
@@ -84,16 +92,18 @@ def through_cluster(
     """
     out.mkdir(parents=True, exist_ok=True)
     with alone(out, "lift --ray"), connected(address) as ray:
-        file = out.absolute() / CLIPS
+        file, begun = out.absolute() / CLIPS, out.absolute() / BEGUN
+        shutil.rmtree(begun, ignore_errors=True)  # of a command that was killed
         try:
             processors = int(ray.cluster_resources().get("CPU", 1))
             places, total = write_clips(clips, file, processors)
             work = partial(
                 lift_some, file=file, request=request, again=again, version=graphlift.__version__
             )
-            counts = _count(_rows(ray, work, places), total)
+            counts = _count(_rows(ray, work, places, begun), total)
         finally:
             file.unlink(missing_ok=True)
+            shutil.rmtree(begun, ignore_errors=True)
     return counts
 
 
@@ -143,7 +153,12 @@ def _check_names(file: Path, names: np.ndarray, total: int) -> None:
             seen[output] = clip
 
 
-def _rows(ray: Any, work: Any, places: np.ndarray) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def _rows(
+    ray: Any,  # noqa: ANN401
+    work: Any,  # noqa: ANN401
+    places: np.ndarray,
+    begun: Path,
+) -> Iterator[dict[str, Any]]:
     """What became of each clip, as tasks end.
 
     Raises:
@@ -166,9 +181,11 @@ def _rows(ray: Any, work: Any, places: np.ndarray) -> Iterator[dict[str, Any]]: 
             raise error.cause from None
         raise
     except ray.exceptions.RayError as error:
+        clips = sorted({_read_begun(file)[0] for file in begun.glob("*")} - {""})
         raise ChildProcessError(
-            f"clips were lost {RETRIES} times with the process or machine that lifted them "
-            "(killed, or out of memory?): run the same command again to go on"
+            f"the process or machine that lifted clips was lost {RETRIES} times (killed, or out "
+            f"of memory?); begun and not ended: {listed(clips) or 'none'}: run the same command "
+            "again to go on, or leave these out: move them, or take their lines from the list"
         ) from error
 
 
@@ -227,33 +244,57 @@ def lift_some(
             f"{graphlift.__version__}: install the same everywhere"
         )
     rows: dict[str, list[str]] = {"clip": [], "how": [], "why": []}
-    for begin, end in places[batch["id"]].tolist():
+    for task in batch["id"].tolist():
+        begin, end = places[task].tolist()
         with file.open("rb") as lines:
             lines.seek(begin)
             chosen = lines.read(end - begin).splitlines()
+        begun = file.with_name(BEGUN) / str(task)
+        begun.parent.mkdir(exist_ok=True)
         for line in chosen:
             clip, output = map(Path, json.loads(line))
-            how, why = _lift_to(clip, output, request, again=again)
+            how, why = _lift_to(clip, output, request, begun, again=again)
             for name, value in (("clip", clip.name), ("how", how), ("why", why)):
                 rows[name].append(value)
+        begun.unlink(missing_ok=True)
     return rows
 
 
-def _lift_to(clip: Path, output: Path, request: "Request", *, again: bool) -> tuple[str, str]:
-    """Lift a clip unless its file is there.
+def _read_begun(file: Path) -> tuple[str, int]:
+    """Read which clip a task has begun, and how often; none if the machine was lost meanwhile."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return said["clip"], said["times"]
+    return "", 0
+
+
+def _lift_to(
+    clip: Path, output: Path, request: "Request", begun: Path, *, again: bool
+) -> tuple[str, str]:
+    """Lift a clip unless its files are there, or it has ended its process too often.
 
     Where a format has a file for each person, an empty hidden file says that all are there.
     """
     from graphlift.cli.lift import lift_one
 
     several = output.with_name(f".{output.name}.several")
-    if not again and (output.exists() or several.exists()):
+    there = output.exists() or several.exists()
+    if there and not again and not is_unfinished(output):
         return "skipped", ""
+    last, times = _read_begun(begun)
+    times = times if last == str(clip) else 0
+    if times >= TRIES:
+        return "failed", (
+            f"the process or machine that lifted it was lost {times} times (out of memory?): "
+            "split it into shorter clips, or leave it out"
+        )
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        lift_one(str(clip), [output], request)
-        if not output.exists():
-            several.touch()
+        said = {"clip": str(clip), "times": times + 1, "host": gethostname(), "process": getpid()}
+        begun.write_text(json.dumps(said), encoding="utf-8")
+        with unfinished(output):
+            lift_one(str(clip), [output], request)
+            if not output.exists():
+                several.touch()
     except (GraphliftError, OSError) as error:
         return "failed", one_line(error)
     return "done", ""

@@ -4,6 +4,7 @@ import glob
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,31 +154,50 @@ def through_folder(
         outputs[output] = clip
     done, skipped, failed = [], [], []
     for output, clip in outputs.items():
-        begun = _begun(output)
-        if not again and not begun.exists() and _made(output, outputs):
+        if not again and not is_unfinished(output) and _made(output, outputs):
             skipped.append(clip.name)
             continue
         try:
-            with in_place_of(output):
-                begun.parent.mkdir(parents=True, exist_ok=True)
-                begun.touch()
-            work(clip, output)
+            with unfinished(output, outputs):
+                work(clip, output)
         except (GraphliftError, OSError) as error:
             typer.echo(f"graphlift: {clip.name} left out: {one_line(error)}", err=True)
             failed.append((clip.name, one_line(error)))
-            if not _made(output, outputs):
-                begun.unlink(missing_ok=True)
         else:
-            begun.unlink(missing_ok=True)
             done.append(clip.name)
     return FolderResult(tuple(done), tuple(skipped), tuple(failed))
 
 
-def _begun(output: Path) -> Path:
-    """Name the empty file that stands beside a clip's files until all of them are there.
+@contextmanager
+def unfinished(output: Path, outputs: Collection[Path] = ()) -> Iterator[None]:
+    """Mark a clip until all of its files are there; if none is after an error, it is unmarked.
 
     Of a clip of several people each file is whole, but a kill may come between two of them.
+
+    Args:
+        output: The file that the clip becomes.
+        outputs: Those of all clips, if they are known.
     """
+    mark = _mark(output)
+    with in_place_of(output):
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    try:
+        yield
+    except (GraphliftError, OSError):
+        if not _made(output, outputs):
+            mark.unlink(missing_ok=True)
+        raise
+    mark.unlink(missing_ok=True)
+
+
+def is_unfinished(output: Path) -> bool:
+    """Say whether the work on a clip was begun and broken off."""
+    return _mark(output).exists()
+
+
+def _mark(output: Path) -> Path:
+    """Name the empty file that stands beside a clip's files until all of them are there."""
     digest = zlib.crc32(os.fsencode(output.name))
     return output.with_name(f".{shortened(output.name)}-{digest:08x}.unfinished")
 

@@ -108,21 +108,22 @@ def _hypotheses(given: Hypotheses, part: slice) -> list[list[list[dict[str, Any]
     ]
 
 
-def _vectors(values: np.ndarray) -> list[Any]:
+def _vectors(values: np.ndarray) -> Any:  # noqa: ANN401
     """List vectors by frame, person and joint or segment; null for one that is not finite."""
-    vectors: Any = np.round(values.astype(np.float64), 6)
-    missing: Any = ~np.isfinite(vectors).all(axis=-1)
-    return [
-        [
-            [None if lost else [*map(float, place)] for place, lost in zip(p, m, strict=True)]
-            for p, m in zip(frame, absent, strict=True)
-        ]
-        for frame, absent in zip(vectors.tolist(), missing.tolist(), strict=True)
-    ]
+    return _listed(values, np.isfinite(values).all(axis=-1))
 
 
 def _numbers(values: np.ndarray) -> Any:  # noqa: ANN401
     """List numbers, null for one that is not finite."""
-    numbers = np.round(values.astype(np.float64), 6).astype(object)
-    numbers[~np.isfinite(values)] = None
-    return numbers.tolist()
+    return _listed(values, np.isfinite(values))
+
+
+def _listed(values: np.ndarray, known: np.ndarray) -> Any:  # noqa: ANN401
+    """List numbers of six decimals, null in place of what is not known."""
+    lists = np.round(values.astype(np.float64), 6).tolist()
+    for *outer, last in np.argwhere(~known).tolist():
+        part = lists
+        for at in outer:
+            part = part[at]
+        part[last] = None
+    return lists

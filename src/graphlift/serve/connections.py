@@ -14,7 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
 
-from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, TOO_BIG
+from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, POLICY, TOO_BIG
 from graphlift.words import plain
 
 _UNREAD_MESSAGES = 8
@@ -27,7 +27,6 @@ class Http(H11Protocol):
     """HTTP on a connection of which there are no more than ``most``."""
 
     most = 0
-    held_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse more connections than are allowed."""
@@ -41,22 +40,24 @@ class Http(H11Protocol):
         self.quiet_since = self.loop.time()
         super().on_response_complete()
 
-    def pause_writing(self) -> None:
-        """Hold the answer up, because the client does not take it."""
-        super().pause_writing()
-        self.held_since = self.loop.time()
-
-    def resume_writing(self) -> None:
-        """Go on with the answer."""
-        super().resume_writing()
-        self.held_since = None
-
     @property
     def waits_since(self) -> float | None:
-        """When it began to wait for the client; None while it does not."""
+        """When it began to wait for the client; None while it answers."""
+        return None if self._answering else self.quiet_since
+
+    @property
+    def held(self) -> bool:
+        """Whether an answer waits until the client has taken some of it."""
+        return self._answering and self.flow.write_paused
+
+    @property
+    def _answering(self) -> bool:
         cycle: Any = self.cycle  # None at first, which uvicorn's annotation does not say
-        answering = cycle is not None and not cycle.response_complete
-        return self.held_since if answering else self.quiet_since
+        return cycle is not None and not cycle.response_complete
+
+    def give_up(self, _: float) -> None:
+        """Drop the connection."""
+        self.transport.abort()
 
 
 class Websocket(WebSocketsSansIOProtocol):
@@ -77,6 +78,19 @@ class Websocket(WebSocketsSansIOProtocol):
     def waits_since(self) -> float | None:
         """When it began to wait for the handshake; pings and the stream do the rest."""
         return None if self.handshake_initiated else self.quiet_since
+
+    @property
+    def held(self) -> bool:
+        """Whether answers wait until the client has read some."""
+        return self.handshake_initiated and not self.writable.is_set()
+
+    def give_up(self, seconds: float) -> None:
+        """End a stream that has waited so long; what it was sent is there to be read meanwhile."""
+        if not self.handshake_initiated or self.transport.is_closing():
+            self.transport.abort()
+            return
+        self._break(POLICY, f"no answer was read for {seconds:g} s: connect again, and read on")
+        self.writable.set()
 
     def data_received(self, data: bytes) -> None:
         """Read messages up to the first that cannot be; what follows it is thrown away."""
@@ -159,14 +173,20 @@ class Bounds:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._closing: dict[Any, float] = {}
+        self._held: dict[Any, tuple[int, float]] = {}
 
     def look(self, connections: Iterable[Any]) -> None:
         """Look at all connections that are open; to be called again and again."""
-        now, closing = asyncio.get_running_loop().time(), self._closing
-        self._closing = {}
+        now, closing, held = asyncio.get_running_loop().time(), self._closing, self._held
+        self._closing, self._held = {}, {}
         for each in list(connections):
             since = each.waits_since
             if each.transport.is_closing():
                 since = self._closing[each] = closing.get(each, now)
+            elif each.held:
+                left = each.transport.get_write_buffer_size()
+                before, since = held.get(each, (left, now))
+                since = now if left < before else since  # some of it was taken
+                self._held[each] = left, since
             if since is not None and now - since > self.seconds:
-                each.transport.abort()
+                each.give_up(self.seconds)

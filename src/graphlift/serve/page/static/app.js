@@ -22,8 +22,10 @@ let about = { videos: [], keypoints: [], wanted: {} }
 let working = null // what ends the work under way
 let underWay = null // the job that does it
 let stopWebcam = null
-// What is shown: the file, the job that lifted it, and for a film what the detector found.
-const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null }
+// What is shown: the file, the job that lifted it, for a film what the detector found, and the
+// names of all who are in it, also while one is lifted alone.
+const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null, names: [] }
+const STEPS = ['refine', 'sides', 'bones', 'trajectory', 'feet']
 
 const isFilm = file => about.videos.some(ending => file.name.toLowerCase().endsWith(ending))
 const say = words => { $('said').textContent = words }
@@ -75,10 +77,10 @@ function describe(film, started) {
   }
 }
 
-function options(film) {
-  const given = {
-    smooth: $('smooth').checked ? 'savgol' : 'none', refine: $('refine').checked, model: $('model').value,
-  }
+function options(film, person) {
+  const given = { smooth: $('smooth').checked ? 'savgol' : 'none', model: $('model').value }
+  for (const step of STEPS) given[step] = $(step).checked
+  if (person) given.person = person
   if ($('height').value) given.height = $('height').valueAsNumber / 100
   if ($('fps').value) given.fps = $('fps').value
   if ($('size').value) given.image_size = $('size').value
@@ -86,8 +88,9 @@ function options(film) {
   return given
 }
 
-// Lift a file and show what comes out; `from` is what is sent in its place, if anything.
-async function work(file, from = file) {
+// Lift a file, or one person of it, and show what comes out; `from` is what is sent in its place,
+// if anything.
+async function work(file, from = file, person = null) {
   if (working || !$('options').reportValidity()) return
   if (stopWebcam) {
     endWebcam()
@@ -103,7 +106,7 @@ async function work(file, from = file) {
   try {
     if (film) await checkDetector(people > 1 ? 'several' : 'one')
     const started = performance.now()
-    job = await lift(from, options(film), {
+    job = await lift(from, options(film, person), {
       sent: share => progress('Sending…', share),
       begun: id => { underWay = id },
       progress: describe(film, started),
@@ -113,7 +116,7 @@ async function work(file, from = file) {
     const found = film ? await (await ask(`/jobs/${job}/keypoints`)).blob() : null
     if (shown.job) forget(shown.job)
     if (file === from) shown.keypoints = found && new File([found], 'detected.npz')
-    Object.assign(shown, { file, job, scene, people })
+    Object.assign(shown, { file, job, scene, people, names: person ? shown.names : scene.people })
     job = null
     await show(file, scene)
   } catch (error) {
@@ -184,16 +187,21 @@ async function show(file, scene) {
   player.load(scene.frames, scene.fps, plays)
   const who = scene.people.length === 1 ? '1 person' : `${scene.people.length} people`
   const unplayed = isFilm(file) && !plays ? ' This browser cannot play the film itself.' : ''
-  say(`${file.name}: ${scene.frames} frames, ${who}.${unplayed}`)
+  const others = isFilm(file) && shown.names.length === 1
+    && scene.notes.some(note => /\bother (person was|people were) left out\b/.test(note))
+  const more = others ? ' There are others: say under “People in the film” how many to look for.' : ''
+  say(`${file.name}: ${scene.frames} frames, ${who}.${more}${unplayed}`)
   $('result').scrollIntoView({ block: 'nearest' })
   if (!matchMedia('(prefers-reduced-motion: reduce)').matches) player.start()
 }
 
 function list(scene) {
   const option = (value, words) => Object.assign(document.createElement('option'), { value, textContent: words })
+  const { names } = shown
   $('person').replaceChildren(
-    option('', 'everyone'), ...scene.people.map((name, number) => option(number, name)))
-  $('who').hidden = scene.people.length < 2
+    option('', 'everyone'), ...names.map((name, number) => option(number, name)))
+  if (scene.people.length === 1 && names.length > 1) $('person').value = names.indexOf(scene.people[0])
+  $('who').hidden = names.length < 2
   $('list').replaceChildren(...scene.notes.map(note => {
     const item = document.createElement('li')
     item.textContent = note
@@ -201,12 +209,23 @@ function list(scene) {
   }))
 }
 
+// The name of the person who is chosen; null for everyone.
+const chosen = () => ($('person').value === '' ? null : shown.names[$('person').value])
+
+function again() {
+  if (!shown.file) return
+  // The detector need not look again, unless for another number of people.
+  const same = shown.people === $('people').valueAsNumber
+  const from = same && shown.keypoints ? shown.keypoints : shown.file
+  work(shown.file, from, same || !isFilm(shown.file) ? chosen() : null)
+}
+
 // ---- downloads
 
 async function download(form) {
   complain('')
   const query = new URLSearchParams({ format: form })
-  if ($('person').value) query.set('person', shown.scene.people[$('person').value])
+  if (chosen() !== null) query.set('person', chosen())
   try {
     const file = await (await ask(`/jobs/${shown.job}/result?${query}`)).blob()
     const link = document.createElement('a')
@@ -306,12 +325,14 @@ $('sample').addEventListener('click', async () => {
 $('cancel').addEventListener('click', () => { progress('Cancelling…', null); working?.abort() })
 $('options').addEventListener('submit', event => {
   event.preventDefault()
-  if (!shown.file) return
-  // The detector need not look again, unless for another number of people.
-  const same = shown.people === $('people').valueAsNumber
-  work(shown.file, same && shown.keypoints ? shown.keypoints : shown.file)
+  again()
 })
 $('person').addEventListener('change', () => {
+  if (shown.scene.people.length < shown.names.length) { // one was lifted alone, and the height is theirs
+    $('height').value = ''
+    again()
+    return
+  }
   const who = $('person').value === '' ? -1 : Number($('person').value)
   figure.choose(who)
   overlay.choose(who)

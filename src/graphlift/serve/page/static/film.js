@@ -44,6 +44,21 @@ export function makeOverlay(canvas, frameBox) {
       })
     }
     context.globalAlpha = 1
+    if (scene.people.length > 1) drawNames(point)
+  }
+
+  function drawNames(point) {
+    Object.assign(context, { font: '600 14px system-ui, sans-serif', textAlign: 'center', lineWidth: 4, lineJoin: 'round' })
+    scene.people.forEach((name, who) => {
+      const seen = Array.from({ length: scene.keypoints.joints }, (_, number) => point(who, number))
+        .filter(at => at.every(Number.isFinite))
+      if (!seen.length) return
+      const [x, y] = seen.reduce((top, at) => (at[1] < top[1] ? at : top))
+      context.strokeStyle = 'rgba(0, 0, 0, 0.75)'
+      context.fillStyle = '#ffffff'
+      context.strokeText(name, x, Math.max(y - 24, 14))
+      context.fillText(name, x, Math.max(y - 24, 14))
+    })
   }
 
   new ResizeObserver(draw).observe(canvas)
