@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +45,18 @@ def test_a_process_that_the_system_ended_while_it_was_idle_is_replaced(tight):
     until(lambda: children() - others)  # the list may lag behind
     (second,) = children() - others
     assert second != first
+
+
+def test_what_a_process_took_is_its_own_and_not_what_the_server_took_that_started_it():
+    """As ru_maxrss would be, which Linux hands on to a new program."""
+    child = "from graphlift.serve.worker import _largest_memory; print(_largest_memory())"
+    large = (
+        "import subprocess, sys; held = bytearray(b'x') * 600_000_000; "
+        f"subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    )
+    said = subprocess.run([sys.executable, "-c", large], capture_output=True, check=True)
+
+    assert 10e6 < int(said.stdout) < 400e6
 
 
 def test_a_file_that_unpacks_to_more_memory_than_allowed_is_refused(tight):
