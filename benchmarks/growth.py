@@ -213,6 +213,7 @@ def draw(found, path):
     axes[1, 0].set(ylabel="MB at most")
     with replacing(path) as beside:
         figure.savefig(beside, dpi=150)
+        pages.few_colours(beside)
 
 
 def guide(panel, lines):

@@ -5,6 +5,8 @@ A table stands on a page between ``<!-- table NAME -->`` and ``<!-- end of NAME 
 
 from pathlib import Path
 
+from PIL import Image
+
 from graphlift.files import replacing
 
 
@@ -38,3 +40,9 @@ def fill_page(path, tables):
 def add_docs(parser):
     """Add ``--docs`` to a benchmark's options."""
     parser.add_argument("--docs", type=Path, help="a page whose tables are replaced")
+
+
+def few_colours(figure):
+    """Store a PNG in 160 colours, a third of its size: figures are kept in the repository."""
+    small = Image.open(figure).convert("RGB").quantize(160)
+    small.save(figure, format="png", optimize=True)

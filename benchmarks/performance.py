@@ -10,8 +10,7 @@ is drawn anew beside the page, as figures/roofline.png.
 import argparse
 from pathlib import Path
 
-from pages import add_docs, show
-from PIL import Image
+from pages import add_docs, few_colours, show
 
 from graphlift.bench.report import tables
 from graphlift.bench.results import read_result
@@ -33,12 +32,6 @@ def main():
         with replacing(arguments.docs.parent / "figures" / "roofline.png") as beside:
             draw_roofline(results[0], beside)
             few_colours(beside)
-
-
-def few_colours(figure: Path):
-    """Store a PNG in 160 colours, a third of its size: figures are kept in the repository."""
-    small = Image.open(figure).convert("RGB").quantize(160)
-    small.save(figure, format="png", optimize=True)
 
 
 if __name__ == "__main__":
