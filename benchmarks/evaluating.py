@@ -6,14 +6,11 @@ Made-up poses, 543,344 of S9 and S11 (236 clips and cameras) and a few of each t
 network of 128 channels after two steps. Aim: under 2 GB.
 """
 
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from growth import measure
 
 from graphlift.cameras import camera_to_image
 from graphlift.datasets.licensed.pack import CameraSequence, write_sequences
@@ -52,21 +49,15 @@ def sequences(rng):
         )
 
 
-def run(*words):
-    command = [sys.executable, "-m", "graphlift", *map(str, words)]
-    began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
-
-
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_sequences(folder / "h36m", sequences(np.random.default_rng(0)))
         (folder / "run.toml").write_text(CONFIG.format(data=str(folder / "h36m")))
-        run("train", folder / "run.toml", "--out", folder / "run")
-        seconds = run("evaluate", folder / "run/model.safetensors")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        measure(
+            folder, "train", folder / "run.toml", "--out", folder / "run", fresh=folder / "run"
+        )
+        seconds, peak = measure(folder, "evaluate", folder / "run/model.safetensors")
     print(f"evaluate, 543,344 poses: {seconds:.1f} s, {peak:,.0f} MB at most")
 
 

@@ -48,6 +48,17 @@ def hide(keypoints, frames, person, joints=slice(None)):
     return replace(keypoints, positions=positions, confidence=confidence)
 
 
+@pytest.mark.parametrize("count", [1, 256, 257, 600])
+def test_however_many_are_asked_of_the_network_each_has_its_own_answer(lifter, count):
+    inputs = np.random.default_rng(5).normal(0, 0.3, (count, 28, 4))
+
+    answers = lifter.run(inputs)
+
+    assert answers.shape == (count, 28, 8)
+    for at in {0, count // 2, count - 1}:
+        np.testing.assert_allclose(answers[at], lifter.run(inputs[[at]])[0], atol=1e-4)
+
+
 def joined(parts):
     return {name: np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS}
 

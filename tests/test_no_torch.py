@@ -42,6 +42,18 @@ def bare(script, *args, banned=TORCH | DRAWING):
     return Said(run.returncode, run.stdout, run.stderr)
 
 
+def test_plain_arrays_are_lifted():
+    said = bare(
+        "import numpy as np\n"
+        "from graphlift.lifting import Lifter\n"
+        "poses = Lifter.load('open-small', threads=1)(np.random.rand(3, 17, 2) * 500 + 1,"
+        " skeleton='coco-17', image_size=(640, 480))\n"
+        "print(poses.positions.shape)\n"
+    )
+
+    assert said.out.strip() == "(3, 1, 28, 3)", said.err
+
+
 def torch_free():
     """The modules that the import contract holds to be free of torch."""
     contracts = tomllib.loads(PYPROJECT.read_text())["tool"]["importlinter"]["contracts"]

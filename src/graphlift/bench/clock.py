@@ -71,7 +71,7 @@ def alternate(
         for name, function in functions.items():
             if threads > 1:
                 settle()
-                if once[name] <= SLOW / 10:  # waking threads takes less than a thousandth of more
+                if once[name] <= SLOW / 10:  # in a longer call, waking threads does not count
                     function()
             samples[name].append(_sample(function, math.ceil(SHORTEST / once[name]), clock))
     return {name: timing(each) for name, each in samples.items()}
