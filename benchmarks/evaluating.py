@@ -33,7 +33,7 @@ def sequences(rng):
     per_clip, over = divmod(protocol.frames, 236)
     clips = [("S9" if n < 120 else "S11", n, per_clip + (n < over)) for n in range(236)]
     for subject, number, frames in [*((s, 0, 20) for s in protocol.train), *clips]:
-        positions = [*rng.normal(0, 0.3, (frames, 17, 3)), 0, 0, 5]
+        positions = rng.normal(0, 0.3, (frames, 17, 3)) + np.array([0, 0, 5])
         activity = protocol.activities[1 + number % 14]
         yield CameraSequence(
             subject=subject,
