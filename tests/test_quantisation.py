@@ -1,11 +1,13 @@
 """Models whose inner products are of integers, against the formula and an independent reader."""
 
+import json
 from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from helpers.command import assert_refused, here
 from onnx.reference import ReferenceEvaluator
 
 from graphlift import Lifter
@@ -171,6 +173,20 @@ def test_a_model_that_integers_spoil_is_refused_and_nothing_is_left(study_data, 
     with pytest.raises(ModelError, match=r"joints would move by \d+ mm in the mean"):
         release_quantised(tmp_path / "own.onnx", study_data, tmp_path / "own-int8.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["own.onnx"]
+
+
+def test_the_command_writes_a_model_that_lifts(pack, tmp_path):
+    own_model(tmp_path / "own.onnx", 1)
+    said = here(
+        "model", "quantise", tmp_path / "own.onnx", "-o", tmp_path / "made.onnx", "--data", pack
+    )
+    row, path = said.out.splitlines()
+    assert json.loads(row)["protocol"] == "distance from own"
+    assert path == str(tmp_path / "made.onnx")
+    assert Lifter.load(path).card.arithmetic == "int8"
+    assert_refused(
+        here("model", "quantise", tmp_path / "no.onnx", "-o", tmp_path / "b.onnx"), "no model"
+    )
 
 
 def _selection(card):
