@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from graphlift.cli.progress import with_bar
+from graphlift.words import counted
 
 
 class _DataSets(TyperGroup):
@@ -93,7 +94,7 @@ def mocap(
         typer.echo(f"graphlift: left out: {reason}", err=True)
     typer.echo(
         f"{len(capture.clips):,} clips, {len(capture):,} poses of {len(capture.subjects):,} "
-        f"subjects -> {out}" + (f" ({len(refused):,} files left out)" if refused else "")
+        f"subjects -> {out}" + (f" ({counted(len(refused), 'file')} left out)" if refused else "")
     )
 
 
