@@ -2,11 +2,11 @@
 
     python recipes/open_vs_fixed_rig.py MODEL DATA OPEN...
 
-OPEN are models to lift with of 17 joints, such as those in recipes/weights; MODEL is the model.safetensors of recipes/fixed_rig.toml (screen-normalised input, four fixed
-cameras, 16 joints). Prints the Markdown table of docs/unseen-cameras.md: test subjects and HDM05,
-every third frame, exact 2D, known intrinsics, mean over frames and the 16 joints; PCK and AUC over
-the 14 of cross-14. The open models know the field of view; the other sees the screen, as the paper
-has it.
+MODEL is the model.safetensors of recipes/fixed_rig.toml (screen-normalised input, four fixed
+cameras, 16 joints), OPEN are models to lift with of 17 joints, as in recipes/weights. Prints the
+Markdown table of docs/unseen-cameras.md: test subjects and HDM05, every third frame, exact 2D,
+known intrinsics, mean over frames and the 16 joints; PCK and AUC over the 14 of cross-14. The open
+models know the field of view; the other sees the screen, as the paper has it.
 """
 
 import argparse

@@ -75,14 +75,13 @@ def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, whic
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     wrong = [
-        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(_said(e), 400)}"
-        for e in found[:3]
+        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(said(e), 400)}" for e in found[:3]
     ]
     more = [f"and {len(found) - 3:,} more"] if len(found) > 3 else []
     return "; ".join([*wrong, *more])
 
 
-def _said(problem: Any) -> str:  # noqa: ANN401
+def said(problem: Any) -> str:  # noqa: ANN401
     """Say in words of ours what pydantic says of Python: classes of errors, arguments."""
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return "there is no such key"

@@ -371,7 +371,10 @@ def test_millimetres_are_recognised(pair):
     refused(truth, truth[1], "m or more from Hip", "divide millimetres by 1000")
 
     mine = pair({"poses": 1000 * predicted})
-    assert any("are they in millimetres?" in n for n in score_files(*mine, H36M).notes)
+    assert any(
+        "divide them by 1000 if they are in millimetres" in n
+        for n in score_files(*mine, H36M).notes
+    )
 
 
 def test_the_command_refuses_names_that_are_none(pair):
