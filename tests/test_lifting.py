@@ -312,7 +312,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
         (('"sigma_scale": ', '"sigma_scale": NaN, "x": '), "NaN is not a finite number"),
         (('"limits": [', '"limits": [' + "[" * 5_000 + "]" * 5_000 + ", "), "nested more than 64"),
         (('"name": "', '"name": "\\ud800'), "surrogates not allowed"),
-        (('"name":', '"nome":'), "nome: Unexpected"),
+        (('"name":', '"nome":'), "nome: there is no such key"),
     ],
 )
 def test_a_card_that_is_no_sound_json_is_refused(tmp_path, lifter, change, fault):

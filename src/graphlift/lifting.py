@@ -36,6 +36,7 @@ from graphlift.sequences import (
 )
 from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
 from graphlift.stream import Stream
+from graphlift.words import counted
 
 __all__ = ["Lifter", "Stream"]
 
@@ -389,7 +390,7 @@ class Lifter:
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
     """Note in how many frames keypoints of a person were too few to lift."""
     why = f"fewer than {MIN_KEYPOINTS} joints of {skeleton.name} were seen, or all at one place"
-    note = f"In {few:,} frames (counted for each person) no pose was lifted: {why}."
+    note = f"In {counted(few, 'frame')} (counted for each person) no pose was lifted: {why}."
     return (note,) * bool(few)
 
 

@@ -16,7 +16,7 @@ from graphlift.motion.left_right import exchange_sides, find_confused
 from graphlift.motion.sizes import describe_sizes
 from graphlift.numerals import is_whole
 from graphlift.sequences import Keypoints, Poses
-from graphlift.words import plain
+from graphlift.words import counted, plain
 
 _MOTION = ("height", "refine", "gaps", "smooth", "bones", "trajectory", "feet")
 """Options of :func:`graphlift.motion.to_world`."""
@@ -100,7 +100,7 @@ def _mended(mended: Bool[np.ndarray, "frame person"]) -> tuple[str, ...]:
     """Note in how many frames left and right were put back."""
     if not mended.any():
         return ()
-    return (f"Left and right were put back in {int(mended.sum()):,} frames.",)
+    return (f"Left and right were put back in {counted(int(mended.sum()), 'frame')}.",)
 
 
 def raw_parts(read: Callable[[], Keypoints], lifter: Lifter, steps: Steps) -> Iterator[Poses]:

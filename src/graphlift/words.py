@@ -56,6 +56,11 @@ def listed(names: Iterable[object], most: int = 8, longest: int = 40) -> str:
     return ", ".join([*(plain(name, longest) for name in several[:most]), *more]) or "none"
 
 
+def counted(number: int, what: str) -> str:
+    """Count things: 1 frame, 1,000 frames."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def reason(error: BaseException) -> str:
     """Shorten the message of another library's error; the name of its class if it has none."""
     return plain(error, 200) or type(error).__name__
@@ -70,11 +75,17 @@ def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, whic
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
     wrong = [
-        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(e['msg'], 400)}"
-        for e in found[:3]
+        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(said(e), 400)}" for e in found[:3]
     ]
     more = [f"and {len(found) - 3:,} more"] if len(found) > 3 else []
     return "; ".join([*wrong, *more])
+
+
+def said(problem: Any) -> str:  # noqa: ANN401
+    """Say in words of ours what pydantic says of Python: classes of errors, arguments."""
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return "there is no such key"
+    return str(problem["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
 def one_line(text: object) -> str:

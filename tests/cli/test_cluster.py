@@ -65,6 +65,20 @@ def test_a_list_that_names_no_clips_is_refused_by_its_line(listed, tmp_path, tex
     listed.write_text(text)
 
     assert_refused(here("lift", listed, *SMALL, "-o", tmp_path / "out"), listed, words)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["motion.npz", "motion.HTML"])
+def test_a_folder_is_not_given_the_name_of_a_file_unasked(listed, tmp_path, name):
+    out = tmp_path / name
+
+    for source in (listed, tmp_path / "a"):
+        said = here("lift", source, *SMALL, "-o", out)
+        assert_refused(said, out, source, "of clips", f"--format {out.suffix.lower()}")
+    assert not out.exists()
+    out.mkdir()
+    assert here("lift", listed, *SMALL, "--raw", "-o", out).status == 1  # one is broken
+    assert (out / "a" / "walk.bvh").is_file()
 
 
 def test_ray_is_for_several_clips(listed, tmp_path):

@@ -98,7 +98,7 @@ def test_files_left_out_are_listed_on_stderr(folder, tmp_path):
     )
 
     assert run.exit_code == 0
-    assert run.stdout.endswith("(1 files left out)\n")
+    assert run.stdout.endswith("(1 file left out)\n")
     assert run.stderr.startswith("graphlift: left out: ")
     assert "daz.bvh, line 2" in run.stderr
 

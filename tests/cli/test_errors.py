@@ -89,7 +89,7 @@ def test_only_what_can_go_on_is_said_to(args, goes_on, monkeypatch):
 
 
 def test_an_error_is_one_line_even_if_its_file_has_a_name_of_two(tmp_path):
-    said = here("model", "info", tmp_path / "two\nlines")
+    said = here("model", "info", tmp_path / "two\nlines.safetensors")
 
     assert_refused(said, "No such file or directory")
 

@@ -198,6 +198,7 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
         (("--raw", "--height", "1.8"), ("--height does nothing beside --raw", "leave one")),
         (("--raw", "--smooth", "none"), ("--smooth does nothing beside --raw",)),
         (("--raw", "--no-feet"), ("--feet does nothing beside --raw",)),
+        (("--raw", "--refine"), ("--refine does nothing beside --raw",)),
         (
             ("--camera", "c.toml", "--field-of-view", "70"),
             ("--field-of-view does nothing",),
@@ -342,3 +343,13 @@ def test_who_is_chosen_and_who_is_left_out_is_said(seen, tmp_path):
     assert nobody.status == 2 or nobody.status == 1
     assert "no person is called '9'" in nobody.err
     assert "0, 1" in nobody.err
+
+
+def test_one_frame_is_counted_as_one(seen, tmp_path):
+    one = replace(seen, positions=seen.positions[:1], confidence=seen.confidence[:1])
+    write_keypoints(tmp_path / "one.npz", one)
+
+    said = here("lift", tmp_path / "one.npz", *SMALL, "--raw", "-o", tmp_path / "w.openpose")
+
+    assert ": 1 frame at 30 fps, 1 person" in said.out
+    assert "axes, 1 file; " in said.err

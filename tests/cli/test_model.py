@@ -139,7 +139,7 @@ def test_a_file_that_is_not_a_model_is_named_in_one_line(model, tmp_path):
     for path, fault in [
         (deep, "nested more than 64 deep"),
         (tmp_path / "none.safetensors", "No such file"),
-        (tmp_path, "Is a directory"),
+        (tmp_path, "is a folder: give the model.safetensors"),
         (foreign, "not a checkpoint of graphlift"),
         (cut, "cut short"),
         (flipped, "damaged"),

@@ -55,6 +55,12 @@ def test_the_names_that_are_offered_are_the_library_s():
     assert engines.ENGINES == bench.ENGINES
 
 
+def test_help_names_what_may_be_given():
+    assert ", ".join(plan.SHIPPED) in " ".join(shell("study", "run", "--help").stdout.split())
+    said = " ".join(shell("lift", "--help").stdout.split())
+    assert all(suffix in said for suffix in (*WRITERS, PAGE))
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

@@ -175,7 +175,7 @@ def test_mistakes_of_rows_and_columns_are_named_by_their_path(keys, message):
 
 
 def test_a_wrong_value_in_a_row_is_named_with_its_cell():
-    with pytest.raises(ConfigError, match=r"recipe of semgcn on gt: stesp: Unexpected"):
+    with pytest.raises(ConfigError, match=r"recipe of semgcn on gt: stesp: there is no such key"):
         planned(methods=("semgcn",), rows={"semgcn": {"stesp": 5}})
 
 

@@ -114,7 +114,7 @@ def test_the_table_has_the_protocol_the_counts_and_a_row_an_activity(pair):
     first, second, *rest = said.out.splitlines()
     assert (said.status, said.err) == (0, "")
     assert first == H36M.describe()
-    assert second == "11 of 12 frames scored, 1 not valid; 1 joints not valid"
+    assert second == "11 of 12 frames scored, 1 not valid; 1 joint not valid"
     rows = {line.split()[0]: line.split()[1:] for line in rest if line}
     assert rows["frames"][:2] == ["MPJPE", "P-MPJPE"]
     for name, each in (*scores.per_activity.items(), ("all", scores.overall)):
@@ -371,7 +371,10 @@ def test_millimetres_are_recognised(pair):
     refused(truth, truth[1], "m or more from Hip", "divide millimetres by 1000")
 
     mine = pair({"poses": 1000 * predicted})
-    assert any("are they in millimetres?" in n for n in score_files(*mine, H36M).notes)
+    assert any(
+        "divide them by 1000 if they are in millimetres" in n
+        for n in score_files(*mine, H36M).notes
+    )
 
 
 def test_the_command_refuses_names_that_are_none(pair):

@@ -255,7 +255,7 @@ def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):
         ('methods = ["decoupled no-sharing"]\nchannels = [4]', "'decoupled no-sharing'"),
         ("methods = []\nchannels = [4]", "methods must not be empty"),
         ('methods = ["semgcn", "semgcn"]\nchannels = [4]', "methods must not .* repeat"),
-        ("chanels = [4]", r"chanels: Unexpected"),
+        ("chanels = [4]", r"chanels: there is no such key"),
         ("channels = [4.5]", r"channels\.0: .*integer"),
         ("channels = [0]", "channels and widths must be positive"),
         ("parameters = [-1]", "must be positive"),
@@ -282,8 +282,8 @@ def test_a_plans_mistakes_are_named_with_file_and_key(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"stesp": 5}, "recipe: stesp: Unexpected"),
-        ({"model": {"widht": 5}}, r"recipe: model\.widht: Unexpected"),
+        ({"stesp": 5}, "recipe: stesp: there is no such key"),
+        ({"model": {"widht": 5}}, r"recipe: model\.widht: there is no such key"),
         ({"model": 3}, "recipe: model: "),
         ({"model": {"blocks": "four"}}, r"recipe: model\.blocks: .*integer"),
         ({"batch_size": 1}, "recipe: .*batch_size must be at least 2"),

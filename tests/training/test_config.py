@@ -45,7 +45,7 @@ def test_overrides_are_toml_too(run):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.widht = 64", r"run\.toml: model\.widht: Unexpected"),
+        ("model.widht = 64", r"run\.toml: model\.widht: there is no such key"),
         ('epochs = "ten"', "epochs: .*integer"),
         ('model.method = "half"', r"model\.method: .*'full-sharing'"),
         ("model.channels = 0", "channels must be at least 1"),

@@ -12,7 +12,7 @@ from graphlift.cli.outputs import (
     write_outputs,
     write_outputs_in_parts,
 )
-from graphlift.words import one_line
+from graphlift.words import counted, one_line
 
 if TYPE_CHECKING:
     from graphlift.sequences import Poses
@@ -57,6 +57,6 @@ def convert(
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
     rate = f"{poses.fps:.6g} fps" if poses.fps else "frame rate unknown"
     typer.echo(
-        f"{one_line(source)}: {frames:,} frames, {rate}, {who}, {poses.skeleton.name} -> "
+        f"{one_line(source)}: {counted(frames, 'frame')}, {rate}, {who}, {poses.skeleton.name} -> "
         f"{' '.join(map(str, out))}"
     )

@@ -19,6 +19,7 @@ from graphlift.cli.options import (
     options_of,
 )
 from graphlift.cli.outputs import (
+    PAGE,
     check_outputs,
     check_place,
     check_suffix,
@@ -28,7 +29,7 @@ from graphlift.cli.outputs import (
 )
 from graphlift.cli.sources import InputKind, check_options, find_sample, kind_of
 from graphlift.errors import ConfigError
-from graphlift.words import listed, one_line
+from graphlift.words import counted, listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cameras import Camera
@@ -79,8 +80,8 @@ def lift(
     out: Annotated[
         list[Path],
         _first(
-            f"File to write; its suffix chooses the kind: {' '.join(MOTION_FILES)} .html. "
-            "Repeatable. For a folder of clips: a folder.",
+            f"File to write; its suffix chooses the kind: {' '.join(MOTION_FILES)} .html, "
+            "or .openpose for a folder. Repeatable. For a folder of clips: a folder.",
             *("--out", "-o"),
             metavar="PATH",
         ),
@@ -243,14 +244,18 @@ def _lift_all(
 
     suffix = suffix if suffix.startswith(".") else f".{suffix}"
     check_suffix(suffix, Path(f"--format {suffix}"))
+    what = "list" if kind == "list" else "folder"
     if len(out) > 1 or (out[0].exists() and not out[0].is_dir()):
-        what = "list" if kind == "list" else "folder"
         raise ConfigError(f"{source}: a {what} of clips: give one folder with -o")
+    if out[0].suffix.lower() in (*MOTION_FILES, PAGE) and not out[0].exists():
+        raise ConfigError(
+            f"{out[0]}: reads like a file, but {source} is a {what} of clips, which become a file "
+            f"each: give a folder with -o, and --format {out[0].suffix.lower()}"
+        )
     check_place(out[0] / "clip")
     Lifter.load(request.model)  # a wrong name is one error, not one for each clip
     clips = listed_clips(source) if kind == "list" else _clips_in(source, kind, suffix)
     top = source.parent if kind == "list" else None
-    out[0].mkdir(parents=True, exist_ok=True)
     passed: FolderResult | Counts
     if ray is not None:
         from graphlift.cli.cluster import through_cluster
@@ -366,7 +371,7 @@ def _summary(poses: "Poses", frames: int) -> str:
     fps, assumed = frame_rate(poses)
     rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
     who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
-    return f"{frames:,} frames at {rate}, {who}, {poses.model}"
+    return f"{counted(frames, 'frame')} at {rate}, {who}, {poses.model}"
 
 
 def _camera(text: str | None) -> "Camera | None":

@@ -112,11 +112,13 @@ def info(
     """Say what a trained network is: its configuration, data, seed and scores."""
     from graphlift.lifting import SHIPPED, Lifter
 
-    if model in SHIPPED or model.endswith(".onnx"):
+    path = Path(model)
+    is_run = path.exists() or path.suffix == ".safetensors"
+    if model in SHIPPED or path.suffix == ".onnx" or not is_run:  # a wrong name is refused there
         card = Lifter.load(model).card
         typer.echo(card.to_json() if as_json else card.to_text())
         return
-    _run_info(Path(model), as_json)
+    _run_info(path, as_json)
 
 
 def _run_info(model: Path, as_json: bool) -> None:

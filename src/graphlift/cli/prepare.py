@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from graphlift.cli.progress import with_bar
+from graphlift.words import counted
 
 
 class _DataSets(TyperGroup):
@@ -92,8 +93,9 @@ def mocap(
     for reason in refused.values():
         typer.echo(f"graphlift: left out: {reason}", err=True)
     typer.echo(
-        f"{len(capture.clips):,} clips, {len(capture):,} poses of {len(capture.subjects):,} "
-        f"subjects -> {out}" + (f" ({len(refused):,} files left out)" if refused else "")
+        f"{counted(len(capture.clips), 'clip')}, {counted(len(capture), 'pose')} of "
+        f"{counted(len(capture.subjects), 'subject')} -> {out}"
+        + (f" ({counted(len(refused), 'file')} left out)" if refused else "")
     )
 
 
@@ -165,6 +167,6 @@ def _prepare(dataset: str, folder: Path, out: Path, **options: Any) -> None:  # 
     for note in pack.index.notes:
         typer.echo(f"graphlift: {note}", err=True)
     typer.echo(
-        f"{len(pack):,} sequences, {pack.frames:,} poses of {len(pack.index.counts)} subjects, "
-        f"2D: {', '.join(pack.kinds)} -> {out}"
+        f"{counted(len(pack), 'sequence')}, {counted(pack.frames, 'pose')} of "
+        f"{counted(len(pack.index.counts), 'subject')}, 2D: {', '.join(pack.kinds)} -> {out}"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graphlift.cli.options import PROTOCOLS, Adaptations, Json, complete
+from graphlift.words import counted
 
 if TYPE_CHECKING:
     from graphlift.scoring import Score, Scores
@@ -75,7 +76,7 @@ def _table(scores: "Scores") -> str:
     }
     others = "".join(f", {count:,} {why}" for why, count in left_out.items() if count)
     if counts.joints_not_valid:
-        others += f"; {counts.joints_not_valid:,} joints not valid"
+        others += f"; {counted(counts.joints_not_valid, 'joint')} not valid"
     lines = [
         scores.describe(),
         f"{counts.frames_scored:,} of {counts.frames:,} frames scored{others}",

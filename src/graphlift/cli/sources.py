@@ -17,7 +17,7 @@ InputKind = Literal["keypoints", "video", "videos", "clips", "list"]
 LIST = ".txt"
 """Suffix of a list of clips."""
 
-_MOTION = ("height", "gaps", "smooth", "bones", "trajectory", "feet")
+_MOTION = ("height", "refine", "gaps", "smooth", "bones", "trajectory", "feet")
 _IDLE_BESIDE = {**dict.fromkeys(_MOTION, "raw"), "field_of_view": "camera"}
 """Options that do nothing beside another one."""
 
@@ -95,7 +95,7 @@ def kind_of(source: str) -> InputKind:
         DatasetNotFoundError: If there is nothing at that path.
         FormatError: If it is a file of another kind; the message says which verb takes it.
     """
-    from graphlift.formats.recognise import SUFFIXES
+    from graphlift.formats.recognise import READ
     from graphlift.video.frames import IMAGES, VIDEOS
 
     path = Path(source)
@@ -103,7 +103,7 @@ def kind_of(source: str) -> InputKind:
         if is_whole(source):
             return "video"  # a webcam
         raise DatasetNotFoundError(
-            f"nothing at {source or repr(source)}: give keypoints ({', '.join(SUFFIXES)}, or a "
+            f"nothing at {source or repr(source)}: give keypoints ({', '.join(READ)}, or a "
             "folder of one file a frame), a video, a folder of images, of videos or of keypoints, "
             f"a webcam's number, or {SAMPLE} for the example of graphlift"
         )
@@ -146,7 +146,7 @@ def _check_video(path: Path) -> None:
     Raises:
         FormatError: If it is none; it may as well be meant as keypoints.
     """
-    from graphlift.formats.recognise import SUFFIXES
+    from graphlift.formats.recognise import READ
 
     try:
         from graphlift.video.frames import open_video
@@ -157,5 +157,5 @@ def _check_video(path: Path) -> None:
         tried = "videos need pip install 'graphlift[video]'" if missing else "nor a video"
         raise FormatError(
             f"{path}: {path.suffix[:20] or 'a name without suffix'} is no kind of keypoints that "
-            f"is known ({', '.join(SUFFIXES)}), {tried}: give one of those, or a video"
+            f"is known ({', '.join(READ)}), {tried}: give one of those, or a video"
         ) from error

@@ -21,7 +21,7 @@ def run(
     plan: Annotated[
         str,
         typer.Argument(
-            help="quick, open, paper, regime, everyone, or a TOML file.",
+            help=f"{', '.join(PLANS)}, or a TOML file.",
             autocompletion=complete(*PLANS),
         ),
     ],

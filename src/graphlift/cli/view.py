@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from graphlift.cli.options import PosesFile
-from graphlift.words import one_line
+from graphlift.words import counted, one_line
 
 
 def view(
@@ -28,7 +28,7 @@ def view(
         return
     for note in write_page(out, poses, name=motion.name):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
-    typer.echo(f"{len(poses):,} frames, {out.stat().st_size / 1e6:.1f} MB -> {out}")
+    typer.echo(f"{counted(len(poses), 'frame')}, {out.stat().st_size / 1e6:.1f} MB -> {out}")
 
 
 def render(
@@ -47,4 +47,4 @@ def render(
     poses = read_poses(motion)
     with frames_bar(video.name) as show:
         codec = draw(video, poses, out, sigma=sigma, progress=show)
-    typer.echo(f"{len(poses):,} frames, {codec} -> {out}")
+    typer.echo(f"{counted(len(poses), 'frame')}, {codec} -> {out}")

@@ -80,10 +80,11 @@ def assemble(
         for one in by_frame
     ]
     cleaned = [clean(each) for each in people]
-    for joints in cleaned:
-        farthest = float(np.nan_to_num(np.abs(joints[..., :2])).max(initial=0))
-        if farthest > FARTHEST:
-            raise too_far(source.where, farthest)
+    for frame, joints in zip(span, cleaned, strict=True):
+        away = np.nan_to_num(np.abs(joints[..., :2])).max(axis=(0, 2), initial=0)
+        if away.max() > FARTHEST:
+            joint = skeleton.joints[away.argmax()]
+            raise too_far(f"{source.where}, frame {frame}", joint, away.max())
     ids, how, notes = _identify(by_frame, cleaned, source)
     seen = appearances(cleaned, ids)
     if not seen:

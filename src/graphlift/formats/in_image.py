@@ -47,7 +47,7 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
     if extent.farthest < 0:
         raise no_person(where, len(keypoints))
     if extent.farthest > FARTHEST:
-        raise too_far(where, extent.farthest)
+        raise _too_far_of(keypoints, where)
     if extent.farthest <= _FRACTIONS:
         if size is None:
             raise _fractions(extent, where, "or give image_size=(width, height) in px")
@@ -70,9 +70,25 @@ def no_person(where: str, frames: int) -> FormatError:
     )
 
 
-def too_far(where: str, largest: float) -> FormatError:
+def too_far(where: str, joint: str, largest: float) -> FormatError:
     """Make the error that a joint lies farther away than any image reaches."""
-    return FormatError(f"{where}: a joint lies {largest:.3g} px away: these are no px")
+    return FormatError(
+        f"{where}: {joint} lies {largest:.3g} px away: these are no px; where a joint is missing "
+        "give NaN, or null, or confidence 0"
+    )
+
+
+def _too_far_of(keypoints: Keypoints, where: str) -> FormatError:
+    """Name the first frame, and in it the joint that is farthest."""
+    for part in in_blocks(keypoints.positions):
+        away = np.abs(np.asarray(keypoints.positions[part], dtype=float))
+        away[~np.isfinite(away).all(axis=-1)] = 0
+        far = np.flatnonzero((away > FARTHEST).any(axis=(1, 2, 3)))
+        if len(far):
+            one = away[far[0]]
+            joint = keypoints.skeleton.joints[np.argmax(one.max(axis=(0, 2)))]
+            return too_far(f"{where}, frame {part.start + far[0]}", joint, one.max())
+    raise AssertionError  # called where there is one
 
 
 @dataclass

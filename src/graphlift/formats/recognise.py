@@ -174,5 +174,7 @@ _KEYPOINT_READERS: Mapping[str, Callable[[Path, KeypointSource], Keypoints]] = {
 }
 SUFFIXES = tuple(_KEYPOINT_READERS)
 """Of files that may hold keypoints; a folder may, too."""
+READ = tuple(suffix for suffix in SUFFIXES if suffix != ".slp")
+"""Those that are read; a project of SLEAP is recognised, and refused with the way to export it."""
 PICKLES = (".pkl", ".pickle", ".p")
 """Of files that are refused, with a reason."""

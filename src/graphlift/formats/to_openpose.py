@@ -14,6 +14,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.files import replacing_folder
 from graphlift.sequences import Poses
+from graphlift.words import counted
 
 BODY_25 = (
     "Nose",
@@ -62,7 +63,8 @@ def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
             file = beside / f"{folder.stem}_{frame:012d}_keypoints.json"
             file.write_text(json.dumps(content, separators=(",", ":")), encoding="ascii")
     empty = ", ".join(name.partition("=")[0] for name in lacking)
-    note = f"BODY_25 in m, {poses.axes} axes, {len(poses)} files; people's ids are their places."
+    files = counted(len(poses), "file")
+    note = f"BODY_25 in m, {poses.axes} axes, {files}; people's ids are their places."
     return (note, f"Not in {poses.skeleton.name}, so 0, 0, 0, 0: {empty}.") if empty else (note,)
 
 

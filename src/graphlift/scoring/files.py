@@ -86,8 +86,8 @@ def _check_units(mine: PoseArrays, truth: PoseArrays, protocol: Protocol) -> Ite
         )
     if (reach := _reach(mine, protocol)) > _LARGEST_REACH:
         yield (
-            f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: are "
-            "they in millimetres?"
+            f"half of the predicted joints are {reach:,.0f} m or more from {protocol.root}: "
+            "divide them by 1000 if they are in millimetres"
         )
 
 

@@ -33,7 +33,7 @@ from graphlift.serve.results import Result, keypoints_of, result_of
 from graphlift.serve.settings import Settings
 from graphlift.serve.shared import Shared, load_models, sharing
 from graphlift.serve.uploads import receive
-from graphlift.words import one_line, plain
+from graphlift.words import one_line, plain, said
 
 
 def make_app(settings: Settings) -> Guard:
@@ -246,7 +246,7 @@ async def _refused(_: Request, error: Exception) -> Response:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
             unknown = first["type"] == "extra_forbidden"
-            why = "no such option: see /openapi.json" if unknown else plain(first["msg"], 300)
+            why = "no such option: see /openapi.json" if unknown else plain(said(first), 300)
             return JSONResponse({"error": f"{plain(place)}: {why}"}, 422)
     return JSONResponse({"error": one_line(error)}, 422)
 

@@ -47,8 +47,11 @@ def read_frame(
         people = _from_floats(message, skeleton, where)
     away = np.abs(people[..., :2])
     if (away > FARTHEST).any():
-        farthest = np.nanmax(away)
-        raise ShapeError(f"{where}: a joint lies {farthest:.3g} px away: these are no px")
+        person, joint, _ = np.unravel_index(np.nanargmax(away), away.shape)
+        raise ShapeError(
+            f"{where}: {skeleton.joints[joint]} of person {person} lies {np.nanmax(away):.3g} px "
+            "away: these are no px; send null for a missing joint, NaN in float32"
+        )
     return people
 
 

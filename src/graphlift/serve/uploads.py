@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from graphlift.formats.recognise import SUFFIXES
+from graphlift.formats.recognise import READ, SUFFIXES
 from graphlift.serve.refusals import Refusal
 from graphlift.video.frames import VIDEOS
 from graphlift.words import plain
@@ -109,7 +109,7 @@ async def _from_parts(form: FormData, folder: Path, videos: bool) -> Upload:
     video = suffix is None and videos
     suffix = suffix or (suffix_of(name, VIDEOS) if videos else None)
     if suffix is None:
-        known = ", ".join((*SUFFIXES, *VIDEOS) if videos else SUFFIXES)
+        known = ", ".join((*READ, *VIDEOS) if videos else READ)
         raise Refusal(
             415,
             f"{plain(Path(name).name) or 'a file without name'}: its ending is none of a kind "

@@ -46,11 +46,14 @@ def read_checkpoint(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        CheckpointError: If the file is cut short, changed since it was written, or not ours.
+        CheckpointError: If the file is cut short, changed since it was written, or not ours; or
+            it is a folder, such as that of a run.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder: give the model.safetensors of a run")
     data = path.read_bytes()
     try:
         tensors = load(data)

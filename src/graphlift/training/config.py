@@ -356,13 +356,13 @@ def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]
     """Parse a TOML file and overrides, each written as TOML.
 
     Raises:
-        ConfigError: If one is not TOML.
+        ConfigError: If one is not TOML, or the file is a folder.
     """
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a folder: give a TOML file, such as those in recipes/")
     tables = []
-    sources = [
-        (str(path), path.read_bytes()),
-        *((f"--set {shown(o)}", o.encode()) for o in overrides),
-    ]
+    sources = [(str(path), path.read_bytes())]
+    sources += ((f"--set {shown(o)}", o.encode()) for o in overrides)
     for name, text in sources:
         try:
             tables.append(tomllib.loads(text.decode()))

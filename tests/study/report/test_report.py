@@ -245,7 +245,9 @@ def test_markdown_is_escaped_letter_by_letter():
 
 
 def test_no_results_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(
+        FileNotFoundError, match=rf"has no {RESULTS}: give .*`graphlift study run`"
+    ):
         write_report(tmp_path)
     (tmp_path / RESULTS).write_text("")
     with pytest.raises(FormatError, match=rf"{RESULTS} .*`graphlift study run`"):

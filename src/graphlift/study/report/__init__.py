@@ -83,11 +83,15 @@ def headline(folder: Path) -> str:
 
 
 def _read(folder: Path) -> Study:
-    study = Study(read_results(folder / RESULTS))
-    if not study.results:
-        raise FormatError(
-            f"{folder / RESULTS} holds no results yet: run `graphlift study run` first"
+    path = folder / RESULTS
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder}: has no {RESULTS}: give the folder of a study, which `graphlift study run` "
+            "prints at its end"
         )
+    study = Study(read_results(path))
+    if not study.results:
+        raise FormatError(f"{path} holds no results yet: run `graphlift study run` first")
     return study
 
 
