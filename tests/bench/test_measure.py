@@ -20,10 +20,10 @@ from graphlift.bench.onnx_product import product_model
 from graphlift.bench.products import Product
 from graphlift.bench.results import read_result
 from graphlift.bench.subjects import NETWORKS, PAPER, networks
-from graphlift.bench.threads import cores
 from graphlift.errors import ConfigError
 from graphlift.networks import OTHERS
 from graphlift.nn.build import build_network
+from graphlift.processors import processors
 from graphlift.weight_sharing import VARIANTS
 
 TINY = {"sizes": (0.002,), "batches": (1, 3), "training_batches": (4,), "seconds": 0.001}
@@ -273,7 +273,7 @@ def test_the_machine_says_what_it_is():
 
     assert machine.processor
     assert machine.threads == 3
-    assert machine.cores == cores() >= 1
+    assert machine.cores == processors() >= 1
     assert machine.versions["ONNX Runtime"] == onnxruntime.__version__
 
 

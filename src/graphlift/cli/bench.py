@@ -76,7 +76,7 @@ def bench(
             "before sleep.",
             min=0,
             max=1024,
-            show_default="0, one a core",
+            show_default="0, one a processor",
         ),
     ] = 0,
     seconds: Annotated[
