@@ -2,24 +2,24 @@
 
     python benchmarks/lifting_threads.py [--seconds 3]
 
-Sessions of the same model take turns: by one thread, by one on each processor, and by these without
-spinning, or with each thread on a processor of its own. One thread without spinning is the same
-program as one thread, so what lies between these two is scatter. Run it while nothing else runs.
+Sessions of the same model take turns: by one thread, by one on each processor, and by these
+without spinning, or with each thread on a processor of its own. One thread without spinning is the
+same program as one thread, so what lies between these two is scatter. Times are the least of all
+turns. Run it while nothing else runs.
 
-A frame is a streamed one (``Lifter.stream``), once and again without a pause, and 20 ms apart, as a
-camera gives them; batches are those of ``Lifter.lift_rays``.
+A frame is a streamed one (``Lifter.stream``), one after the other, and 20 ms apart, as a camera
+gives them; batches are those of ``Lifter.lift_rays``.
 """
 
 import argparse
 import time
 from dataclasses import replace
-from statistics import median
 
 import numpy as np
 import onnxruntime
 from pages import table
 
-from graphlift.bench.clock import alternate
+from graphlift.bench.clock import SHORTEST, settle
 from graphlift.lifting import SHIPPED, Lifter
 from graphlift.model_files import read_model
 from graphlift.processors import processors
@@ -65,21 +65,34 @@ def streamed(lifter):
 def lifted(lifter, batch):
     """A function that lifts rays of a batch."""
     joints = len(lifter.skeleton)
-    rays, sure = np.random.default_rng(0).normal(0, 0.2, (batch, joints, 2)), np.ones((batch, joints))
+    rays, sure = (
+        np.random.default_rng(0).normal(0, 0.2, (batch, joints, 2)),
+        np.ones((batch, joints)),
+    )
     return lambda: lifter.lift_rays(rays, sure)
 
 
-def paced(functions, seconds):
-    """Median seconds of each function, each call after a pause in which threads fall asleep."""
-    turns = max(round(seconds / PAUSE / len(functions)), 3)
-    times = {name: [] for name in functions}
-    for _ in range(turns):
+def least(functions, seconds, *, paused=False):
+    """Least seconds of each function, in turns; where paused, of one call after a pause.
+
+    Otherwise a sample begins once no thread of the function before is busy, as ``graphlift bench``
+    does it, with a call that wakes threads and does not count.
+    """
+    times = dict.fromkeys(functions, float("inf"))
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
         for name, function in functions.items():
-            time.sleep(PAUSE)
+            calls = 1 if paused else max(round(SHORTEST / times[name]), 1)
+            if paused:
+                time.sleep(PAUSE)
+            else:
+                settle()
+                function()
             began = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - began)
-    return {name: median(each) for name, each in times.items()}
+            for _ in range(calls):
+                function()
+            times[name] = min(times[name], (time.perf_counter() - began) / calls)
+    return times
 
 
 def main():
@@ -96,13 +109,11 @@ def main():
             print("| " + " | ".join([name, what, *numbers]) + " |", flush=True)
 
         frames = {way: streamed(lifter) for way, lifter in by.items()}
-        turns = alternate(frames, given.seconds, threads=given.threads)
-        row("a frame", {way: each.seconds for way, each in turns.items()})
-        row(f"a frame every {1e3 * PAUSE:.0f} ms", paced(frames, given.seconds))
+        row("a frame", least(frames, given.seconds))
+        row(f"a frame every {1e3 * PAUSE:.0f} ms", least(frames, given.seconds, paused=True))
         for batch in BATCHES:
             of = {way: lifted(lifter, batch) for way, lifter in by.items()}
-            turns = alternate(of, given.seconds, threads=given.threads)
-            row(f"{batch:,} poses", {way: each.seconds for way, each in turns.items()})
+            row(f"{batch:,} poses", least(of, given.seconds))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def _quotas(system: Path) -> Iterator[float]:
     is to be seen, although Linux still says its path on the host: so folders that are not there
     are passed over.
 
-    Source: cgroups(7); "CPU Interface Files" of Linux's cgroup-v2.rst; sched-bwc.rst for version 1.
+    Source: cgroups(7); of Linux's documentation cgroup-v2.rst, and sched-bwc.rst for version 1.
     """
     yield math.inf
     with contextlib.suppress(OSError):

@@ -1,13 +1,16 @@
 """``graphlift bench``: how near this machine comes to what it can do."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphlift.cli.options import MODELS, complete, options_of
 from graphlift.errors import ConfigError
 from graphlift.numerals import decimal
+
+if TYPE_CHECKING:
+    from graphlift.bench.measure import Options
 
 _what, _how = map(options_of, ("What is measured", "How it is measured"))
 GROUPS = ("paper", "everyone", "models")
@@ -33,7 +36,8 @@ def bench(
         typer.Option(
             "--out",
             "-o",
-            help="Folder for report.md, bench.json and roofline.png.",
+            help="Folder for report.md, bench.json and roofline.png. What is measured is kept "
+            "there as it comes: interrupted, the same command goes on.",
             show_default="print alone",
         ),
     ] = None,
@@ -122,35 +126,52 @@ def bench(
 
     count = set_threads(threads)  # before NumPy is imported
     from graphlift.bench.measure import Options
-    from graphlift.bench.measure import bench as measure
-    from graphlift.bench.report import summary
-    from graphlift.cli.progress import bench_bar
 
     common = ("decoupled pre-aggregation",) if quick else ("paper",)
     batches = (1, 1024) if quick else FULL if full else (1, 64, 256, 1024)
     training = (256,) if quick else FULL[2:] if full else (64, 256)
     sizes = ("0.13", "0.5", "1.0", "4.2") if full else ("4.2",)
-    options = Options(
-        names=names or (*common, "models"),
-        sizes=tuple(map(_millions, parameters or sizes)),
-        batches=batch or batches,
-        training_batches=training_batch or training,
-        engines=engine or (),
-        threads=count,
-        seconds=seconds or (0.5 if quick else 2.0),
-        cpu_time=cpu_time,
+    _measure(
+        Options(
+            names=names or (*common, "models"),
+            sizes=tuple(map(_millions, parameters or sizes)),
+            batches=batch or batches,
+            training_batches=training_batch or training,
+            engines=engine or (),
+            threads=count,
+            seconds=seconds or (0.5 if quick else 2.0),
+            cpu_time=cpu_time,
+        ),
+        out,
     )
+
+
+def _measure(options: "Options", out: Path | None) -> None:
+    """Measure, show, and write to a folder if there is one."""
+    from graphlift.bench.measure import bench as measure
+    from graphlift.bench.report import summary
+    from graphlift.bench.unfinished import UNFINISHED
+    from graphlift.bench.write import write_result
+    from graphlift.cli.progress import bench_bar
+
     with bench_bar() as show:
-        result = measure(options, show)
+        result = measure(options, show, out)
     typer.echo(summary(result))
     if out is not None:
-        from graphlift.bench.write import write_result
-
         written, left_out = write_result(result, out)
         for path in written:
             typer.echo(path)
         for what in left_out:
             typer.echo(f"graphlift: {what}", err=True)
+        if not result.missing:
+            (out / UNFINISHED).unlink(missing_ok=True)
+    if result.missing:
+        way_on = "with --out they would have been kept, to go on with"
+        if out is not None:
+            way_on = f"{out / UNFINISHED} has them: run the same command again to go on"
+        done = f"{result.missing:,} measurements are missing; of those that are done, {way_on}"
+        typer.echo(f"graphlift: {done}", err=True)
+        raise KeyboardInterrupt
 
 
 def _millions(text: str) -> float:
