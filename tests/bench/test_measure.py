@@ -29,13 +29,6 @@ from graphlift.weight_sharing import VARIANTS
 TINY = {"sizes": (0.002,), "batches": (1, 3), "training_batches": (4,), "seconds": 0.001}
 
 
-@pytest.fixture(autouse=True)
-def small_arrays(monkeypatch):
-    monkeypatch.setattr("graphlift.bench.machine.LARGEST", 2**16)
-    monkeypatch.setattr("graphlift.bench.measure.SQUARE", Product(1, 64, 64, 64))
-    monkeypatch.setattr("graphlift.bench.clock.SHORTEST", 1e-5)
-
-
 def test_functions_take_turns_and_the_median_is_of_all_turns(monkeypatch):
     monkeypatch.setattr("graphlift.bench.clock.SHORTEST", 1e-9)  # one call a sample
     now, called = [0.0], []

@@ -194,8 +194,8 @@ def _measure_all(
     weights = [_expected(cell, found) for cell in cells]
     of, done = sum(weights), 0.0
     for number, (cell, weight) in enumerate(zip(cells, weights, strict=True)):
-        show(done, of, cell.label)
         try:
+            show(done, of, cell.label)
             measured = before.get(cell.what) or _measured(cell, found)
         except KeyboardInterrupt:
             return len(cells) - number

@@ -116,9 +116,9 @@ def bench(
     The limit of a network is the time of its matrix products alone, each by the engine that is
     fastest at its shape, measured in turns with the network: a share of 80 % means that a fifth of
     the time goes elsewhere. A training step's products are those forward and of both gradients.
-    Run it while nothing else runs: a bar shows how many seconds of how many are done. What takes
-    longer than 4 s a call, or half of the free memory, is left out and named at the end. See
-    docs/performance.md.
+    Run it while nothing else runs: a bar shows how many seconds of how many are done, or, where
+    there is no terminal, a line a minute. What takes longer than 4 s a call, or half of the free
+    memory, is left out and named at the end. See docs/performance.md.
     """
     if quick and full:
         raise ConfigError("--quick and --full exclude each other: give one of them")
@@ -166,11 +166,10 @@ def _measure(options: "Options", out: Path | None) -> None:
         if not result.missing:
             (out / UNFINISHED).unlink(missing_ok=True)
     if result.missing:
-        way_on = "with --out they would have been kept, to go on with"
+        others = "the others are not kept, as they are with --out"
         if out is not None:
-            way_on = f"{out / UNFINISHED} has them: run the same command again to go on"
-        done = f"{result.missing:,} measurements are missing; of those that are done, {way_on}"
-        typer.echo(f"graphlift: {done}", err=True)
+            others = f"{out / UNFINISHED} has the others: run the same command again to go on"
+        typer.echo(f"graphlift: {result.missing:,} measurements are missing; {others}", err=True)
         raise KeyboardInterrupt
 
 
