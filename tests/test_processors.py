@@ -57,6 +57,7 @@ def test_without_control_groups_all_that_are_allowed_count(tmp_path):
         (["1:cpuset:/"], {"cpu/cpu.cfs_quota_us": "1", "cpu/cpu.cfs_period_us": "1"}, None),
         (["0::/"], {"cpu.max": ""}, None),
         ([], {"cpu.max": "100000 100000"}, None),
+        (["", "no group"], {"cpu.max": "100000 100000"}, None),
     ],
     ids=str,
 )

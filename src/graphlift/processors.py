@@ -39,7 +39,7 @@ def _quotas(system: Path) -> Iterator[float]:
     Source: cgroups(7); of Linux's documentation cgroup-v2.rst, and sched-bwc.rst for version 1.
     """
     yield math.inf
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # not Linux's, or not as it writes it
         for line in (system / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers and "cpu" not in controllers.split(","):
