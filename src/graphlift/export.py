@@ -19,6 +19,7 @@ from graphlift.export_lifters import BUILDERS, Outputs
 from graphlift.files import replacing
 from graphlift.model_files import SEAL, sealed
 from graphlift.onnx_graph import OnnxGraph
+from graphlift.onnx_session import open_session
 from graphlift.skeletons import SKELETONS
 from graphlift.weight_sharing import FEW, edges_of_slots
 
@@ -212,11 +213,10 @@ def _joints_apart(graph: OnnxGraph, rows: str, joints: int, channels: int) -> st
 def _check_parity(
     network: "nn.Module", model: bytes, features: tuple[int, int], most: float
 ) -> None:
-    import onnxruntime
     import torch
 
     probe = np.random.default_rng(0).normal(0, 0.5, (64, *features)).astype(np.float32)
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = open_session(model, "the exported model")
     (ours,) = session.run(["poses"], {"keypoints": probe})
     was_training = network.training
     network.eval()

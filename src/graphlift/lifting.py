@@ -1,6 +1,5 @@
 """Lift 2D keypoints to 3D poses with a trained model, by ONNX Runtime; torch is not needed."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,14 +68,14 @@ class Lifter:
 
         Args:
             model: ``open-base``, ``open-small``, or a path.
-            threads: Of ONNX Runtime; 0 for as many as there are cores.
+            threads: Of ONNX Runtime; 0 for as many as there are processors for this process.
 
         Raises:
             FileNotFoundError: If there is neither a model nor a file of that name.
             FormatError: If the file is damaged, or not one of graphlift's.
         """
         content, where = read_model(model)
-        session = open_session(content, where, threads=threads or (os.cpu_count() or 1))
+        session = open_session(content, where, threads=threads)
         with container(where, "an ONNX model"):  # text that is not UTF-8
             card = session.get_modelmeta().custom_metadata_map.get("card")
         if card is None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from graphlift.errors import FormatError
+from graphlift.processors import processors
 from graphlift.words import reason
 
 
@@ -12,7 +13,9 @@ def open_session(content: bytes, where: object, *, threads: int = 0) -> Any:  # 
     Args:
         content: Of an ``.onnx`` file.
         where: The file, for errors.
-        threads: How many to compute with; 0 leaves it to ONNX Runtime.
+        threads: How many to compute with; 0 for as many as there are processors for this process.
+            ONNX Runtime's own choice is a thread for each core of the machine, which it pins to
+            it, allowed or not.
 
     Raises:
         FormatError: If it is no ONNX model, or one that ONNX Runtime cannot run.
@@ -20,7 +23,7 @@ def open_session(content: bytes, where: object, *, threads: int = 0) -> Any:  # 
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or processors()
     options.log_severity_level = 4  # what goes wrong is raised
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -20,20 +20,13 @@ from graphlift.bench.onnx_product import product_model
 from graphlift.bench.products import Product
 from graphlift.bench.results import read_result
 from graphlift.bench.subjects import NETWORKS, PAPER, networks
-from graphlift.bench.threads import cores
 from graphlift.errors import ConfigError
 from graphlift.networks import OTHERS
 from graphlift.nn.build import build_network
+from graphlift.processors import processors
 from graphlift.weight_sharing import VARIANTS
 
 TINY = {"sizes": (0.002,), "batches": (1, 3), "training_batches": (4,), "seconds": 0.001}
-
-
-@pytest.fixture(autouse=True)
-def small_arrays(monkeypatch):
-    monkeypatch.setattr("graphlift.bench.machine.LARGEST", 2**16)
-    monkeypatch.setattr("graphlift.bench.measure.SQUARE", Product(1, 64, 64, 64))
-    monkeypatch.setattr("graphlift.bench.clock.SHORTEST", 1e-5)
 
 
 def test_functions_take_turns_and_the_median_is_of_all_turns(monkeypatch):
@@ -273,7 +266,7 @@ def test_the_machine_says_what_it_is():
 
     assert machine.processor
     assert machine.threads == 3
-    assert machine.cores == cores() >= 1
+    assert machine.cores == processors() >= 1
     assert machine.versions["ONNX Runtime"] == onnxruntime.__version__
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from helpers.served import ask, people, plain, post_json, until
 
+from graphlift.processors import processors
 from graphlift.serve.server import serving
 from graphlift.serve.settings import Settings
 
@@ -27,7 +28,7 @@ def children():
 @pytest.fixture(scope="module")
 def tight():
     """A server whose processes have one thread and little memory."""
-    settings = {"workers": os.cpu_count(), "memory_bytes": 170_000_000}
+    settings = {"workers": processors(), "memory_bytes": 170_000_000}
     with serving(Settings(port=0, models=("open-small",), **settings)) as address:
         yield address
 

@@ -14,7 +14,7 @@ import numpy as np
 
 import graphlift
 from graphlift.bench.clock import Clock, alternate
-from graphlift.bench.threads import cores
+from graphlift.processors import processors
 from graphlift.words import plain
 
 INSTRUCTIONS = {
@@ -73,7 +73,7 @@ def this_machine(threads: int) -> Machine:
     return Machine(
         processor=plain(name),
         instructions=_instructions(facts),
-        cores=cores(),
+        cores=processors(),
         threads=threads,
         caches=_caches(),
         system=f"{platform.system()} {platform.machine()}",

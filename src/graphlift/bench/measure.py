@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from graphlift.bench.clock import Clock, Timing, alternate
 from graphlift.bench.engines import (
@@ -19,11 +20,13 @@ from graphlift.bench.engines import (
     model_runs,
     product_runs,
 )
-from graphlift.bench.machine import free_bytes, memory_rates, this_machine
+from graphlift.bench.machine import Machine, free_bytes, memory_rates, this_machine
 from graphlift.bench.products import Product
 from graphlift.bench.results import Mode, ProductRate, Result, Row
 from graphlift.bench.subjects import Model, Network, models, networks, sorted_out
+from graphlift.bench.unfinished import Measured, Start, keep, kept_in, read_unfinished
 from graphlift.errors import ConfigError
+from graphlift.interrupts import deferred
 
 SQUARE = Product(1, 2048, 2048, 2048)
 """The product whose rate stands for the machine's."""
@@ -74,9 +77,11 @@ class _Bench:
     engines: tuple[Engine, ...]
     clock: Clock
     square: ProductRate
+    built: Built | None = None
     products: dict[Product, ProductRate] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +99,11 @@ class _Cell:
         return f"{self.subject.name}, {millions:.2g} M, {what}, batch {self.batch:,}"
 
     @property
+    def what(self) -> str:
+        """As :attr:`label`, and the same of no other cell."""
+        return f"{self.label}, {self.subject.parameters} in {self.subject.channels} channels"
+
+    @property
     def products(self) -> Counter[Product]:
         subject = self.subject
         of = (
@@ -104,48 +114,113 @@ class _Cell:
         return Counter(product.shape for product in of)
 
 
-def bench(options: Options, show: Show = lambda *_: None) -> Result:
+def bench(options: Options, show: Show = lambda *_: None, folder: Path | None = None) -> Result:
     """Measure.
 
+    An interrupt ends it with what was measured by then, once there is anything to hold a network
+    against.
+
+    Args:
+        options: What, and how.
+        show: Told how far it is.
+        folder: Where each measurement is kept as it comes, and from where those of a benchmark
+            that was interrupted are taken.
+
     Raises:
-        ConfigError: If there is no network, model or engine of a name.
-        FormatError: As :func:`graphlift.bench.subjects.models`.
+        BlockingIOError: If another benchmark runs in the folder.
+        ConfigError: If there is no network, model or engine of a name, or what the folder has was
+            measured under other conditions.
+        FormatError: As :func:`graphlift.bench.subjects.models`; or what the folder has is damaged.
+        OSError: If the folder cannot be written to.
     """
     if options.cpu_time and options.threads != 1:
         raise ConfigError("the time of one thread says nothing of several: use one (--threads 1)")
-    began, machine = time.perf_counter(), this_machine(options.threads)
+    machine = this_machine(options.threads)
     clock = time.process_time if options.cpu_time else time.perf_counter
     of_networks, of_models = sorted_out(options.names)
     engines = chosen(options.engines)
     loaded = list(models(of_models, options.threads))
-    show(0, 1, "memory and the largest product")
-    memory = memory_rates(options.threads, options.seconds, clock)
-    square = _square(engines, options, clock)
-    found = _Bench(options, engines, clock, square)
-    found.left_out += _not_installed(options, of_networks)
-    cells = list(_cells(options, list(networks(of_networks, options.sizes)), loaded, found))
-    weights = [_expected(cell, found) for cell in cells]
-    done, built = 0.0, None
-    for cell, weight in zip(cells, weights, strict=True):
-        show(done, sum(weights), cell.label)
-        if isinstance(cell.subject, Model):
-            _measure_model(cell, cell.subject, found)
-        else:
-            if built is None or built.network != cell.subject:
-                built = Built(cell.subject, engines, options.threads)
-            _measure_network(cell, built, found)
-        done += weight
-    show(done, sum(weights), "")
+    with kept_in(folder) as unfinished:
+        start, before = read_unfinished(unfinished, _conditions(machine, engines, options))
+        if start is None:
+            show(0, 1, "memory and the largest product")
+            start = _start(machine, engines, options, clock)
+            keep(start, unfinished)
+        found = _Bench(options, engines, clock, start.square)
+        found.left_out += _not_installed(options, of_networks)
+        cells = list(_cells(options, list(networks(of_networks, options.sizes)), loaded, found))
+        missing = _measure_all(cells, before, found, show, unfinished)
+    loads = [each.load for each in (start.machine, machine) if each.load is not None]
     return Result(
-        machine=machine,
-        memory=memory,
-        square=square,
+        machine=replace(machine, load=max(loads, default=None)),
+        memory=start.memory,
+        square=start.square,
         products=tuple(found.products.values()),
         rows=tuple(found.rows),
         left_out=tuple(found.left_out),
-        seconds=time.perf_counter() - began,
+        seconds=start.seconds + found.seconds,
+        missing=missing,
         clock="processor" if options.cpu_time else "wall",
     )
+
+
+def _conditions(
+    machine: Machine, engines: Sequence[Engine], options: Options
+) -> Mapping[str, str]:
+    """What must be the same throughout a benchmark, by name."""
+    facts = {name: fact for name, fact in asdict(machine).items() if name != "load"}
+    versions = facts.pop("versions")
+    how = {"engines": ", ".join(engines), "seconds": options.seconds, "cpu-time": options.cpu_time}
+    return {name: str(fact) for name, fact in (facts | versions | how).items()}
+
+
+def _start(machine: Machine, engines: Sequence[Engine], options: Options, clock: Clock) -> Start:
+    """Measure what all networks are held against."""
+    began = time.perf_counter()
+    memory = memory_rates(options.threads, options.seconds, clock)
+    square = _square(engines, options, clock)
+    conditions = _conditions(machine, engines, options)
+    return Start(conditions, machine, memory, square, time.perf_counter() - began)
+
+
+def _measure_all(
+    cells: Sequence[_Cell],
+    before: Mapping[str, Measured],
+    found: _Bench,
+    show: Show,
+    unfinished: Path | None,
+) -> int:
+    """Measure what was not before; return how many cells an interrupt left out."""
+    weights = [_expected(cell, found) for cell in cells]
+    of, done = sum(weights), 0.0
+    for number, (cell, weight) in enumerate(zip(cells, weights, strict=True)):
+        try:
+            show(done, of, cell.label)
+            measured = before.get(cell.what) or _measured(cell, found)
+        except KeyboardInterrupt:
+            return len(cells) - number
+        with deferred() as interrupted:
+            _take(measured, found)
+            if measured.rows and cell.what not in before:
+                keep(measured, unfinished)
+        done += weight
+        if interrupted():
+            return len(cells) - number - 1
+    show(done, of, "")
+    return 0
+
+
+def _measured(cell: _Cell, found: _Bench) -> Measured:
+    began = time.perf_counter()
+    rows, products = _measure(cell, _runs(cell, found), found)
+    return Measured(cell.what, rows, products, time.perf_counter() - began)
+
+
+def _take(measured: Measured, found: _Bench) -> None:
+    found.rows += measured.rows
+    found.seconds += measured.seconds
+    for rate in measured.products:
+        _keep(rate, found)
 
 
 def _not_installed(options: Options, of_networks: Sequence[str]) -> Iterator[str]:
@@ -205,25 +280,28 @@ def _bytes(cell: _Cell) -> float:
     return 4.0 * sum(4 * p.matrices * p.rows * p.columns * n for p, n in products.items())
 
 
-def _measure_network(cell: _Cell, built: Built, found: _Bench) -> None:
+def _runs(cell: _Cell, found: _Bench) -> dict[tuple[str, str], Run]:
+    """Give what a cell consists of, by mode and engine."""
+    if isinstance(cell.subject, Model):
+        if "onnxruntime" not in found.engines:
+            found.left_out.append(f"{cell.label}: it runs by {TITLES['onnxruntime']} alone")
+            return {}
+        of_modes = model_runs(cell.subject.lifter, cell.batch)
+        return {(mode, name): run for mode, each in of_modes.items() for name, run in each.items()}
+    if found.built is None or found.built.network != cell.subject:
+        found.built = Built(cell.subject, found.engines, found.options.threads)
+    built = found.built
     runs = built.training(cell.batch) if cell.training else built.inference(cell.batch)
     mode: Mode = "training" if cell.training else "inference"
-    _measure(cell, {(mode, engine): run for engine, run in runs.items()}, found)
+    return {(mode, engine): run for engine, run in runs.items()}
 
 
-def _measure_model(cell: _Cell, model: Model, found: _Bench) -> None:
-    if "onnxruntime" not in found.engines:
-        found.left_out.append(f"{cell.label}: it runs by {TITLES['onnxruntime']} alone")
-        return
-    of_modes = model_runs(model.lifter, cell.batch)
-    runs = {(mode, name): run for mode, each in of_modes.items() for name, run in each.items()}
-    _measure(cell, runs, found)
-
-
-def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> None:
+def _measure(
+    cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench
+) -> tuple[tuple[Row, ...], tuple[ProductRate, ...]]:
     """Time a cell's networks and its products in turns."""
     if not runs:
-        return
+        return (), ()
     products = cell.products
     operations = _operations(products)
     major = [p for p, times in products.items() if 2 * p.macs * times >= MINOR * operations]
@@ -246,11 +324,11 @@ def _measure(cell: _Cell, runs: dict[tuple[str, str], Run], found: _Bench) -> No
             if (product, engine) in of_products
         }
         now[product] = ProductRate(product, measured or known[product])
-        _keep(now[product], found)
     limit = sum(2e-9 * p.macs * n / now[p].best for p, n in products.items())
     traffic = float(sum(p.bytes * n for p, n in products.items()))
-    for (mode, engine), timed in ((key, times[str(key)]) for key in runs):
-        found.rows.append(_row(cell, mode, engine, timed, (operations, traffic, limit)))
+    work = (operations, traffic, limit)
+    rows = tuple(_row(cell, *key, times[str(key)], work) for key in runs)
+    return rows, tuple(now.values())
 
 
 def _of_engines(rate: ProductRate, engines: Sequence[Engine]) -> dict[str, float]:

@@ -81,6 +81,8 @@ def _words(result: Result) -> str:
         "alone take, each by the engine that is fastest at its shape, timed in turns with the "
         f"network; the share is the limit over the network's own {clock}."
     )
+    if result.missing:
+        text += f" An interrupt left {result.missing:,} measurements out."
     load = result.machine.load
     if load is not None and load > BUSY and result.clock == "wall":
         text += (

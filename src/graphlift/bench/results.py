@@ -102,6 +102,7 @@ class Result:
         rows: What networks took.
         left_out: What was not measured, and why.
         seconds: How long all of it took.
+        missing: Networks and models at a batch that an interrupt left unmeasured.
         clock: ``wall``, or ``processor`` for the processor's time of a thread.
     """
 
@@ -113,6 +114,7 @@ class Result:
     rows: tuple[Row, ...]
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
+    missing: int = 0
     clock: Literal["wall", "processor"] = "wall"
 
     def to_json(self) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """``graphlift bench``: how near this machine comes to what it can do."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from graphlift.cli.options import MODELS, complete, options_of
 from graphlift.errors import ConfigError
 from graphlift.numerals import decimal
+
+if TYPE_CHECKING:
+    from graphlift.bench.measure import Options
 
 _what, _how = map(options_of, ("What is measured", "How it is measured"))
 GROUPS = ("paper", "everyone", "models")
@@ -33,7 +36,8 @@ def bench(
         typer.Option(
             "--out",
             "-o",
-            help="Folder for report.md, bench.json and roofline.png.",
+            help="Folder for report.md, bench.json and roofline.png. What is measured is kept "
+            "there as it comes: interrupted, the same command goes on.",
             show_default="print alone",
         ),
     ] = None,
@@ -76,7 +80,7 @@ def bench(
             "before sleep.",
             min=0,
             max=1024,
-            show_default="0, one a core",
+            show_default="0, one a processor",
         ),
     ] = 0,
     seconds: Annotated[
@@ -112,9 +116,9 @@ def bench(
     The limit of a network is the time of its matrix products alone, each by the engine that is
     fastest at its shape, measured in turns with the network: a share of 80 % means that a fifth of
     the time goes elsewhere. A training step's products are those forward and of both gradients.
-    Run it while nothing else runs: a bar shows how many seconds of how many are done. What takes
-    longer than 4 s a call, or half of the free memory, is left out and named at the end. See
-    docs/performance.md.
+    Run it while nothing else runs: a bar shows how many seconds of how many are done, or, where
+    there is no terminal, a line a minute. What takes longer than 4 s a call, or half of the free
+    memory, is left out and named at the end. See docs/performance.md.
     """
     if quick and full:
         raise ConfigError("--quick and --full exclude each other: give one of them")
@@ -122,35 +126,51 @@ def bench(
 
     count = set_threads(threads)  # before NumPy is imported
     from graphlift.bench.measure import Options
-    from graphlift.bench.measure import bench as measure
-    from graphlift.bench.report import summary
-    from graphlift.cli.progress import bench_bar
 
     common = ("decoupled pre-aggregation",) if quick else ("paper",)
     batches = (1, 1024) if quick else FULL if full else (1, 64, 256, 1024)
     training = (256,) if quick else FULL[2:] if full else (64, 256)
     sizes = ("0.13", "0.5", "1.0", "4.2") if full else ("4.2",)
-    options = Options(
-        names=names or (*common, "models"),
-        sizes=tuple(map(_millions, parameters or sizes)),
-        batches=batch or batches,
-        training_batches=training_batch or training,
-        engines=engine or (),
-        threads=count,
-        seconds=seconds or (0.5 if quick else 2.0),
-        cpu_time=cpu_time,
+    _measure(
+        Options(
+            names=names or (*common, "models"),
+            sizes=tuple(map(_millions, parameters or sizes)),
+            batches=batch or batches,
+            training_batches=training_batch or training,
+            engines=engine or (),
+            threads=count,
+            seconds=seconds or (0.5 if quick else 2.0),
+            cpu_time=cpu_time,
+        ),
+        out,
     )
+
+
+def _measure(options: "Options", out: Path | None) -> None:
+    """Measure, show, and write to a folder if there is one."""
+    from graphlift.bench.measure import bench as measure
+    from graphlift.bench.report import summary
+    from graphlift.bench.unfinished import UNFINISHED
+    from graphlift.bench.write import write_result
+    from graphlift.cli.progress import bench_bar
+
     with bench_bar() as show:
-        result = measure(options, show)
+        result = measure(options, show, out)
     typer.echo(summary(result))
     if out is not None:
-        from graphlift.bench.write import write_result
-
         written, left_out = write_result(result, out)
         for path in written:
             typer.echo(path)
         for what in left_out:
             typer.echo(f"graphlift: {what}", err=True)
+        if not result.missing:
+            (out / UNFINISHED).unlink(missing_ok=True)
+    if result.missing:
+        others = "the others are not kept, as they are with --out"
+        if out is not None:
+            others = f"{out / UNFINISHED} has the others: run the same command again to go on"
+        typer.echo(f"graphlift: {result.missing:,} measurements are missing; {others}", err=True)
+        raise KeyboardInterrupt
 
 
 def _millions(text: str) -> float:

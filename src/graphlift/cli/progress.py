@@ -1,6 +1,7 @@
 """Progress on stderr, drawn only on a terminal: one bar a run."""
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -109,15 +110,24 @@ def frames_bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 @contextmanager
-def bench_bar() -> Iterator[Callable[[float, float, str], None]]:
+def bench_bar(*, every: float = 60.0) -> Iterator[Callable[[float, float, str], None]]:
     """Show what a benchmark measures, and how much of it is done, in seconds as expected.
 
     A long one is described by the minutes that it is expected to take in all.
+
+    Args:
+        every: s between lines that say the same where there is no terminal, such as in a file.
     """
+    said = time.monotonic()
     with _bars() as bars:
         task = bars.add_task("", total=None, note="")
 
         def show(done: float, of: float, what: str) -> None:
+            nonlocal said
+            if bars.disable and what and time.monotonic() - said >= every:
+                said = time.monotonic()
+                minutes = f"{done / 60:.0f} of about {of / 60:.0f} min"
+                typer.echo(f"graphlift: {minutes} are measured; next: {what}", err=True)
             bars.update(
                 task,
                 description=f"about {of / 60:.0f} min" if of >= 90 else "",

@@ -31,7 +31,7 @@ def run(
     ] = None,
     data: Annotated[str, data_option("prior")] = "prior",
     at_once: Annotated[
-        int, typer.Option(help="Runs at once.", min=0, show_default="0, one a core")
+        int, typer.Option(help="Runs at once.", min=0, show_default="0, one a processor")
     ] = 0,
     overrides: Overrides = None,
     ray: OnRay = None,
@@ -41,10 +41,10 @@ def run(
     Each finished run adds a line to results.jsonl. Ctrl-C saves first. On a Ray cluster, a run
     whose machine is lost goes on on another, if all of them see the folder (docs/scale.md).
     """
-    import os
     from contextlib import closing
 
     from graphlift.cli.progress import study_bars
+    from graphlift.processors import processors
     from graphlift.study.cluster import run_study_on_cluster
     from graphlift.study.plan import read_plan
     from graphlift.study.runner import missing_runs, other_results, run_study
@@ -64,7 +64,7 @@ def run(
     if ray is not None:
         study = run_study_on_cluster(runs, folder, address=ray)
     else:
-        study = run_study(runs, folder, at_once=at_once or os.cpu_count() or 1)
+        study = run_study(runs, folder, at_once=at_once or processors())
     with study_bars(len(runs)) as show, closing(study) as events:
         for event in events:
             show(event)

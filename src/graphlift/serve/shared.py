@@ -1,7 +1,6 @@
 """What all requests of a server share: models, processes, jobs, a folder."""
 
 import contextlib
-import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from graphlift.errors import ConfigError
 from graphlift.files import scratch
 from graphlift.lifting import Lifter
 from graphlift.model_files import SHIPPED
+from graphlift.processors import processors
 from graphlift.serve.batching import Dispatcher
 from graphlift.serve.jobs import Jobs
 from graphlift.serve.metrics import Metrics
@@ -74,7 +74,7 @@ class Shared:
             "file": upload,
             "suffix": f".{form}",
             "model": self.paths[self.model(options.model)],
-            "threads": max((os.cpu_count() or 1) // self.settings.workers, 1),
+            "threads": max(processors() // self.settings.workers, 1),
             "reading": options.reading,
             "options": options.model_dump(),
             "frames": self.settings.frames,
@@ -100,7 +100,7 @@ def load_models(models: Sequence[str]) -> tuple[dict[str, Lifter], dict[str, str
         name = model if model in SHIPPED else Path(model).stem
         if name in lifters:
             raise ConfigError(f"--model {plain(model)}: a second {plain(name)}: rename the file")
-        lifters[name] = Lifter.load(model, threads=max((os.cpu_count() or 1) // 2, 1))
+        lifters[name] = Lifter.load(model, threads=max(processors() // 2, 1))
         paths[name] = model if model in SHIPPED else str(Path(model).resolve())
     return lifters, paths
 

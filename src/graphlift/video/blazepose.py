@@ -47,7 +47,7 @@ def load_blazepose(variant: Variant = "full", *, threads: int = 0) -> BlazePose:
 
     Args:
         variant: How large the landmark network is.
-        threads: How many to compute with; 0 leaves it to ONNX Runtime.
+        threads: How many to compute with; 0 for as many as there are processors.
 
     Raises:
         ModelError: If the weights cannot be fetched

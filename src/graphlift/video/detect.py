@@ -92,7 +92,7 @@ def load_detector(
         finder: What finds the people whose joints are read: BlazePose's own detector (the
             default for one person), MoveNet (the default for several), or the whole frame,
             which is for RTMPose on clips of one person.
-        threads: How many to compute with; 0 leaves it to ONNX Runtime.
+        threads: How many to compute with; 0 for as many as there are processors.
 
     Raises:
         ModelError: If there is no such detector, it cannot see so many people, or its weights

@@ -55,7 +55,7 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
     Args:
         path: ONNX with one image input of a fixed size and the outputs ``simcc_x`` and
             ``simcc_y``, of 17 joints (COCO) or 26 (Halpe).
-        threads: How many to compute with; 0 leaves it to ONNX Runtime.
+        threads: How many to compute with; 0 for as many as there are processors.
 
     Raises:
         ModelError: If its inputs, outputs or number of joints are others.
