@@ -3,7 +3,6 @@
 The size of a root-relative pose in the image gives its distance from the camera.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +37,18 @@ class Translations:
         """Take some frames."""
         return Translations(self.translation[frames], self.information[frames], self.known[frames])
 
+    def put(self, frames: slice, found: "Translations") -> None:
+        """Fill in what was found of some frames."""
+        self.translation[frames], self.known[frames] = found.translation, found.known
+        self.information[frames] = found.information
 
-def join(parts: Sequence[Translations]) -> Translations:
-    """Put the frames of some after those of others."""
+
+def unplaced(count: int) -> Translations:
+    """Make translations of a clip to be filled in block by block; no frame's is known."""
     return Translations(
-        translation=np.concatenate([part.translation for part in parts]),
-        information=np.concatenate([part.information for part in parts]),
-        known=np.concatenate([part.known for part in parts]),
+        translation=np.full((count, 3), np.nan),
+        information=np.zeros((count, 3, 3)),
+        known=np.zeros(count, dtype=bool),
     )
 
 

@@ -29,11 +29,11 @@ from graphlift.motion.one_body import (
     trunk_axes,
     trunk_of,
 )
-from graphlift.motion.placing import Translations, find_translations, join
+from graphlift.motion.placing import find_translations, unplaced
 from graphlift.motion.requirements import below, blocks, check_axes, legs
 from graphlift.motion.standing import Standing, find_standing, on_one_level
 from graphlift.motion.surface import surface_offsets
-from graphlift.motion.trajectory import MEMORY, choose_camera, sightings
+from graphlift.motion.trajectory import MEMORY, choose_camera, find_path, sightings
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
@@ -166,12 +166,13 @@ def refine(
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
     valid = poses.valid
-    positions, sigma = poses.positions.copy(), poses.sigma.copy()
     placed = np.zeros_like(valid)
     for place in range(len(poses.people)):  # one after the other: each needs memory of its own
         alone = poses if len(poses.people) == 1 else poses.of_people([place])
         person = _find_person(alone, camera, fps, feet=feet)
         joints = np.argsort(person.tree.order)
+        if not place:  # and not before: finding a person takes as much memory, for a while
+            positions, sigma = poses.positions.copy(), poses.sigma.copy()
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]
             sigma[frames, place] = spread.T[:, joints]
@@ -196,7 +197,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
     trunk, place = trunk_of(skeleton, tree), np.argsort(tree.order)
     ankles = legs(skeleton)[:, 2]
     kinds = joint_map(poses.keypoints.skeleton, skeleton).kinds
-    found: list[Translations] = []
+    whole = unplaced(len(poses))
     jitter, count = np.zeros(len(skeleton)), np.zeros(len(skeleton))
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
@@ -207,7 +208,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
         placed = find_translations(here, rays, weights, camera.focal, sigma=sigma, iterations=2)
         unsure = ~(valid & np.isfinite(sigma).all(axis=1))
         placed.translation[unsure], placed.known[unsure] = np.nan, False
-        found.append(placed)
+        whole.put(part, placed)
         distance = placed.translation[placed.known, 2]
         if distance.size:
             rough, seen = _jitter(np.where(weights[..., None] > 0, rays, np.nan))
@@ -215,20 +216,24 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
             count += seen
     square = (jitter + FRAMES * USUAL_JITTER**2) / (count + FRAMES)
     noise = JITTER * np.minimum(np.sqrt(square), LARGEST_JITTER)
-    whole = join(found)
+    translation, standing = whole.translation, None
+    if feet and whole.known.any():
+        path = find_path(whole, poses.positions[:, 0], fps)
+        del whole  # what is known of each translation takes three times as much
+        standing = find_standing(poses, path, camera)
     return _Person(
         poses=poses,
         camera=camera,
         source=poses.keypoints.skeleton,
         tree=tree,
         trunk=trunk,
-        translation=whole.translation,
+        translation=translation,
         noise=np.hypot(KEYPOINT, noise),
         exact=np.array(kinds) == "exact",
         together=max(1.0, 2 * MEMORY * fps),
         ankles=place[ankles],
         soles=place[np.concatenate([below(skeleton, ankle) for ankle in ankles])],
-        standing=find_standing(poses, whole, camera) if feet and whole.known.any() else None,
+        standing=standing,
     )
 
 
