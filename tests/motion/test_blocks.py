@@ -1,5 +1,7 @@
 """What steps compute block by block against the same of the whole clip at once."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -65,9 +67,7 @@ def test_steps_of_a_path_are_the_same_in_parts(count, held):
     still = (rng.uniform(0, 9, count), rng.normal(0, 1, (count, 3))) if held else None
 
     cuts = sorted({0, 1, count // 2, count})
-    parts = [
-        _steps(slice(*ends), count, 60.0, still) for ends in zip(cuts, cuts[1:], strict=False)
-    ]
+    parts = [_steps(slice(*ends), count, 60.0, still) for ends in pairwise(cuts)]
 
     weights, values = (np.zeros(count), np.zeros((count, 3))) if still is None else still
     ends = np.zeros(count)

@@ -1,5 +1,6 @@
 """Feet that stand in refinement: on one level, however high that is."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -145,3 +146,20 @@ def test_soles_keep_the_lengths_that_the_lifter_gives_them():
         for p in (poses, refined)
     )
     np.testing.assert_allclose(after.mean(axis=0), before.mean(axis=0), rtol=0.06)
+
+
+def test_of_a_long_clip_one_copy_is_smoothed_and_little_beside():
+    frames = 12_000
+    world = np.resize(walk(90), (frames, 17, 3))
+    poses = sure(lifted(world, TWO), sigma=0.01)
+    poses = replace(poses, positions=poses.positions.astype(np.float32))
+    path = world_to_camera(world, TWO)[:, 0]
+    find_standing(poses, path, lens(TWO))
+
+    tracemalloc.start()
+    find_standing(poses, path, lens(TWO))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    # Of each frame: positions in float32, and some numbers of what lies lowest, in float64.
+    assert peak < frames * (17 * 3 * 4 + 23 * 8)

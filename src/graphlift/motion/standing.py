@@ -40,9 +40,7 @@ class Standing:
     tilt: float
 
 
-def find_standing(
-    poses: Poses, path: Float[np.ndarray, "frame 3"], camera: Camera
-) -> Standing:
+def find_standing(poses: Poses, path: Float[np.ndarray, "frame 3"], camera: Camera) -> Standing:
     """Find when a person's feet stand, and which way is up.
 
     That is exact where the camera's place is known.

@@ -143,9 +143,11 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     heights, still, inferred = (np.empty(points.shape[:2]) for _ in range(3))
     ever = _ever_seen(poses)
     for part in blocks(count, people=len(poses.people)):
-        frames = np.arange(count)[part]
+        frames = np.arange(part.start, min(part.stop, count))
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
-        here, *around = (parts_of(poses.positions[at], parts) for at in (frames, before, after))
+        first = max(part.start - 1, 0)
+        places = parts_of(poses.positions[first : part.stop + 1], parts)
+        here, *around = (places[at - first] for at in (frames, before, after))
         at = lowest_part(here, up, clearance)[..., None]
         points[part] = _pick(here, at) - clearance[at] * up
         heights[part] = points[part] @ up
