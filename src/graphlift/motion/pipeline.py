@@ -72,9 +72,9 @@ def to_world(
     gravity, known = None, poses.size_sigma
     stated = height if isinstance(height, Mapping) else () if height is None else poses.people
     if trajectory:
-        find_place = partial(place, camera=camera, field_of_view=field_of_view)
-        find_path = partial(move, smooth=smooth is not None)
-        poses, gravity = _walk(poses, find_place, find_path, stated=tuple(stated), feet=feet)
+        find = partial(place, camera=camera, field_of_view=field_of_view)
+        steady = smooth is not None
+        poses, gravity = _walk(poses, find, smooth=steady, stated=tuple(stated), feet=feet)
     by_floor = poses.size_sigma is not known
     poses = poses.noting(*describe_sizes(poses, stated=tuple(stated), by_floor=by_floor))
     poses = stand(poses, camera, gravity)
@@ -84,9 +84,9 @@ def to_world(
 
 def _walk(
     poses: Poses,
-    find_place: Callable[[Poses], Placed],
-    find_path: Callable[..., Poses],
+    find: Callable[[Poses], Placed],
     *,
+    smooth: bool,
     stated: tuple[str, ...],
     feet: bool,
 ) -> tuple[Poses, Gravity | None]:
@@ -95,18 +95,19 @@ def _walk(
     Each pass uses what the one before has found: the sizes, from the floor, of people whose height
     is not stated; and which feet stand, which steadies the path.
     """
-    placed, gravity, sized = find_place(poses), None, poses
-    moving = find_path(poses, placed)
+    gravity, sized = None, poses
+    placed = [find(poses)]  # taken out when it is needed for the last time: of an hour, 18 MB
+    moving = move(poses, placed[0], smooth=smooth)
     if moving.camera is not None and moving.camera.placed:
         sized = scale_to_floor(poses, moving, moving.camera, stated=stated)
     elif len(poses.people) > 1:
         sized, gravity = share_floor(poses, moving, stated=stated)
     if sized.positions is not poses.positions:
         del moving, placed  # before others are made
-        placed = find_place(sized)
-        moving = find_path(sized, placed)
+        placed = [find(sized)]
+        moving = move(sized, placed[0], smooth=smooth)
     if not feet:
         return moving, gravity
     contacts = find_contacts(moving, find_ground(moving, gravity))
     del moving  # of an hour, 37 MB
-    return find_path(sized, placed, contacts=contacts), gravity
+    return move(sized, placed.pop(), smooth=smooth, contacts=contacts), gravity

@@ -4,15 +4,14 @@ A lifter of single frames gives each frame a body of its own and does not look b
 Here each person gets the poses that are most probable given four things: the keypoints (rays,
 each as certain as its confidence and the clip's own noise allow); the lifter's prediction, bone
 by bone, as a prior as wide as its sigma; bones of constant length; and feet that stand on one
-level (:mod:`graphlift.motion.standing`). The lengths, and how the
-keypoints' convention differs from the lifter's, are estimated from the whole clip
-(:mod:`graphlift.motion.one_body`).
+level (:mod:`graphlift.motion.standing`). The lengths, and how the keypoints' convention
+differs from the lifter's, are estimated from the whole clip (:mod:`graphlift.motion.one_body`).
 
 People's proportions have no prior of their own: the lifter's prediction contains one already.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,11 +28,11 @@ from graphlift.motion.one_body import (
     trunk_axes,
     trunk_of,
 )
-from graphlift.motion.placing import find_translations, unplaced
+from graphlift.motion.placing import find_translations, sightings, unplaced
 from graphlift.motion.requirements import below, blocks, check_axes, legs
 from graphlift.motion.standing import Standing, find_standing, on_one_level
 from graphlift.motion.surface import surface_offsets
-from graphlift.motion.trajectory import MEMORY, choose_camera, find_path, sightings
+from graphlift.motion.trajectory import MEMORY, choose_camera, find_path
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
@@ -195,9 +194,8 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
     assert poses.keypoints is not None
     skeleton, tree = poses.skeleton, levels_of(poses.skeleton)
     trunk, place = trunk_of(skeleton, tree), np.argsort(tree.order)
-    ankles = legs(skeleton)[:, 2]
+    ankles, whole = legs(skeleton)[:, 2], unplaced(len(poses))
     kinds = joint_map(poses.keypoints.skeleton, skeleton).kinds
-    whole = unplaced(len(poses))
     jitter, count = np.zeros(len(skeleton)), np.zeros(len(skeleton))
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
@@ -242,9 +240,7 @@ def _sightings(
 ) -> tuple[Float[np.ndarray, "frame joint 2"], Float[np.ndarray, "frame joint"]]:
     """Find one person's rays in some frames, and their weights: 0 where a joint is missing."""
     assert poses.keypoints is not None
-    seen = poses.keypoints
-    here = replace(seen, positions=seen.positions[part], confidence=seen.confidence[part])
-    rays, weights = sightings(here, poses.skeleton, camera)
+    rays, weights = sightings(poses.keypoints.of_frames(part), poses.skeleton, camera)
     return rays[:, 0], weights[:, 0]
 
 

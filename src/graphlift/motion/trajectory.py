@@ -14,7 +14,6 @@ from graphlift.cameras import (
     Camera,
     assumed_camera,
     check_same_image,
-    image_to_rays,
 )
 from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
@@ -23,15 +22,13 @@ from graphlift.motion.placing import (
     PIXELS,
     Translations,
     find_translations,
+    sightings,
     unplaced,
 )
 from graphlift.motion.requirements import blocks, check_axes, runs
 from graphlift.motion.surface import surface_offsets
 from graphlift.sequences import Keypoints, Poses, frame_rate
-from graphlift.skeletons import Skeleton, joint_map
 
-DERIVED = 0.3
-"""Weight of a keypoint that is a mean or a neighbour of the joint, against the joint itself."""
 TRUSTED = 0.03
 """m; joints with a larger sigma weigh less, by the square."""
 
@@ -204,21 +201,36 @@ def move(
 ) -> Poses:
     """Move root-relative poses along a path: what :func:`locate` does once they are placed."""
     fps, assumed = frame_rate(poses)
+    paths, known = _paths(poses, placed.people, fps, contacts=contacts, smooth=smooth)
+    camera, lens = placed.camera, placed.lens
+    del placed  # before as much again is taken for positions
+    return poses.noting(
+        *assumed,
+        _note(poses, lens, known, np.isfinite(paths[..., 0])),
+        positions=np.add(poses.positions, paths[:, :, None], out=np.empty_like(poses.positions)),
+        rooted=False,
+        seen=poses.seen & known[..., None],
+        camera=camera,
+    )
+
+
+def _paths(
+    poses: Poses,
+    people: Sequence[Translations],
+    fps: float,
+    *,
+    contacts: np.ndarray | None,
+    smooth: bool,
+) -> tuple[Float[np.ndarray, "frame person 3"], Bool[np.ndarray, "frame person"]]:
+    """Find each person's path, and which frames determine it by themselves."""
     known = np.zeros(poses.positions.shape[:2], dtype=bool)
     paths = np.full((*known.shape, 3), np.nan)
-    for person, one in enumerate(placed.people):
+    for person, one in enumerate(people):
         known[:, person] = one.known
         feet = None if contacts is None else contacts[:, person]
         here = poses.positions[:, person]
         paths[:, person] = find_path(one, here, fps, feet=feet, smooth=smooth)
-    return poses.noting(
-        *assumed,
-        _note(poses, placed.lens, known, np.isfinite(paths[..., 0])),
-        positions=np.add(poses.positions, paths[:, :, None], out=np.empty_like(poses.positions)),
-        rooted=False,
-        seen=poses.seen & known[..., None],
-        camera=placed.camera,
-    )
+    return paths, known
 
 
 def choose_camera(
@@ -251,25 +263,6 @@ def choose_camera(
         made = replace(made, R=own.R, position=own.position)
     word = "an assumed" if field_of_view is None else "the given"
     return made, f"{word} field of view of {degrees:g}°"
-
-
-def sightings(
-    keypoints: Keypoints, skeleton: Skeleton, camera: Camera
-) -> tuple[Float[np.ndarray, "frame person joint 2"], Float[np.ndarray, "frame person joint"]]:
-    """Turn keypoints into rays of a skeleton's joints, and find how much each of them weighs.
-
-    Returns:
-        Rays, x and y at unit depth; weights: the confidence (less where the joint is derived from
-        others), 0 where a joint is missing.
-    """
-    mapping = joint_map(keypoints.skeleton, skeleton)
-    bent = any((*camera.radial, *camera.tangential))
-    with np.errstate(over="ignore", invalid="ignore"):  # far outside a distorted image
-        rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
-    confidence = mapping(keypoints.confidence[..., None])[..., 0]
-    kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
-    seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)
-    return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
 
 
 def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:
