@@ -53,6 +53,7 @@ class ModelCard:
         recipe: The configuration it was trained with.
         data: What it was trained on.
         data_digest: SHA-256 of that.
+        arithmetic: Of the products inside: float32, or int8 (:mod:`graphlift.quantisation`).
         licence: Of the weights.
         acknowledgement: What the data's owners ask to be stated.
         metrics: What it scored; each entry names its protocol.
@@ -71,6 +72,7 @@ class ModelCard:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     data: str = ""
     data_digest: str = ""
+    arithmetic: str = "float32"
     licence: str = "Apache-2.0"
     acknowledgement: str = ""
     metrics: tuple[Mapping[str, Any], ...] = ()
@@ -85,6 +87,7 @@ class ModelCard:
         facts = {
             "skeleton": self.skeleton,
             "method": f"{self.method}, {self.parameters:,} parameters",
+            "computes": f"products in {self.arithmetic}",
             "takes": INPUTS[self.inputs],
             "gives": OUTPUTS[self.inputs],
             "sizes": f"uncertain by {100 * self.size_sigma:.2g} % (standard deviation)",

@@ -73,7 +73,9 @@ def test_each_equation_of_the_method_is_numbered_and_names_what_computes_it():
 
 def test_every_command_shown_is_a_verb_with_these_options():
     """Those that are run for themselves (test_blocks.py), too."""
-    second = "run|report|list|info|get|export|import|prepare mocap|prepare h36m|prepare 3dhp"
+    second = (
+        "run|report|list|info|get|export|quantise|import|prepare mocap|prepare h36m|prepare 3dhp"
+    )
     commands = [shlex.join(words) for words in shown()]
     verbs = {re.match(rf"graphlift ([a-z-]+(?: (?:{second}))?)", c)[1] for c in commands}
 

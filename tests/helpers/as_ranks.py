@@ -45,7 +45,7 @@ def after_a_step(method, samples, group, *, weak=False, dropout=0.2, fused=True)
     said = group.together(network(group.own(x)))
     if weak:
         labelled = torch.arange(samples).numpy() % 3 == 0
-        loss = weak_loss("mpjpe", said, x, annotate(y, labelled, WEAK, H36M_16), critic)
+        loss, _ = weak_loss("mpjpe", said, x, annotate(y, labelled, WEAK, H36M_16), critic)
     else:
         loss = loss_of("mse", said, y)
     loss.backward()

@@ -70,27 +70,32 @@ def test_the_loss_is_that_of_the_labelled_and_the_objectives_of_the_others(rng):
     critic = Critic(H36M_16)
     labels = annotate(y, LABELLED, Supervision(unlabelled=("b",), **ALL), H36M_16)
 
-    found = weak_loss("mse", said, x, labels, critic)
+    found, parts = weak_loss("mse", said, x, labels, critic)
 
     known, others = [0, 3, 5], [1, 2, 4]
     poses, depths = said[others], y[others][..., 2]
-    expected = loss_of("mse", said[known], y[known])
-    expected += 0.7 * projection_loss(poses, x[others], root=0)
-    expected += 0.2 * bone_ratio_loss(poses, H36M_16)
-    for weight, pairs in ((0.3, joint_pairs(H36M_16)), (0.4, part_pairs(H36M_16))):
+    by_name = {
+        "labelled": loss_of("mse", said[known], y[known]),
+        "projection": projection_loss(poses, x[others], root=0),
+        "bone_ratios": bone_ratio_loss(poses, H36M_16),
+    }
+    for name, pairs in (("ordinal", joint_pairs(H36M_16)), ("parts", part_pairs(H36M_16))):
         i, j = pairs.T
         relations = torch.sign(depths[:, j] - depths[:, i]).long()
         relations[(depths[:, j] - depths[:, i]).abs() <= 0.05] = 0
-        expected += weight * ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
-    expected += 0.5 * realism_loss(critic(poses))
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+        by_name[name] = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
+    by_name["critic"] = realism_loss(critic(poses))
+    weights = {"labelled": 1.0, **ALL}
+    expected = sum(weights[name] * part.item() for name, part in by_name.items())
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+    assert parts == pytest.approx({name: p.item() for name, p in by_name.items()}, rel=1e-5)
 
 
 def test_objectives_count_for_all_where_everybody_is_labelled(rng):
     x, y, said = batch(rng)
     labels = annotate(y, None, Supervision(bone_ratios=2.0), H36M_16)
 
-    found = weak_loss("mpjpe", said, x, labels).item()
+    found = weak_loss("mpjpe", said, x, labels)[0].item()
 
     expected = loss_of("mpjpe", said, y) + 2 * bone_ratio_loss(said, H36M_16)
     assert found == pytest.approx(expected.item(), rel=1e-6)
@@ -105,10 +110,11 @@ def test_a_batch_may_lack_people_of_one_kind(labelled, lacking, rng):
     opponent = find_opponent(H36M_16, torch.device("cpu"))
     before = [parameter.clone() for parameter in opponent.critic.parameters()]
 
-    loss = weak_loss("mse", said, x, labels, opponent.critic)
+    loss, parts = weak_loss("mse", said, x, labels, opponent.critic)
     train_critic(opponent, said, labels)
 
     assert torch.isfinite(loss)
+    assert parts.keys() == ({"labelled"} if lacking == "others" else ALL.keys())
     if lacking == "others":
         assert loss.item() == pytest.approx(loss_of("mse", said, y).item())
     assert all(map(torch.equal, before, opponent.critic.parameters()))
@@ -129,7 +135,7 @@ def test_nothing_of_unlabelled_people_but_the_order_of_depths_reaches_the_loss(r
 
     def gradient(truth):
         given = said.clone().requires_grad_()
-        loss = weak_loss("mse", given, x, annotate(truth, LABELLED, asked, H36M_16), critic)
+        loss, _ = weak_loss("mse", given, x, annotate(truth, LABELLED, asked, H36M_16), critic)
         return loss, *torch.autograd.grad(loss, [given, *critic.parameters()])
 
     assert all(map(torch.equal, gradient(y), gradient(other)))
@@ -204,7 +210,10 @@ def test_an_interrupted_run_with_a_critic_ends_bitwise_like_another(
 
     assert whole.keys() == again.keys()
     assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
-    assert [line["loss"] for line in record["curve"]] == [line["loss"] for line in other["curve"]]
+    seconds = {"seconds": 0.0}
+    assert [line | seconds for line in record["curve"]] == [
+        line | seconds for line in other["curve"]
+    ]
     assert held["critic-adam.0.step"] == stop + 1
     assert not [name for name in whole if "critic" in name]
 
@@ -217,6 +226,12 @@ def test_the_weights_that_a_run_leaves_are_the_networks_alone(study_data, asked,
     network = build_network(**record["config"]["model"])
     network.load_state_dict(tensors)
     assert tuple(record["config"]["supervision"]["unlabelled"]) == asked.unlabelled
+    for line in record["curve"]:  # each part of the loss, and the sum that their weights make
+        parts = {key.removeprefix("loss_"): line[key] for key in line if key.startswith("loss_")}
+        weights = {"labelled": 1.0, **ALL}
+        whole = sum(weights[name] * part for name, part in parts.items())
+        assert parts.keys() == weights.keys()
+        assert line["loss"] == pytest.approx(whole, rel=1e-4)
 
 
 def test_a_checkpoint_without_the_critic_is_of_another_run(study_data, asked, tmp_path):
@@ -240,7 +255,8 @@ def test_a_run_of_before_goes_on_and_one_with_other_objectives_does_not(study_da
     run.close()
     tensors, record = read_checkpoint(tmp_path / CHECKPOINT)
     config = {key: value for key, value in record["config"].items() if key != "supervision"}
-    write_checkpoint(tmp_path / CHECKPOINT, tensors, {**record, "config": config})
+    before = {key: value for key, value in record.items() if key != "part_sums"}
+    write_checkpoint(tmp_path / CHECKPOINT, tensors, {**before, "config": config})
 
     other = dataclasses.replace(TINY, supervision=Supervision(bone_ratios=0.5))
     with pytest.raises(CheckpointError, match=r"supervision\.bone_ratios \(there 0\.0, here 0\.5"):
@@ -276,7 +292,7 @@ def test_poses_of_unlabelled_people_are_learnt_from_keypoints_and_order(study_da
         optimizer = torch.optim.Adam(network.parameters(), 1e-2)
         for _ in range(80):
             said = network(x)
-            loss = weak_loss("mpjpe", said, x, labels)
+            loss, _ = weak_loss("mpjpe", said, x, labels)
             if known_only:
                 loss = loss_of("mpjpe", said[:8], y[:8])
             optimizer.zero_grad()

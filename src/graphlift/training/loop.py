@@ -103,7 +103,7 @@ def train(
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
                 for parameters in run.optimizer.param_groups:
                     parameters["lr"] = rate
-                labels = None
+                labels, parts = None, dict[str, float]()
                 if asked.active:
                     labels = annotate(y, batches.labelled(run.step), asked, skeleton)
                 with matmul_precision(config.matmul_precision):
@@ -112,7 +112,7 @@ def train(
                         loss = loss_of(config.loss, said, y)
                     else:
                         critic = run.opponent.critic if run.opponent else None
-                        loss = weak_loss(config.loss, said, x, labels, critic)
+                        loss, parts = weak_loss(config.loss, said, x, labels, critic)
                 if not np.isfinite(batch_loss := loss.item()):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
@@ -131,6 +131,9 @@ def train(
                     move_average(run.average, run.network, config.ema)
                 run.step += 1
                 run.loss_sum, run.loss_count = run.loss_sum + batch_loss, run.loss_count + 1
+                for name, value in parts.items():
+                    total, count = run.part_sums.get(name, (0.0, 0))
+                    run.part_sums[name] = (total + value, count + 1)
                 run.seconds += time.perf_counter() - began
 
                 evaluated = run.step % every == 0 or run.step == steps
@@ -145,6 +148,9 @@ def train(
                         "loss": run.loss_sum / run.loss_count,
                         "validation_mpjpe_mm": error,
                         "learning_rate": rate,
+                    } | {
+                        f"loss_{name}": total / count
+                        for name, (total, count) in run.part_sums.items()
                     }
                     if test is not None:
                         line["test_mpjpe_mm"] = test
@@ -153,7 +159,7 @@ def train(
                             events.add_scalar(name, value, run.step)
                     seconds = round(run.seconds, 3)
                     run.curve.append({"step": run.step, **line, "seconds": seconds})
-                    run.loss_sum, run.loss_count = 0.0, 0
+                    run.loss_sum, run.loss_count, run.part_sums = 0.0, 0, {}
                     if group.first:
                         append_line(out / LOG, json.dumps(run.curve[-1]))
 

@@ -42,6 +42,7 @@ class State:
         best: Validation error of the kept weights, mm.
         loss_sum: Of the steps since the last evaluation.
         loss_count: How many those are.
+        part_sums: Of each part of the loss under weak supervision, the same two numbers.
         seconds: Duration of the steps.
         curve: A line for each evaluation.
         opponent: The critic, where one has a weight.
@@ -56,6 +57,7 @@ class State:
     best: float = float("inf")
     loss_sum: float = 0.0
     loss_count: int = 0
+    part_sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
     opponent: Opponent | None = None
@@ -112,6 +114,7 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     if not path.exists():
         return
     tensors, record = read_checkpoint(path, way_out="delete it to start the run again")
+    record = {"part_sums": {}} | record  # earlier ones did not keep them
     check_record(record, _record(state, config, digest), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
     check_shapes(_shapes(state, config, tensors), tensors, path)
@@ -125,7 +128,7 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
         state.opponent.critic.load_state_dict(parts["critic"])
         _put_moments(state.opponent.optimizer, parts.get("critic-adam", {}))
     set_random_state(tensors, state.device)
-    for name in ("step", "best_step", "loss_sum", "loss_count", "seconds", "curve"):
+    for name in ("step", "best_step", "loss_sum", "loss_count", "part_sums", "seconds", "curve"):
         setattr(state, name, record[name])
     best = record["best_validation_mpjpe_mm"]
     state.best = float("inf") if best is None else best
@@ -189,6 +192,7 @@ def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:
         "best_validation_mpjpe_mm": state.best if state.curve else None,
         "loss_sum": state.loss_sum,
         "loss_count": state.loss_count,
+        "part_sums": state.part_sums,
         "seconds": state.seconds,
         "curve": state.curve,
     }

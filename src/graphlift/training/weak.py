@@ -87,7 +87,7 @@ def weak_loss(
     keypoints: Float[Tensor, "batch joint 2"],
     labels: Labels,
     critic: Critic | None = None,
-) -> Tensor:
+) -> tuple[Tensor, dict[str, float]]:
     """The loss of labelled people (:func:`graphlift.training.losses.loss_of`), and objectives.
 
     Each part is a mean over the people for whom it counts, however many of a batch they are.
@@ -98,29 +98,36 @@ def weak_loss(
         keypoints: That it saw.
         labels: As of :func:`annotate`.
         critic: Where it has a weight.
+
+    Returns:
+        Their weighted sum, and each part before it is weighted: "labelled", and the objectives by
+        the names of their weights. A part for which this batch has nobody is left out.
     """
     asked, skeleton, pose = labels.asked, labels.skeleton, pose_of(said)
-    loss = pose.new_zeros(())
+    parts: list[tuple[str, float, Tensor]] = []
     if labels.labelled.any():
-        loss = loss_of(kind, _of(said, labels.labelled), labels.positions[labels.labelled])
-    if not labels.judged.any():
-        return loss
-    poses = pose[labels.judged]
-    if asked.projection:
-        off = projection_loss(poses, keypoints[labels.judged], root=skeleton.root)
-        loss = loss + asked.projection * off
-    if asked.bone_ratios:
-        loss = loss + asked.bone_ratios * bone_ratio_loss(poses, skeleton)
-    for weight, pairs, relations in (
-        (asked.ordinal, joint_pairs(skeleton), labels.order),
-        (asked.parts, part_pairs(skeleton), labels.parts),
-    ):
-        if relations is not None:
-            of_order = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
-            loss = loss + weight * of_order
-    if critic is not None:
-        loss = loss + asked.critic * realism_loss(critic(poses))
-    return loss
+        of_labelled = loss_of(kind, _of(said, labels.labelled), labels.positions[labels.labelled])
+        parts.append(("labelled", 1.0, of_labelled))
+    if labels.judged.any():
+        poses = pose[labels.judged]
+        if asked.projection:
+            off = projection_loss(poses, keypoints[labels.judged], root=skeleton.root)
+            parts.append(("projection", asked.projection, off))
+        if asked.bone_ratios:
+            parts.append(("bone_ratios", asked.bone_ratios, bone_ratio_loss(poses, skeleton)))
+        for name, weight, pairs, relations in (
+            ("ordinal", asked.ordinal, joint_pairs(skeleton), labels.order),
+            ("parts", asked.parts, part_pairs(skeleton), labels.parts),
+        ):
+            if relations is not None:
+                of_order = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
+                parts.append((name, weight, of_order))
+        if critic is not None:
+            parts.append(("critic", asked.critic, realism_loss(critic(poses))))
+    loss = pose.new_zeros(())
+    for _, weight, part in parts:
+        loss = loss + weight * part
+    return loss, {name: part.item() for name, _, part in parts}
 
 
 def _of(said: Said, people: Bool[Tensor, " batch"]) -> Said:

@@ -1,0 +1,193 @@
+"""Models whose inner products are of integers, against the formula and an independent reader."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from helpers.command import assert_refused, here
+from onnx.reference import ReferenceEvaluator
+
+from graphlift import Lifter
+from graphlift.card import ModelCard
+from graphlift.errors import ConfigError, FormatError, ModelError
+from graphlift.export import onnx_model
+from graphlift.model_files import check_seal, read_model
+from graphlift.nn.build import build_network
+from graphlift.onnx_graph import OnnxGraph
+from graphlift.onnx_session import open_session
+from graphlift.quantisation import quantise
+from graphlift.study.quantised import release_quantised, sample_inputs
+from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+
+CARD = ModelCard(name="any", skeleton="h36m-17", inputs="canonical", method="any", parameters=0)
+JOINTS, CHANNELS = 3, 16
+
+
+def one_product(matrices, rectified):
+    """A model of one product of every joint's features with its own matrix."""
+    graph = OnnxGraph(small=0)
+    x = graph.add("Transpose", "keypoints", perm=[1, 0, 2])
+    x = graph.add("Relu", x) if rectified else x
+    y = graph.add("MatMul", x, graph.weight(matrices))
+    graph.add("Transpose", y, name="poses", perm=[1, 0, 2])
+    shape = ["frame", JOINTS, CHANNELS]
+    return graph.serialise({"keypoints": (np.float32, shape)}, {"poses": shape})
+
+
+def answer(content, inputs):
+    return open_session(content, "here", threads=1).run(["poses"], {"keypoints": inputs})[0]
+
+
+@pytest.mark.parametrize("rectified", [True, False])
+def test_a_product_is_the_formula(rectified, rng):
+    """Each step written out, in double precision; the last input is beyond the samples' range."""
+    matrices = rng.normal(size=(JOINTS, CHANNELS, CHANNELS)) * [[[1]], [[10]], [[0.1]]]
+    matrices = matrices.astype(np.float16).astype(np.float32)  # as they are stored
+    samples = rng.normal(size=(50, JOINTS, CHANNELS)) * [[1], [0.01], [100]]
+    inputs = np.concatenate([samples[:20], 5 * samples[20:21]]).astype(np.float32)
+
+    content = quantise(one_product(matrices, rectified), "here", CARD, samples)
+
+    def rectify(x):
+        return np.maximum(x, 0) if rectified else x
+
+    zero, most = (0, 255) if rectified else (128, 127)
+    s = np.abs(rectify(samples)).max(axis=(0, 2))[:, None] / most
+    X = np.clip(np.rint(rectify(inputs) / s) + zero, 0, 255)
+    largest = np.abs(matrices).max(axis=1, keepdims=True)
+    Q = np.rint(matrices / (largest / np.float32(63)))
+    expected = np.einsum("fjc,jcd->fjd", X - zero, Q) * s * (largest / 63)[:, 0]
+    step = s * largest[:, 0]  # what an input rounded the other way changes: half a level of X
+    assert (
+        np.abs(answer(content, inputs) - expected) <= 1e-4 * np.abs(expected) + 1.01 * step
+    ).all()
+    assert np.median(np.abs(answer(content, inputs) - expected) / step) < 1e-2
+
+
+@pytest.fixture(scope="module")
+def small(study_data):
+    """open-small, the same by integers, and some inputs that it was not made from."""
+    content, where = read_model("open-small")
+    card = Lifter.load("open-small").card
+    drawn = replace(card, recipe={**card.recipe, "batch_size": 32})
+    other = replace(drawn, recipe={**drawn.recipe, "seed": 5})
+    made = quantise(content, where, card, sample_inputs(drawn, study_data, 512))
+    return content, made, sample_inputs(other, study_data, 256)
+
+
+def test_an_independent_reader_computes_the_same(small):
+    _, made, inputs = small
+    (theirs,) = ReferenceEvaluator(onnx.load_from_string(made)).run(
+        None, {"keypoints": inputs[:8]}
+    )
+    assert np.abs(answer(made, inputs[:8]) - theirs)[..., :3].max() < 5e-3  # m; levels may differ
+
+
+def test_answers_are_near_and_depend_on_nobody_else(small):
+    content, made, inputs = small
+    whole, before = answer(made, inputs), answer(content, inputs)
+    apart = np.linalg.norm((whole - before)[..., :3], axis=-1)
+    assert 1e-4 < apart.mean() < 8e-3  # m
+    alone = np.concatenate([answer(made, inputs[i : i + 1]) for i in range(8)])
+    assert np.abs(alone - whole[:8])[..., :3].max() < 5e-3
+    assert np.median(np.abs(alone - whole[:8])) < 1e-5
+
+
+def test_the_file_is_smaller_sealed_and_says_what_it_is(small, tmp_path):
+    content, made, _ = small
+    check_seal(made, "made")
+    (tmp_path / "made.onnx").write_bytes(made)
+    card = Lifter.load(tmp_path / "made.onnx").card
+    assert card.arithmetic == "int8"
+    assert "products in int8" in card.to_text()
+    assert len(made) < 0.7 * len(content)
+    damaged = made[:-9] + bytes([made[-9] ^ 1]) + made[-8:]
+    with pytest.raises(FormatError, match="damaged"):
+        check_seal(damaged, "made")
+
+
+@pytest.mark.parametrize("method", ["no-sharing", "post-aggregation", "pre-aggregation"])
+def test_coupled_networks_of_own_matrices_are_taken(method, rng):
+    network = build_network(
+        method, channels=16, blocks=1, joints=17, sigma=True, inputs="canonical"
+    )
+    content = onnx_model(network.eval(), CARD)[0]
+    inputs = rng.normal(0, 0.5, (200, 17, 3)).astype(np.float32)
+    made = quantise(content, "here", CARD, inputs)
+    before = answer(content, inputs)
+    assert 0 < np.abs(answer(made, inputs) - before).mean() < 0.05 * np.abs(before).mean()
+
+
+def test_what_cannot_be_quantised_is_refused(small):
+    network = build_network("martinez", channels=16, blocks=1)
+    content = onnx_model(network.eval(), replace(CARD, skeleton="h36m-16", inputs="screen"))[0]
+    inputs = np.zeros((1, 28, 4), np.float32)
+    with pytest.raises(ModelError, match=r"mine\.onnx: has no products .* pre-aggregation"):
+        quantise(content, "mine.onnx", CARD, inputs)
+    with pytest.raises(ModelError, match=r"mine\.onnx: its products are of integers already"):
+        quantise(small[1], "mine.onnx", CARD, inputs)
+    with pytest.raises(FormatError, match=r"mine\.onnx: is no ONNX model"):
+        quantise(b"no model", "mine.onnx", CARD, inputs)
+
+
+def own_model(path, gain):
+    """An untrained network of 28 joints whose answers are so many times as large."""
+    config = TrainConfig(
+        batch_size=16,
+        loss="mpjpe",
+        cameras="random",
+        model=ModelConfig(channels=16, blocks=1, joints=28, inputs="canonical", sigma=True),
+    )
+    torch.manual_seed(0)
+    network = build_network(**asdict(config.model)).eval()
+    with torch.no_grad():
+        network.output.weight *= gain
+    recipe = {key: value for key, value in asdict(config).items() if key != "data"}
+    card = replace(CARD, name="own", skeleton="body-28", inputs="canonical-28", recipe=recipe)
+    path.write_bytes(onnx_model(network, card)[0])  # as exported, but for the check
+
+
+def test_a_model_is_released_with_what_was_measured(study_data, tmp_path):
+    given, out = tmp_path / "own.onnx", tmp_path / "own-int8.onnx"
+    own_model(given, 1)
+    with pytest.raises(ConfigError, match=r"own\.txt: a model is an \.onnx file"):
+        release_quantised(given, study_data, tmp_path / "own.txt")
+
+    card = release_quantised(given, study_data, out)
+
+    assert (card.name, card.arithmetic) == ("own-int8", "int8")
+    lifter = Lifter.load(out)
+    assert lifter.card.to_json() == card.to_json()
+    (row,) = card.metrics
+    inputs = study_data.samples("validation", _selection(card)).inputs
+    apart = lifter.run(inputs)[..., :3] - Lifter.load(given).run(inputs)[..., :3]
+    assert row["protocol"] == "distance from own"
+    assert row["mm"] == pytest.approx(1000 * np.linalg.norm(apart, axis=-1).mean(), abs=0.5)
+
+
+def test_a_model_that_integers_spoil_is_refused_and_nothing_is_left(study_data, tmp_path):
+    own_model(tmp_path / "own.onnx", 100)
+    with pytest.raises(ModelError, match=r"joints would move by \d+ mm in the mean"):
+        release_quantised(tmp_path / "own.onnx", study_data, tmp_path / "own-int8.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["own.onnx"]
+
+
+def test_the_command_writes_a_model_that_lifts(pack, tmp_path):
+    own_model(tmp_path / "own.onnx", 1)
+    said = here(
+        "model", "quantise", tmp_path / "own.onnx", "-o", tmp_path / "made.onnx", "--data", pack
+    )
+    row, path = said.out.splitlines()
+    assert json.loads(row)["protocol"] == "distance from own"
+    assert path == str(tmp_path / "made.onnx")
+    assert Lifter.load(path).card.arithmetic == "int8"
+    assert_refused(
+        here("model", "quantise", tmp_path / "no.onnx", "-o", tmp_path / "b.onnx"), "no model"
+    )
+
+
+def _selection(card):
+    return parse_table(TrainConfig, dict(card.recipe), "here").selection
