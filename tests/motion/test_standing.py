@@ -161,5 +161,5 @@ def test_of_a_long_clip_one_copy_is_smoothed_and_little_beside():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    # Of each frame: positions in float32, and some numbers of what lies lowest, in float64.
-    assert peak < frames * (17 * 3 * 4 + 23 * 8)
+    # Of each frame: positions in float32, and a dozen numbers in float64.
+    assert peak < frames * (17 * 3 * 4 + 14 * 8)

@@ -144,7 +144,9 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     spread *= 1 if which == "standing" else 2
     places, levels, sizes = None, [], expected_sizes(poses)
     if which == "standing" and not poses.rooted:
-        places, found = footholds(poses, body), find_levels(poses, body)
+        places = footholds(poses, body)
+        # One level alone says nothing of what is level.
+        found = find_levels(poses, body) if len(poses.people) > 1 else {}
         levels = [(level, sizes[name]) for name, level in found.items() if name not in elsewhere]
     up, sigma = _agree(body, spread, places, levels)
     if up @ body < np.cos(SLOPE):
