@@ -305,7 +305,7 @@ def _pick(
 
 def _ever_seen(poses: Poses) -> Bool[np.ndarray, "person joint"]:
     """Which joints a person ever shows, on either side."""
-    ever = poses.seen.any(axis=0)
+    ever: Bool[np.ndarray, "person joint"] = np.asarray(poses.seen.any(axis=0))
     return np.asarray(ever | ever[:, poses.skeleton.mirror])
 
 
