@@ -57,24 +57,25 @@ def steps_from(options: Mapping[str, Any], camera: Camera | None = None) -> Step
     )
 
 
-def motion_of(read: Callable[[], Keypoints], lifter: Lifter, steps: Steps) -> Poses:
+def motion_of(read: Callable[[], Keypoints], lifter: Callable[[], Lifter], steps: Steps) -> Poses:
     """Read or detect keypoints, lift them, and move the poses to the world.
 
     Args:
         read: Gives the keypoints, so that nobody else holds them.
-        lifter: The model.
+        lifter: Gives the model, which is released before the steps of motion if nobody else holds
+            it.
         steps: What to do.
 
     Raises:
         GraphliftError: As ``read``, the lifter and :func:`graphlift.motion.to_world`.
     """
     if steps.motion is None:
-        poses = _lifted(read, lifter, steps)
+        poses = _lifted(read, lifter(), steps)
         return poses.noting(*describe_sizes(poses))
     motion = steps.motion
     # No name, and no **motion, holds the lifter's poses: an hour of them takes 100 MB.
     return to_world(
-        _lifted(read, lifter, steps),
+        _lifted(read, lifter(), steps),
         height=motion["height"],
         refine=motion["refine"],
         gaps=motion["gaps"],

@@ -305,16 +305,16 @@ def lift_one(source: str, outputs: list[Path], request: Request) -> None:
 
     load = partial(_kept_lifter, threads=request.threads) if request.threads else Lifter.load
     video = None if kind_of(source) == "keypoints" else _opened(source, request)
-    lifter = load(request.model)  # first, so that a wrong name is an error at once
+    lifter = [load(request.model)]  # first, so that a wrong name is an error at once
 
     def read() -> "Keypoints":
         return _keypoints_of(source, video, request)
 
     if request.steps.motion is None and take_parts(outputs):
-        parts = raw_parts(read, lifter, request.steps)
+        parts = raw_parts(read, lifter.pop(), request.steps)
         frames, poses, remarks = write_outputs_in_parts(outputs, parts)
     else:
-        poses = motion_of(read, lifter, request.steps)
+        poses = motion_of(read, lifter.pop, request.steps)
         frames, remarks = len(poses), write_outputs(outputs, poses)
     for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)

@@ -51,28 +51,31 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
     root = person.positions[:, armature.AT[0]]
     world = armature.solve_rotations(person.positions, fps, person.guides)
     ends = armature.measured_ends(person.positions, world, person.guides, person.present)
-    angles = np.empty((len(root), len(armature.NODES), 3))
-    moved = np.empty((len(root), len(armature.NODES)))
+    counted = person.present if person.present.any() else np.ones_like(person.present)
+    total, most = 0.0, 0.0
     for start in range(0, len(root), armature.CHUNK):
         part = slice(start, start + armature.CHUNK)
-        angles[part] = matrix_to_zxy(armature.local_rotations(world[part]))
         error = (
             armature.follow(root[part], offsets, world[part])
             - person.positions[part][:, armature.AT]
         )
-        moved[part] = np.linalg.norm(error, axis=-1) * 1000
+        moved = np.linalg.norm(error[counted[part]], axis=-1) * 1000
+        total, most = total + moved.sum(), max(most, moved.max(initial=0.0))
+        # Three angles take the place of nine numbers: a long clip's turns are held once.
+        world[part, :, 0] = matrix_to_zxy(armature.local_rotations(world[part]))
+    angles = world[:, :, 0]
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths, ends))
     file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    for node in range(angles.shape[1]):  # one at a time: a long clip is held once, not five times
+    for node in range(angles.shape[1]):  # one at a time, for the same reason
         angles[:, node] = np.degrees(continuous(angles[:, node]))
     row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
     for place, frame in zip(root, angles, strict=True):
         file.write(row % (*(place * CM), *frame[armature.DEPTH_FIRST, :].ravel()))
-    moved = moved[person.present] if person.present.any() else moved
+    mean = total / (counted.sum() * len(armature.NODES))
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
-        f"{moved.mean():.1f} mm on average, {moved.max():.1f} mm at most."
+        f"{mean:.1f} mm on average, {most:.1f} mm at most."
     )
 
 

@@ -7,12 +7,14 @@ Source: "OpenPose Doc - Output" (JSON output format, BODY_25) in OpenPose's docu
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import replacing_folder
+from graphlift.mapped import in_blocks
 from graphlift.sequences import Poses
 from graphlift.words import counted
 
@@ -45,27 +47,32 @@ def write_openpose(folder: Path, poses: Poses) -> tuple[str, ...]:
             f"{folder}: exists and is not empty, and its files would mix with the new ones: give "
             "a new folder, or empty it first"
         )
-    trust = np.where(poses.seen, 1.0, INFERRED)
-    places, lacking = _body_25(poses.positions, trust, poses.skeleton.joints)
-    flat = None
-    if keypoints := poses.keypoints:
-        flat, _ = _body_25(keypoints.positions, keypoints.confidence, keypoints.skeleton.joints)
     with replacing_folder(folder) as beside:
-        for frame in range(len(poses)):
-            content = {
-                "version": 1.3,
-                "people": [
-                    _person(i, places[frame, i], None if flat is None else flat[frame, i])
-                    for i in range(len(poses.people))
-                    if (places[frame, i, :, -1] > 0).any()
-                ],
-            }
-            file = beside / f"{folder.stem}_{frame:012d}_keypoints.json"
-            file.write_text(json.dumps(content, separators=(",", ":")), encoding="ascii")
+        for part in in_blocks(poses.positions):
+            for frame, people in enumerate(_people(poses, part), start=part.start):
+                content = {"version": 1.3, "people": people}
+                file = beside / f"{folder.stem}_{frame:012d}_keypoints.json"
+                file.write_text(json.dumps(content, separators=(",", ":")), encoding="ascii")
+    _, lacking = _body_25(poses.positions[:0], poses.sigma[:0], poses.skeleton.joints)
     empty = ", ".join(name.partition("=")[0] for name in lacking)
     files = counted(len(poses), "file")
     note = f"BODY_25 in m, {poses.axes} axes, {files}; people's ids are their places."
     return (note, f"Not in {poses.skeleton.name}, so 0, 0, 0, 0: {empty}.") if empty else (note,)
+
+
+def _people(poses: Poses, part: slice) -> Iterator[list[dict[str, object]]]:
+    """List who is there in each of some frames."""
+    trust = np.where(poses.seen[part], 1.0, INFERRED)
+    places, _ = _body_25(poses.positions[part], trust, poses.skeleton.joints)
+    flat = None
+    if seen := poses.keypoints:
+        flat, _ = _body_25(seen.positions[part], seen.confidence[part], seen.skeleton.joints)
+    for frame, bodies in enumerate(places):
+        yield [
+            _person(i, body, None if flat is None else flat[frame, i])
+            for i, body in enumerate(bodies)
+            if (body[:, -1] > 0).any()
+        ]
 
 
 def _body_25(

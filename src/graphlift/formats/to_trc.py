@@ -20,6 +20,7 @@ from graphlift.formats.writing import (
     write_each,
     y_up,
 )
+from graphlift.mapped import in_blocks
 from graphlift.sequences import Poses, frame_rate
 
 MM = 1000.0
@@ -47,9 +48,8 @@ def write_trc(path: Path, poses: Poses) -> tuple[str, ...]:
     people = [i for i in range(len(poses.people)) if present[:, i].any()]
 
     def write(beside: Path, name: str, number: int) -> None:
-        positions = y_up(poses.positions[:, people[number]], poses.axes) * MM
         with beside.open("w", encoding="utf-8", newline="\n") as file:
-            _write_table(file, name, poses.skeleton.joints, positions, fps)
+            _write_table(file, name, poses, people[number], fps)
 
     files = write_each(path, [poses.people[i] for i in people], write)
     for i, name in enumerate(poses.people):
@@ -61,11 +61,9 @@ def write_trc(path: Path, poses: Poses) -> tuple[str, ...]:
     return (*remarks, *files)
 
 
-def _write_table(
-    file: TextIO, name: str, joints: tuple[str, ...], positions: np.ndarray, fps: float
-) -> None:
-    labels = list(map(plain_label, joints))
-    count = len(positions)
+def _write_table(file: TextIO, name: str, poses: Poses, person: int, fps: float) -> None:
+    labels = list(map(plain_label, poses.skeleton.joints))
+    count = len(poses)
     header = (
         f"PathFileType\t4\t(X/Y/Z)\t{name}",
         "\t".join(HEADER),
@@ -75,6 +73,8 @@ def _write_table(
         "",
     )
     file.writelines(f"{line}\n" for line in header)
-    for frame, places in enumerate(positions.reshape(count, -1)):
-        fields = "\t".join(f"{v:.5f}" if math.isfinite(v) else "" for v in places.tolist())
-        file.write(f"{frame + 1}\t{frame / fps:.6f}\t{fields}\n")
+    for part in in_blocks(poses.positions):
+        positions = y_up(poses.positions[part, person], poses.axes) * MM
+        for frame, places in enumerate(positions.reshape(len(positions), -1), start=part.start):
+            fields = "\t".join(f"{v:.5f}" if math.isfinite(v) else "" for v in places.tolist())
+            file.write(f"{frame + 1}\t{frame / fps:.6f}\t{fields}\n")

@@ -4,6 +4,8 @@ A foot stands from when the sole is down to when the heel lifts: while its ankle
 it is, heel and toes say, or the ankle where the skeleton has none.
 """
 
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -20,7 +22,7 @@ from graphlift.motion.requirements import (
     soles,
 )
 from graphlift.sequences import FRONTS, Poses, frame_rate
-from graphlift.skeletons import ANKLE_HEIGHT
+from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
 
 SLOW, STILL = 0.5, 0.4
 """m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""
@@ -58,11 +60,9 @@ def find_contacts(
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
     flags = np.zeros(poses.positions.shape[:-1], dtype=bool)
-    lying = [
-        sole_heights(poses.positions[at], poses.skeleton, up)
-        for at in blocks(len(poses), people=len(poses.people))
-    ]
-    above = np.concatenate(lying) - floor
+    above = np.empty((*flags.shape[:2], 2))
+    for at in blocks(len(poses), people=len(poses.people)):
+        above[at] = sole_heights(poses.positions[at], poses.skeleton, up) - floor
     flags[..., ankles] = standing_feet(poses.positions[..., ankles, :], up, fps, above=above)
     return flags
 
@@ -84,12 +84,18 @@ def standing_feet(
     """
     if len(feet) < 2:
         return np.zeros(feet.shape[:-1], dtype=bool)
-    speed = np.linalg.norm(np.gradient(feet, axis=0), axis=-1) * fps
-    height = feet @ up
-    slow: Bool[np.ndarray, "frame person side"] = speed < SLOW  # NaN is never slow
-    slow &= height - np.fmin.reduce(height, axis=-1, keepdims=True) < NEAR_OTHER
-    if above is not None:
-        slow &= np.abs(above) < NEAR_FLOOR
+    speed = np.empty(feet.shape[:-1], feet.dtype)
+    slow = np.empty(speed.shape, dtype=bool)
+    for part in blocks(len(feet), people=feet.shape[1]):
+        first = max(part.start - 1, 0)  # a frame more at either end, if there is one
+        moved = np.gradient(feet[first : part.stop + 1], axis=0)[part.start - first :]
+        here = feet[part]
+        speed[part] = np.linalg.norm(moved[: len(here)], axis=-1) * fps
+        height = here @ up
+        slow[part] = speed[part] < SLOW  # NaN is never slow
+        slow[part] &= height - np.fmin.reduce(height, axis=-1, keepdims=True) < NEAR_OTHER
+        if above is not None:
+            slow[part] &= np.abs(above[part]) < NEAR_FLOOR
     flags = np.zeros(slow.shape, dtype=bool)
     for person, side in np.ndindex(slow.shape[1:]):
         for start, end in runs(slow[:, person, side]):
@@ -122,21 +128,8 @@ def plant_feet(
     fps, assumed = frame_rate(poses)
     flags = find_contacts(poses) if contacts is None else contacts
     positions = poses.positions.copy()
-    count = 0
-    forward, rest = _forward(poses), _ankle_heights(poses)
-    for side, chain in enumerate(legs(poses.skeleton)):
-        hanging = below(poses.skeleton, chain[2])
-        for person in range(len(poses.people)):
-            ankle = positions[:, person, chain[2]].astype(np.float64)
-            shift, held = _shifts(ankle, flags[:, person, chain[2]], rest[:, person, side], fps)
-            moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
-            for part in blocks(len(moved)):
-                at = moved[part]
-                leg = positions[at[:, None], person, chain].astype(np.float64)
-                knee, end = bend_leg(leg, leg[:, 2] + shift[at], forward[at, person])
-                positions[at[:, None], person, hanging] += (end - leg[:, 2])[:, None]
-                positions[at[:, None], person, chain[1:]] = np.stack([knee, end], axis=1)
-            count += held
+    every = product(range(2), range(len(poses.people)))
+    count = sum(_plant(poses, positions, flags, person, side, fps) for side, person in every)
     return poses.noting(
         *assumed,
         f"Feet stand still in {count} contacts.",
@@ -144,6 +137,31 @@ def plant_feet(
         contacts=flags,
         fronts=_turn_thighs(poses, positions),
     )
+
+
+def _plant(
+    poses: Poses,
+    positions: Float[np.ndarray, "frame person joint 3"],
+    flags: Bool[np.ndarray, "frame person joint"],
+    person: int,
+    side: int,
+    fps: float,
+) -> int:
+    """Move one leg in ``positions``, a copy of the poses'; return how many contacts it has."""
+    chain = legs(poses.skeleton)[side]
+    hanging = below(poses.skeleton, chain[2])
+    ankle = positions[:, person, chain[2]].astype(np.float64)
+    heights = partial(_ankle_heights, poses, person, side)
+    shift, count = _shifts(ankle, flags[:, person, chain[2]], heights, fps)
+    moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
+    for part in blocks(len(moved)):
+        at = moved[part]
+        leg = positions[at[:, None], person, chain].astype(np.float64)
+        forward = _forward(poses.positions[at, person], poses.skeleton)
+        knee, end = bend_leg(leg, leg[:, 2] + shift[at], forward)
+        positions[at[:, None], person, hanging] += (end - leg[:, 2])[:, None]
+        positions[at[:, None], person, chain[1:]] = np.stack([knee, end], axis=1)
+    return count
 
 
 def _turn_thighs(
@@ -205,15 +223,23 @@ def bend_leg(
 def _shifts(
     ankle: Float[np.ndarray, "frame 3"],
     flags: Bool[np.ndarray, " frame"],
-    rest: Float[np.ndarray, "frame part"],
+    heights: Callable[[slice], Float[np.ndarray, "frame part"]],
     fps: float,
 ) -> tuple[Float[np.ndarray, "frame 3"], int]:
-    """Find how far the ankle is to be moved in every frame, and in how many contacts."""
+    """Find how far the ankle is to be moved in every frame, and in how many contacts.
+
+    Args:
+        ankle: m, world axes.
+        flags: When it is in contact.
+        heights: How high it would be in some frames if a part of its foot touched the floor, m.
+        fps: Frames per second.
+    """
     shift = np.zeros_like(ankle)
     contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
     for number, (start, end) in enumerate(contacts):
         held = ankle[start:end].mean(axis=0)
-        held[2] = np.median(rest[start:end], axis=0).max()  # none of the foot below the floor
+        lying = heights(slice(start, end))
+        held[2] = np.median(lying, axis=0).max()  # none of the foot below the floor
         shift[start:end] = held - ankle[start:end]
         before = contacts[number - 1][1] if number else 0
         after = contacts[number + 1][0] if number + 1 < len(contacts) else len(ankle)
@@ -224,13 +250,16 @@ def _shifts(
     return shift, len(contacts)
 
 
-def _ankle_heights(poses: Poses) -> Float[np.ndarray, "frame person side part"]:
-    """Find how high each ankle would be if heel, or a toe, of its foot touched the floor, m."""
-    ankles, (parts, heights) = legs(poses.skeleton)[:, 2], soles(poses.skeleton)
+def _ankle_heights(
+    poses: Poses, person: int, side: int, frames: slice
+) -> Float[np.ndarray, "frame part"]:
+    """Find how high an ankle would be if heel, or a toe, of its foot touched the floor, m."""
+    z = poses.positions[frames, person, :, 2]
+    parts, heights = soles(poses.skeleton)
     if parts.shape[1] == 1:  # the ankle itself
-        return np.full((*poses.positions.shape[:2], len(parts), 1), ANKLE_HEIGHT)
-    z = poses.positions[..., 2]
-    return np.asarray(z[..., ankles, None] - z[..., parts] + heights)
+        return np.full((len(z), 1), ANKLE_HEIGHT)
+    ankle = legs(poses.skeleton)[side, 2]
+    return np.asarray(z[:, ankle, None] - z[:, parts[side]] + heights)
 
 
 def _fade(room: int, fps: float) -> Float[np.ndarray, " frame"]:
@@ -240,8 +269,10 @@ def _fade(room: int, fps: float) -> Float[np.ndarray, " frame"]:
     return x**2 * (3 - 2 * x)
 
 
-def _forward(poses: Poses) -> Float[np.ndarray, "frame person 3"]:
-    """Find where people face: up × (left hip to right hip)."""
-    left, right = legs(poses.skeleton)[:, 0]
-    across = poses.positions[..., right, :] - poses.positions[..., left, :]
+def _forward(
+    positions: Float[np.ndarray, "frame joint 3"], skeleton: Skeleton
+) -> Float[np.ndarray, "frame 3"]:
+    """Find where a person faces: up × (left hip to right hip)."""
+    left, right = legs(skeleton)[:, 0]
+    across = positions[..., right, :] - positions[..., left, :]
     return np.stack([-across[..., 1], across[..., 0], np.zeros_like(across[..., 0])], axis=-1)

@@ -162,8 +162,10 @@ def _bridge_fronts(poses: Poses, longest: int, method: Method) -> Poses:
     gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
     if not gaps.any():
         return poses
-    turned = unit_vectors(fill(columns, longest=longest, method=method))
-    filled = np.where(gaps[..., None], turned, columns).astype(columns.dtype)
+    filled = columns.copy()
+    for column in np.flatnonzero(gaps.any(axis=0)):  # in float64, and so one after the other
+        turned = fill(columns[:, [column]], longest=longest, method=method)[:, 0]
+        filled[gaps[:, column], column] = unit_vectors(turned[gaps[:, column]])
     sigma = poses.front_sigma
     if sigma is not None:
         sigma = np.where(gaps.reshape(sigma.shape), np.nan, sigma).astype(sigma.dtype)

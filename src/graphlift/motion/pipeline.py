@@ -13,7 +13,7 @@ from graphlift.motion.sizes import describe_sizes, scale_to_floor, share_floor
 from graphlift.motion.smoothing import Smoother
 from graphlift.motion.smoothing import smooth as smooth_poses
 from graphlift.motion.supports import raise_sunk
-from graphlift.motion.trajectory import locate
+from graphlift.motion.trajectory import Placed, move, place
 from graphlift.motion.upright import Gravity, find_ground, stand
 from graphlift.sequences import Poses
 
@@ -72,9 +72,9 @@ def to_world(
     gravity, known = None, poses.size_sigma
     stated = height if isinstance(height, Mapping) else () if height is None else poses.people
     if trajectory:
-        rough = smooth is None
-        find_path = partial(locate, camera=camera, field_of_view=field_of_view, smooth=not rough)
-        poses, gravity = _walk(poses, find_path, stated=tuple(stated), feet=feet)
+        find = partial(place, camera=camera, field_of_view=field_of_view)
+        steady = smooth is not None
+        poses, gravity = _walk(poses, find, smooth=steady, stated=tuple(stated), feet=feet)
     by_floor = poses.size_sigma is not known
     poses = poses.noting(*describe_sizes(poses, stated=tuple(stated), by_floor=by_floor))
     poses = stand(poses, camera, gravity)
@@ -83,23 +83,31 @@ def to_world(
 
 
 def _walk(
-    poses: Poses, find_path: Callable[..., Poses], *, stated: tuple[str, ...], feet: bool
+    poses: Poses,
+    find: Callable[[Poses], Placed],
+    *,
+    smooth: bool,
+    stated: tuple[str, ...],
+    feet: bool,
 ) -> tuple[Poses, Gravity | None]:
     """Move rooted poses along their path, in camera axes; find gravity if sizes depend on it.
 
     Each pass uses what the one before has found: the sizes, from the floor, of people whose height
     is not stated; and which feet stand, which steadies the path.
     """
-    moving, gravity, sized = find_path(poses), None, poses
+    gravity, sized = None, poses
+    placed = [find(poses)]  # taken out when it is needed for the last time: of an hour, 18 MB
+    moving = move(poses, placed[0], smooth=smooth)
     if moving.camera is not None and moving.camera.placed:
         sized = scale_to_floor(poses, moving, moving.camera, stated=stated)
     elif len(poses.people) > 1:
         sized, gravity = share_floor(poses, moving, stated=stated)
     if sized.positions is not poses.positions:
-        del moving  # before another one is made
-        moving = find_path(sized)
+        del moving, placed  # before others are made
+        placed = [find(sized)]
+        moving = move(sized, placed[0], smooth=smooth)
     if not feet:
         return moving, gravity
     contacts = find_contacts(moving, find_ground(moving, gravity))
     del moving  # of an hour, 37 MB
-    return find_path(sized, contacts=contacts), gravity
+    return move(sized, placed.pop(), smooth=smooth, contacts=contacts), gravity

@@ -3,13 +3,14 @@
 The size of a root-relative pose in the image gives its distance from the camera.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.cameras import NEAREST
+from graphlift.cameras import NEAREST, Camera, image_to_rays
+from graphlift.sequences import Keypoints
+from graphlift.skeletons import Skeleton, joint_map
 
 MIN_SEEN = 4
 """Joints that must be seen to find a translation; three unknowns, eight equations."""
@@ -17,6 +18,8 @@ PIXELS = 4.0
 """px; how far a reprojected joint is usually off: detector and pose together."""
 WORST_DEPTH = 0.3
 """Share of the distance; a frame whose distance is less certain than that is not used."""
+DERIVED = 0.3
+"""Weight of a keypoint that is a mean or a neighbour of the joint, against the joint itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +41,38 @@ class Translations:
         """Take some frames."""
         return Translations(self.translation[frames], self.information[frames], self.known[frames])
 
+    def put(self, frames: slice, found: "Translations") -> None:
+        """Fill in what was found of some frames."""
+        self.translation[frames], self.known[frames] = found.translation, found.known
+        self.information[frames] = found.information
 
-def join(parts: Sequence[Translations]) -> Translations:
-    """Put the frames of some after those of others."""
+
+def unplaced(count: int) -> Translations:
+    """Make translations of a clip to be filled in block by block; no frame's is known."""
     return Translations(
-        translation=np.concatenate([part.translation for part in parts]),
-        information=np.concatenate([part.information for part in parts]),
-        known=np.concatenate([part.known for part in parts]),
+        translation=np.full((count, 3), np.nan),
+        information=np.zeros((count, 3, 3)),
+        known=np.zeros(count, dtype=bool),
     )
+
+
+def sightings(
+    keypoints: Keypoints, skeleton: Skeleton, camera: Camera
+) -> tuple[Float[np.ndarray, "frame person joint 2"], Float[np.ndarray, "frame person joint"]]:
+    """Turn keypoints into rays of a skeleton's joints, and find how much each of them weighs.
+
+    Returns:
+        Rays, x and y at unit depth; weights: the confidence (less where the joint is derived from
+        others), 0 where a joint is missing.
+    """
+    mapping = joint_map(keypoints.skeleton, skeleton)
+    bent = any((*camera.radial, *camera.tangential))
+    with np.errstate(over="ignore", invalid="ignore"):  # far outside a distorted image
+        rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
+    confidence = mapping(keypoints.confidence[..., None])[..., 0]
+    kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
+    seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)
+    return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
 
 
 def find_translations(

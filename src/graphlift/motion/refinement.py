@@ -4,15 +4,14 @@ A lifter of single frames gives each frame a body of its own and does not look b
 Here each person gets the poses that are most probable given four things: the keypoints (rays,
 each as certain as its confidence and the clip's own noise allow); the lifter's prediction, bone
 by bone, as a prior as wide as its sigma; bones of constant length; and feet that stand on one
-level (:mod:`graphlift.motion.standing`). The lengths, and how the
-keypoints' convention differs from the lifter's, are estimated from the whole clip
-(:mod:`graphlift.motion.one_body`).
+level (:mod:`graphlift.motion.standing`). The lengths, and how the keypoints' convention
+differs from the lifter's, are estimated from the whole clip (:mod:`graphlift.motion.one_body`).
 
 People's proportions have no prior of their own: the lifter's prediction contains one already.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,11 +28,11 @@ from graphlift.motion.one_body import (
     trunk_axes,
     trunk_of,
 )
-from graphlift.motion.placing import Translations, find_translations, join
+from graphlift.motion.placing import find_translations, sightings, unplaced
 from graphlift.motion.requirements import below, blocks, check_axes, legs
 from graphlift.motion.standing import Standing, find_standing, on_one_level
 from graphlift.motion.surface import surface_offsets
-from graphlift.motion.trajectory import MEMORY, choose_camera, sightings
+from graphlift.motion.trajectory import MEMORY, choose_camera, find_path
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
@@ -166,12 +165,13 @@ def refine(
     fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
     valid = poses.valid
-    positions, sigma = poses.positions.copy(), poses.sigma.copy()
     placed = np.zeros_like(valid)
     for place in range(len(poses.people)):  # one after the other: each needs memory of its own
         alone = poses if len(poses.people) == 1 else poses.of_people([place])
         person = _find_person(alone, camera, fps, feet=feet)
         joints = np.argsort(person.tree.order)
+        if not place:  # and not before: finding a person takes as much memory, for a while
+            positions, sigma = poses.positions.copy(), poses.sigma.copy()
         for frames, rooted, spread in _refined(person):
             positions[frames, place] = rooted.T[:, joints]
             sigma[frames, place] = spread.T[:, joints]
@@ -194,9 +194,8 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
     assert poses.keypoints is not None
     skeleton, tree = poses.skeleton, levels_of(poses.skeleton)
     trunk, place = trunk_of(skeleton, tree), np.argsort(tree.order)
-    ankles = legs(skeleton)[:, 2]
+    ankles, whole = legs(skeleton)[:, 2], unplaced(len(poses))
     kinds = joint_map(poses.keypoints.skeleton, skeleton).kinds
-    found: list[Translations] = []
     jitter, count = np.zeros(len(skeleton)), np.zeros(len(skeleton))
     for part in blocks(len(poses)):
         rays, weights = _sightings(poses, camera, part)
@@ -207,7 +206,7 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
         placed = find_translations(here, rays, weights, camera.focal, sigma=sigma, iterations=2)
         unsure = ~(valid & np.isfinite(sigma).all(axis=1))
         placed.translation[unsure], placed.known[unsure] = np.nan, False
-        found.append(placed)
+        whole.put(part, placed)
         distance = placed.translation[placed.known, 2]
         if distance.size:
             rough, seen = _jitter(np.where(weights[..., None] > 0, rays, np.nan))
@@ -215,20 +214,24 @@ def _find_person(poses: Poses, camera: Camera, fps: float, *, feet: bool) -> _Pe
             count += seen
     square = (jitter + FRAMES * USUAL_JITTER**2) / (count + FRAMES)
     noise = JITTER * np.minimum(np.sqrt(square), LARGEST_JITTER)
-    whole = join(found)
+    translation, standing = whole.translation, None
+    if feet and whole.known.any():
+        path = find_path(whole, poses.positions[:, 0], fps)
+        del whole  # what is known of each translation takes three times as much
+        standing = find_standing(poses, path, camera)
     return _Person(
         poses=poses,
         camera=camera,
         source=poses.keypoints.skeleton,
         tree=tree,
         trunk=trunk,
-        translation=whole.translation,
+        translation=translation,
         noise=np.hypot(KEYPOINT, noise),
         exact=np.array(kinds) == "exact",
         together=max(1.0, 2 * MEMORY * fps),
         ankles=place[ankles],
         soles=place[np.concatenate([below(skeleton, ankle) for ankle in ankles])],
-        standing=find_standing(poses, whole, camera) if feet and whole.known.any() else None,
+        standing=standing,
     )
 
 
@@ -237,9 +240,7 @@ def _sightings(
 ) -> tuple[Float[np.ndarray, "frame joint 2"], Float[np.ndarray, "frame joint"]]:
     """Find one person's rays in some frames, and their weights: 0 where a joint is missing."""
     assert poses.keypoints is not None
-    seen = poses.keypoints
-    here = replace(seen, positions=seen.positions[part], confidence=seen.confidence[part])
-    rays, weights = sightings(here, poses.skeleton, camera)
+    rays, weights = sightings(poses.keypoints.of_frames(part), poses.skeleton, camera)
     return rays[:, 0], weights[:, 0]
 
 

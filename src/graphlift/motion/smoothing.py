@@ -196,11 +196,15 @@ def smooth(poses: Poses, method: Smoother = "savgol", **options: Any) -> Poses: 
     else:
         words = f"One-Euro, {options.get('min_cutoff', MIN_CUTOFF):g} Hz at rest"
     fronts = poses.fronts
+    if fronts is not None:  # before the positions: they need more while it lasts
+        fronts = filtered(fronts, fps, **options)
+        for part in blocks(len(fronts), people=len(poses.people)):
+            fronts[part] = unit_vectors(fronts[part])
     return poses.noting(
         *assumed,
         f"Positions were smoothed ({words}).",
         positions=filtered(poses.positions, fps, **options),
-        fronts=None if fronts is None else unit_vectors(filtered(fronts, fps, **options)),
+        fronts=fronts,
     )
 
 

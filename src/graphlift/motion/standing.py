@@ -11,10 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 from graphlift.cameras import Camera
 from graphlift.motion.feet import standing_feet
-from graphlift.motion.placing import Translations
 from graphlift.motion.requirements import legs
 from graphlift.motion.smoothing import savgol
-from graphlift.motion.trajectory import find_path
 from graphlift.motion.tree import Planes, outer
 from graphlift.motion.upright import find_up
 from graphlift.sequences import Poses, frame_rate
@@ -42,14 +40,14 @@ class Standing:
     tilt: float
 
 
-def find_standing(poses: Poses, placed: Translations, camera: Camera) -> Standing:
+def find_standing(poses: Poses, path: Float[np.ndarray, "frame 3"], camera: Camera) -> Standing:
     """Find when a person's feet stand, and which way is up.
 
     That is exact where the camera's place is known.
 
     Args:
         poses: Of one person, root-relative, camera axes.
-        placed: Where they are in each frame.
+        path: Of their root, m, camera axes (:func:`graphlift.motion.trajectory.find_path`).
         camera: Standing still.
 
     Raises:
@@ -57,7 +55,6 @@ def find_standing(poses: Poses, placed: Translations, camera: Camera) -> Standin
     """
     fps, _ = frame_rate(poses)
     ankles = legs(poses.skeleton)[:, 2]
-    path = find_path(placed, poses.positions[:, 0], fps)
     moving = savgol(poses.positions, fps)
     moving += path[:, None, None]
     if camera.placed:
@@ -65,7 +62,9 @@ def find_standing(poses: Poses, placed: Translations, camera: Camera) -> Standin
     else:
         gravity = find_up(replace(poses, positions=moving, rooted=False))
         up, tilt = gravity.up, gravity.sigma
-    feet = standing_feet(moving[:, :, ankles].astype(np.float64), up, fps)
+    places = moving[:, :, ankles].astype(np.float64)
+    del moving  # all joints: of an hour, 60 MB
+    feet = standing_feet(places, up, fps)
     return Standing(feet[:, 0] & poses.seen[:, 0, ankles], up, tilt)
 
 

@@ -139,29 +139,29 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
     parts, clearance = clearances(poses.skeleton)
     fps, _ = frame_rate(poses)
     count = len(poses)
-    points = np.full((*poses.positions.shape[:2], 3), np.nan)
-    speed, seen = np.full(points.shape[:2], np.nan), np.zeros(points.shape[:2], dtype=bool)
-    inferred = np.zeros(points.shape[:2])
-    usable = _usable(poses)
+    points = np.empty((*poses.positions.shape[:2], 3))
+    heights, still, inferred = (np.empty(points.shape[:2]) for _ in range(3))
+    ever = _ever_seen(poses)
     for part in blocks(count, people=len(poses.people)):
-        frames = np.arange(count)[part]
+        frames = np.arange(part.start, min(part.stop, count))
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
-        here, *around = (parts_of(poses.positions[at], parts) for at in (frames, before, after))
+        first = max(part.start - 1, 0)
+        places = parts_of(poses.positions[first : part.stop + 1], parts)
+        here, *around = (places[at - first] for at in (frames, before, after))
         at = lowest_part(here, up, clearance)[..., None]
         points[part] = _pick(here, at) - clearance[at] * up
+        heights[part] = points[part] @ up
         moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
-        speed[part] = moved * fps / np.maximum(after - before, 1)[:, None]
-        sure = usable[part][..., parts].all(axis=-1)
-        seen[part] = np.take_along_axis(sure, at, axis=2)[..., 0]
+        speed = moved * fps / np.maximum(after - before, 1)[:, None]
+        sure = _usable(poses.seen[part], ever)[..., parts].all(axis=-1)
+        seen = np.take_along_axis(sure, at, axis=2)[..., 0] & np.isfinite(heights[part])
+        slow = 1 / (1 + np.nan_to_num(speed, nan=np.inf) ** 2 / SLOW**2)
+        still[part] = np.where(seen, slow, 0.0)
         inferred[part] = np.take_along_axis(_unsure(poses, part, parts), at, axis=2)[..., 0]
-    heights = points @ up
-    present = np.isfinite(heights)
-    still = np.where(
-        seen & present, 1 / (1 + np.nan_to_num(speed, nan=np.inf) ** 2 / SLOW**2), 0.0
-    )
     # People of whom no lowest part was ever seen, or who are present for single frames only.
-    weights = np.where((still > 0).any(axis=0), still, present.astype(float))
-    return Lowest(points=points, heights=heights, weights=weights, inferred=inferred)
+    others = ~(still > 0).any(axis=0)
+    still[:, others] = np.isfinite(heights[:, others])
+    return Lowest(points=points, heights=heights, weights=still, inferred=inferred)
 
 
 def find_level(lowest: Lowest, fps: float, people: slice | int = slice(None)) -> Level | None:
@@ -303,11 +303,17 @@ def _pick(
     return np.take_along_axis(joints, at[..., None], axis=2)[:, :, 0].astype(np.float64)
 
 
-def _usable(poses: Poses) -> Bool[np.ndarray, "frame person joint"]:
-    """Which joints were seen; those of a pair of which a person never shows either, too."""
-    mirror = poses.skeleton.mirror
+def _ever_seen(poses: Poses) -> Bool[np.ndarray, "person joint"]:
+    """Which joints a person ever shows, on either side."""
     ever: Bool[np.ndarray, "person joint"] = np.asarray(poses.seen.any(axis=0))
-    return np.asarray(poses.seen | ~(ever | ever[:, mirror]))
+    return np.asarray(ever | ever[:, poses.skeleton.mirror])
+
+
+def _usable(
+    seen: Bool[np.ndarray, "frame person joint"], ever: Bool[np.ndarray, "person joint"]
+) -> Bool[np.ndarray, "frame person joint"]:
+    """Which joints were seen; those of a pair of which a person never shows either, too."""
+    return np.asarray(seen | ~ever)
 
 
 def _unsure(
@@ -324,5 +330,5 @@ def _unsure(
 def _ankles(poses: Poses) -> Float[np.ndarray, "frame person side 3"]:
     """Where the ankles are; those not seen are left out, unless none of a person's ever is."""
     ankles = legs(poses.skeleton)[:, 2]
-    usable = _usable(poses)[..., ankles]
+    usable = _usable(poses.seen[..., ankles], _ever_seen(poses)[:, ankles])
     return np.where(usable[..., None], poses.positions[..., ankles, :], np.nan)

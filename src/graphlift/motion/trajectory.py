@@ -3,7 +3,8 @@
 It follows from the keypoints, the intrinsics and the poses, before gravity and floor are known.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -13,7 +14,6 @@ from graphlift.cameras import (
     Camera,
     assumed_camera,
     check_same_image,
-    image_to_rays,
 )
 from graphlift.errors import ModelError
 from graphlift.motion.chain import solve_chain
@@ -22,15 +22,13 @@ from graphlift.motion.placing import (
     PIXELS,
     Translations,
     find_translations,
-    join,
+    sightings,
+    unplaced,
 )
 from graphlift.motion.requirements import blocks, check_axes, runs
 from graphlift.motion.surface import surface_offsets
 from graphlift.sequences import Keypoints, Poses, frame_rate
-from graphlift.skeletons import Skeleton, joint_map
 
-DERIVED = 0.3
-"""Weight of a keypoint that is a mean or a neighbour of the joint, against the joint itself."""
 TRUSTED = 0.03
 """m; joints with a larger sigma weigh less, by the square."""
 
@@ -81,30 +79,42 @@ def smooth_path(
         return placed.translation.copy()
     # From the mean of the known translations, so that what all frames agree on is kept exactly.
     middle = placed.translation[placed.known].mean(axis=0)
-    weights, goal = _steps(len(placed.known) - 1, fps, still)
+    count = len(placed.known)
 
     def own(frames: slice | np.ndarray) -> np.ndarray:
         away = np.where(placed.known[frames, None], placed.translation[frames] - middle, 0.0)
         information = placed.information[frames] / (PIXELS**2 * max(1, 2 * MEMORY * fps))
-        values, vectors = np.linalg.eigh(information)
-        root = np.sqrt(np.maximum(values, 0.0))[..., None] * vectors.swapaxes(-1, -2)
+        root = _root(information)
         return np.concatenate([root, np.zeros_like(root), root @ away[..., None]], axis=-1)
 
     def links(steps: slice) -> np.ndarray:
-        return _links(weights[steps], goal[steps], fps, restless)
+        return _links(*_steps(steps, count - 1, fps, still), fps, restless)
 
-    return np.asarray(solve_chain(len(placed.known), own, links)[:, :3] + middle)
+    return np.asarray(solve_chain(count, own, links)[:, :3] + middle)
+
+
+def _root(information: Float[np.ndarray, "frame 3 3"]) -> Float[np.ndarray, "frame 3 3"]:
+    """Factorise symmetric matrices into RᵀR (Cholesky); a row of 0 where nothing is known."""
+    R, rest = np.zeros_like(information), information.copy()
+    for row in range(3):
+        pivot = np.maximum(rest[:, row, row], 0.0)
+        R[:, row] = rest[:, row] / np.sqrt(np.where(pivot > 0, pivot, np.inf))[:, None]
+        rest -= R[:, row, :, None] * R[:, row, None]
+        rest[:, row] = rest[:, :, row] = 0  # and not what rounding leaves
+    return R
 
 
 def _steps(
-    count: int, fps: float, still: tuple[np.ndarray, np.ndarray] | None
+    part: slice, count: int, fps: float, still: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step 3"]]:
-    """Whiten what feet, and speed at the ends, say of each step: weight and value."""
-    weights, steps = (np.zeros(count), np.zeros((count, 3))) if still is None else still
-    goal = weights[:, None] * steps
-    weights = weights.copy()
-    np.add.at(weights, [0, -1], (fps / SPEED) ** 2)
-    root = np.sqrt(weights)
+    """Whiten what feet, and speed at both ends, say of some of the steps: weight and value."""
+    number = np.arange(part.start, part.stop)
+    if still is None:
+        weights, goal = np.zeros(len(number)), np.zeros((len(number), 3))
+    else:
+        weights, goal = still[0][part], still[0][part, None] * still[1][part]
+    ends = (number == 0).astype(float) + (number == count - 1)
+    root = np.sqrt(weights + ends * (fps / SPEED) ** 2)
     return root, np.divide(goal, root[:, None], out=np.zeros_like(goal), where=root[:, None] > 0)
 
 
@@ -154,10 +164,46 @@ def locate(
         ModelError: If poses are in world axes, move through space already or have no keypoints,
             no frame determines where a person is, or as :func:`choose_camera`.
     """
+    placed = place(poses, camera, field_of_view=field_of_view)
+    return move(poses, placed, smooth=smooth, contacts=contacts)
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Where the single frames of a clip say that people are.
+
+    Args:
+        people: Translations of each person.
+        camera: Whose lens counts.
+        lens: Which that is, in words.
+    """
+
+    people: Sequence[Translations]
+    camera: Camera
+    lens: str
+
+
+def place(
+    poses: Poses, camera: Camera | None = None, *, field_of_view: float | None = None
+) -> Placed:
+    """Find where each frame by itself says that people are: what :func:`locate` does first."""
     check_axes(poses, "camera", "finding the root's path")
-    fps, assumed = frame_rate(poses)
     camera, lens = choose_camera(poses, camera, field_of_view)
-    paths, known = _paths(poses, camera, fps, contacts=contacts, smooth=smooth)
+    return Placed(_translations(poses, camera), camera, lens)
+
+
+def move(
+    poses: Poses,
+    placed: Placed,
+    *,
+    smooth: bool = True,
+    contacts: Bool[np.ndarray, "frame person joint"] | None = None,
+) -> Poses:
+    """Move root-relative poses along a path: what :func:`locate` does once they are placed."""
+    fps, assumed = frame_rate(poses)
+    paths, known = _paths(poses, placed.people, fps, contacts=contacts, smooth=smooth)
+    camera, lens = placed.camera, placed.lens
+    del placed  # before as much again is taken for positions
     return poses.noting(
         *assumed,
         _note(poses, lens, known, np.isfinite(paths[..., 0])),
@@ -166,6 +212,25 @@ def locate(
         seen=poses.seen & known[..., None],
         camera=camera,
     )
+
+
+def _paths(
+    poses: Poses,
+    people: Sequence[Translations],
+    fps: float,
+    *,
+    contacts: np.ndarray | None,
+    smooth: bool,
+) -> tuple[Float[np.ndarray, "frame person 3"], Bool[np.ndarray, "frame person"]]:
+    """Find each person's path, and which frames determine it by themselves."""
+    known = np.zeros(poses.positions.shape[:2], dtype=bool)
+    paths = np.full((*known.shape, 3), np.nan)
+    for person, one in enumerate(people):
+        known[:, person] = one.known
+        feet = None if contacts is None else contacts[:, person]
+        here = poses.positions[:, person]
+        paths[:, person] = find_path(one, here, fps, feet=feet, smooth=smooth)
+    return paths, known
 
 
 def choose_camera(
@@ -200,25 +265,6 @@ def choose_camera(
     return made, f"{word} field of view of {degrees:g}°"
 
 
-def sightings(
-    keypoints: Keypoints, skeleton: Skeleton, camera: Camera
-) -> tuple[Float[np.ndarray, "frame person joint 2"], Float[np.ndarray, "frame person joint"]]:
-    """Turn keypoints into rays of a skeleton's joints, and find how much each of them weighs.
-
-    Returns:
-        Rays, x and y at unit depth; weights: the confidence (less where the joint is derived from
-        others), 0 where a joint is missing.
-    """
-    mapping = joint_map(keypoints.skeleton, skeleton)
-    bent = any((*camera.radial, *camera.tangential))
-    with np.errstate(over="ignore", invalid="ignore"):  # far outside a distorted image
-        rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
-    confidence = mapping(keypoints.confidence[..., None])[..., 0]
-    kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
-    seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)
-    return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
-
-
 def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:
     """Find the stretches of flags, gaps of at most ``longest`` frames included."""
     found: list[tuple[int, int]] = []
@@ -230,21 +276,6 @@ def _stretches(flags: np.ndarray, longest: float) -> list[tuple[int, int]]:
     return found
 
 
-def _paths(
-    poses: Poses, camera: Camera, fps: float, *, contacts: np.ndarray | None, smooth: bool
-) -> tuple[Float[np.ndarray, "frame person 3"], Bool[np.ndarray, "frame person"]]:
-    """Find each person's path, and which frames determine it by themselves."""
-    known = np.zeros(poses.positions.shape[:2], dtype=bool)
-    paths = np.full((*known.shape, 3), np.nan)
-    for person, one in enumerate(_translations(poses, camera)):
-        known[:, person] = one.known
-        feet = None if contacts is None else contacts[:, person]
-        paths[:, person] = find_path(
-            one, poses.positions[:, person], fps, feet=feet, smooth=smooth
-        )
-    return paths, known
-
-
 def _translations(poses: Poses, camera: Camera) -> list[Translations]:
     """Find each person's translations, and refuse poses that determine none."""
     if not poses.rooted or poses.keypoints is None:
@@ -253,11 +284,11 @@ def _translations(poses: Poses, camera: Camera) -> list[Translations]:
             f"the root's path is found for root-relative poses with keypoints, but these {why}: "
             "give what the lifter returned, or trajectory=False"
         )
-    found = [
-        _translations_in_block(poses, poses.keypoints, camera, part)
-        for part in blocks(len(poses), people=len(poses.people))
-    ]
-    placed = [join(person) for person in zip(*found, strict=True)]
+    placed = [unplaced(len(poses)) for _ in poses.people]
+    for part in blocks(len(poses), people=len(poses.people)):
+        found = _translations_in_block(poses, poses.keypoints, camera, part)
+        for whole, here in zip(placed, found, strict=True):
+            whole.put(part, here)
     if poses.valid.any() and not any(one.known.any() for one in placed):
         raise ModelError(
             f"no person can be placed: no frame shows {MIN_SEEN} joints of one person far enough "
@@ -333,12 +364,17 @@ def _still(
 ) -> tuple[Float[np.ndarray, " step"], Float[np.ndarray, "step 3"]]:
     """Find how the root must move for the joints in contact to stay where they are."""
     ever = np.flatnonzero(feet.any(axis=0))
-    feet = feet[:, ever]
-    steps = np.diff(positions[:, ever].astype(np.float64), axis=0)
-    both = feet[1:] & feet[:-1] & np.isfinite(steps).all(axis=-1)
-    count = both.sum(axis=1)
-    mean = np.where(both[..., None], steps, 0.0).sum(axis=1) / np.maximum(count, 1)[:, None]
-    return count * (fps / STEADY) ** 2 / max(1.0, 2 * MEMORY * fps), -mean
+    weights, moves = np.zeros(len(feet) - 1), np.zeros((len(feet) - 1, 3))
+    for part in blocks(len(moves)):
+        frames = slice(part.start, part.stop + 1)
+        steps = np.diff(positions[frames, ever].astype(np.float64), axis=0)
+        both = feet[frames, ever]
+        both = both[1:] & both[:-1] & np.isfinite(steps).all(axis=-1)
+        count = both.sum(axis=1)
+        weights[part] = count * (fps / STEADY) ** 2 / max(1.0, 2 * MEMORY * fps)
+        total = np.where(both[..., None], steps, 0.0).sum(axis=1)
+        moves[part] = -total / np.maximum(count, 1)[:, None]
+    return weights, moves
 
 
 def _note(poses: Poses, lens: str, known: np.ndarray, placed: np.ndarray) -> str:

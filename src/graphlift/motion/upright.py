@@ -144,7 +144,9 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     spread *= 1 if which == "standing" else 2
     places, levels, sizes = None, [], expected_sizes(poses)
     if which == "standing" and not poses.rooted:
-        places, found = footholds(poses, body), find_levels(poses, body)
+        places = footholds(poses, body)
+        # One level alone says nothing of what is level.
+        found = find_levels(poses, body) if len(poses.people) > 1 else {}
         levels = [(level, sizes[name]) for name, level in found.items() if name not in elsewhere]
     up, sigma = _agree(body, spread, places, levels)
     if up @ body < np.cos(SLOPE):
@@ -198,19 +200,17 @@ def body_axes(poses: Poses) -> tuple[Float[np.ndarray, "pose 3"], str]:
         the frames in which a person is present.
     """
     found = [_block_axes(poses, part) for part in blocks(len(poses), people=len(poses.people))]
-    whole, trunk, extended = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    choices = {"standing": (whole, extended), "sitting": (trunk, np.ones_like(extended))}
-    for which, (axes, fit) in choices.items():
-        chosen = axes[fit & (axes @ CAMERA_UP > np.cos(MAX_TILT))]
-        if len(chosen) > MIN_STANDING * len(axes):
-            return chosen, which
+    *axes, counts = zip(*found, strict=True)
+    for which, parts in zip(("standing", "sitting"), axes, strict=True):
+        if sum(map(len, parts)) > MIN_STANDING * sum(counts):
+            return np.concatenate(parts), which
     return np.zeros((0, 3)), "no"
 
 
 def _block_axes(
     poses: Poses, part: slice
-) -> tuple[Float[np.ndarray, "pose 3"], Float[np.ndarray, "pose 3"], Bool[np.ndarray, " pose"]]:
-    """Find where bodies and trunks point in some frames, and whether a leg is straight."""
+) -> tuple[Float[np.ndarray, "pose 3"], Float[np.ndarray, "pose 3"], int]:
+    """Find where standing bodies and upright trunks point in some frames, and count all poses."""
     skeleton, positions = poses.skeleton, poses.positions[part].astype(np.float64)
     valid = np.isfinite(positions).all(axis=(-2, -1))
     positions, seen = positions[valid], poses.seen[part][valid][:, legs(skeleton)[:, 2]]
@@ -221,7 +221,11 @@ def _block_axes(
     shoulders = middle(positions, skeleton, "Shoulder")
     whole = unit_vectors(shoulders - chains[:, :, 2].mean(axis=1))
     trunk = unit_vectors(shoulders - chains[:, :, 0].mean(axis=1))
-    return whole, trunk, extended
+    return whole[extended & _upright(whole)], trunk[_upright(trunk)], len(positions)
+
+
+def _upright(axes: Float[np.ndarray, "pose 3"]) -> Bool[np.ndarray, " pose"]:
+    return np.asarray(axes @ CAMERA_UP > np.cos(MAX_TILT))
 
 
 def _agree(

@@ -94,7 +94,7 @@ def lift_file(task: Mapping[str, Any], say: Say) -> int:
     from graphlift.formats import write_poses
 
     lifter = _load(task["model"], task["threads"])
-    poses = motion_of(lambda: _read(task, say), lifter, steps_from(task["options"]))
+    poses = motion_of(lambda: _read(task, say), lambda: lifter, steps_from(task["options"]))
     write_poses(f"{MOTION}{task['suffix']}", poses)
     say({"done": len(poses), "of": len(poses)})
     return len(poses)
