@@ -1,17 +1,19 @@
 """How speed grows with processes and machines, and memory with clips: tables of docs/scale.md.
 
     OMP_NUM_THREADS=1 python benchmarks/scaling.py torchrun
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py exchange
     OMP_NUM_THREADS=1 python benchmarks/scaling.py study
     OMP_NUM_THREADS=1 python benchmarks/scaling.py lift
     OMP_NUM_THREADS=1 python benchmarks/scaling.py memory
 
 The last three need graphlift[train,cluster]. torchrun trains the paper's network (4.2 M numbers, a
 thread a process) for some steps by one process and by several; poses a second are those of the
-steps, as the log has them. study and lift take runs and clips of one size on a cluster of one
-node of one processor, then of several (--counts), all on this machine; seconds are of the whole
-command, with the start of its processes, and --size has shorter runs or fewer clips. memory lifts
-ever more clips that are there already, which is what the command itself holds of them: the most
-memory of its process.
+steps, as the log has them. exchange says where these steps go, in ms: time in all-reduce is also
+that in which processes wait for one another. study and lift take runs and clips of one size on a
+cluster of one node of one processor, then of several (--counts), all on this machine; seconds are
+of the whole command, with the start of its processes, and --size has shorter runs or fewer clips.
+memory lifts ever more clips that are there already, which is what the command itself holds of
+them: the most memory of its process.
 """
 
 import argparse
@@ -71,6 +73,56 @@ def by_torchrun(folder, counts, _):
             print(f"| {batch} | {count} | {rate:,.0f} | {rate / first / count:.0%} |")
 
 
+RANK = """
+import sys, time
+from collections import defaultdict
+from pathlib import Path
+from torch import distributed
+from graphlift.samples.open_data import read_open_data
+from graphlift.training.config import read_config
+from graphlift.training.distributed import joined
+from graphlift.training.loop import train
+
+plain, spent, skipped = distributed.all_reduce, defaultdict(list), 5
+
+def timed(tensor, *args, **keys):
+    began = time.perf_counter()
+    done = plain(tensor, *args, **keys)
+    spent[tensor.numel() > 1_000_000].append(time.perf_counter() - began)
+    return done
+
+distributed.all_reduce = timed
+config, out = read_config(Path(sys.argv[1])), Path(sys.argv[2])
+with joined("cpu") as group:
+    times = []
+    for _ in train(config, read_open_data(config.data), out, group):
+        times.append((time.perf_counter(), time.process_time()))
+        if len(times) == skipped + 1:
+            spent.clear()
+    del times[-1]  # its step ends with an evaluation
+    steps = len(times) - skipped - 1
+    whole, cpu = (1000 * (b - a) / steps for a, b in zip(times[skipped], times[-1]))
+    small, large = (1000 * sum(spent[which]) / (steps + 1) for which in (False, True))
+    if group.first:
+        print(f"{whole:.1f} | {whole - small - large:.1f} | {small:.1f} | {large:.1f} | {cpu:.1f}")
+"""
+
+
+def exchange(folder, counts, _):
+    """Where a step goes, ms."""
+    head = ("batch", "processes", "step", "elsewhere", "small all-reduces", "gradients", "CPU")
+    print(f"| {' | '.join(head)} |\n{'|--:' * len(head)}|")
+    (folder / "rank.py").write_text(RANK)
+    for batch in (64, 1024):
+        (folder / "run.toml").write_text(RUN.format(steps=max(8192 // batch, 24), batch=batch))
+        for count in counts:
+            torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", count)
+            run = (folder / "rank.py", folder / "run.toml", folder / f"run-{batch}-{count}")
+            command = [sys.executable, *map(str, (*torchrun, *run))]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(f"| {batch} | {count} | {said.strip()} |", flush=True)
+
+
 def on_nodes(folder, counts, call, what):
     """Seconds of a command on clusters of several sizes."""
     from ray.cluster_utils import Cluster
@@ -128,7 +180,13 @@ def memory(folder, *_):
         print(f"| {count:,} | {said.stdout.split()[-2]} |")
 
 
-MEASURED = {"torchrun": by_torchrun, "study": study, "lift": lift, "memory": memory}
+MEASURED = {
+    "torchrun": by_torchrun,
+    "exchange": exchange,
+    "study": study,
+    "lift": lift,
+    "memory": memory,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
