@@ -100,6 +100,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row of the table")
     parser.add_argument("--threads", type=int, default=processors())
     given = parser.parse_args()
+    if given.threads < 2:
+        parser.error("one thread has nothing to be compared with: give --threads 2 or more")
     print(table(["model", "ms", *ways(given.threads)], [], words=2))
     for name in SHIPPED:
         by = lifters(name, given.threads)

@@ -60,7 +60,7 @@ def test_a_product_is_the_formula(rectified, rng):
     largest = np.abs(matrices).max(axis=1, keepdims=True)
     Q = np.rint(matrices / (largest / np.float32(63)))
     expected = np.einsum("fjc,jcd->fjd", X - zero, Q) * s * (largest / 63)[:, 0]
-    step = s * largest[:, 0]  # what an input rounded the other way changes: half a level of X
+    step = s * largest[:, 0]  # at most what a feature changes that is rounded the other way
     assert (
         np.abs(answer(content, inputs) - expected) <= 1e-4 * np.abs(expected) + 1.01 * step
     ).all()
@@ -83,7 +83,14 @@ def test_an_independent_reader_computes_the_same(small):
     (theirs,) = ReferenceEvaluator(onnx.load_from_string(made)).run(
         None, {"keypoints": inputs[:8]}
     )
-    assert np.abs(answer(made, inputs[:8]) - theirs)[..., :3].max() < 5e-3  # m; levels may differ
+    assert_same_but_for_rounding(answer(made, inputs[:8]), theirs)
+
+
+def assert_same_but_for_rounding(one, other):
+    """Most poses are the same; one of which a feature is rounded otherwise is some mm away."""
+    apart = np.abs(one - other)[..., :3].max(axis=(1, 2))  # m
+    assert np.median(apart) < 1e-5
+    assert apart.max() < 0.03
 
 
 def test_answers_are_near_and_depend_on_nobody_else(small):
@@ -92,8 +99,7 @@ def test_answers_are_near_and_depend_on_nobody_else(small):
     apart = np.linalg.norm((whole - before)[..., :3], axis=-1)
     assert 1e-4 < apart.mean() < 8e-3  # m
     alone = np.concatenate([answer(made, inputs[i : i + 1]) for i in range(8)])
-    assert np.abs(alone - whole[:8])[..., :3].max() < 5e-3
-    assert np.median(np.abs(alone - whole[:8])) < 1e-5
+    assert_same_but_for_rounding(alone, whole[:8])
 
 
 def test_the_file_is_smaller_sealed_and_says_what_it_is(small, tmp_path):
@@ -119,6 +125,58 @@ def test_coupled_networks_of_own_matrices_are_taken(method, rng):
     made = quantise(content, "here", CARD, inputs)
     before = answer(content, inputs)
     assert 0 < np.abs(answer(made, inputs) - before).mean() < 0.05 * np.abs(before).mean()
+
+
+def test_a_matrix_may_serve_several_products(rng):
+    """Of the inputs, and of as much as 100 times as large: each has a scale of its own."""
+    graph = OnnxGraph(small=0)
+    x = graph.add("Transpose", "keypoints", perm=[1, 0, 2])
+    matrices = rng.normal(size=(JOINTS, CHANNELS, CHANNELS)).astype(np.float32)
+    weight = graph.weight(matrices)
+    larger = graph.add("Mul", x, graph.constant(np.array(100, np.float32)))
+    y = graph.add("Concat", *(graph.add("MatMul", each, weight) for each in (x, larger)), axis=2)
+    graph.add("Transpose", y, name="poses", perm=[1, 0, 2])
+    inputs = rng.normal(size=(50, JOINTS, CHANNELS)).astype(np.float32)
+    shapes = (["frame", JOINTS, n * CHANNELS] for n in (1, 2))
+    content = graph.serialise({"keypoints": (np.float32, next(shapes))}, {"poses": next(shapes)})
+
+    one, other = np.split(answer(quantise(content, "here", CARD, inputs), inputs), 2, axis=2)
+
+    expected = np.einsum("fjc,jcd->fjd", inputs, matrices)
+    assert np.abs(one - expected).mean() < 0.03 * np.abs(expected).mean()
+    assert np.abs(other / 100 - expected).mean() < 0.03 * np.abs(expected).mean()
+
+
+def test_a_joint_that_the_samples_do_not_move_gives_zero(rng):
+    matrices = rng.normal(size=(JOINTS, CHANNELS, CHANNELS)).astype(np.float32)
+    samples = rng.normal(size=(50, JOINTS, CHANNELS)).astype(np.float32)
+    samples[:, 1] = 0
+
+    content = quantise(one_product(matrices, rectified=False), "here", CARD, samples)
+
+    found = answer(content, rng.normal(size=(5, JOINTS, CHANNELS)).astype(np.float32))
+    assert np.isfinite(found).all()
+    assert np.abs(found[:, 1]).max() < 1e-20
+    assert np.abs(found[:, [0, 2]]).mean() > 0.1
+
+
+def test_samples_that_give_no_scale_are_refused(rng):
+    content = one_product(rng.normal(size=(JOINTS, CHANNELS, CHANNELS)), rectified=True)
+    samples = rng.normal(size=(9, JOINTS, CHANNELS)).astype(np.float32)
+    lost = samples.copy()
+    lost[4, 1, 2] = np.nan
+    for bad in (samples[:0], lost, np.inf * samples):
+        with pytest.raises(ModelError, match=r"mine\.onnx: .* give some, and finite numbers only"):
+            quantise(content, "mine.onnx", CARD, bad)
+
+
+def test_narrow_layers_are_refused_with_how_wide_they_must_be():
+    network = build_network(
+        "pre-aggregation", channels=8, blocks=1, joints=17, sigma=True, inputs="canonical"
+    )
+    content = onnx_model(network.eval(), CARD)[0]
+    with pytest.raises(ModelError, match=r"of its own, of 16 channels or more: "):
+        quantise(content, "mine.onnx", CARD, np.ones((1, 17, 3), np.float32))
 
 
 def test_what_cannot_be_quantised_is_refused(small):
@@ -165,7 +223,13 @@ def test_a_model_is_released_with_what_was_measured(study_data, tmp_path):
     inputs = study_data.samples("validation", _selection(card)).inputs
     apart = lifter.run(inputs)[..., :3] - Lifter.load(given).run(inputs)[..., :3]
     assert row["protocol"] == "distance from own"
-    assert row["mm"] == pytest.approx(1000 * np.linalg.norm(apart, axis=-1).mean(), abs=0.5)
+    assert row["mm"] == pytest.approx(1000 * np.linalg.norm(apart, axis=-1).mean(), rel=0.1)
+    assert row["mm"] > 0.1
+
+
+def test_a_model_without_a_recipe_is_refused(study_data):
+    with pytest.raises(ConfigError, match=r"any: its card has no recipe, .* model export"):
+        sample_inputs(CARD, study_data)
 
 
 def test_a_model_that_integers_spoil_is_refused_and_nothing_is_left(study_data, tmp_path):

@@ -4,11 +4,13 @@ A layer's product of features x with a matrix W becomes one of 8-bit integers,
 
     x W ≈ S · (X Q),   X = round(x / s) + z,   Q = round(W · 63 / max|W|)
 
-where s is the largest |x| that a joint had on sample inputs, over 255 steps, or over 127 around
-z = 128 where features may be negative, and max|W| is that of a column of a joint's matrix; S joins
-both scales. So an answer does not depend on what else is lifted with it. Q has 7 bits in place of
-8, so that sums of two products fit the 16 bits in which processors without instructions for this
-(VNNI) keep them. The first and the last layer, sums over neighbours and biases stay in float32.
+where s is the largest |x| that a joint had on sample inputs, over 255 steps, or over 127 around z
+= 128 where features may be negative, and max|W| is that of a column of a joint's matrix; S joins
+both scales. So an answer does not depend on what else is lifted with it, but for rounding: a
+feature halfway between two integers may become either, which moves joints by some mm. Q has 7 bits
+in place of 8, so that sums of two products fit the 16 bits in which processors without
+instructions for this (VNNI) keep them. The first and the last layer, sums over neighbours and
+biases stay in float32.
 """
 
 from collections.abc import Mapping
@@ -45,14 +47,15 @@ def quantise(
         content: Of the .onnx.
         where: What to call it in an error.
         card: Of the model that is made; ``arithmetic`` is filled in.
-        inputs: What the model may be given; some thousand.
+        inputs: What the model may be given, finite; some thousand frames.
 
     Returns:
         Content of an .onnx with the same inputs and outputs.
 
     Raises:
         FormatError: If it is no ONNX model.
-        ModelError: If it has no such products, or its products are of integers already.
+        ModelError: If it has no such products, its products are of integers already, or inputs
+            are none or not finite.
     """
     from onnx import helper, load_from_string
 
@@ -70,8 +73,13 @@ def quantise(
     ]  # fmt: skip
     if not products:
         raise ModelError(
-            f"{where}: has no products of a joint's features with a matrix of its own: models of "
-            "pre-aggregation, post-aggregation and no-sharing have them, others are not taken"
+            f"{where}: has no products of a joint's features with a matrix of its own, of "
+            f"{HIDDEN} channels or more: models of pre-aggregation, post-aggregation and "
+            "no-sharing have them, others are not taken"
+        )
+    if not (len(inputs) and np.isfinite(inputs).all()):
+        raise ModelError(
+            f"{where}: scales are taken from sample inputs: give some, and finite numbers only"
         )
     ranges = _ranges(model, where, list(dict.fromkeys(n.input[0] for n in products)), inputs)
     made = _Replaced(ranges)
@@ -104,12 +112,12 @@ class _Replaced:
         scale = np.maximum(np.abs(matrices).max(axis=1, keepdims=True), 1e-30) / _LARGEST_WEIGHT
         self.constants[f"{weight}_integers"] = np.rint(matrices / scale).astype(np.int8)
         both = scale * self.scales[x][:, None, None]
-        self.constants[f"{weight}_scale"] = both.astype(np.float32)
+        self.constants[f"{out}_scale"] = both.astype(np.float32)
         factors = [f"{x}_integers", f"{weight}_integers", f"{x}_zero"]
         self.nodes += [
             helper.make_node("MatMulInteger", factors, [f"{out}_integers"]),
             helper.make_node("Cast", [f"{out}_integers"], [f"{out}_sum"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", [f"{out}_sum", f"{weight}_scale"], [out]),
+            helper.make_node("Mul", [f"{out}_sum", f"{out}_scale"], [out]),
         ]
 
     def _features(self, x: str) -> None:

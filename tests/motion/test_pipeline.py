@@ -172,6 +172,9 @@ def test_a_clip_with_nobody_at_all_is_a_clip_with_nobody():
     assert not upright.valid.any()
     assert len(upright) == 40
 
+    nobody = to_world(lifted(walk(40), TWO).of_people([]))
+    assert (nobody.axes, nobody.positions.shape) == ("world", (40, 0, 17, 3))
+
 
 @pytest.mark.parametrize("frames", [0, 1, 2, 3])
 def test_the_shortest_clips(frames):

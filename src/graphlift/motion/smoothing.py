@@ -169,9 +169,8 @@ def savgol(
         fitted = np.where(known & np.isfinite(fitted), fitted, columns)
         # Half a window at either end belongs to the blocks before and after, if there are any.
         first, last = half if start else 0, end - half if end < len(flat) else end
-        smoothed[start + first : last] = fitted[first : last - start].reshape(
-            -1, *values.shape[1:]
-        )
+        inner = fitted[first : last - start]
+        smoothed[start + first : last] = inner.reshape(len(inner), *values.shape[1:])
     return smoothed
 
 

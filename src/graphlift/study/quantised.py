@@ -31,7 +31,8 @@ def sample_inputs(
     """Draw what a model saw in training, by the recipe on its card.
 
     Raises:
-        ConfigError: If its recipe is not of this version, or does not fit the data.
+        ConfigError: If its card has no recipe, or one that is not of this version or does not fit
+            the data.
     """
     config = _recipe(card)
     data.check(config.selection)
@@ -87,4 +88,9 @@ def release_quantised(model: str | Path, data: TrainingData, out: Path) -> Model
 
 
 def _recipe(card: ModelCard) -> TrainConfig:
+    if not card.recipe:
+        raise ConfigError(
+            f"{card.name}: its card has no recipe, which says what frames it was trained on: give "
+            "a model that `graphlift model export` wrote"
+        )
     return parse_table(TrainConfig, dict(card.recipe), f"the recipe of {card.name}")
