@@ -118,6 +118,7 @@ def measure(model, calibration, tested):
         files = ways(model, calibration, Path(folder))
         sessions = {name: open_file(path) for name, path in files.items()}
         sizes = {name: path.stat().st_size for name, path in files.items()}
+        sizes["float32 (as shipped)"] = len(read_model(model)[0])  # with weights in float16
     first = next(iter(tested[0].values()))
     one = milliseconds(sessions, inputs_of(first)[:1], 300)
     many = milliseconds(sessions, inputs_of(first)[:256], 30)
