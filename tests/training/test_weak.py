@@ -88,7 +88,8 @@ def test_the_loss_is_that_of_the_labelled_and_the_objectives_of_the_others(rng):
     weights = {"labelled": 1.0, **ALL}
     expected = sum(weights[name] * part.item() for name, part in by_name.items())
     assert found.item() == pytest.approx(expected, rel=1e-5)
-    assert parts == pytest.approx({name: p.item() for name, p in by_name.items()}, rel=1e-5)
+    given = {name: part.item() for name, part in parts.items()}
+    assert given == pytest.approx({name: p.item() for name, p in by_name.items()}, rel=1e-5)
 
 
 def test_objectives_count_for_all_where_everybody_is_labelled(rng):

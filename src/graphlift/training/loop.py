@@ -103,7 +103,7 @@ def train(
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
                 for parameters in run.optimizer.param_groups:
                     parameters["lr"] = rate
-                labels, parts = None, dict[str, float]()
+                labels, parts = None, dict[str, Tensor]()
                 if asked.active:
                     labels = annotate(y, batches.labelled(run.step), asked, skeleton)
                 with matmul_precision(config.matmul_precision):
@@ -113,7 +113,8 @@ def train(
                     else:
                         critic = run.opponent.critic if run.opponent else None
                         loss, parts = weak_loss(config.loss, said, x, labels, critic)
-                if not np.isfinite(batch_loss := loss.item()):
+                batch_loss, *of_parts = torch.stack([loss.detach(), *parts.values()]).tolist()
+                if not np.isfinite(batch_loss):
                     raise ModelError(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
                         "this run a lower learning_rate, and another folder"
@@ -131,7 +132,7 @@ def train(
                     move_average(run.average, run.network, config.ema)
                 run.step += 1
                 run.loss_sum, run.loss_count = run.loss_sum + batch_loss, run.loss_count + 1
-                for name, value in parts.items():
+                for name, value in zip(parts, of_parts, strict=True):
                     total, count = run.part_sums.get(name, (0.0, 0))
                     run.part_sums[name] = (total + value, count + 1)
                 run.seconds += time.perf_counter() - began

@@ -87,7 +87,7 @@ def weak_loss(
     keypoints: Float[Tensor, "batch joint 2"],
     labels: Labels,
     critic: Critic | None = None,
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of labelled people (:func:`graphlift.training.losses.loss_of`), and objectives.
 
     Each part is a mean over the people for whom it counts, however many of a batch they are.
@@ -127,7 +127,7 @@ def weak_loss(
     loss = pose.new_zeros(())
     for _, weight, part in parts:
         loss = loss + weight * part
-    return loss, {name: part.item() for name, _, part in parts}
+    return loss, {name: part.detach() for name, _, part in parts}
 
 
 def _of(said: Said, people: Bool[Tensor, " batch"]) -> Said:
