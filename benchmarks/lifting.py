@@ -1,10 +1,11 @@
 """What an hour of keypoints costs, from file to file: seconds and memory.
 
-    python benchmarks/lifting.py
+    python benchmarks/lifting.py [models]
 
 How fast the network, a batch and a streamed frame are, ``graphlift bench`` measures.
 """
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -23,14 +24,17 @@ def hour(name, *options):
         np.savez(source, keypoints=px.astype(np.float32), skeleton="h36m-17", fps=50.0)
         words = ("lift", source, "-o", target, "--image-size", "1000x1000", *options)
         seconds, peak = measure(folder, *words, "--model", name)
-    print(f"| {' '.join((name, *options))} | {seconds:.1f} | {peak:,.0f} |", flush=True)
+    print(f"| {' '.join((Path(name).stem, *options))} | {seconds:.1f} | {peak:,.0f} |", flush=True)
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", default=SHIPPED, help="names or .onnx files")
+    models = parser.parse_args().models
     print(f"| {HOUR:,} frames, npz to npz | s | MB at most |\n|---|---:|---:|")
-    for name in SHIPPED:
+    for name in models:
         hour(name, "--raw")
-    hour(SHIPPED[0])
+    hour(models[0])
 
 
 if __name__ == "__main__":
