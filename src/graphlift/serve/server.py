@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -43,6 +44,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     server = _Server(settings)
     # The thread that lifts would keep the one that answers waiting for 5 ms again and again.
     sys.setswitchinterval(_SWITCH_SECONDS)
+    # What is there now stays: to look through it for garbage, again and again, would hold up every
+    # stream for some 50 ms.
+    gc.collect()
+    gc.freeze()
     with server.listening() as address:
         announce(address)
         server.run(sockets=[server.socket])
