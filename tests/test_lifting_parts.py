@@ -101,7 +101,7 @@ def test_who_can_be_lifted_is_who_is(lifter):
 
 def raw_both(keypoints, lifter):
     steps = steps_from(RAW)
-    whole = motion_of(lambda: keypoints, lifter, steps)
+    whole = motion_of(lambda: keypoints, lambda: lifter, steps)
     return whole, list(raw_parts(lambda: keypoints, lifter, steps))
 
 

@@ -96,7 +96,9 @@ def test_a_plan_or_study_that_is_nowhere_is_named(tmp_path):
     assert_refused(
         here("study", "run", "qiuck", "--out", tmp_path / "s"), "'qiuck'", "quick, open, paper"
     )
-    assert_refused(here("study", "report", tmp_path), tmp_path / RESULTS)
+    assert_refused(
+        here("study", "report", tmp_path), tmp_path, f"has no {RESULTS}", "graphlift study run"
+    )
 
 
 def test_data_that_are_nowhere_are_named_though_a_worker_looked(plan, tmp_path):

@@ -212,7 +212,7 @@ def test_positions_beyond_any_image_are_refused_before_people_are_told_apart(tmp
     results = coco_results(TRIPLES)
     results[2]["keypoints"][3] = 1e300
 
-    refused(dump(tmp_path / "a.json", results), r"a joint lies 1e\+300 px away")
+    refused(dump(tmp_path / "a.json", results), r"a\.json, frame 3: LEye lies 1e\+300 px away")
 
 
 # Tables and bytes that grow
