@@ -82,7 +82,7 @@ def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, whic
 
 
 def said(problem: Any) -> str:  # noqa: ANN401
-    """Say in words of ours what pydantic says of Python: classes of errors, arguments."""
+    """Say what is wrong in our words where pydantic's speak of Python."""
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return "there is no such key"
     return str(problem["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")

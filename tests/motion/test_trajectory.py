@@ -220,7 +220,7 @@ def test_people_who_cannot_be_placed_are_named_and_left_empty_the_others_stay():
 
     assert found.valid[:, 0].all()
     assert not found.valid[:, 1].any()
-    assert "person 1 cannot be placed in 20 frames, which are left empty" in found.notes[-1]
+    assert "person 1 cannot be placed in 20 frames: left empty" in found.notes[-1]
 
 
 def test_two_visits_are_two_paths():

@@ -23,6 +23,7 @@ from graphlift.motion.requirements import (
 )
 from graphlift.sequences import FRONTS, Poses, frame_rate
 from graphlift.skeletons import ANKLE_HEIGHT, Skeleton
+from graphlift.words import counted
 
 SLOW, STILL = 0.5, 0.4
 """m/s; a foot in contact moves slower than SLOW throughout and than STILL somewhere."""
@@ -132,7 +133,7 @@ def plant_feet(
     count = sum(_plant(poses, positions, flags, person, side, fps) for side, person in every)
     return poses.noting(
         *assumed,
-        f"Feet stand still in {count} contacts.",
+        f"Feet stand still in {counted(count, 'contact')}.",
         positions=positions,
         contacts=flags,
         fronts=_turn_thighs(poses, positions),

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from graphlift.errors import ModelError
 from graphlift.geometry import unit_vectors
 from graphlift.sequences import Keypoints, Poses, frame_rate
+from graphlift.words import counted
 
 Method = Literal["linear", "pchip"]
 
@@ -124,8 +125,8 @@ def fill_poses(
     np.copyto(positions, poses.positions, where=~filled[..., None])
     return poses.noting(
         *assumed,
-        f"Gaps of up to {words} were filled ({method}): {filled.sum()} joints in "
-        f"{filled.any(axis=(1, 2)).sum()} frames.",
+        f"Gaps of up to {words} were filled ({method}): "
+        f"{counted(filled.sum(), 'joint')} in {counted(filled.any(axis=(1, 2)).sum(), 'frame')}.",
         positions=positions,
         seen=poses.seen & ~filled,
         sigma=np.where(filled, np.nan, poses.sigma),
@@ -198,7 +199,7 @@ def _longest(
     if not limit >= 0:
         raise ModelError(f"the longest gap to fill is {limit}: give 0 (none) or more")
     if frames is not None:
-        return int(frames), f"{frames} frames", ()
+        return int(frames), counted(int(frames), "frame"), ()
     fps, assumed = frame_rate(sequence)
     # A gap of half a second at 29.97 fps has 15 frames.
     return round(min(seconds * fps, len(sequence))), f"{seconds:g} s", assumed

@@ -28,6 +28,7 @@ from graphlift.motion.placing import (
 from graphlift.motion.requirements import blocks, check_axes, runs
 from graphlift.motion.surface import surface_offsets
 from graphlift.sequences import Keypoints, Poses, frame_rate
+from graphlift.words import counted
 
 TRUSTED = 0.03
 """m; joints with a larger sigma weigh less, by the square."""
@@ -382,9 +383,9 @@ def _note(poses: Poses, lens: str, known: np.ndarray, placed: np.ndarray) -> str
     lost = (poses.valid & ~placed).sum(axis=0)
     words = [f"The root's path follows from the keypoints and {lens}"]
     if bridged:
-        words.append(f"in {bridged} frames from those around them")
+        words.append(f"in {counted(bridged, 'frame')} from those around them")
     words += [
-        f"person {name} cannot be placed in {count} frames, which are left empty"
+        f"person {name} cannot be placed in {counted(count, 'frame')}: left empty"
         for name, count in zip(poses.people, lost, strict=True)
         if count
     ]

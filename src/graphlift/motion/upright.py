@@ -26,6 +26,7 @@ from graphlift.motion.supports import (
     parts_of,
 )
 from graphlift.sequences import Poses, frame_rate
+from graphlift.words import counted
 
 CAMERA_UP = np.array([0.0, -1.0, 0.0])
 """Up in the axes of a camera that is held level."""
@@ -155,8 +156,8 @@ def find_up(poses: Poses, *, elsewhere: Collection[str] = ()) -> Gravity:
     points = 0 if places is None else len(places.points)
     return Gravity(
         up,
-        f"Gravity follows from {len(axes)} poses of {which} people and {points} footholds: "
-        f"{turned:.0f}° off the camera's vertical.",
+        f"Gravity follows from {counted(len(axes), 'pose')} of {which} people and "
+        f"{counted(points, 'foothold')}: {turned:.0f}° off the camera's vertical.",
         assumed,
         sigma,
     )

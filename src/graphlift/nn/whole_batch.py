@@ -78,7 +78,7 @@ class WholeBatchNorm(nn.BatchNorm1d):
         own = z.new_zeros(self.part.ranks, 2 * self.num_features + 1)
         if len(z):
             mean = z.mean(dim=0)
-            apart = z - mean  # in two passes: torch.var_mean takes fifteen times as long
+            apart = z - mean  # in two plain passes: torch.var_mean is far slower
             variance = apart.mul_(apart).mean(dim=0)
             own[self.part.rank] = torch.cat([mean, variance, mean.new_tensor([len(z)])])
         processes.all_reduce(own)
