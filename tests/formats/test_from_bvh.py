@@ -215,7 +215,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("Frames: 1", "Frames: -3", "-3 frames"),
         ("Frames: 1", "Frames: one", "'one' is not a number"),
         ("Frames: 1", "Frame: 1", "where 'Frames: <number>' should be"),
-        ("0.0333333", "0", "1 frames of 0 s"),
+        ("0.0333333", "0", "Frames: 1 of 0 s"),
         ("0.0333333", "nan", "'nan' is not finite"),
         ("CHANNELS 3", "CHANNELS 4", "channels"),
         ("CHANNELS 3", "CHANNELS 1000000000", "CHANNELS 1000000000 for leftupleg"),

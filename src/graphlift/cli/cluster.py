@@ -27,7 +27,7 @@ from graphlift.cli.folders import is_unfinished, unfinished
 from graphlift.cluster import connected
 from graphlift.errors import ConfigError, GraphliftError, ModelError
 from graphlift.files import alone, naming
-from graphlift.words import listed, one_line
+from graphlift.words import counted, listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cli.lift import Request
@@ -208,7 +208,7 @@ def _count(rows: Iterator[dict[str, Any]], total: int) -> Counts:
             counts.done += 1
     if counts.done + counts.skipped + counts.failures != total:
         raise ChildProcessError(
-            f"{counts}, of {total:,} clips: run the same command again to go on"
+            f"{counts}, of {counted(total, 'clip')}: run the same command again to go on"
         )
     return counts
 

@@ -370,7 +370,7 @@ def _summary(poses: "Poses", frames: int) -> str:
 
     fps, assumed = frame_rate(poses)
     rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
-    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    who = counted(len(poses.people), "person", "people")
     return f"{counted(frames, 'frame')} at {rate}, {who}, {poses.model}"
 
 

@@ -27,6 +27,7 @@ from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
+from graphlift.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,7 +140,8 @@ def _people(data: OpenData) -> str:
     if _of_cmu(data):
         return OF_CMU
     poses = sum(len(clip.positions) for clip in data.train.clips)
-    return f"Trained on {len(data.train.subjects)} people of {data.name}, in {poses:,} poses."
+    people = counted(len(data.train.subjects), "person", "people")
+    return f"Trained on {people} of {data.name}, in {counted(poses, 'pose')}."
 
 
 def _lift(

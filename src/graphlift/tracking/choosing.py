@@ -9,6 +9,7 @@ from jaxtyping import Float
 from graphlift.errors import ConfigError
 from graphlift.mapped import in_blocks
 from graphlift.tracking.likeness import body_size
+from graphlift.words import counted
 
 ORDERS = ("largest", "first", "longest", "centre")
 """Ways of choosing one person besides their id."""
@@ -153,7 +154,7 @@ def left_out(seen: Sequence[Appearance], kept: Iterable[Hashable], frames: int) 
         return ""
     named = [f"{each.name} (in {_per_cent(each.frames / frames)} of frames)" for each in others]
     more = [f"and {len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
-    who = "1 other person was" if len(others) == 1 else f"{len(others)} other people were"
+    who = counted(len(others), "other person was", "other people were")
     return f"{who} left out: {', '.join(named[:_MAX_NAMED] + more)}."
 
 
