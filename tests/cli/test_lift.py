@@ -207,7 +207,8 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
         (("--format", ".glb"), ("--format is for a folder of clips",)),
         (("--again",), ("--again is for a folder of clips",)),
         (("--clip", "S9/Run"), ("walk.npz", "has no clip 'S9/Run'", "--clip")),
-        (("--height", "178"), ("--height", "2.8")),
+        (("--height", "178"), ("--height 178: give metres between 0.4 and", "1.80 for 180 cm")),
+        (("--height", "nan"), ("--height nan: give metres",)),
         (("--gaps", "-1"), ("--gaps", "lift --help")),
         (("--people", "0"), ("--people", "lift --help")),
     ],
@@ -215,12 +216,6 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
 def test_options_that_would_do_nothing_are_not_passed_over(keypoints, tmp_path, flags, words):
     assert_refused(here("lift", keypoints, *SMALL, *flags, "-o", tmp_path / "x.npz"), *words)
     assert not (tmp_path / "x.npz").exists()
-
-
-def test_the_bounds_of_a_height_are_those_of_the_step_that_scales():
-    from graphlift.motion.bones import STATURES
-
-    assert STATURES == (0.4, 2.8)
 
 
 def test_no_output_replaces_what_is_read_or_another_output(keypoints, tmp_path):

@@ -89,11 +89,17 @@ def test_a_file_that_shows_nobody_at_all_says_so(tmp_path):
     openpose(tmp_path / "a", [walk(OPENPOSE_BODY_25)[0][:0]] * 5)
     blind = TRIPLES * [1, 1, 0]
 
-    refused(tmp_path / "a", r"no person is seen in any frame \(5 frames\): .* check the detector's video")
     refused(
-        dump(tmp_path / "b.json", coco_results(blind)), r"no person is seen in any frame \(4 frames\)"
+        tmp_path / "a",
+        r"no person is seen in any frame \(5 frames\): .* check the detector's video",
     )
-    refused(dump(tmp_path / "c.json", {"people": []}), r"no person is seen in any frame \(1 frame\)")
+    refused(
+        dump(tmp_path / "b.json", coco_results(blind)),
+        r"no person is seen in any frame \(4 frames\)",
+    )
+    refused(
+        dump(tmp_path / "c.json", {"people": []}), r"no person is seen in any frame \(1 frame\)"
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), -0.3, 0, None])

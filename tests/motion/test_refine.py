@@ -111,7 +111,9 @@ def test_frames_that_show_too_little_stay_and_are_counted():
     np.testing.assert_array_equal(refined.positions[4:6], poses.positions[4:6])
     np.testing.assert_array_equal(refined.sigma[4:6], poses.sigma[4:6])
     assert (np.abs(refined.positions[[3, 6]] - poses.positions[[3, 6]]) > 1e-3).any()
-    assert "; 2 frames left as lifted, as nothing there shows where a person is" in refined.notes[-1]
+    assert (
+        "; 2 frames left as lifted, as nothing there shows where a person is" in refined.notes[-1]
+    )
 
 
 @pytest.mark.parametrize("lost", ["keypoints", "sigma", "frames"])
