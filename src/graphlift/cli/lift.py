@@ -347,7 +347,7 @@ def _opened(source: str, request: Request) -> "Video":
 
     video = open_video(source, fps=request.reading["fps"])
     if camera := request.steps.lifting["camera"]:
-        check_same_image(camera, video.size)
+        check_same_image(camera, video.size, video.name)
     return video
 
 

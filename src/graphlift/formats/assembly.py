@@ -128,7 +128,13 @@ def _face(person: Detection) -> Float[np.ndarray, "5 3"]:
 
 
 def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashable, ...]:
-    return choose(seen, people=source.people, person=source.person, image_size=source.image_size)
+    return choose(
+        seen,
+        people=source.people,
+        person=source.person,
+        image_size=source.image_size,
+        where=source.where,
+    )
 
 
 def _count(found: Sequence[Detection], where: str) -> int:
