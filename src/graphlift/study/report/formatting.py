@@ -42,6 +42,11 @@ def interval(low: float | None, high: float | None, digits: int = 2) -> str:
     return f"[{signed(low, digits)}, {signed(high, digits)}]"
 
 
+def count(things: int, one: str, many: str = "") -> str:
+    """Write how many there are: 1 seed, 3 seeds."""
+    return f"{things:,} {one if things == 1 else many or f'{one}s'}"
+
+
 def one_of(words: Sequence[object]) -> str:
     """Join words with commas and "or"."""
     *first, last = map(str, words)

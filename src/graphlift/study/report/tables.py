@@ -23,6 +23,7 @@ from graphlift.study.report.failures import Gallery
 from graphlift.study.report.formatting import (
     DASH,
     bin_label,
+    count,
     interval,
     number,
     probability,
@@ -32,7 +33,6 @@ from graphlift.study.report.formatting import (
 )
 from graphlift.study.results import Result
 from graphlift.study.statistics import Pair
-from graphlift.words import counted
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ def _tally(claim: Claim) -> str:
     above = sum(c.low is not None and c.low > 0 for c in contrasts)
     below = sum(c.high is not None and c.high < 0 for c in contrasts)
     rest = len(contrasts) - above - below
-    return f"{counted(len(contrasts), 'comparison')}: {above} for, {below} against, {rest} open."
+    return f"{count(len(contrasts), 'comparison')}: {above} for, {below} against, {rest} open."
 
 
 def joints(study: Study) -> Table:
