@@ -213,6 +213,12 @@ def test_a_model_is_released_with_what_was_measured(study_data, tmp_path):
     own_model(given, 1)
     with pytest.raises(ConfigError, match=r"own\.txt: a model is an \.onnx file"):
         release_quantised(given, study_data, tmp_path / "own.txt")
+    before = given.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(given)
+    for same in (given, tmp_path / "link.onnx"):
+        with pytest.raises(ConfigError, match=rf"{same.name}: is what is read: give"):
+            release_quantised(given, study_data, same)
+    assert given.read_bytes() == before
 
     card = release_quantised(given, study_data, out)
 

@@ -10,7 +10,7 @@ from helpers.tiny_pack import small, write_folder
 from graphlift import Lifter
 from graphlift.card import read_card
 from graphlift.datasets.mocap.pack import read_pack, write_pack
-from graphlift.errors import CheckpointError
+from graphlift.errors import CheckpointError, ConfigError
 from graphlift.samples.open_data import read_open_data
 from graphlift.study.release import release
 from graphlift.training.config import ModelConfig, TrainConfig
@@ -117,6 +117,15 @@ def test_data_that_it_was_not_trained_on_are_refused(folder, tmp_path):
         CheckpointError, match=r"model\.safetensors: was trained on other data .*--data"
     ):
         exported(folder, data=other)
+
+
+def test_an_export_in_the_folder_of_its_run_does_not_replace_what_it_is_made_of(own):
+    model = own[0].parent / "run" / "model.safetensors"
+    before = model.read_bytes()
+
+    with pytest.raises(ConfigError, match=r"run/model\.safetensors: is what is read: give"):
+        release(model, read_open_data(str(own[0])), "model", model.parent)
+    assert model.read_bytes() == before
 
 
 def test_an_export_that_breaks_off_leaves_no_model_with_half_a_card(own):

@@ -26,7 +26,7 @@ import graphlift
 from graphlift.cli.folders import is_unfinished, unfinished
 from graphlift.cluster import connected
 from graphlift.errors import ConfigError, GraphliftError, ModelError
-from graphlift.files import alone, naming
+from graphlift.files import alone, check_not_read, naming
 from graphlift.words import counted, listed, one_line
 
 if TYPE_CHECKING:
@@ -289,6 +289,7 @@ def _lift_to(
             "split it into shorter clips, or leave it out"
         )
     try:
+        check_not_read(output, clip)
         said = {"clip": str(clip), "times": times + 1, "host": gethostname(), "process": getpid()}
         begun.write_text(json.dumps(said), encoding="utf-8")
         with unfinished(output):
