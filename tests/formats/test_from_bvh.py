@@ -209,10 +209,10 @@ def test_a_missing_file_is_named(tmp_path):
     [
         ("HIERARCHY", "SKELETON", "line 1: starts with 'SKELETON'"),
         ("MOTION", "", "'Frames:' cannot stand outside"),
-        ("Frames: 1", "Frames: 999999999", "999999999 frames are declared"),
+        ("Frames: 1", "Frames: 999999999", "999,999,999 frames are declared"),
         ("Frames: 1", "Frames: 0", "Frames: 0 of"),
         ("Frames: 1", "Frames: " + "9" * 5000, "not finite, or absurdly large"),
-        ("Frames: 1", "Frames: -3", "-3 frames"),
+        ("Frames: 1", "Frames: -3", "Frames: -3 of"),
         ("Frames: 1", "Frames: one", "'one' is not a number"),
         ("Frames: 1", "Frame: 1", "where 'Frames: <number>' should be"),
         ("0.0333333", "0", "Frames: 1 of 0 s"),
