@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from helpers.kept_data import keeping
 
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
@@ -44,24 +45,9 @@ WHOLE = dataclasses.replace(
 MUON = dataclasses.replace(VARIED, optimizer="muon", weight_decay=0.01, matmul_precision="medium")
 
 
-class KeptData(OpenData):
-    """Data whose samples are made once for each selection, and not again by each of these runs.
-
-    What a run draws as it goes, its batches, is not kept.
-    """
-
-    def samples(self, split, chosen):
-        kept = self.__dict__.setdefault("kept_samples", {})
-        if (split, chosen) not in kept:
-            kept[split, chosen] = super().samples(split, chosen)
-        return kept[split, chosen]
-
-
 @pytest.fixture(scope="module")
 def study_data(study_data):
-    return KeptData(
-        **{each.name: getattr(study_data, each.name) for each in dataclasses.fields(study_data)}
-    )
+    return keeping(study_data)
 
 
 def finish(config, data, out):
