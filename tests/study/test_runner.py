@@ -18,7 +18,7 @@ from helpers.tiny_pack import write_folder
 from graphlift.errors import CheckpointError, FormatError
 from graphlift.samples.data_sets import read_data
 from graphlift.study.plan import Plan, read_plan
-from graphlift.study.results import RESULTS
+from graphlift.study.results import RESULTS, append_result
 from graphlift.study.runner import (
     Finished,
     Moved,
@@ -100,6 +100,16 @@ def go_on(plan, folder, pack, **options):
     return list(run_study(runs, folder, at_once=1, **options))
 
 
+def keeping(folder):
+    """What adds results to a folder, as a study does of its workers'."""
+
+    def keep(event):
+        if isinstance(event, Finished):
+            append_result(folder / RESULTS, event.result)
+
+    return keep
+
+
 def lines(folder):
     return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
 
@@ -150,7 +160,8 @@ def test_an_interrupted_study_says_so_and_ends_as_if_it_had_not_been(whole, plan
     assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
     assert process.returncode == 130
     wait_for(lambda: not alive(process.pid))
-    go_on(read_plan(str(plan)), folder, pack)
+    for run in missing_runs(read_plan(str(plan)), folder, data=str(pack))[0]:
+        train_and_score(run, read_data(str(pack)), folder, 1, keeping(folder))  # as a worker does
     assert ends(folder) == ends(whole[0])
 
 
