@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from helpers.command import assert_refused, here
+from helpers.kept_data import keeping
 from onnx.reference import ReferenceEvaluator
 
 from graphlift import Lifter
@@ -189,6 +190,11 @@ def test_what_cannot_be_quantised_is_refused(small):
         quantise(small[1], "mine.onnx", CARD, inputs)
     with pytest.raises(FormatError, match=r"mine\.onnx: is no ONNX model"):
         quantise(b"no model", "mine.onnx", CARD, inputs)
+
+
+@pytest.fixture(scope="module")
+def study_data(study_data):
+    return keeping(study_data)
 
 
 def own_model(path, gain):
