@@ -1,7 +1,8 @@
 """The tables of docs/performance.md, from what ``graphlift bench`` stored on some machines.
 
     graphlift bench everyone models --parameters published --parameters 4.2 -o bench
-    python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--docs PAGE] [--of NAME]
+    python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--of NAME]
+                                     [--docs PAGE]
 
 Of several machines every row says whose it is, by a letter. With --docs, the picture of the first
 is drawn anew beside the page, as figures/roofline.png. With --of NAME the tables are those named
