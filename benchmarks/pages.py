@@ -47,7 +47,9 @@ def fill_pages(folder, tables):
     for name, found in homes.items():
         if len(found) != 1:
             places = ", ".join(map(str, found)) or "no page"
-            raise SystemExit(f"{folder}: <!-- table {name} --> should be on one page, is on {places}")
+            raise SystemExit(
+                f"<!-- table {name} --> should be on one page of {folder}, is on {places}"
+            )
     for page in texts:
         fill_page(page, {name: tables[name] for name in tables if homes[name] == [page]})
 
