@@ -100,14 +100,14 @@ MOCAP ?= ../shared/mocap
 FIRST := recipes/weights/open-pre-agg.onnx recipes/weights/open-small-1.onnx
 FILL := OMP_NUM_THREADS=1 $(BIN)/python benchmarks
 tables: $(BIN)/.installed-study
-	$(FILL)/strata.py $(MOCAP) open-base open-small $(FIRST) --docs docs/people.md
-	$(FILL)/accuracy.py $(MOCAP) open-base open-small $(FIRST) --docs docs/accuracy.md \
+	$(FILL)/strata.py $(MOCAP) open-base open-small $(FIRST) --docs docs/strata.md
+	$(FILL)/accuracy.py $(MOCAP) open-base open-small $(FIRST) --docs docs/accuracy-tables.md \
 	  --figure docs/figures/accuracy.png
-	$(FILL)/half_bodies.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/wild.md
-	$(FILL)/motion_steps.py $(MOCAP) --model open-base --docs docs/conventions.md
-	$(FILL)/refinement.py --data $(MOCAP) --model open-base --docs docs/conventions.md
-	$(FILL)/clips.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/conventions.md
-	$(FILL)/shared_floor.py $(MOCAP) --model open-base --docs docs/conventions.md
+	$(FILL)/half_bodies.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/half-bodies.md
+	$(FILL)/motion_steps.py $(MOCAP) --model open-base --docs docs/motion-steps.md
+	$(FILL)/refinement.py --data $(MOCAP) --model open-base --docs docs/refinement.md
+	$(FILL)/clips.py $(MOCAP) open-base open-small $(firstword $(FIRST)) --docs docs/whole-clips.md
+	$(FILL)/shared_floor.py $(MOCAP) --model open-base --docs docs/sizes.md
 	$(FILL)/rig_turns.py $(MOCAP) --docs docs/formats-out.md
 
 $(BIN)/.installed-docs: pyproject.toml constraints.txt | $(BIN)/python$(EXE)

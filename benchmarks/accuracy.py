@@ -1,7 +1,7 @@
-"""Where the error of models comes from: the tables and the figure of docs/accuracy.md.
+"""Where the error of models comes from: the tables and the figure of docs/accuracy-tables.md.
 
     python benchmarks/accuracy.py path/to/mocap open-base open-small [more models]
-        [--on validation] [--figure accuracy.png] [--docs docs/accuracy.md]
+        [--on validation] [--figure accuracy.png] [--docs docs/accuracy-tables.md]
 
 A model is a name, an .onnx file, or the folder of a finished training run (whose sigma is not
 calibrated), of 17 or of 28 joints; one of 28 sees the same 17 and scores over the same 16. The

@@ -1,7 +1,7 @@
 """What each step is worth on whole clips, by definition of keypoints, exact and noisy.
 
     python benchmarks/clips.py path/to/mocap open-base [more models] [--part validation|test|cross]
-                               [--over-time runs/open-clip] [--docs docs/conventions.md]
+                               [--over-time runs/open-clip] [--docs docs/whole-clips.md]
 
 Windows of 3 s of people on their own bodies or on others, each seen by one camera like Human3.6M's
 (graphlift.samples.strata has the definitions); noise of CPN's level whose errors last

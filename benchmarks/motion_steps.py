@@ -1,7 +1,7 @@
 """What each step from camera frame to floor does to the error, on motion-capture truth.
 
     python benchmarks/motion_steps.py DIR [--model NAME] [--part test] [--every 3] [--seeds 1]
-                                          [--errors 1] [--docs docs/conventions.md]
+                                          [--errors 1] [--docs docs/motion-steps.md]
 
 DIR holds cmu.npz and splits.json. Every third clip of the test subjects is seen by one random
 camera (graphlift.virtual_cameras.RandomRig, drawn again until it sees 90 % of the joints from a

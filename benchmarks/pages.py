@@ -37,6 +37,23 @@ def fill_page(path, tables):
         beside.write_text(text, encoding="utf-8")
 
 
+def fill_pages(folder, tables):
+    """Replace tables by name, each on the page of a folder that has its place."""
+    texts = {page: page.read_text(encoding="utf-8") for page in sorted(folder.glob("*.md"))}
+    homes = {
+        name: [page for page, text in texts.items() if f"<!-- table {name} -->\n" in text]
+        for name in tables
+    }
+    for name, found in homes.items():
+        if len(found) != 1:
+            places = ", ".join(map(str, found)) or "no page"
+            raise SystemExit(
+                f"<!-- table {name} --> should be on one page of {folder}, is on {places}"
+            )
+    for page in texts:
+        fill_page(page, {name: tables[name] for name in tables if homes[name] == [page]})
+
+
 def add_docs(parser):
     """Add ``--docs`` to a benchmark's options."""
     parser.add_argument("--docs", type=Path, help="a page whose tables are replaced")

@@ -1,10 +1,12 @@
 """The tables of docs/performance.md, from what ``graphlift bench`` stored on some machines.
 
     graphlift bench everyone models --parameters published --parameters 4.2 -o bench
-    python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--docs PAGE]
+    python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--of NAME]
+                                     [--docs PAGE]
 
 Of several machines every row says whose it is, by a letter. With --docs, the picture of the first
-is drawn anew beside the page, as figures/roofline.png.
+is drawn anew beside the page, as figures/roofline.png. With --of NAME the tables are those named
+after a machine ("Lifting, NAME"), which stand on the page beside the others, and nothing is drawn.
 """
 
 import argparse
@@ -23,12 +25,14 @@ TABLES = ("Machine", "Limits of the machine", "Shares of the limit", "Lifting")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, nargs="+", help="bench.json of graphlift bench")
+    parser.add_argument("--of", help="a machine, whose tables have its name")
     add_docs(parser)
     arguments = parser.parse_args()
     results = [read_result(path) for path in arguments.results]
     every = tables(results)
-    show({name: every[name] for name in TABLES if name in every}, arguments.docs)
-    if arguments.docs is not None:
+    of = "" if arguments.of is None else f", {arguments.of}"
+    show({f"{name}{of}": every[name] for name in TABLES if name in every}, arguments.docs)
+    if arguments.docs is not None and not of:
         with replacing(arguments.docs.parent / "figures" / "roofline.png") as beside:
             draw_roofline(results[0], beside)
             few_colours(beside)

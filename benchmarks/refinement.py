@@ -1,7 +1,7 @@
 """What refinement of whole clips does to the error, on motion-capture truth.
 
     python benchmarks/refinement.py --data DIR [--model open-base] [--part validation]
-                                    [--cameras 1] [--every 1] [--docs docs/conventions.md]
+                                    [--cameras 1] [--every 1] [--docs docs/refinement.md]
 
 DIR holds cmu.npz and splits.json. Every clip is seen as a whole by one camera like Human3.6M's
 (graphlift.samples.random_views.H36M_LIKE_RIG; further away where people walk out of the image),
@@ -63,7 +63,7 @@ STEPS = (
 )
 """With refinement and without, as :func:`graphlift.motion.to_world` composes them."""
 IN_DOCS = 1
-"""Which of them docs/conventions.md shows."""
+"""Which of them docs/refinement.md shows."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Two people on one floor: what sharing it tells of their sizes, on motion-capture truth.
 
     python benchmarks/shared_floor.py DIR [--model NAME] [--pairs 40] [--size-pairs 100]
-                                          [--errors 1] [--docs docs/conventions.md]
+                                          [--errors 1] [--docs docs/sizes.md]
 
 DIR holds cmu.npz and splits.json. Clips of two subjects are cut to one length and put 1 to 3 m
 apart on one floor, each person scaled by a normal factor (5.5 %; a child by 0.65), and seen by one

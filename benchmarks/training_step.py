@@ -1,6 +1,6 @@
 """Where the time of a training step goes: its parts, and its products alone, in milliseconds.
 
-    OMP_NUM_THREADS=1 python benchmarks/training_step.py [--repeats 25]
+    OMP_NUM_THREADS=1 python benchmarks/training_step.py [--repeats 25] [--dropout 0]
 
 Decoupled pre-aggregation of 4.2 million parameters; fastest of the repeats, in the time of the
 thread on the processor. The products are those of the layers inside, as torch computes them in a
@@ -28,9 +28,11 @@ def fastest(times, repeats):
     return [1e3 * min(each) for each in zip(*(times() for _ in range(repeats)), strict=True)]
 
 
-def parts_of_a_step(channels, batch, repeats):
+def parts_of_a_step(channels, batch, repeats, dropout):
     """Milliseconds of forward (with the loss), backward, clipping, Adam."""
-    network = build_network("pre-aggregation", decouple_self=True, channels=channels).train()
+    network = build_network(
+        "pre-aggregation", decouple_self=True, channels=channels, dropout=dropout
+    ).train()
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
     x, y = torch.randn(batch, JOINTS, 2), torch.randn(batch, JOINTS, 3)
 
@@ -71,13 +73,15 @@ def products_alone(batch, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=25)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--dropout", type=float, default=0.0, help="share of features dropped")
+    arguments = parser.parse_args()
+    repeats, dropout = arguments.repeats, arguments.dropout
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    calls = sum(parts_of_a_step(4, 4, repeats))
+    calls = sum(parts_of_a_step(4, 4, repeats, dropout))
     rows = []
     for batch in (64, 256):
-        parts = parts_of_a_step(CHANNELS, batch, repeats)
+        parts = parts_of_a_step(CHANNELS, batch, repeats, dropout)
         numbers = (*parts, sum(parts), products_alone(batch, repeats), calls)
         rows.append([f"{batch}", *(f"{number:.1f}" for number in numbers)])
     print(table(["batch", *PARTS, "step", "its products", "its calls"], rows, words=1))

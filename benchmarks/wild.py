@@ -1,7 +1,7 @@
 """Lifted poses of a real person against four calibrated cameras.
 
     python benchmarks/wild.py --out runs/wild --model open-base --model new=runs/new.onnx \\
-        [--docs docs/wild.md]
+        [--docs docs]
 
 Films: ``Demo_SinglePerson`` of the wheel pose2sim 0.10.49 (BSD-3-Clause), taken through pip
 without its dependencies: 100 frames at 60 fps from four synchronized cameras, one person. The
@@ -42,7 +42,7 @@ from film.tables import (
     write_csv,
 )
 from get_films import PACKAGE, get_films
-from pages import fill_page, show, table
+from pages import fill_pages, show, table
 
 from graphlift.formats.calibration import read_cameras
 from graphlift.motion.requirements import legs
@@ -209,7 +209,9 @@ def main():
     ):
         parser.add_argument(option, action="append", default=[], help=words)
     parser.add_argument("--reference", default=REFERENCE, help="gives those to triangulate")
-    parser.add_argument("--docs", type=Path, help="a page whose tables and picture are replaced")
+    parser.add_argument(
+        "--docs", type=Path, help="a folder of pages whose tables and picture are replaced"
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     tables = run(
@@ -218,10 +220,10 @@ def main():
         detectors=tuple(arguments.detector or DETECTORS),
         source=arguments.reference,
         wheel=arguments.wheel,
-        figure=arguments.docs and arguments.docs.parent / "figures/wild.png",
+        figure=arguments.docs and arguments.docs / "figures/wild.png",
     )
     if arguments.docs:
-        fill_page(arguments.docs, tables)
+        fill_pages(arguments.docs, tables)
 
 
 if __name__ == "__main__":

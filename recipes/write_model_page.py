@@ -84,7 +84,7 @@ COVERAGE = """
 Share of joints, per cent, whose true place lies within the ball that should hold 50, 80 and 95 % of them
 by the model's sigma: by the density that networks learn, ∝ exp(-2d/σ) of the distance d, whose tails are heavier
 than a normal one's (balls of 1.34, 2.14 and 3.15 σ), scaled on all strata of validation subjects, exact and
-noisy ([people.md](people.md), where the first generation is measured alike). *Exact*: exact keypoints; *varied*: with simulated noise, missing
+noisy ([strata](strata.md), where the first generation is measured alike). *Exact*: exact keypoints; *varied*: with simulated noise, missing
 joints and other definitions, as in training.
 
 | model | people | keypoints | 50 % | 80 % | 95 % |

@@ -1,6 +1,7 @@
 """The benchmark on real people: its calibration, its reference and its scores, on made-up ones."""
 
 import re
+import shutil
 import sys
 from importlib import resources
 from pathlib import Path
@@ -269,16 +270,18 @@ def test_halves_are_compared_with_the_whole_and_a_cut_image_is_lifted_as_it_was_
             assert same == (row["hidden"] == hiding.CUT)
 
 
-def test_the_page_has_a_place_for_each_table_and_a_picture_is_drawn(compared, film, tmp_path):
-    page = Path(__file__).parents[2] / "docs/wild.md"
-    places = re.findall(r"^<!-- table (.+) -->$", page.read_text(), re.MULTILINE)
+def test_the_pages_have_a_place_for_each_table_and_a_picture_is_drawn(compared, film, tmp_path):
+    docs = Path(__file__).parents[2] / "docs"
+    for page in (*docs.glob("wild*.md"), docs / "half-bodies.md"):
+        shutil.copy(page, tmp_path)
+    written = "".join(page.read_text() for page in tmp_path.glob("*.md"))
+    places = re.findall(r"^<!-- table (.+) -->$", written, re.MULTILINE)
     assert sorted(places) == sorted([*compared[2], "half bodies"])
 
-    copy = tmp_path / "wild.md"
-    copy.write_text(page.read_text())
-    pages.fill_page(copy, compared[2])
+    pages.fill_pages(tmp_path, compared[2])
+    written = "".join(page.read_text() for page in tmp_path.glob("*.md"))
     for text in compared[2].values():
-        assert text in copy.read_text()
+        assert text in written
 
     picture, frames = tmp_path / "wild.png", [0, 39]
     views = next(iter(compared[0].values()))

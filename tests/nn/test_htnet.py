@@ -118,7 +118,7 @@ def test_branches_are_skipped_for_whole_samples_and_scaled_for_the_others():
 def test_later_blocks_are_skipped_more_often():
     network = HTNet(channels=3, blocks=3, dropout=0.1)
 
-    assert [block.skip.share for block in network.blocks] == pytest.approx([0.1, 0.2, 0.3])
+    assert [block.skip.p for block in network.blocks] == pytest.approx([0.1, 0.2, 0.3])
 
 
 def test_the_published_size_is_reproduced():

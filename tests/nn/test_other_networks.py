@@ -86,7 +86,8 @@ def exported(network, skeleton, path):
         (ours,) = session.run(None, {"keypoints": x.astype(np.float32)})
         with torch.inference_mode():
             theirs = network(torch.from_numpy(x).float()).numpy()
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)  # m: 0.01 mm
+        # 0.01 mm, and rounding: untrained, a network may answer with 40 m.
+        assert np.abs(ours - theirs).max() < 1e-5 + 1e-6 * np.abs(theirs).max()
 
 
 @EACH

@@ -59,7 +59,7 @@ LOOSE, TIGHT = 1, 2
 HONEST = 1.1
 """Times the standard deviation that all this implies: so the 80 % ball holds 80 % of the joints.
 
-Source: windows of validation people by four definitions, exact and noisy (docs/conventions.md).
+Source: windows of validation people by four definitions, exact and noisy (docs/whole-clips.md).
 """
 FURTHEST = 0.6
 """m; where a joint would move further, the steps have failed, and the frame stays as it was."""

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.dropout import Dropout
+
 
 class MultiHead(nn.Module):
     """Scaled dot-product attention between the joints of a frame.
@@ -28,7 +30,7 @@ class MultiHead(nn.Module):
         self.heads, self.each = heads, head_width(channels, heads)
         self.mix = nn.Linear(channels, heads * 3 * self.each)
         self.back = nn.Linear(heads * self.each, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "joint batch channel"]

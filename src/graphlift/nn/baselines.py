@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.dropout import Dropout
 from graphlift.nn.normalise import normalise
 from graphlift.skeletons import H36M_16, Skeleton
 
@@ -70,7 +71,7 @@ class DenseLayer(nn.Module):
         super().__init__()
         self.linear = nn.Linear(before, after)
         self.norm = nn.BatchNorm1d(after)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "batch in"]) -> Float[Tensor, "batch out"]:
         """Apply the linear map, batch normalisation, ReLU and dropout."""

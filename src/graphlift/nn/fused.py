@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from graphlift.graph import BodyGraph
+from graphlift.nn.dropout import kept
 from graphlift.nn.fast import Convolution
 from graphlift.nn.precision import rounds_products
-from graphlift.nn.whole_batch import WholeBatchNorm, batch_norm, batch_norm_backward, kept
+from graphlift.nn.whole_batch import WholeBatchNorm, batch_norm, batch_norm_backward
 from graphlift.weight_sharing import Sharing, weight_slots
 
 
@@ -37,7 +38,7 @@ def fused_layer(
 
     Updates the running statistics. The bias is treated as
     :func:`graphlift.nn.normalise.normalise` does; dropped features are those that
-    ``torch.nn.Dropout`` draws from the same generator.
+    :class:`graphlift.nn.dropout.Dropout` draws.
 
     Args:
         x: Features.

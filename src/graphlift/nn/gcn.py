@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from graphlift.graph import AffinityKind, body_graph
 from graphlift.networks import NonLocalKind
+from graphlift.nn.dropout import Dropout
 from graphlift.nn.fused import fused_layer
 from graphlift.nn.graph_conv import GraphConv, Init, Order
 from graphlift.nn.modulated import ModulatedConv
@@ -113,7 +114,7 @@ class Layer(nn.Module):
         super().__init__()
         self.conv = conv
         self.norm = nn.BatchNorm1d(channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Apply graph convolution, batch normalisation, ReLU and dropout."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from graphlift.graph import body_graph, fixed_affinity
 from graphlift.nn.attention import MultiHead
+from graphlift.nn.dropout import Dropout
 from graphlift.nn.graph_conv import Init, draw_weights
 from graphlift.skeletons import H36M_16, Skeleton
 
@@ -51,7 +52,7 @@ class GraFormer(nn.Module):
 
         def layer() -> nn.Module:
             conv = ChebConv(skeleton, channels, channels, init=init)
-            return nn.Sequential(conv, nn.ReLU(), nn.Dropout(dropout))
+            return nn.Sequential(conv, nn.ReLU(), Dropout(dropout))
 
         self.input = ChebConv(skeleton, features[0], channels, init=init)
         self.attend = nn.ModuleList(
@@ -140,7 +141,7 @@ class GraAttention(nn.Module):
         self.graph = nn.Parameter(torch.eye(joints))
         self.widen = nn.Linear(channels, 2 * channels)
         self.narrow = nn.Linear(2 * channels, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def affinities(self) -> Float[Tensor, "joint joint"]:
         """The normalised graph L̂."""

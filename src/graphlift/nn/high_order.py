@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.graph import walks
+from graphlift.nn.dropout import Dropout
 from graphlift.nn.graph_conv import Init, draw_weights
 from graphlift.nn.normalise import normalise
 from graphlift.skeletons import H36M_16, Skeleton
@@ -132,7 +133,7 @@ class HighOrderLayer(nn.Module):
         super().__init__()
         self.conv = conv
         self.norm = nn.BatchNorm1d(len(conv.bias))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "joint batch in"]) -> Float[Tensor, "joint batch out"]:
         """Apply the convolution, batch normalisation, ReLU and dropout."""

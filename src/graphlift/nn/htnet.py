@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from graphlift.graph import body_graph
 from graphlift.networks import htnet_limbs, htnet_widths
 from graphlift.nn.attention import MultiHead
+from graphlift.nn.dropout import Dropout, kept
 from graphlift.nn.graph_conv import Init
 from graphlift.nn.modulated import ModulatedConv
-from graphlift.nn.whole_batch import Part, kept
 from graphlift.skeletons import H36M_17, Skeleton
 
 HEADS = 8
@@ -105,7 +105,7 @@ class Block(nn.Module):
             Limbs(skeleton, count, channels, full, dropout, skipped) for count in (3, 2)
         )
         self.body = nn.Sequential(
-            nn.LayerNorm(channels), MultiHead(channels, HEADS), nn.Dropout(dropout)
+            nn.LayerNorm(channels), MultiHead(channels, HEADS), Dropout(dropout)
         )
         self.full = _full(3 * channels, full, dropout)
         self.skip = Skip(skipped)
@@ -169,24 +169,19 @@ class Limbs(nn.Module):
         return torch.cat([h, limbs]).index_select(0, self.source)
 
 
-class Skip(nn.Module):
+class Skip(Dropout):
     """Leave a branch out for a share of the samples in training, and scale it up for the others.
 
     Source: Huang et al., "Deep networks with stochastic depth", ECCV 2016.
     """
 
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
-        self.part: Part | None = None
-
     def forward(
         self, x: Float[Tensor, "joint batch channel"]
     ) -> Float[Tensor, "joint batch channel"]:
         """Set whole samples to zero."""
-        if not (self.training and self.share):
+        if not (self.training and self.p):
             return x
-        keep = 1 - self.share
+        keep = 1 - self.p
         return x * (kept(x[:1, :, :1], keep, self.part) / keep)
 
 
@@ -196,7 +191,7 @@ def _full(channels: int, between: int, dropout: float) -> nn.Module:
         nn.LayerNorm(channels),
         nn.Linear(channels, between),
         nn.GELU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Linear(between, channels),
-        nn.Dropout(dropout),
+        Dropout(dropout),
     )

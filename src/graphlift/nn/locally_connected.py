@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.graph import BodyGraph, local_graph
+from graphlift.nn.dropout import Dropout
 from graphlift.skeletons import H36M_16, Skeleton
 
 SLOPE = 0.2
@@ -123,7 +124,7 @@ class LocalLayer(nn.Module):
         super().__init__()
         self.linear = linear
         self.norm = nn.BatchNorm1d(channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(
         self, x: Float[Tensor, "batch joint in"], mask: Float[Tensor, "joint joint"] | None = None

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from graphlift.networks import DILATIONS, WINDOW
+from graphlift.nn.dropout import Dropout
 from graphlift.preprocessing import ANSWERS, FRONT_JOINTS, OVER_TIME
 from graphlift.skeletons import BODY_28
 
@@ -37,11 +38,11 @@ class PoseOverTime(nn.Module):
                 nn.Conv1d(channels, channels, 3, dilation=dilation, bias=False),
                 nn.BatchNorm1d(channels),
                 nn.ReLU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Conv1d(channels, channels, 1, bias=False),
                 nn.BatchNorm1d(channels),
                 nn.ReLU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
             )
             for dilation in DILATIONS
         )

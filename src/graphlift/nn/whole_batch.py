@@ -2,9 +2,8 @@
 
 Two kinds of layers depend on more than one sample. Batch normalisation takes mean and variance
 over the batch: processes add up theirs, forwards and backwards. Dropout draws from one stream for
-the whole batch: each process draws for all samples and keeps what is for its own, so that the
-draws are the same for any number of processes, and so is the state of the generator. All else in a
-network treats each sample by itself.
+the whole batch (:mod:`graphlift.nn.dropout`), so that the draws are the same for any number of
+processes, and so is the state of the generator. All else in a network treats each sample alone.
 
 :func:`batch_norm` and its gradient are also what layers with a gradient of their own are made of
 (:mod:`graphlift.nn.fused`), on one process, too.
@@ -174,43 +173,3 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         z, scale, mean, inverse_sd = ctx.saved_tensors
         return (*batch_norm_backward(dy, z, scale, mean, inverse_sd, ctx.norm), None)
-
-
-class WholeDropout(nn.Dropout):
-    """Dropout by draws for the whole batch.
-
-    Args:
-        p: Share of features dropped.
-        part: Of the batch.
-        axis: Which axis of the features is that of samples.
-        each: Rows of that axis a sample.
-    """
-
-    def __init__(self, p: float, part: Part, *, axis: int, each: int = 1) -> None:
-        super().__init__(p)
-        self.part, self.axis, self.each = part, axis, each
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop features in training, and scale up the others."""
-        if not (self.training and self.p):
-            return x
-        keep = 1 - self.p
-        return x * kept(x, keep, self.part, axis=self.axis, each=self.each).div_(keep)
-
-
-def kept(x: Tensor, keep: float, part: Part | None, *, axis: int = 1, each: int = 1) -> Tensor:
-    """Draw which features are kept: ones and zeros of the shape of ``x``.
-
-    Args:
-        x: Features.
-        keep: Share of ones.
-        part: Of the batch that ``x`` is of; None if it is all.
-        axis: Which axis is that of samples.
-        each: Rows of that axis a sample.
-    """
-    if part is None:
-        return torch.empty_like(x).bernoulli_(keep)
-    shape, rows = list(x.shape), part.rows
-    shape[axis] = part.whole * each
-    drawn = x.new_empty(shape).bernoulli_(keep)
-    return drawn.narrow(axis, rows.start * each, (rows.stop - rows.start) * each)
