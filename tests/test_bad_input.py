@@ -333,7 +333,7 @@ def test_a_file_with_nobody_is_refused(tmp_path):
 
     said = here("lift", tmp_path / "k.npz", "--model", "open-small", "-o", tmp_path / "x.npz")
 
-    assert_refused(said, "no person is seen in any of 5 frames")
+    assert_refused(said, "no person is seen in any frame (5 frames)")
 
 
 # Anything

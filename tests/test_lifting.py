@@ -212,8 +212,12 @@ def test_a_smooth_stream_is_the_filter_over_the_batch(lifter, people):
 
 
 def test_without_a_size_a_px_means_nothing(lifter, people):
-    with pytest.raises(ShapeError, match=r"size of the image is not known.*image_size="):
+    with pytest.raises(
+        ShapeError, match=r"^array: the size of the image is not known.*image_size="
+    ):
         lifter(people[1], skeleton="h36m-17")
+    with pytest.raises(ShapeError, match=r"^the size of the image is not known"):
+        lifter(keypoints_from(people[1], H36M_17))
 
 
 def test_a_camera_of_another_image_is_refused_whatever_comes_after(lifter, people):

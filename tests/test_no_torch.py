@@ -29,6 +29,12 @@ class Ban:
 sys.meta_path.insert(0, Ban())
 """
 COMMAND = "from graphlift.cli import main\nmain()"
+LITTLE = """
+import graphlift.bench.machine, graphlift.bench.measure
+graphlift.bench.machine.LARGEST = 2**16
+graphlift.bench.measure.SQUARE = graphlift.bench.measure.Product(1, 64, 64, 64)
+"""
+"""Limits of a machine that are measured at once; a whole benchmark is in bench/test_measure.py."""
 
 
 def bare(script, *args, banned=TORCH | DRAWING):
@@ -171,8 +177,8 @@ def test_predictions_are_scored_without_a_network(tmp_path):
 
 def test_a_benchmark_without_torch_measures_models_and_says_what_it_leaves_out(tmp_path):
     said = bare(
-        COMMAND, "bench", "open-small", "full-sharing", "--batch", 1, "--parameters", 0.01,
-        "--seconds", 0.001, "--threads", 1, "-o", tmp_path,
+        LITTLE + COMMAND, "bench", "open-small", "full-sharing", "--batch", 1,
+        "--parameters", 0.01, "--seconds", 0.001, "--threads", 1, "-o", tmp_path,
     )  # fmt: skip
 
     assert said.status == 0, said.err

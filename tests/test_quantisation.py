@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from helpers.command import assert_refused, here
+from helpers.kept_data import keeping
 from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
@@ -314,6 +315,11 @@ def test_what_cannot_be_quantised_is_refused(small):
         quantise(b"no model", "mine.onnx", CARD, inputs)
 
 
+@pytest.fixture(scope="module")
+def study_data(study_data):
+    return keeping(study_data)
+
+
 def own_model(path, gain):
     """An untrained network of 28 joints whose answers are so many times as large."""
     config = TrainConfig(
@@ -336,6 +342,12 @@ def test_a_model_is_released_with_what_was_measured(study_data, tmp_path):
     own_model(given, 1)
     with pytest.raises(ConfigError, match=r"own\.txt: a model is an \.onnx file"):
         release_quantised(given, study_data, tmp_path / "own.txt")
+    before = given.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(given)
+    for same in (given, tmp_path / "link.onnx"):
+        with pytest.raises(ConfigError, match=rf"{same.name}: is what is read: give"):
+            release_quantised(given, study_data, same)
+    assert given.read_bytes() == before
 
     card = release_quantised(given, study_data, out)
 

@@ -9,7 +9,7 @@ import pytest
 from helpers.command import here
 from helpers.made_lifter import export_28
 from helpers.readback import moving
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphlift.card import ModelCard, read_card
@@ -56,6 +56,7 @@ def test_it_stays_with_its_person():
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json", ".parquet"])
+@settings(max_examples=30)  # of up to three numbers each, in files that are written and read
 @given(st.lists(st.one_of(st.just(np.nan), st.floats(0, 1)), min_size=1, max_size=3))
 def test_files_of_ours_keep_every_bit(tmp_path_factory, suffix, shares):
     path = tmp_path_factory.mktemp("sizes") / f"x{suffix}"

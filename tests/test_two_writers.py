@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers.command import command
+from helpers.command import here
 from helpers.tiny_keypoints import walk
 from helpers.tiny_pack import write_folder
 
@@ -37,7 +37,7 @@ def refused(words, first):
     """What the second process says while the first is at work."""
     try:
         for _ in range(100):
-            said = command(*words)
+            said = here(*words)
             if said.status:
                 return said
         raise AssertionError("both ran")

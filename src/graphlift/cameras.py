@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ShapeError
+from graphlift.words import plain
 
 NEAREST = 0.1
 """m; a joint nearer to the camera's plane than this has no meaningful image."""
@@ -116,18 +117,24 @@ PADDING = 16
 """px; codecs pad images to multiples of it."""
 
 
-def check_same_image(camera: Camera, size: tuple[int, int] | None) -> None:
+def check_same_image(camera: Camera, size: tuple[int, int] | None, source: str = "") -> None:
     """Refuse a camera of an image of another size than keypoints are of, if that is known.
 
     A codec's padding is let pass: 1088 px recorded, 1080 px shown.
+
+    Args:
+        camera: The camera.
+        size: Width and height of the keypoints' image, px.
+        source: What the keypoints are from, for the error; empty if it is not known.
 
     Raises:
         ShapeError: With both sizes.
     """
     if size is None or all(abs(a - b) < PADDING for a, b in zip(camera.size, size, strict=True)):
         return
+    of = f"{plain(source, 200)}: " if source else ""
     raise ShapeError(
-        f"the camera's image is {camera.size[0]} x {camera.size[1]} px, but the keypoints' "
+        f"{of}the camera's image is {camera.size[0]} x {camera.size[1]} px, but the keypoints' "
         f"{size[0]} x {size[1]}: scale one to the other, its focal length and centre included"
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from graphlift.errors import FormatError, GraphliftError
+from graphlift.errors import ConfigError, FormatError, GraphliftError
 from graphlift.words import reason
 
 LOCK = ".lock"
@@ -268,6 +268,17 @@ def _swap(one: Path, other: Path) -> bool:
     except (AttributeError, OSError, TypeError):  # another system
         return False
     return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
+
+
+def check_not_read(path: Path, source: Path) -> None:
+    """Refuse to write what is read, by whatever name, link or folder it is reached.
+
+    Raises:
+        ConfigError: If ``path`` is ``source``.
+    """
+    there = path.exists() and source.exists()
+    if path.samefile(source) if there else path.resolve() == source.resolve():
+        raise ConfigError(f"{path}: is what is read: give what is written another name")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from graphlift.cameras import (
 from graphlift.errors import FormatError, ShapeError
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import SKELETONS, Skeleton, joint_map
-from graphlift.words import shown
+from graphlift.words import plain, shown
 
 
 def given_keypoints(
@@ -79,12 +79,13 @@ def given_camera(
         ShapeError: If it is another image's, or nobody says how large the image is.
     """
     if camera is not None:
-        check_same_image(camera, keypoints.image_size)
+        check_same_image(camera, keypoints.image_size, keypoints.source)
         return camera, ""
     if keypoints.image_size is None:
+        of = f"{plain(keypoints.source, 200)}: " if keypoints.source else ""
         raise ShapeError(
-            "the size of the image is not known, and without it a px means nothing: give "
-            "image_size=(width, height) (--image-size WxH on the command line), or a camera"
+            f"{of}the size of the image is not known, and without it a px means nothing: give "
+            "image_size=(width, height) (--image-size WIDTHxHEIGHT), or a camera"
         )
     width, height = keypoints.image_size
     degrees = FIELD_OF_VIEW if field_of_view is None else float(field_of_view)

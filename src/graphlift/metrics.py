@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from graphlift.errors import ShapeError
 from graphlift.geometry import align_scale, align_similarity
+from graphlift.words import counted
 
 __all__ = [
     *(
@@ -146,7 +147,8 @@ def mpjve(predicted: PoseArray, target: PoseArray, *, starts: Sequence[int] = (0
     within[[start - 1 for start in starts if 0 < start < len(predicted)]] = False
     if not within.any():
         raise ShapeError(
-            f"no velocity in {len(predicted)} frames of {len(starts)} clips: a clip needs two"
+            f"no velocity in {counted(len(predicted), 'frame')} of "
+            f"{counted(len(starts), 'clip')}: a clip needs two"
         )
     velocity = np.diff(predicted, axis=0) - np.diff(target, axis=0)
     return float(np.linalg.norm(velocity[within], axis=-1).mean())

@@ -23,6 +23,7 @@ from graphlift.recording import check_frame_rate as check_frame_rate
 from graphlift.recording import is_frame_rate as is_frame_rate
 from graphlift.recording import is_image_size as is_image_size
 from graphlift.skeletons import Skeleton, joint_map
+from graphlift.words import counted
 
 Axes = Literal["camera", "world"]
 
@@ -340,8 +341,9 @@ def _check(sequence: Keypoints | Poses, dimensions: int) -> None:
     expected = (len(people), len(skeleton), dimensions)
     if positions.ndim != 4 or positions.shape[1:] != expected:
         raise ShapeError(
-            f"positions {positions.shape} should be (frame, {expected[0]} people, "
-            f"{expected[1]} joints of {skeleton.name}, {dimensions})"
+            f"positions {positions.shape} should be (frame, "
+            f"{counted(expected[0], 'person', 'people')}, {counted(expected[1], 'joint')} of "
+            f"{skeleton.name}, {dimensions})"
         )
     if has_infinite(positions):
         frame, person, joint, _ = np.argwhere(np.isinf(positions))[0].tolist()

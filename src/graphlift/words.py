@@ -56,9 +56,9 @@ def listed(names: Iterable[object], most: int = 8, longest: int = 40) -> str:
     return ", ".join([*(plain(name, longest) for name in several[:most]), *more]) or "none"
 
 
-def counted(number: int, what: str) -> str:
-    """Count things: 1 frame, 1,000 frames."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Count things: 1 frame, 1,000 frames; ``many`` names several, where ``one`` takes no s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def reason(error: BaseException) -> str:

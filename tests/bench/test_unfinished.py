@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from helpers.command import command
+from helpers.command import here
 
 from graphlift.bench.measure import Options, bench
 from graphlift.bench.report import report
@@ -17,6 +18,9 @@ from graphlift.bench.results import read_result
 from graphlift.bench.unfinished import UNFINISHED
 from graphlift.errors import ConfigError, FormatError
 from graphlift.files import alone
+from graphlift.words import counted
+
+TESTS = Path(__file__).parents[1]
 
 OPTIONS = Options(
     names=("full-sharing", "open-small"),
@@ -67,7 +71,7 @@ def test_an_interrupted_benchmark_goes_on_with_what_it_measured(tmp_path, done):
 
     assert first.missing == CELLS - done
     assert kept.count(b"\n") == 1 + done
-    assert f"An interrupt left {first.missing} measurements out." in report(first)
+    assert f"An interrupt left {counted(first.missing, 'measurement')} out." in report(first)
 
     second = bench(OPTIONS, folder=tmp_path)
 
@@ -171,10 +175,12 @@ def test_a_second_benchmark_in_a_folder_is_refused(tmp_path):
 
 def test_an_interrupted_command_writes_what_there_is_and_says_how_to_go_on(tmp_path):
     file = tmp_path / UNFINISHED
-    words = ["bench", "open-small", "--seconds", 0.001, "--threads", 1, "-o", tmp_path]
+    words = ["bench", "open-small", "--engine", "onnxruntime", "--seconds", 0.001]
+    words += ["--threads", 1, "-o", tmp_path]
     words += [word for batch in range(1, 13) for word in ("--batch", batch)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "graphlift", *map(str, words)],
+        [sys.executable, "-m", "helpers.small_limits", *map(str, words)],
+        cwd=TESTS,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -190,14 +196,14 @@ def test_an_interrupted_command_writes_what_there_is_and_says_how_to_go_on(tmp_p
     result = read_result(tmp_path / "bench.json")
     assert process.returncode == 130, err
     assert without_progress(err) == (
-        f"graphlift: {result.missing} measurements are missing; {file} has the others: run the "
-        "same command again to go on\ngraphlift: interrupted\n"
+        f"graphlift: {counted(result.missing, 'measurement is', 'measurements are')} missing; "
+        f"{file} has the others: run the same command again to go on\ngraphlift: interrupted\n"
     )
     assert 0 < result.missing < 12
     assert file.read_bytes().count(b"\n") == 1 + 12 - result.missing
     assert str(tmp_path / "report.md") in out
 
-    again = command(*words)
+    again = here(*words)
 
     assert (again.status, without_progress(again.err)) == (0, "")
     whole = read_result(tmp_path / "bench.json")

@@ -1,5 +1,7 @@
 """``graphlift convert``, and poses of other kinds in ``score`` and ``view``."""
 
+import shutil
+
 import numpy as np
 import pytest
 from helpers.command import assert_refused, command, here
@@ -43,6 +45,12 @@ def test_files_of_several_people_are_joined_and_one_of_them_is_kept(motion, tmp_
 
 def test_what_cannot_be_converted_is_refused(motion, tmp_path):
     assert_refused(here("convert", motion, "-o", motion), "walk.npz", "is what is read")
+    (tmp_path / "a").mkdir()
+    several = tmp_path / "a" / "a.bvh"  # written, and read, as a.Ada.bvh and a.Bob.bvh
+    assert here("convert", motion, "-o", several).status == 0
+    around = tmp_path / "a" / ".." / "a" / "a.bvh"
+    assert_refused(here("convert", several, "-o", around), "a.bvh: is what is read")
+    shutil.rmtree(tmp_path / "a")
     assert_refused(here("convert", motion, "-o", tmp_path / "a.fbx"), ".fbx is no kind of motion")
     assert_refused(here("convert", tmp_path / "a.fbx", "-o", tmp_path / "a.bvh"), "a.fbx", ".bvh")
     assert_refused(

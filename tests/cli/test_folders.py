@@ -73,6 +73,9 @@ def test_a_folder_of_clips_takes_what_fits_them_and_replaces_none(clips, tmp_pat
     (clips / "notes.txt").unlink()
     refused = here("lift", clips, "-o", clips, "--format", ".npz", *SMALL)
     assert_refused(refused, clips / "a.npz", "is what is read")
+    (tmp_path / "link").symlink_to(clips)
+    around = here("lift", clips, "-o", tmp_path / "link", "--format", ".npz", "--again", *SMALL)
+    assert_refused(around, "link/a.npz: is what is read")
     assert not (tmp_path / "motion").exists()
 
 

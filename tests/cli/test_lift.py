@@ -176,6 +176,26 @@ def test_a_video_in_which_nobody_is_keeps_its_frames(tmp_path):
     assert len(read_arrays(tmp_path / "seen.npz", max_bytes=1 << 20)["keypoints"]) == 6
 
 
+def test_an_unknown_or_other_size_of_the_image_is_refused_with_the_name_of_the_file(
+    seen, tmp_path
+):
+    write_keypoints(tmp_path / "k.npz", replace(seen, image_size=None))
+    (tmp_path / "c.toml").write_text(
+        "[cam]\nsize = [640, 480]\nmatrix = [[600, 0, 320], [0, 600, 240], [0, 0, 1]]\n"
+        "rotation = [0, 0, 0]\ntranslation = [0, 0, 0]\ndistortions = [0, 0, 0, 0]\n"
+    )
+    known = ("--image-size", "1280x720", "--camera", tmp_path / "c.toml")
+    out = ("-o", tmp_path / "x.bvh")
+
+    unknown = here("lift", tmp_path / "k.npz", *SMALL, *out)
+    middle = here("lift", tmp_path / "k.npz", *SMALL, "--person", "centre", *out)
+    other = here("lift", tmp_path / "k.npz", *SMALL, *known, *out)
+
+    assert_refused(unknown, tmp_path / "k.npz", "the size of the image is not known", "WIDTHxH")
+    assert_refused(middle, tmp_path / "k.npz", "person centre needs the size of the image")
+    assert_refused(other, tmp_path / "k.npz", "the camera's image is 640 x 480 px")
+
+
 def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
     out = ("-o", tmp_path / "x.bvh")
 
@@ -207,7 +227,8 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
         (("--format", ".glb"), ("--format is for a folder of clips",)),
         (("--again",), ("--again is for a folder of clips",)),
         (("--clip", "S9/Run"), ("walk.npz", "has no clip 'S9/Run'", "--clip")),
-        (("--height", "178"), ("--height", "2.8")),
+        (("--height", "178"), ("--height 178: give metres between 0.4 and", "1.80 for 180 cm")),
+        (("--height", "nan"), ("--height nan: give metres",)),
         (("--gaps", "-1"), ("--gaps", "lift --help")),
         (("--people", "0"), ("--people", "lift --help")),
     ],
@@ -215,12 +236,6 @@ def test_what_cannot_be_lifted_is_refused_before_any_work(keypoints, tmp_path):
 def test_options_that_would_do_nothing_are_not_passed_over(keypoints, tmp_path, flags, words):
     assert_refused(here("lift", keypoints, *SMALL, *flags, "-o", tmp_path / "x.npz"), *words)
     assert not (tmp_path / "x.npz").exists()
-
-
-def test_the_bounds_of_a_height_are_those_of_the_step_that_scales():
-    from graphlift.motion.bones import STATURES
-
-    assert STATURES == (0.4, 2.8)
 
 
 def test_no_output_replaces_what_is_read_or_another_output(keypoints, tmp_path):
@@ -341,7 +356,7 @@ def test_who_is_chosen_and_who_is_left_out_is_said(seen, tmp_path):
     assert "1 other person was left out: 1 (in 50 % of frames)." in kept.err
     assert "1 other person was left out: 0 (in 100 % of frames)." in other.err
     assert nobody.status == 2 or nobody.status == 1
-    assert "no person is called '9'" in nobody.err
+    assert ": no person is called '9'" in nobody.err
     assert "0, 1" in nobody.err
 
 

@@ -25,21 +25,20 @@ REPORT = (
 )
 
 
-def shell(*words, script=CALL, **variables):
-    """Call the command as a shell that completes does; what it prints."""
-    return subprocess.run(
-        [sys.executable, "-c", script, *words],
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def completing(*words):
+    """The variables by which bash asks for completions of the last word."""
+    return {
+        "_GRAPHLIFT_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(("graphlift", *words)),
+        "COMP_CWORD": str(len(words)),
+    }
 
 
-def completed(*words, script=CALL):
-    """What bash is given for the last word."""
-    line = {"COMP_WORDS": " ".join(("graphlift", *words)), "COMP_CWORD": str(len(words))}
-    return shell(script=script, _GRAPHLIFT_COMPLETE="complete_bash", **line)
+@pytest.fixture
+def script(monkeypatch):
+    """Let the process be that of a script, of whose name the variables are, and not pytest's."""
+    monkeypatch.setattr(sys.modules["__main__"], "__package__", None)
+    return monkeypatch
 
 
 def test_the_names_that_are_offered_are_the_library_s():
@@ -56,8 +55,8 @@ def test_the_names_that_are_offered_are_the_library_s():
 
 
 def test_help_names_what_may_be_given():
-    assert ", ".join(plan.SHIPPED) in " ".join(shell("study", "run", "--help").stdout.split())
-    said = " ".join(shell("lift", "--help").stdout.split())
+    assert ", ".join(plan.SHIPPED) in " ".join(here("study", "run", "--help").out.split())
+    said = " ".join(here("lift", "--help").out.split())
     assert all(suffix in said for suffix in (*WRITERS, PAGE))
 
 
@@ -80,24 +79,35 @@ def test_help_names_what_may_be_given():
     ],
     ids=lambda part: " ".join(part),
 )
-def test_shells_complete_names(words, offered):
-    assert completed(*words).stdout.split() == offered
+def test_shells_complete_names(words, offered, script):
+    for name, value in completing(*words).items():
+        script.setenv(name, value)
+
+    assert here().out.split() == offered
 
 
 def test_completing_imports_nothing_heavy():
-    run = completed("lift", "x.json", "--model", "open-", script=REPORT)
+    run = subprocess.run(
+        [sys.executable, "-c", REPORT],
+        env={**os.environ, **completing("lift", "x.json", "--model", "open-")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
 
+    assert run.stdout.split() == ["open-base", "open-small"]
     assert "graphlift.cli" in run.stderr.split()
     assert not {"numpy", "torch", "scipy", "onnxruntime"} & set(run.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_the_script_for_a_shell_is_printed(name):
-    script = shell(_GRAPHLIFT_COMPLETE=f"source_{name}").stdout
-
-    assert "_GRAPHLIFT_COMPLETE" in script
-    assert f"complete_{name}" in script
+def test_the_script_for_a_shell_is_printed(name, script):
     assert "--install-completion" in here("--help").out
+    script.setenv("_GRAPHLIFT_COMPLETE", f"source_{name}")
+    printed = here().out
+
+    assert "_GRAPHLIFT_COMPLETE" in printed
+    assert f"complete_{name}" in printed
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ def config(tmp_path_factory, pack):
 
 @pytest.fixture(scope="module")
 def trained(config, tmp_path_factory):
-    """A run with an override, from a shell; and what the command said."""
+    """A run with an override, and what the command said."""
     out = tmp_path_factory.mktemp("trained") / "run"
-    return out, command("train", config, "--out", out, "--set", "model.channels = 4")
+    return out, here("train", config, "--out", out, "--set", "model.channels = 4")
 
 
 def test_training_leaves_a_model_and_prints_where(trained):

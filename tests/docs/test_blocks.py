@@ -12,12 +12,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 from helpers.command import here
 from helpers.tiny_3dhp import takes_of_test, write_test_set
 from helpers.tiny_packs import write_h36m
+
+from graphlift.samples import data_sets
+from graphlift.samples.open_data import read_open_data
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -77,6 +81,16 @@ def commands(code):
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 
+@cache
+def prior():
+    """The people who are made up when no data are given: made once for all pages."""
+    return read_open_data("prior")
+
+
+def read_prior(source):
+    return prior() if source == "prior" else None
+
+
 def run_command(words, where):
     """Run ``graphlift`` in this process, and a script in one of its own."""
     if words[0] == "graphlift":
@@ -91,6 +105,8 @@ def run_command(words, where):
 def test_blocks_run_as_written(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    readers = (read_prior, *data_sets.TRAINING_DATA_READERS)
+    monkeypatch.setattr(data_sets, "TRAINING_DATA_READERS", readers)
     for name in CLONE:
         if any(name in code for _, _, code, reason in blocks(page) if not reason):
             shutil.copytree(ROOT / name, tmp_path / name)

@@ -5,6 +5,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,16 +38,25 @@ def exists(name: str, home: object = None) -> bool:
     return True
 
 
+@cache
 def prose(path: Path) -> list[str]:
     """The docstrings of a module, and its comments; all of a page."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         return [text]
-    strings = [n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Expr)]
+    strings = [n.value for n in statements(ast.parse(text)) if isinstance(n, ast.Expr)]
     return [
         *(n.value for n in strings if isinstance(n, ast.Constant) and isinstance(n.value, str)),
         *re.findall(r"#.*", text),
     ]
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """What stands within a module, class or function, however deep; not what expressions hold."""
+    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for each in getattr(node, name, ()):
+            yield each
+            yield from statements(each)
 
 
 @pytest.mark.parametrize("folder", ["pages", "src", "recipes", "benchmarks", "tests"])

@@ -154,7 +154,7 @@ def test_a_table_whose_frames_count_something_else_takes_no_memory(tmp_path):
     rows = [f"{number},{row}" for number, row in zip((0, 1_700_000_000_000), rows, strict=True)]
     (tmp_path / "a.csv").write_text("\n".join([f"frame,{header}", *rows]))
 
-    refused(tmp_path / "a.csv", r"a\.csv: 1700000000001 frames of 1 people would take .* GB")
+    refused(tmp_path / "a.csv", r"a\.csv: 1,700,000,000,001 frames of 1 person would take .* GB")
 
 
 def test_a_table_that_is_no_text_is_refused(tmp_path):

@@ -238,7 +238,7 @@ def test_a_table_that_would_be_mostly_empty_takes_no_memory(long, tmp_path):
     (tmp_path / "a.csv").write_text("\n".join([header, *lines]))
     tracemalloc.start()
 
-    refused(tmp_path / "a.csv", r"1500 frames of .* fewer than one in 200")
+    refused(tmp_path / "a.csv", r"1,500 frames of .* fewer than one in 200")
 
     assert tracemalloc.get_traced_memory()[1] < 100_000_000
     tracemalloc.stop()

@@ -128,7 +128,7 @@ def test_a_file_that_promises_millions_of_frames_takes_no_memory(tmp_path):
     (tmp_path / "a.pose").write_bytes(head + struct.pack("<fIH", 25, 2**32 - 1, 65535))
 
     with pytest.raises(
-        FormatError, match=r"a\.pose: 4294967295 frames of 65535 people would take"
+        FormatError, match=r"a\.pose: 4,294,967,295 frames of 65,535 people would take"
     ):
         read_keypoints(tmp_path / "a.pose")
 

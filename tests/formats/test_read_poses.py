@@ -265,7 +265,7 @@ def test_rows_of_a_table_may_be_in_another_order(tmp_path):
         (".trc", "\n3\t", "\n3_0\t", "line 9: a field is no number"),
         (".csv", "frame,time_s", "frame,time", "a table of them has the columns frame, time_s"),
         (".csv", "\n1,", "\n-1,", "line 19: .*-1"),
-        (".csv", "\n5,", "\n4,", "rows are not one for each of 5 frames, 1 people and 17 joints"),
+        (".csv", "\n5,", "\n4,", "rows are not one for each of 5 frames, 1 person and 17 joints"),
         (".csv", "\n5,", "\n9999999999999,", "rows are not one for each of 10,000,000,000,000"),
         (".csv", "\n5,", "\n0_5,", "line 87: .*0_5"),
         (".csv", "\n5,", "\nfive,", "line 87: .*five"),

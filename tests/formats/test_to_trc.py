@@ -53,5 +53,5 @@ def test_who_is_never_there_has_no_file(tmp_path):
 
     remarks = write_trc(tmp_path / "x.trc", replace(poses, positions=holes))
 
-    assert "Person Bo is in none of the 3 frames: left out." in remarks
+    assert "Person Bo is in no frame: left out." in remarks
     assert [path.name for path in tmp_path.iterdir()] == ["x.trc"]

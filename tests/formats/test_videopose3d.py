@@ -49,7 +49,7 @@ def test_a_video_of_detectrons_is_read_with_its_size(tmp_path, flat, listed):
 
 def test_a_video_that_shows_nobody_says_so(tmp_path):
     refused(
-        detectron(tmp_path / "a.npz", [[], [], []], w=640, h=480), r"no person is .* of 3 frames"
+        detectron(tmp_path / "a.npz", [[], [], []], w=640, h=480), r"no person is .* \(3 frames\)"
     )
 
 

@@ -155,7 +155,7 @@ def test_names_in_another_order_are_put_in_ours_with_the_feet(tmp_path, whole):
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("foot_kpts", [1.0, 2.0, 2.0], "foot_kpts has 1 points, and COCO-WholeBody's are 6"),
+        ("foot_kpts", [1.0, 2.0, 2.0], "foot_kpts has 1 point, and COCO-WholeBody's are 6"),
         ("face_kpts", [1.0] * 9, "face_kpts has 3 points, and COCO-WholeBody's are 68"),
         ("foot_kpts", [1.0, 2.0], "foot_kpts should be x, y, confidence"),
         ("face_kpts", "none", "face_kpts should be"),

@@ -165,7 +165,7 @@ def test_motion_of_nobody_is_refused(kind, frames, tmp_path):
     nobody = Poses(np.full((frames, 1, 17, 3), np.nan), H36M_17, fps=30.0)
 
     with pytest.raises(
-        FormatError, match=rf"x\.{kind}: no person is in any of the {frames} .*npz"
+        FormatError, match=rf"x\.{kind}: no person is in any frame \({frames} frames\).*npz"
     ):
         write_poses(tmp_path / f"x.{kind}", nobody)
 

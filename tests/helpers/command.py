@@ -5,7 +5,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from graphlift.cli import main
 
@@ -29,20 +29,20 @@ def command(*args: object) -> Said:
     return Said(run.returncode, run.stdout, run.stderr)
 
 
-def here(*args: object) -> Said:
-    """Run the same in this process, where torch is loaded already."""
-    out, err, status = StringIO(), StringIO(), 0
+def here(*args: object, out: TextIO | None = None) -> Said:
+    """Run the same in this process, where torch is loaded already; print to ``out`` if given."""
+    said, err, status = StringIO(), StringIO(), 0
     argv, handler = sys.argv, signal.getsignal(signal.SIGTERM)
     sys.argv = ["graphlift", *map(str, args)]
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with redirect_stdout(out or said), redirect_stderr(err):
             main()
     except SystemExit as end:
         status = end.code or 0
     finally:
         sys.argv = argv
         signal.signal(signal.SIGTERM, handler)
-    return Said(status, out.getvalue(), err.getvalue())
+    return Said(status, said.getvalue(), err.getvalue())
 
 
 def assert_refused(said: Said, *words: object) -> None:

@@ -225,9 +225,12 @@ def test_mpjve_takes_no_step_from_one_clip_to_the_next(target):
     assert mpjve(still, target) > 0.1
 
 
-@pytest.mark.parametrize(("frames", "starts"), [(1, (0,)), (3, (0, 1, 2))])
-def test_single_frames_have_no_velocity(target, frames, starts):
-    with pytest.raises(ShapeError, match=f"{frames} frames of {len(starts)} clips: a clip needs"):
+@pytest.mark.parametrize(
+    ("frames", "starts", "said"),
+    [(1, (0,), "1 frame of 1 clip"), (3, (0, 1, 2), "3 frames of 3 clips")],
+)
+def test_single_frames_have_no_velocity(target, frames, starts, said):
+    with pytest.raises(ShapeError, match=f"no velocity in {said}: a clip needs"):
         mpjve(target[:frames], target[:frames], starts=starts)
 
 

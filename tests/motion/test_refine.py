@@ -100,18 +100,20 @@ def test_frames_without_a_person_stay_empty_and_change_no_other():
     )
 
 
-def test_frames_that_show_too_little_stay_and_are_counted():
+@pytest.mark.parametrize(("end", "counted"), [(6, "2 frames"), (5, "1 frame")])
+def test_frames_that_show_too_little_stay_and_are_counted(end, counted):
     poses, _ = guessed(6, frames=20)
     px = poses.keypoints.positions.copy()
-    px[4:6, :, 3:] = np.nan
+    px[4:end, :, 3:] = np.nan
     keypoints = keypoints_from(px, H36M_17, image_size=TWO.size, fps=30.0)
 
     refined = refine(replace(poses, keypoints=keypoints))
 
-    np.testing.assert_array_equal(refined.positions[4:6], poses.positions[4:6])
-    np.testing.assert_array_equal(refined.sigma[4:6], poses.sigma[4:6])
+    np.testing.assert_array_equal(refined.positions[4:end], poses.positions[4:end])
+    np.testing.assert_array_equal(refined.sigma[4:end], poses.sigma[4:end])
     assert (np.abs(refined.positions[[3, 6]] - poses.positions[[3, 6]]) > 1e-3).any()
-    assert "; 2 frames, which do not show where a person is" in refined.notes[-1]
+    note = f"; {counted} left as lifted, as nothing there shows where a person is"
+    assert note in refined.notes[-1]
 
 
 @pytest.mark.parametrize("lost", ["keypoints", "sigma", "frames"])

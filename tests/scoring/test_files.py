@@ -183,7 +183,7 @@ def test_missing_predictions_are_refused_unless_allowed(pair):
     said = here("score", *paths, "--protocol", "h36m-17")
     allowed = here("score", *paths, "--protocol", "h36m-17", "--allow-missing", "--json")
 
-    assert_refused(said, *paths, "lacks 1 joints", "LHip of frame 3", "--allow-missing")
+    assert_refused(said, *paths, "lacks 1 joint", "LHip of frame 3", "--allow-missing")
     assert json.loads(allowed.out)["counts"]["joints_missing"] == 1
 
 

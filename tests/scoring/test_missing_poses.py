@@ -131,7 +131,9 @@ def test_nothing_to_score_is_refused():
             valid=np.zeros(3, dtype=bool),
         )
 
-    assert "none of 3 frames can be scored: 1 are of excluded sequences" in str(refused.value)
+    assert "no frame can be scored: of 3 frames, excluded sequences have 1, and in 2 " in str(
+        refused.value
+    )
     assert "check `sequence`, `valid`" in str(refused.value)
 
 

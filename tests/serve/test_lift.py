@@ -158,10 +158,15 @@ def test_a_file_that_cannot_be_is_refused_and_named(address, status, name, conte
 
 WRONG = {
     "unknown skeleton": ("?raw=true", ONE | {"skeleton": "octopus-8"}, "octopus-8"),
-    "no size": ("?raw=true", {k: v for k, v in ONE.items() if k != "image_size"}, "size"),
+    "no size": (
+        "?raw=true",
+        {k: v for k, v in ONE.items() if k != "image_size"},
+        ".json (h36m-17",
+    ),
     "unknown model": ("?model=../../etc/passwd", ONE, "is none of this server's: open-small"),
     "unknown option": ("?camera=/etc/passwd", ONE, "query.camera: no such option"),
-    "bad height": ("?height=9", ONE, "query.height"),
+    "bad height": ("?height=9", ONE, "query.height: 9: give metres between 0.4 and 2.8"),
+    "height in cm": ("?height=180", ONE, "query.height: 180: give metres between 0.4 and 2.8"),
     "python's number": ("?fps=3_0", ONE, "query.fps"),
     "no number": ("?fps=abc", ONE, "query.fps"),
     "bad size": ("?image_size=big", ONE, "query.image_size"),

@@ -159,7 +159,7 @@ def test_people_may_change_unless_they_are_smoothed(address):
             assert len(json.loads(link.recv())["people"]) == 2
             said = json.loads(link.recv())
         assert ("error" in said) == smooth
-        assert "1 people after frames of 2" in said["error"] if smooth else said["frame"] == 1
+        assert "1 person after frames of 2" in said["error"] if smooth else said["frame"] == 1
 
 
 def test_a_client_that_does_not_read_is_held_up_and_loses_nothing(served):

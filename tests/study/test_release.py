@@ -10,7 +10,7 @@ from helpers.tiny_pack import small, write_folder
 from graphlift import Lifter
 from graphlift.card import read_card
 from graphlift.datasets.mocap.pack import read_pack, write_pack
-from graphlift.errors import CheckpointError
+from graphlift.errors import CheckpointError, ConfigError
 from graphlift.samples.open_data import read_open_data
 from graphlift.study.release import release
 from graphlift.training.config import ModelConfig, TrainConfig
@@ -47,11 +47,12 @@ def state(path, licence, source):
     write_pack(path, replace(read_pack(path), license=licence, source=source))
 
 
-def exported(folder, config=CONFIG, data=None):
+def exported(folder, config=CONFIG):
     run = folder.parent / "run"
-    for _ in train(config, read_open_data(str(folder)), run):
+    data = read_open_data(str(folder))
+    for _ in train(config, data, run):
         pass
-    return release(run / "model.safetensors", data or read_open_data(str(folder)), "own", run)
+    return release(run / "model.safetensors", data, "own", run)
 
 
 def test_a_pack_of_ones_own_is_acknowledged_as_it_states_and_cmu_is_not(own):
@@ -80,12 +81,6 @@ def test_turns_that_were_estimated_are_a_limit_and_score_no_heads_and_feet(own):
     assert json.loads(written.to_json()) == json.loads(card.to_json())
 
 
-def test_a_pack_of_17_joints_has_no_turns_to_speak_of(folder):
-    config = replace(CONFIG, model=replace(CONFIG.model, joints=17))
-
-    assert not any("turns" in limit for limit in exported(folder, config).limits)
-
-
 def test_cmu_is_acknowledged_in_its_own_words_and_a_second_pack_as_well(folder):
     state(folder / "cmu.npz", "free for all uses", "mocap.cs.cmu.edu, 30 frames per second")
     second = replace(small("train", seed=9), license="BSD-3-Clause, (c) 2016 X.", source="")
@@ -101,22 +96,32 @@ def test_cmu_is_acknowledged_in_its_own_words_and_a_second_pack_as_well(folder):
     assert card.limits[0].startswith("Trained on few people of one laboratory")
 
 
-def test_a_pack_that_states_nothing_is_said_to(folder):
+def test_a_pack_that_states_nothing_is_said_to_and_for_17_joints_needs_no_turns(folder):
     state(folder / "cmu.npz", "", "")
 
-    card = exported(folder)
+    card = exported(folder, replace(CONFIG, model=replace(CONFIG.model, joints=17)))
 
+    assert not any("turns" in limit for limit in card.limits)
     assert card.acknowledgement == "cmu states neither its source nor its terms."
     assert card.licence == "as the terms of its data allow: they are not stated"
 
 
-def test_data_that_it_was_not_trained_on_are_refused(folder, tmp_path):
+def test_data_that_it_was_not_trained_on_are_refused(own, tmp_path):
     other = read_open_data(str(write_folder(tmp_path / "other", seed=50)))
 
     with pytest.raises(
         CheckpointError, match=r"model\.safetensors: was trained on other data .*--data"
     ):
-        exported(folder, data=other)
+        release(own[0].parent / "run" / "model.safetensors", other, "own", tmp_path)
+
+
+def test_an_export_in_the_folder_of_its_run_does_not_replace_what_it_is_made_of(own):
+    model = own[0].parent / "run" / "model.safetensors"
+    before = model.read_bytes()
+
+    with pytest.raises(ConfigError, match=r"run/model\.safetensors: is what is read: give"):
+        release(model, read_open_data(str(own[0])), "model", model.parent)
+    assert model.read_bytes() == before
 
 
 def test_an_export_that_breaks_off_leaves_no_model_with_half_a_card(own):

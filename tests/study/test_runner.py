@@ -16,8 +16,9 @@ from helpers.fake_results import fake_result, write_results
 from helpers.tiny_pack import write_folder
 
 from graphlift.errors import CheckpointError, FormatError
+from graphlift.samples.data_sets import read_data
 from graphlift.study.plan import Plan, read_plan
-from graphlift.study.results import RESULTS
+from graphlift.study.results import RESULTS, append_result
 from graphlift.study.runner import (
     Finished,
     Moved,
@@ -25,6 +26,7 @@ from graphlift.study.runner import (
     missing_runs,
     other_results,
     run_study,
+    train_and_score,
 )
 from graphlift.training.state import CHECKPOINT, MODEL
 
@@ -98,6 +100,16 @@ def go_on(plan, folder, pack, **options):
     return list(run_study(runs, folder, at_once=1, **options))
 
 
+def keeping(folder):
+    """What adds results to a folder, as a study does of its workers'."""
+
+    def keep(event):
+        if isinstance(event, Finished):
+            append_result(folder / RESULTS, event.result)
+
+    return keep
+
+
 def lines(folder):
     return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
 
@@ -148,7 +160,8 @@ def test_an_interrupted_study_says_so_and_ends_as_if_it_had_not_been(whole, plan
     assert process.communicate(timeout=PATIENCE) == ("", INTERRUPTED)
     assert process.returncode == 130
     wait_for(lambda: not alive(process.pid))
-    go_on(read_plan(str(plan)), folder, pack)
+    for run in missing_runs(read_plan(str(plan)), folder, data=str(pack))[0]:
+        train_and_score(run, read_data(str(pack)), folder, 1, keeping(folder))  # as a worker does
     assert ends(folder) == ends(whole[0])
 
 
@@ -286,9 +299,10 @@ def test_weights_of_another_configuration_or_other_data_are_refused_before_they_
     faster = dataclasses.replace(ours, recipe={**ours.recipe, "learning_rate": 0.1})
     with pytest.raises(CheckpointError, match=rf"full-sharing-4.*/{MODEL}: .*learning_rate"):
         go_on(faster, folder, pack)
-    others = write_folder(tmp_path / "others", seed=1)
+    others = str(write_folder(tmp_path / "others", seed=1))
+    run = missing_runs(ours, folder, data=others)[0][0]  # as a worker takes it
     with pytest.raises(CheckpointError, match=rf"{MODEL}: was trained on other data .*others"):
-        go_on(ours, folder, others)
+        train_and_score(run, read_data(others), folder, 1, lambda _: None)
     assert not (folder / RESULTS).exists()
 
 
@@ -302,14 +316,18 @@ def test_results_on_other_data_are_not_added_to(whole, plan, tmp_path):
     assert (folder / RESULTS).read_bytes() == (whole[0] / RESULTS).read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, pack, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [(signal.SIGKILL, Started), (signal.SIGTERM, Moved)],
+    ids=["killed as it starts", "asked to end as it trains"],
+)
+def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, when, pack, tmp_path):
     long = dataclasses.replace(QUICK, recipe={**QUICK.recipe, "steps": 10**7})
     runs, _ = missing_runs(long, tmp_path, data=str(pack))
 
     with pytest.raises(ChildProcessError, match=r"ended with status .*run the study again"):  # noqa: PT012
         for event in run_study(runs, tmp_path, at_once=1):
-            if isinstance(event, Moved):
+            if isinstance(event, when):
                 for worker in mp.active_children():
                     os.kill(worker.pid, number)
     assert not mp.active_children()

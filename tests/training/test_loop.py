@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
+from helpers.kept_data import keeping
 
 from graphlift.errors import CheckpointError, ModelError
 from graphlift.metrics import mpjpe
@@ -42,6 +43,11 @@ WHOLE = dataclasses.replace(
     LIFTING, model=dataclasses.replace(LIFTING.model, joints=28), keep="last"
 )
 MUON = dataclasses.replace(VARIED, optimizer="muon", weight_decay=0.01, matmul_precision="medium")
+
+
+@pytest.fixture(scope="module")
+def study_data(study_data):
+    return keeping(study_data)
 
 
 def finish(config, data, out):

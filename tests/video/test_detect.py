@@ -219,7 +219,7 @@ def test_a_bystander_is_left_out_and_named_and_can_be_chosen_instead(tmp_path):
     assert middle(other, 59, 0)[0] > 100
     assert kept.notes[-1].startswith("1 other person was left out: 1 (in 50 % ")
     assert both.notes == ()
-    with pytest.raises(ConfigError, match="no person is called '7'"):
+    with pytest.raises(ConfigError, match=r"clip\.mp4: no person is called '7'"):
         detect_people(clip, detector=blob_detector(1), person="7")
 
 

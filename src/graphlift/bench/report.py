@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphlift.bench.engines import TITLES
 from graphlift.bench.products import Product
 from graphlift.bench.results import Mode, ProductRate, Result, Row
-from graphlift.words import plain
+from graphlift.words import counted, plain
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 BUSY = 0.5
@@ -82,7 +82,7 @@ def _words(result: Result) -> str:
         f"network; the share is the limit over the network's own {clock}."
     )
     if result.missing:
-        text += f" An interrupt left {result.missing:,} measurements out."
+        text += f" An interrupt left {counted(result.missing, 'measurement')} out."
     load = result.machine.load
     if load is not None and load > BUSY and result.clock == "wall":
         text += (

@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from graphlift.blender.motion import Motion, keys_of, placed, resampled, whole_rate
+from graphlift.blender.motion import Motion, counted, keys_of, placed, resampled, whole_rate
 
 MARK = "graphlift"
 """The custom property of an armature that was imported."""
@@ -53,7 +53,9 @@ def import_motions(
         context.scene.frame_end = max(context.scene.frame_end, last)
         if not motion.present.all():
             absent = int((~motion.present).sum())
-            said.append(f"{armature.name} has no keys in {absent} frames without a whole pose")
+            said.append(
+                f"{armature.name} has no keys in {counted(absent, 'frame')} without a whole pose"
+            )
     return said
 
 

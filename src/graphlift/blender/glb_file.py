@@ -27,6 +27,7 @@ from graphlift.blender.motion import (
     check_fps,
     check_frames,
     chosen,
+    counted,
     matrices_of,
     reading,
 )
@@ -141,7 +142,10 @@ def _animation(tree: Any, data: bytes, file: str) -> tuple[np.ndarray, Values]: 
         if (node, channel) in moving:
             read = _accessor(tree, data, moving[node, channel], file, len(still))
             if len(read) != len(row):
-                raise MotionError(f"{file}: animations: {len(read)} values for {len(row)} frames")
+                raise MotionError(
+                    f"{file}: animations: {counted(len(read), 'value')} for "
+                    f"{counted(len(row), 'frame')}"
+                )
             return read
         return _resting(nodes, node, channel, file)
 

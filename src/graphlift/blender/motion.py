@@ -112,11 +112,12 @@ def check_frames(frames: int, people: int, where: str) -> None:
     Raises:
         MotionError: If there is no frame, nobody, or too many of both.
     """
+    who = counted(people, "person", "people")
     if frames < 1 or people < 1:
-        raise MotionError(f"{where}: holds {frames} frames of {people} people: nothing to import")
+        raise MotionError(f"{where}: holds {counted(frames, 'frame')} of {who}: nothing to import")
     if frames * people > MOST_FRAMES:
         raise MotionError(
-            f"{where}: {frames:,} frames of {people:,} people are more than {MOST_FRAMES:,} "
+            f"{where}: {counted(frames, 'frame')} of {who}: more than {MOST_FRAMES:,} "
             "together: name one person in the options of the import, or cut the clip"
         )
 
@@ -133,6 +134,11 @@ def chosen(people: Sequence[str], person: str, where: str) -> list[int]:
         known = ", ".join(brief(name, 40) for name in people[:8])
         raise MotionError(f"{where}: nobody is called {brief(person, 40)}: there are {known}")
     return [people.index(person)]
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Count things: 1 frame, 1,000 frames; ``many`` names several, where ``one`` takes no s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def brief(value: object, longest: int = 80) -> str:

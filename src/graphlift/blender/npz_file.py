@@ -22,6 +22,7 @@ from graphlift.blender.motion import (
     check_fps,
     check_frames,
     chosen,
+    counted,
     reading,
     unit,
 )
@@ -79,9 +80,10 @@ def read_npz_motions(path: str, person: str = "") -> list[Motion]:
         people = _words(about, "people", f"{file}: about")
         expected = (len(people), len(joints), 3)
         if poses.shape[1:] != expected:
+            whose = counted(len(people), "person", "people")
             raise MotionError(
-                f"{file}: poses: is {poses.shape}, which does not fit {len(people)} people of "
-                f"{len(joints)} joints: (frames, {', '.join(map(str, expected))})"
+                f"{file}: poses: is {poses.shape}, which does not fit {whose} of "
+                f"{counted(len(joints), 'joint')}: (frames, {', '.join(map(str, expected))})"
             )
         who = chosen(people, person, file)
         check_frames(len(poses), len(who), file)

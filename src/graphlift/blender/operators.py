@@ -9,7 +9,7 @@ from bpy_extras.io_utils import ImportHelper
 
 from graphlift.blender.building import MARK, import_motions
 from graphlift.blender.glb_file import read_glb_motions
-from graphlift.blender.motion import MotionError
+from graphlift.blender.motion import MotionError, counted
 from graphlift.blender.npz_file import read_npz_motions
 from graphlift.blender.retargeting import check_source, retarget
 from graphlift.blender.rigs import find_rig
@@ -72,9 +72,10 @@ class GRAPHLIFT_OT_import(bpy.types.Operator, ImportHelper):
             at_origin=self.at_origin,
             set_rate=self.rate == "SCENE",
         )
-        people = "1 person" if len(motions) == 1 else f"{len(motions)} people"
+        people = counted(len(motions), "person", "people")
         took = time.perf_counter() - started
-        head = f"{path.name}: {people}, {len(motions[0].present)} frames in {took:.1f} s"
+        frames = counted(len(motions[0].present), "frame")
+        head = f"{path.name}: {people}, {frames} in {took:.1f} s"
         self.report({"INFO"}, "; ".join([head, *said]))
         return {"FINISHED"}
 

@@ -17,7 +17,7 @@ import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
 from graphlift.blender.building import Curve, new_action, rest_in_world, world_rotation
-from graphlift.blender.motion import MotionError, brief
+from graphlift.blender.motion import MotionError, brief, counted
 from graphlift.blender.rigs import OURS, Follow, Rig, find_rig
 
 
@@ -64,8 +64,9 @@ def retarget(context: Any, source: Any, target: Any) -> list[str]:  # noqa: ANN4
         keys = _bake(context, ours, theirs, rig, frames)
     new_action(target, f"{target.name} {source.name}", _curves(target, rig, keys, frames))
     context.scene.frame_set(context.scene.frame_current)
+    action = target.animation_data.action.name
     said = [
-        f"{rig.title}: {len(frames)} frames in the new action {target.animation_data.action.name}",
+        f"{rig.title}: {counted(len(frames), 'frame')} in the new action {action}",
         f"path scaled by {theirs.leg / ours.leg:.3g}, as the legs are",
     ]
     if kept:

@@ -21,6 +21,7 @@ from graphlift.cli import (
     view,
 )
 from graphlift.cli.options import RayCommand, SectionedCommand, check_numbers
+from graphlift.cli.printing import name_standard_output
 from graphlift.errors import GraphliftError
 from graphlift.words import one_line
 
@@ -82,6 +83,7 @@ def main() -> None:
     SIGTERM is an interrupt like Ctrl-C: what runs saves its state first.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    name_standard_output()
     try:
         check_numbers(sys.argv[1:], app)
         # What a verb ends with by typer.Exit comes back as a number, and so does an interrupt.

@@ -8,6 +8,7 @@ import typer
 from graphlift.cli.options import MODELS, complete, options_of
 from graphlift.errors import ConfigError
 from graphlift.numerals import decimal
+from graphlift.words import counted
 
 if TYPE_CHECKING:
     from graphlift.bench.measure import Options
@@ -166,10 +167,11 @@ def _measure(options: "Options", out: Path | None) -> None:
         if not result.missing:
             (out / UNFINISHED).unlink(missing_ok=True)
     if result.missing:
+        missing = counted(result.missing, "measurement is", "measurements are")
         others = "the others are not kept, as they are with --out"
         if out is not None:
             others = f"{out / UNFINISHED} has the others: run the same command again to go on"
-        typer.echo(f"graphlift: {result.missing:,} measurements are missing; {others}", err=True)
+        typer.echo(f"graphlift: {missing} missing; {others}", err=True)
         raise KeyboardInterrupt
 
 

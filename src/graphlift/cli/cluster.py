@@ -26,8 +26,8 @@ import graphlift
 from graphlift.cli.folders import is_unfinished, unfinished
 from graphlift.cluster import connected
 from graphlift.errors import ConfigError, GraphliftError, ModelError
-from graphlift.files import alone, naming
-from graphlift.words import listed, one_line
+from graphlift.files import alone, check_not_read, naming
+from graphlift.words import counted, listed, one_line
 
 if TYPE_CHECKING:
     from graphlift.cli.lift import Request
@@ -208,7 +208,7 @@ def _count(rows: Iterator[dict[str, Any]], total: int) -> Counts:
             counts.done += 1
     if counts.done + counts.skipped + counts.failures != total:
         raise ChildProcessError(
-            f"{counts}, of {total:,} clips: run the same command again to go on"
+            f"{counts}, of {counted(total, 'clip')}: run the same command again to go on"
         )
     return counts
 
@@ -289,6 +289,7 @@ def _lift_to(
             "split it into shorter clips, or leave it out"
         )
     try:
+        check_not_read(output, clip)
         said = {"clip": str(clip), "times": times + 1, "host": gethostname(), "process": getpid()}
         begun.write_text(json.dumps(said), encoding="utf-8")
         with unfinished(output):

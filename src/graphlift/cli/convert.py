@@ -54,7 +54,7 @@ def convert(
         frames, remarks = len(poses), write_outputs(out, poses)
     for note in (*poses.notes, *remarks):
         typer.echo(f"graphlift: {one_line(note)}", err=True)
-    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    who = counted(len(poses.people), "person", "people")
     rate = f"{poses.fps:.6g} fps" if poses.fps else "frame rate unknown"
     typer.echo(
         f"{one_line(source)}: {counted(frames, 'frame')}, {rate}, {who}, {poses.skeleton.name} -> "

@@ -143,13 +143,13 @@ def through_folder(
         ConfigError: If two clips would become the same file, or one would replace a clip.
     """
     outputs: dict[Path, Path] = {}
-    read = set(clips)
+    read = {clip.resolve() for clip in clips}
     for clip, output in outputs_of(clips, out, suffix, top):
         if output in outputs:
             raise ConfigError(
                 f"{outputs[output]} and {clip} would both become {output}: rename or move one"
             )
-        if output in read:
+        if output.resolve() in read:
             raise ConfigError(f"{output}: is what is read: give another folder with -o")
         outputs[output] = clip
     done, skipped, failed = [], [], []

@@ -106,8 +106,7 @@ def lift(
     ] = None,
     height: Annotated[
         float | None,
-        # The bounds of graphlift.motion.scale_to_height, checked before any work.
-        _first("Of the person, m: sets the scale of everything.", min=0.4, max=2.8),
+        _first("Of the person, m, such as 1.80 for 180 cm: sets the scale of everything."),
     ] = None,
     people: Annotated[
         int | None,
@@ -183,8 +182,11 @@ def lift(
     Prints what was read, assumed and written. Frames out = frames in; joints that were not
     seen are filled in by the network, frames without people stay empty.
     """
+    from graphlift.motion.bones import check_stature
     from graphlift.steps import size_in, steps_from
 
+    if height is not None:  # before any work
+        check_stature(height, f"--height {height:g}")
     source = find_sample(source)
     kind = kind_of(source)
     check_options(context, kind)
@@ -345,7 +347,7 @@ def _opened(source: str, request: Request) -> "Video":
 
     video = open_video(source, fps=request.reading["fps"])
     if camera := request.steps.lifting["camera"]:
-        check_same_image(camera, video.size)
+        check_same_image(camera, video.size, video.name)
     return video
 
 
@@ -370,7 +372,7 @@ def _summary(poses: "Poses", frames: int) -> str:
 
     fps, assumed = frame_rate(poses)
     rate = f"{fps:.4g} fps{' (assumed)' if assumed else ''}"
-    who = "1 person" if len(poses.people) == 1 else f"{len(poses.people)} people"
+    who = counted(len(poses.people), "person", "people")
     return f"{counted(frames, 'frame')} at {rate}, {who}, {poses.model}"
 
 

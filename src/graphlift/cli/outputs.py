@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphlift.errors import ConfigError
+from graphlift.files import check_not_read
 
 if TYPE_CHECKING:
     from graphlift.sequences import Poses
@@ -42,8 +43,7 @@ def check_outputs(source: str, outputs: Sequence[Path], keep: Path | None = None
     for number, path in enumerate(paths):
         if path.absolute() in [each.absolute() for each in paths[:number]]:
             raise ConfigError(f"{path}: would be written twice: give two names")
-        if path.exists() and Path(source).exists() and path.samefile(source):
-            raise ConfigError(f"{path}: is what is read: give what is written another name")
+        check_not_read(path, Path(source))
         check_place(path)
 
 

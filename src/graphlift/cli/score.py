@@ -79,7 +79,7 @@ def _table(scores: "Scores") -> str:
         others += f"; {counted(counts.joints_not_valid, 'joint')} not valid"
     lines = [
         scores.describe(),
-        f"{counts.frames_scored:,} of {counts.frames:,} frames scored{others}",
+        f"{counts.frames_scored:,} of {counted(counts.frames, 'frame')} scored{others}",
         "",
         f"{'':{width}}{'frames':>9}{head}",
         *(f"{name:{width}}{_row(row)}" for name, row in rows.items()),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from graphlift.errors import FormatError, ModelError
-from graphlift.words import reason
+from graphlift.words import counted, reason
 
 Client = Literal["pip", "npm"]
 CLIENTS: tuple[Client, ...] = ("pip", "npm")
@@ -150,7 +150,7 @@ def _read(archive: Path, file: PackageFile) -> bytes:
                 f"{archive}: no {file.path} in it: give the package that was asked for"
             )
         if size != file.size:
-            raise _other(archive, file, f"has {size} bytes, not {file.size}")
+            raise _other(archive, file, f"has {counted(size, 'byte')}, not {file.size}")
         return stream.read(file.size)
 
 

@@ -29,7 +29,7 @@ from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
-from graphlift.words import listed, plain, reason, shown
+from graphlift.words import counted, listed, plain, reason, shown
 
 _LONGEST_SOURCE = 2_000
 """Characters."""
@@ -190,7 +190,8 @@ def _keypoints(
     people = [plain(name) for name in stated.get("people", np.arange(array.shape[1])).ravel()]
     if len(people) != array.shape[1]:
         raise FormatError(
-            f"{where}: names {len(people)} people, but keypoints are of {array.shape[1]}"
+            f"{where}: names {counted(len(people), 'person', 'people')}, but keypoints are of "
+            f"{array.shape[1]}"
         )
     line = plain(stated.get("source", ""), _LONGEST_SOURCE)
     source = replace(source.noting(unused(unknown)), stated=line)
@@ -225,7 +226,9 @@ def _skeleton(
         return skeleton_of(count, source), None, []
     joints = tuple(str(joint) for joint in stated["joints"].ravel())
     if len(joints) != count:
-        raise FormatError(f"{where}: names {len(joints)} joints, but keypoints are of {count}")
+        raise FormatError(
+            f"{where}: names {counted(len(joints), 'joint')}, but keypoints are of {count}"
+        )
     known = next((each for each in SKELETONS.values() if each.joints == joints), None)
     if name in SKELETONS and SKELETONS[str(name)] is not known:
         raise FormatError(

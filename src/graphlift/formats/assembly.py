@@ -23,7 +23,7 @@ from graphlift.tracking import (
     left_out,
     track,
 )
-from graphlift.words import plain
+from graphlift.words import counted, plain
 
 MOST_WITHOUT_IDS = 300
 """People in one frame who have no ids. Tracking them takes time by the square of their number."""
@@ -128,7 +128,13 @@ def _face(person: Detection) -> Float[np.ndarray, "5 3"]:
 
 
 def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashable, ...]:
-    return choose(seen, people=source.people, person=source.person, image_size=source.image_size)
+    return choose(
+        seen,
+        people=source.people,
+        person=source.person,
+        image_size=source.image_size,
+        where=source.where,
+    )
 
 
 def _count(found: Sequence[Detection], where: str) -> int:
@@ -137,7 +143,7 @@ def _count(found: Sequence[Detection], where: str) -> int:
     for each in found:
         if len(each.joints) != count:
             raise FormatError(
-                f"{where}: two skeletons in one: {count} joints in frame "
+                f"{where}: two skeletons in one: {counted(count, 'joint')} in frame "
                 f"{found[0].frame}, {len(each.joints)} in frame {each.frame}: split it by skeleton"
             )
     return count

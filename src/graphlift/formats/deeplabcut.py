@@ -24,7 +24,7 @@ from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.formats.plain_pickle import unpickle_plain
 from graphlift.formats.tables import Column, cell, check_length, from_cells, rows_of
 from graphlift.sequences import Keypoints
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
@@ -192,8 +192,8 @@ def _level(group: Any, axis: str, level: int, where: str, max_bytes: int) -> lis
 def _check_block(names: Sequence[tuple[str, ...]], values: np.ndarray, where: str) -> None:
     if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind not in "iuf":
         raise FormatError(
-            f"{where}: {len(names)} columns are named, but the values are "
-            f"{values.shape} of {values.dtype}: the file is damaged or no table of keypoints"
+            f"{where}: {counted(len(names), 'column is', 'columns are')} named, but the values "
+            f"are {values.shape} of {values.dtype}: the file is damaged or no table of keypoints"
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphlift.errors import FormatError
 from graphlift.formats.keypoint_source import KeypointSource
-from graphlift.words import listed, shown
+from graphlift.words import counted, listed, shown
 
 LARGEST_FRAME = 1 << 53
 _NUMBERED = re.compile(r"(?P<clip>.*?)(?P<frame>[0-9]{1,15})(?:_keypoints)?")
@@ -78,6 +78,6 @@ def frames_noted(frames: range, files: int) -> tuple[str, str]:
     """Say which frames a folder counts, and how many of them have no file."""
     gaps = len(frames) - files
     return (
-        f"{len(frames)} frames, {frames[0]} to {frames[-1]}",
+        f"{counted(len(frames), 'frame')}, {frames[0]} to {frames[-1]}",
         f"{gaps} without a file taken as frames without people" if gaps else "",
     )

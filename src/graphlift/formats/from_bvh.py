@@ -33,7 +33,7 @@ from graphlift.formats.rig_names import find_joints, plain_name
 from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import decimal
 from graphlift.sequences import is_frame_rate
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 LARGEST_FILE = 2**30
 LONGEST_LINE = 1_000_000
@@ -243,7 +243,7 @@ def _read_motion(lines: Lines, nodes: list[_BvhJoint]) -> tuple[np.ndarray, floa
     possible = duration > 0 and is_frame_rate(1 / duration)
     if declared < 1 or declared != int(declared) or not possible:
         raise lines.error(
-            f"{declared:g} frames of {duration:g} s: there should be at least one, of 0.0001 to "
+            f"Frames: {declared:g} of {duration:g} s: there should be at least one, of 0.0001 to "
             "1000 s each"
         )
     expected = sum(len(node.channels or ()) for node in nodes)
@@ -252,16 +252,17 @@ def _read_motion(lines: Lines, nodes: list[_BvhJoint]) -> tuple[np.ndarray, floa
         words = line.split()
         if len(words) != expected or len(rows) == declared:
             raise lines.error(
-                f"{len(words)} numbers in frame {len(rows) + 1} of {declared:.0f}: each frame is "
-                f"one line of {expected}, one for each channel; the file is cut short or damaged"
+                f"{counted(len(words), 'number')} in frame {len(rows) + 1} of {declared:.0f}: "
+                f"each frame is one line of {expected}, one for each channel; the file is cut "
+                "short or damaged"
             )
         if len(rows) == MOST_FRAMES:
             raise lines.error(f"more than {MOST_FRAMES:,} frames: cut it into clips")
         rows.append(np.array(lines.numbers(words)))
     if len(rows) != declared or not expected:
         raise lines.error(
-            f"{declared:.0f} frames are declared, but the file has {len(rows)} of {expected} "
-            "numbers: it is cut short"
+            f"{counted(int(declared), 'frame is', 'frames are')} declared, but the file has "
+            f"{len(rows)} of {counted(expected, 'number')}: it is cut short"
         )
     return np.array(rows), _whole(1 / duration)
 

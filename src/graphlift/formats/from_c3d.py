@@ -21,6 +21,7 @@ from graphlift.formats.to_c3d import BLOCK, INTEL, LAST_FRAME
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses
+from graphlift.words import counted
 
 MOST_GAPS = 10
 """Places for joints, of those that have a label; people of one skeleton fill them all."""
@@ -151,8 +152,8 @@ def _points(content: bytes, parameters: Parameters) -> np.ndarray:
     frames = _frame_count(parameters, first, last, len(data) // row if row else 0)
     if not count or frames < 1 or frames * row > len(data):
         raise FormatError(
-            f"should have {frames} frames of {count} points and has "
-            f"{len(data):,} bytes of them: it is cut short; copy or export it again"
+            f"should have {counted(frames, 'frame')} of {counted(count, 'point')} and has "
+            f"{counted(len(data), 'byte')} of them: it is cut short; copy or export it again"
         )
     words = np.frombuffer(data, word, frames * (row // word.itemsize)).reshape(frames, -1)
     with np.errstate(invalid="ignore"):  # a NaN of a kind that the processor complains of

@@ -21,6 +21,7 @@ from graphlift.geometry import y_up_to_z_up
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
+from graphlift.words import counted
 
 CROWN = "HeadTop_End"
 MOST_NODES = 10_000
@@ -132,7 +133,9 @@ def _animation(tree: Any, data: bytes) -> tuple[np.ndarray, Paths]:  # noqa: ANN
         rows[source] = read(source).ravel()
         values = read(sampler["output"])
         if values.shape != (len(rows[source]), _ENOUGH[target["path"]]):
-            raise FormatError(f"has {len(values)} values for {len(rows[source])} frames")
+            raise FormatError(
+                f"has {counted(len(values), 'value')} for {counted(len(rows[source]), 'frame')}"
+            )
         moving.setdefault(target["node"], {})[target["path"]] = values
     times = next(iter(rows.values()), np.zeros(0))
     if not len(times) or any(not np.array_equal(times, row) for row in rows.values()):
@@ -164,7 +167,9 @@ def _people(
     parents = _parents(nodes)
     hips = [n for n, node in enumerate(nodes) if _plain(node.get("name", "")) == "Hips"]
     if len(hips) * frames * _PLACE > size:
-        raise FormatError(f"has not a place for each of {len(hips)} people in every frame")
+        raise FormatError(
+            f"has not a place in every frame for {counted(len(hips), 'person', 'people')}"
+        )
     return [_person(nodes, parents, moving, frames, root) for root in hips]
 
 

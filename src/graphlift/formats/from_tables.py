@@ -18,6 +18,7 @@ from graphlift.mapped import BLOCK
 from graphlift.numerals import decimal, is_whole
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Axes, Poses
+from graphlift.words import counted
 
 _NUMBERS = ("x_m", "y_m", "z_m", "sigma_m")
 _WORDS = ("person", "joint")
@@ -161,8 +162,9 @@ def _scatter(table: Table, counts: list[int]) -> dict[str, np.ndarray]:
     shape = (frames, *counts)
     if len(frame) != frames * counts[0] * counts[1] or (len(frame) and frame.min() < 0):
         raise FormatError(
-            f"{len(frame):,} rows are not one for each of {frames:,} frames, {counts[0]} people "
-            f"and {counts[1]} joints: it is cut short or was changed"
+            f"{counted(len(frame), 'row is', 'rows are')} not one for each of "
+            f"{counted(frames, 'frame')}, {counted(counts[0], 'person', 'people')} and "
+            f"{counted(counts[1], 'joint')}: it is cut short or was changed"
         )
     at: np.ndarray = np.zeros(0, dtype=np.int64)
     if frames:

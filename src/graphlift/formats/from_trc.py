@@ -14,6 +14,7 @@ from graphlift.formats.labels import labelled_poses
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
 from graphlift.sequences import Poses
+from graphlift.words import counted
 
 UNITS: Mapping[str, float] = {"m": 1.0, "meters": 1.0, "cm": 0.01, "mm": 0.001}
 """Metres per unit."""
@@ -41,8 +42,9 @@ def read_trc(path: Path, person: str = "0") -> Poses:
     numbers = _rows(lines, 2 + 3 * len(labels))
     if head.get("NumFrames", "").strip() != str(len(numbers)) or not labels:
         raise FormatError(
-            f"says {head.get('NumFrames', '')[:40]!r} frames of {len(labels)} markers, "
-            f"and has {len(numbers)} frames: it is cut short or damaged; export it again"
+            f"says {head.get('NumFrames', '')[:40]!r} frames of {counted(len(labels), 'marker')}, "
+            f"and has {counted(len(numbers), 'frame')}: it is cut short or damaged; export it "
+            "again"
         )
     positions = y_up_to_z_up(numbers[:, 2:].reshape(len(numbers), 1, len(labels), 3) * UNITS[unit])
     note = f"Read from a TRC: y is up, in {unit}."
@@ -62,7 +64,7 @@ def _rows(lines: Sequence[str], width: int) -> np.ndarray:
             fields.pop()
         if len(fields) != width:
             raise FormatError(
-                f"line {number}: {len(fields)} fields, not {width}: number, time and "
+                f"line {number}: {counted(len(fields), 'field')}, not {width}: number, time and "
                 "three for each marker; the file is cut short or damaged"
             )
         if "_" in line:  # Python alone takes 1_0 for 10

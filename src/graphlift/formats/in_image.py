@@ -13,6 +13,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints
+from graphlift.words import counted
 
 FARTHEST = 1e6
 """px; no image is so large."""
@@ -65,8 +66,8 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
 def no_person(where: str, frames: int) -> FormatError:
     """Make the error that no person is seen in any frame."""
     return FormatError(
-        f"{where}: no person is seen in any of {frames} frames: there is nothing to lift; check "
-        "the detector's video and threshold"
+        f"{where}: no person is seen in any frame ({counted(frames, 'frame')}): there is nothing "
+        "to lift; check the detector's video and threshold"
     )
 
 

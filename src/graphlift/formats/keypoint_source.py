@@ -16,7 +16,7 @@ from graphlift.skeletons import (
     SKELETONS,
     Skeleton,
 )
-from graphlift.words import one_line, shown
+from graphlift.words import counted, one_line, shown
 
 MAX_BYTES = 1 << 30
 """The most that is read whole, of a file and of the arrays made of it: 1 GiB. JSON takes some
@@ -144,7 +144,8 @@ class KeypointSource:
             FormatError: Naming how many frames and people there would be.
         """
         size = frames * people * joints * 3 * _NUMBER
-        taken = f"{frames} frames of {people} people would take {size / 1e9:.1f} GB"
+        who = counted(people, "person", "people")
+        taken = f"{counted(frames, 'frame')} of {who} would take {size / 1e9:.1f} GB"
         if size > self.max_bytes:
             raise FormatError(
                 f"{self.where}: {taken}, more than the {self.max_bytes / 1e9:.1f} GB allowed: "
@@ -153,8 +154,9 @@ class KeypointSource:
             )
         if given is not None and size > max(_PLENTY, _SPARSE * given * joints * 3 * _NUMBER):
             raise FormatError(
-                f"{self.where}: {taken}, and the file holds {given:,} poses, fewer than one in "
-                f"{_SPARSE}: check that its numbers count frames, and check the ids of people"
+                f"{self.where}: {taken}, and the file holds {counted(given, 'pose')}, fewer than "
+                f"one in {_SPARSE}: check that its numbers count frames, and check the ids of "
+                "people"
             )
 
 
@@ -183,8 +185,8 @@ def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
     if expected is not None:
         if count != len(expected) and expected not in _WHOLE_BODY.get(count, ()):
             raise FormatError(
-                f"{where}: has {count} joints, but {expected.name} has {len(expected)}: leave the "
-                "skeleton out, or give the one it was made with"
+                f"{where}: has {counted(count, 'joint')}, but {expected.name} has "
+                f"{len(expected)}: leave the skeleton out, or give the one it was made with"
             )
         return expected
     if count in _WHOLE_BODY:

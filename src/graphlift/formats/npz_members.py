@@ -20,7 +20,7 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.files import container
-from graphlift.words import plain
+from graphlift.words import counted, plain
 
 MOST_MEMBERS = 10_000
 """Arrays in a file."""
@@ -201,7 +201,8 @@ def _bare(path: Path, file: IO[bytes]) -> Member:
     member = Member(shape, dtype, fortran, file.tell(), path.stat().st_size - file.tell())
     if not dtype.hasobject and member.size != member.packed:
         raise ValueError(
-            f"{plain(shape)} of {dtype} take {member.size:,} bytes, and it has {member.packed:,}"
+            f"{plain(shape)} of {dtype} take {counted(member.size, 'byte')}, and it has "
+            f"{member.packed:,}"
         )
     return member
 

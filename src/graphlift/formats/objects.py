@@ -24,7 +24,7 @@ from graphlift.formats.keypoint_source import KeypointSource, check_image_size
 from graphlift.formats.mediapipe import from_landmarks
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26
-from graphlift.words import reason
+from graphlift.words import counted, reason
 
 
 def from_objects(given: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
@@ -82,7 +82,7 @@ def _of_people(frames: Iterable[Any], kind: str, source: KeypointSource) -> Keyp
             f"{kind} results: frames are of {len(sizes)} sizes, and keypoints are of one camera: "
             "give the frames of one video"
         )
-    source = replace(source, where=f"results, {count} frames").of(
+    source = replace(source, where=f"results, {counted(count, 'frame')}").of(
         kind, usual=(COCO_17, HALPE_26), image_size=next(iter(sizes), None)
     )
     return assemble(seen, source, frames=range(count))

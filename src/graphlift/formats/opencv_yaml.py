@@ -19,6 +19,7 @@ from typing import Any
 
 from graphlift.errors import FormatError
 from graphlift.numerals import decimal
+from graphlift.words import counted
 
 _SIZE = {"width": ("imagewidth", "width"), "height": ("imageheight", "height")}
 _MATRIX = ("cameramatrix", "k")
@@ -59,7 +60,7 @@ def read_opencv_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
         )
     matrix = _list(path, values, _MATRIX, "camera_matrix")
     if len(matrix) != 9:
-        raise FormatError(f"{path}: camera_matrix has {len(matrix)} numbers, not 3 × 3")
+        raise FormatError(f"{path}: camera_matrix has {counted(len(matrix), 'number')}, not 3 × 3")
     table = {
         "size": [_number(path, values, names, f"image_{key}") for key, names in _SIZE.items()],
         "matrix": [matrix[:3], matrix[3:6], matrix[6:]],

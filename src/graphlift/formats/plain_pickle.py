@@ -25,7 +25,7 @@ from graphlift.errors import FormatError
 from graphlift.files import container
 from graphlift.formats.npz_members import check_packing, check_text, read_header
 from graphlift.formats.pickle_machine import PickleMachine
-from graphlift.words import plain, reason, shown
+from graphlift.words import counted, plain, reason, shown
 
 DEEPEST = 100
 """Containers within containers; VideoPose3D's files have four."""
@@ -158,7 +158,7 @@ def _damaged(where: str, what: str) -> FormatError:
 
 def _numbers(raw: bytes, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != len(raw):
-        raise ValueError(f"{len(raw)} bytes for {shape} of {dtype}")
+        raise ValueError(f"{counted(len(raw), 'byte')} for {shape} of {dtype}")
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C").copy()
 
 

@@ -27,6 +27,7 @@ from graphlift.formats.joint_names import order_by_name, recognise
 from graphlift.formats.json_files import check_file_size
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
+from graphlift.words import counted
 
 
 @dataclass
@@ -46,8 +47,8 @@ class _Cursor:
         """Read so many bytes."""
         if self.at + size > len(self.data):
             raise FormatError(
-                f"{self.path}: ends at byte {len(self.data)}, where {size} more bytes should be: "
-                "it is cut short, or no .pose file; copy or write it again"
+                f"{self.path}: ends at byte {len(self.data)}, where {counted(size, 'more byte')} "
+                "should be: it is cut short, or no .pose file; copy or write it again"
             )
         self.at += size
         return self.data[self.at - size : self.at]

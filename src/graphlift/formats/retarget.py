@@ -55,7 +55,7 @@ def rigged_people(path: Path, poses: Poses) -> tuple[tuple[RiggedPerson, ...], t
         if np.isfinite(positions[:, i]).any():
             people.append(_fill(path, name, positions[:, i], find_guides(poses, i)))
         else:
-            remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
+            remarks += (f"Person {name} is in no frame: left out.",)
     guided = dict.fromkeys(person.guides.words for person in people if person.guides.words)
     remarks += tuple(f"Turned as fronts, faces and soles show: {words}." for words in guided)
     return tuple(people), remarks

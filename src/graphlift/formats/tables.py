@@ -33,7 +33,7 @@ from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import MEDIAPIPE_33
-from graphlift.words import listed, plain, reason
+from graphlift.words import counted, listed, plain, reason
 
 Rows = Iterator[tuple[int, list[str]]]
 Numbers = Sequence[float]
@@ -105,8 +105,8 @@ def check_length(row: Sequence[str], cells: int, path: Path, line: int) -> None:
     """
     if len(row) != cells:
         raise FormatError(
-            f"{path}, line {line}: {len(row)} cells, but the header has {cells}: the file is cut "
-            "short or damaged"
+            f"{path}, line {line}: {counted(len(row), 'cell')}, but the header has {cells}: the "
+            "file is cut short or damaged"
         )
 
 

@@ -54,7 +54,7 @@ def write_trc(path: Path, poses: Poses) -> tuple[str, ...]:
     files = write_each(path, [poses.people[i] for i in people], write)
     for i, name in enumerate(poses.people):
         if i not in people:
-            remarks += (f"Person {name} is in none of the {len(poses)} frames: left out.",)
+            remarks += (f"Person {name} is in no frame: left out.",)
         elif not present[:, i].all():
             whole = gaps(present[:, i].all(axis=-1))
             remarks += (f"Person {name} lacks joints in {whole}: their fields are empty.",)

@@ -26,6 +26,7 @@ from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, SKELETONS, Skeleton
+from graphlift.words import counted
 
 USUAL = (COCO_17, HALPE_26)
 _BOX = 5
@@ -175,8 +176,8 @@ def _layout(count: int, at: str, skeleton: Skeleton | None) -> tuple[int, int]:
             if 0 <= count - joints * dims <= 2:
                 return joints, dims
     raise FormatError(
-        f"{at}: {_BOX + count} numbers are no class, box and keypoints of "
-        f"{', '.join(map(str, dict.fromkeys(sizes)))} joints: detect with a pose model"
+        f"{at}: {counted(_BOX + count, 'number is', 'numbers are')} no class, box and keypoints "
+        f"of {', '.join(map(str, dict.fromkeys(sizes)))} joints: detect with a pose model"
     )
 
 

@@ -20,6 +20,7 @@ from graphlift.formats.face import POINTS
 from graphlift.formats.json_files import triples
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.skeletons import COCO_17, COCO_23
+from graphlift.words import counted
 
 FEET = COCO_23.joints[len(COCO_17) :]
 """The joints of ``foot_kpts``, in their order."""
@@ -69,7 +70,7 @@ def _points(entry: dict[str, Any], key: str, count: int, where: str) -> np.ndarr
     points = triples(entry[key], f"{where}: {key}")
     if len(points) != count:
         raise FormatError(
-            f"{where}: {key} has {len(points)} points, and COCO-WholeBody's are {count}: write "
-            "the file as its data_format.md says, or leave the key out"
+            f"{where}: {key} has {counted(len(points), 'point')}, and COCO-WholeBody's are "
+            f"{count}: write the file as its data_format.md says, or leave the key out"
         )
     return points

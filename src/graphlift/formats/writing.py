@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from graphlift.errors import FormatError
 from graphlift.files import replacing
 from graphlift.sequences import Axes, Poses
+from graphlift.words import counted
 
 SEPARATE_GAPS = 3
 """So many gaps are listed by frame number before only their count is given."""
@@ -106,8 +107,8 @@ def check_people(path: Path, poses: Poses) -> None:
     """
     if not np.isfinite(poses.positions).any():
         raise FormatError(
-            f"{path}: no person is in any of the {len(poses)} frames, so there is no motion to "
-            "write: check the keypoints, or write .npz, which keeps empty frames"
+            f"{path}: no person is in any frame ({counted(len(poses), 'frame')}), so there is no "
+            "motion to write: check the keypoints, or write .npz, which keeps empty frames"
         )
 
 
@@ -117,7 +118,7 @@ def gaps(present: Bool[np.ndarray, " frame"]) -> str:
     runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1)
     names = [f"{r[0]}" if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs[:SEPARATE_GAPS]]
     more = ["..."] if len(runs) > SEPARATE_GAPS else []
-    return f"{len(absent)} of {len(present)} frames ({', '.join(names + more)})"
+    return f"{len(absent)} of {counted(len(present), 'frame')} ({', '.join(names + more)})"
 
 
 def interpolate(values: Float[np.ndarray, "*frame_first"]) -> Float[np.ndarray, "*frame_first"]:

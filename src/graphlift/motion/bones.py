@@ -126,6 +126,23 @@ def statures(poses: Poses) -> Float[np.ndarray, " person"]:
     return _weighted_median(length, np.isfinite(length).astype(float)) / SHARE_OF_HEIGHT
 
 
+def check_stature(metres: float, stated: str) -> None:
+    """Refuse a height that is no person's, such as one in cm.
+
+    Args:
+        metres: The height.
+        stated: What states it, for the error.
+
+    Raises:
+        ModelError: If it is not within :data:`STATURES`.
+    """
+    if not STATURES[0] <= metres <= STATURES[1]:
+        raise ModelError(
+            f"{stated}: give metres between {STATURES[0]} and {STATURES[1]}, such as 1.80 for "
+            "180 cm"
+        )
+
+
 def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
     """Scale each person to a stated height, in standing, without shoes.
 
@@ -153,11 +170,7 @@ def scale_to_height(poses: Poses, height: float | Mapping[str, float]) -> Poses:
             f"{', '.join(poses.people)}"
         )
     for name, metres in stated.items():
-        if not STATURES[0] <= metres <= STATURES[1]:
-            raise ModelError(
-                f"a height of {metres:g} m for person {name}: give metres between {STATURES[0]} "
-                f"and {STATURES[1]}, such as 1.75"
-            )
+        check_stature(metres, f"a height of {metres:g} m for person {name}")
     heights = np.array([stated.get(name, np.nan) for name in poses.people])
     scale = heights / statures(poses)
     scaled = np.isfinite(scale)

@@ -86,7 +86,7 @@ def fill_keypoints(
         return keypoints
     confidence = keypoints.confidence.reshape(len(keypoints), joints)
     lower = np.minimum(_carried(confidence, ~gaps), _carried(confidence[::-1], ~gaps[::-1])[::-1])
-    note = f"{gaps.sum()} joints filled over gaps of up to {words} ({method})"
+    note = f"{counted(int(gaps.sum()), 'joint')} filled over gaps of up to {words} ({method})"
     unstated = [each.rstrip(".") for each in assumed]
     return replace(
         keypoints,

@@ -36,6 +36,7 @@ from graphlift.motion.trajectory import MEMORY, choose_camera, find_path
 from graphlift.motion.tree import Eliminated, Levels, Planes, eliminate, levels_of, outer
 from graphlift.sequences import Poses, frame_rate
 from graphlift.skeletons import Skeleton, joint_map
+from graphlift.words import counted
 
 KEYPOINT = 0.013
 """m at the person's distance: how far off a keypoint is at least, 3 px of a person of 360 px."""
@@ -179,7 +180,7 @@ def refine(
     if not placed.any():
         return poses
     count = int((valid & ~placed).sum())
-    rest = f"; {count} frames, which do not show where a person is, were left as they were"
+    rest = f"; {counted(count, 'frame')} left as lifted, as nothing there shows where a person is"
     return poses.noting(
         *assumed,
         f"Poses were refined to agree with the keypoints, by {lens}, with bones of constant length"

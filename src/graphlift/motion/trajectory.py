@@ -247,7 +247,7 @@ def choose_camera(
     size = None if poses.keypoints is None else poses.keypoints.image_size
     own = poses.camera if camera is None else camera
     if own is not None:
-        check_same_image(own, size)
+        check_same_image(own, size, poses.keypoints.source if poses.keypoints else "")
     if camera is not None:
         return camera, "the given camera's lens"
     if field_of_view is None and own is not None:

@@ -25,6 +25,7 @@ from graphlift.samples.samples import Samples, Selection
 from graphlift.simulated_detector import occluded
 from graphlift.skeletons import BODY_28
 from graphlift.virtual_cameras import RandomRig
+from graphlift.words import counted
 
 TOGETHER = 256
 """Frames that are lifted at once."""
@@ -65,8 +66,8 @@ class ClipPeople:
         starts = np.asarray(first[whole & same & (np.abs(motion.fps[first] - FPS) < 1)])
         if not len(starts):
             raise ConfigError(
-                f"no clip has {self.frames} frames in a row at {FPS:g} fps, which networks over "
-                "time are trained on: give motion capture that has"
+                f"no clip has {counted(self.frames, 'frame')} in a row at {FPS:g} fps, which "
+                "networks over time are trained on: give motion capture that has"
             )
         return starts
 

@@ -13,7 +13,7 @@ from graphlift.protocols.named import Protocol
 from graphlift.scoring.score import score_poses
 from graphlift.scoring.scores import Scores
 from graphlift.skeletons import BODY_28, joint_map
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 _LARGEST_REACH = 20.0
 """m; if half of the joints are farther than this from the root, the unit is mm or cm, not m."""
@@ -103,7 +103,7 @@ def _check_lengths(mine: PoseArrays, truth: PoseArrays) -> None:
     for name in sorted({*own, *true}):
         if own[name] != true[name]:
             raise FormatError(
-                f"sequence {shown(name)} has {own[name]:,} frames in {mine.path} and "
+                f"sequence {shown(name)} has {counted(own[name], 'frame')} in {mine.path} and "
                 f"{true[name]:,} in {truth.path}: give the same frames of both; none is cut to fit"
             )
 

@@ -12,7 +12,7 @@ from graphlift.scoring.frames import Frames, label_frames
 from graphlift.scoring.pose_errors import MIN_JOINTS, pose_errors
 from graphlift.scoring.scores import Counts, Scores, mean_of
 from graphlift.skeletons import Skeleton
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 CHUNK = 4096
 """Frames scored at a time: enough for NumPy to be fast, few enough for the processor's cache."""
@@ -62,17 +62,18 @@ def score_poses(
         frame, joint = sums.first_missing or (0, 0)
         clip = "" if sequence is None else f" (in {shown(str(sequence[frame]))})"
         raise ShapeError(
-            f"predicted lacks {counts.joints_missing:,} joints whose truth counts (not finite, or "
-            f"in a frame without {protocol.root} or {MIN_JOINTS} joints), the first "
+            f"predicted lacks {counted(counts.joints_missing, 'joint')} whose truth counts (not "
+            f"finite, or in a frame without {protocol.root} or {MIN_JOINTS} joints), the first "
             f"{protocol.scored[joint]} of frame {frame}{clip}: predict them, mark them not valid "
             "in the truth, or allow them to be missing (--allow-missing), when they count as "
             "wrong for PCK and AUC and are in no other mean"
         )
     if not counts.frames_scored:
         raise ShapeError(
-            f"none of {counts.frames:,} frames can be scored: {counts.frames_excluded:,} are of "
-            f"excluded sequences, and in {counts.frames_not_valid:,} the truth of {protocol.root} "
-            f"or of {MIN_JOINTS} joints is not valid: check `sequence`, `valid` and the truth"
+            f"no frame can be scored: of {counted(counts.frames, 'frame')}, "
+            f"excluded sequences have {counts.frames_excluded:,}, and in "
+            f"{counts.frames_not_valid:,} the truth of {protocol.root} or of {MIN_JOINTS} joints "
+            "is not valid: check `sequence`, `valid` and the truth"
         )
     averaging: Average = protocol.average if activity is not None else "frames"
     return _scores(sums, protocol, tuple(adaptations), averaging, counts)
@@ -158,8 +159,8 @@ def _notes(
         "over frames": averaging != protocol.average,
         f"activities without a frame that counts: {', '.join(absent)}": absent and scored,
         f"activities that {protocol.data} does not have: {', '.join(unknown)}": unknown,
-        f"{counts.frames_scored:,} frames are scored; the whole test set has "
-        f"{protocol.frames or 0:,}": partly,
+        f"{counted(counts.frames_scored, 'frame is', 'frames are')} scored; the whole test set "
+        f"has {protocol.frames or 0:,}": partly,
         "no MPJVE: it needs `sequence`, the clip and camera of each frame": not (
             labels.follows.any()
         ),

@@ -25,7 +25,7 @@ from graphlift.formats.to_json import list_people
 from graphlift.lifting import Lifter
 from graphlift.sequences import FRONTS
 from graphlift.skeletons import BODY_28, Skeleton
-from graphlift.words import plain, shown
+from graphlift.words import counted, plain, shown
 
 Encoding = Literal["json", "float32"]
 _COLUMNS = ("positions", "sigma", "fronts", "front_sigma")
@@ -90,8 +90,8 @@ def _from_floats(
     person = 3 * joints * _FLOAT.itemsize
     if len(data) % person:
         raise ShapeError(
-            f"{where}: {len(data)} bytes should be {person} for each person: float32 x, y and "
-            f"confidence of the {joints} joints of {skeleton.name}"
+            f"{where}: {counted(len(data), 'byte')} should be {person} for each person: float32 "
+            f"x, y and confidence of the {joints} joints of {skeleton.name}"
         )
     return np.frombuffer(data, _FLOAT).reshape(-1, joints, 3).astype(np.float64)
 

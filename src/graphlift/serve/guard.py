@@ -14,6 +14,7 @@ from graphlift.serve.metrics import Metrics
 from graphlift.serve.refusals import Refusal, ending
 from graphlift.serve.settings import Settings
 from graphlift.serve.stream import Streams
+from graphlift.words import counted
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -110,11 +111,11 @@ class Guard:
             check_key(keys, self.settings.key)
         if self.ending and scope["path"] != OPEN:
             raise ending()
-        if self.open > self.settings.connections:
+        if self.open > (most := self.settings.connections):
+            taken = counted(most, "request or stream is", "requests and streams are")
             raise Refusal(
                 503,
-                f"{self.settings.connections} requests and streams are open, as many as this "
-                "server allows: ask again in a few seconds",
+                f"{taken} open, as many as this server allows: ask again in a few seconds",
                 {"Retry-After": "5"},
             )
         most = self._most(scope)

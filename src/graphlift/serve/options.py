@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from graphlift.motion.bones import check_stature
 from graphlift.numerals import decimal, is_whole
 from graphlift.serve.refusals import Refusal
 from graphlift.steps import size_in
@@ -16,6 +17,14 @@ def _plain_number(value: object) -> object:
     if not isinstance(value, str):
         return value
     return int(value) if is_whole(value) and len(value) < 20 else decimal(value)
+
+
+def _metres(value: object) -> object:
+    """Read a person's height; whoever gives cm is told what to write."""
+    number = _plain_number(value)
+    if isinstance(number, int | float):
+        check_stature(number, f"{number:g}")
+    return number
 
 
 _Plain = BeforeValidator(_plain_number)
@@ -54,9 +63,10 @@ class LiftOptions(BaseModel):
     field_of_view: Annotated[float, Field(ge=1, lt=180, allow_inf_nan=False), _Plain] | None = (
         Field(None, description="Degrees along the image's longer side.")
     )
-    height: Annotated[float, Field(ge=0.4, le=2.8, allow_inf_nan=False), _Plain] | None = Field(
-        None, description="Of the person, m."
-    )
+    height: (
+        Annotated[float, Field(ge=0.4, le=2.8, allow_inf_nan=False), BeforeValidator(_metres)]
+        | None
+    ) = Field(None, description="Of the person, m, such as 1.80 for 180 cm.")
     people: Annotated[int, Field(ge=1, le=1_000), _Plain] | None = Field(
         None, description="Keep so many."
     )

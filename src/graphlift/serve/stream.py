@@ -30,7 +30,7 @@ from graphlift.serve.openings import Opening, describe_stream, open_stream, read
 from graphlift.serve.refusals import Refusal
 from graphlift.serve.settings import Settings
 from graphlift.stream import Stream
-from graphlift.words import one_line
+from graphlift.words import counted, one_line
 
 INBOX = 32
 """Frames under way in one stream."""
@@ -187,8 +187,9 @@ class Live:
         if stream.smooth and len(people) != self._people:
             raise Ends(
                 BAD_DATA,
-                f"{where}: {len(people)} people after frames of {self._people}: smoothing needs "
-                "the same people in every frame, null where one is away",
+                f"{where}: {counted(len(people), 'person', 'people')} after frames of "
+                f"{self._people}: smoothing needs the same people in every frame, null where one "
+                "is away",
             )
         return people
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from graphlift.errors import SkeletonError
-from graphlift.words import listed, shown
+from graphlift.words import counted, listed, shown
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Skeleton:
             twice = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
             raise SkeletonError(f"{self.name}: joint names repeat: {', '.join(twice)}")
         if len(self.parents) != count:
-            raise SkeletonError(f"{self.name}: {count} joints but {len(self.parents)} parents")
+            raise SkeletonError(
+                f"{self.name}: {counted(count, 'joint')} but "
+                f"{counted(len(self.parents), 'parent')}"
+            )
         roots = [self.joints[joint] for joint, parent in enumerate(self.parents) if parent == -1]
         if len(roots) != 1:
             raise SkeletonError(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from graphlift.card import ModelCard
 from graphlift.errors import ConfigError, ModelError
-from graphlift.files import replacing
+from graphlift.files import check_not_read, replacing
 from graphlift.lifting import Lifter
 from graphlift.metrics import joint_errors
 from graphlift.model_files import read_model
@@ -56,10 +56,11 @@ def release_quantised(model: str | Path, data: TrainingData, out: Path) -> Model
         FileNotFoundError: If there is no such model.
         FormatError: If the file is damaged, or not one of graphlift's.
         ModelError: If it has no products that can be replaced, or its answers move too far.
-        ConfigError: As of :func:`sample_inputs`, or if ``out`` does not end in .onnx.
+        ConfigError: As of :func:`sample_inputs`, or if ``out`` is the model or no .onnx.
     """
     if out.suffix != ".onnx":
         raise ConfigError(f"{out}: a model is an .onnx file: give it a name that ends so")
+    check_not_read(out, Path(model))
     given = Lifter.load(model, threads=1)
     content, where = read_model(model)
     card = replace(given.card, name=out.stem, metrics=())

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphlift.card import CMU, ModelCard
 from graphlift.errors import CheckpointError, ModelError
-from graphlift.files import replacing, scratch, write_text
+from graphlift.files import check_not_read, replacing, scratch, write_text
 from graphlift.protocols import STRIDE
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
@@ -27,6 +27,7 @@ from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
 from graphlift.skeletons import BODY_28, H36M_17
 from graphlift.study.open_models import score, score_detected
+from graphlift.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,6 +61,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         out: Folder for ``NAME.onnx``, ``NAME.safetensors`` and ``NAME.json``.
 
     Raises:
+        ConfigError: If one of the files would replace ``model``.
         CheckpointError: If the file is damaged, or was trained on other data.
         ModelError: If the run was not one with random cameras and sigma.
     """
@@ -68,6 +70,8 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     from graphlift.nn.mixture import MixtureDensity
     from graphlift.training.checkpoints import load_run
 
+    for suffix in (".onnx", ".safetensors", ".json"):
+        check_not_read(out / f"{name}{suffix}", model)
     network, config, record = load_run(model, ("data_digest",))
     lifts = config.model.sigma and config.model.method != "over-time"
     if config.cameras != "random" or not (lifts or isinstance(network, MixtureDensity)):
@@ -139,7 +143,8 @@ def _people(data: OpenData) -> str:
     if _of_cmu(data):
         return OF_CMU
     poses = sum(len(clip.positions) for clip in data.train.clips)
-    return f"Trained on {len(data.train.subjects)} people of {data.name}, in {poses:,} poses."
+    people = counted(len(data.train.subjects), "person", "people")
+    return f"Trained on {people} of {data.name}, in {counted(poses, 'pose')}."
 
 
 def _lift(

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from graphlift.errors import FormatError
 from graphlift.files import append_line
 from graphlift.plain_json import check_plain
-from graphlift.words import problems
+from graphlift.words import counted, problems
 
 RESULTS = "results.jsonl"
 
@@ -249,7 +249,7 @@ def _check(result: Result) -> None:
             raise ValueError(f"blocks.{name}: lists of different length")
     if result.best_step > result.steps:
         raise ValueError(
-            f"best_step: {result.best_step} is beyond the last of {result.steps} steps"
+            f"best_step: {result.best_step} is beyond the last of {counted(result.steps, 'step')}"
         )
 
 

@@ -32,7 +32,7 @@ from graphlift.study.results import (
 )
 from graphlift.training.own import check_own
 from graphlift.training.progress import Progress
-from graphlift.words import plain
+from graphlift.words import counted, plain
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue
@@ -118,22 +118,20 @@ def other_results(plan: Plan, folder: Path, *, data: str) -> list[str]:
     notes = []
     if strange := [result.name for result in finished if result.name not in planned]:
         notes.append(
-            f"{results}: {_count(strange)} not in this plan ({_some(strange)}), and reported with "
-            "its runs: if it was changed, delete their lines, or give it another folder (--out)"
+            f"{results}: {counted(len(strange), 'run is', 'runs are')} not in this plan "
+            f"({_some(strange)}), and reported with its runs: if it was changed, delete their "
+            "lines, or give it another folder (--out)"
         )
     others = [result for result in finished if result.version != graphlift.__version__]
     if others:
         versions = ", ".join(sorted({plain(result.version, 20) for result in others}))
         notes.append(
-            f"{results}: {_count(others)} of graphlift {versions}, and this is "
-            f"{graphlift.__version__}, which may train otherwise: to have all of one version, "
-            "give the plan another folder (--out), or delete their lines and folders in runs/"
+            f"{results}: {counted(len(others), 'run is', 'runs are')} of graphlift {versions}, "
+            f"and this is {graphlift.__version__}, which may train otherwise: to have all of one "
+            "version, give the plan another folder (--out), or delete their lines and folders in "
+            "runs/"
         )
     return notes
-
-
-def _count(runs: Sequence[object]) -> str:
-    return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
 
 
 def _some(names: Sequence[str]) -> str:

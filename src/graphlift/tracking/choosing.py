@@ -9,6 +9,7 @@ from jaxtyping import Float
 from graphlift.errors import ConfigError
 from graphlift.mapped import in_blocks
 from graphlift.tracking.likeness import body_size
+from graphlift.words import counted
 
 ORDERS = ("largest", "first", "longest", "centre")
 """Ways of choosing one person besides their id."""
@@ -96,6 +97,7 @@ def choose(
     people: int | None = None,
     person: str | None = None,
     image_size: tuple[int, int] | None = None,
+    where: str = "the clip",
 ) -> tuple[Hashable, ...]:
     """Choose whom to keep; names in the order given.
 
@@ -105,6 +107,7 @@ def choose(
         person: Keep one of them: ``largest`` in the image, ``first`` seen, seen for the
             ``longest`` time, nearest to the ``centre`` of the image, or an id.
         image_size: Width and height, px; for ``centre``.
+        where: The file that they are seen in, for the error.
 
     Raises:
         ConfigError: If no person has that id, or the middle of the image is not known.
@@ -113,25 +116,28 @@ def choose(
     if people is not None and len(kept) > people:
         kept = sorted(kept, key=lambda each: -each.frames * each.size)[:people]
     if person is not None and kept:
-        kept = [_one(kept, person, image_size)]
+        kept = [_one(kept, person, image_size, where)]
     names = {each.name for each in kept}
     return tuple(each.name for each in seen if each.name in names)
 
 
 def _one(
-    seen: Sequence[Appearance], person: str, image_size: tuple[int, int] | None
+    seen: Sequence[Appearance], person: str, image_size: tuple[int, int] | None, where: str
 ) -> Appearance:
     if person not in ORDERS:
         for each in seen:
             if str(each.name) == person:
                 return each
         raise ConfigError(
-            f"no person is called {person!r}: the people are "
+            f"{where}: no person is called {person!r}: the people are "
             f"{', '.join(str(each.name) for each in seen)}; give one of them, or "
             f"{', '.join(ORDERS)}"
         )
     if person == "centre" and image_size is None:
-        raise ConfigError("person centre: the image's size is not known: give it, too")
+        raise ConfigError(
+            f"{where}: person centre needs the size of the image, which is not known: give "
+            "image_size=(width, height) (--image-size WIDTHxHEIGHT)"
+        )
     longest = max(each.frames for each in seen)
     lasting = [each for each in seen if each.frames >= _MIN_SHARE * longest]
     middle = np.array(image_size or (0, 0)) / 2
@@ -153,7 +159,7 @@ def left_out(seen: Sequence[Appearance], kept: Iterable[Hashable], frames: int) 
         return ""
     named = [f"{each.name} (in {_per_cent(each.frames / frames)} of frames)" for each in others]
     more = [f"and {len(named) - _MAX_NAMED} more"] if len(named) > _MAX_NAMED else []
-    who = "1 other person was" if len(others) == 1 else f"{len(others)} other people were"
+    who = counted(len(others), "other person was", "other people were")
     return f"{who} left out: {', '.join(named[:_MAX_NAMED] + more)}."
 
 

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from graphlift.tracking.joining import Tracklet, find_jumps, join, join_lone
 from graphlift.tracking.likeness import DUPLICATE, clean, same_person
 from graphlift.tracking.stream import Tracker
+from graphlift.words import counted
 
 FPS = 30.0
 """Frames per second where they are not known."""
@@ -135,21 +136,17 @@ def _cleaned(
     duplicates += sum(len(each.places) for each in twice)
     if duplicates:
         notes.append(
-            f"{_count(duplicates, 'detection')} repeated a person of the same frame, and "
+            f"{counted(duplicates, 'detection')} repeated a person of the same frame, and "
             f"{'was' if duplicates == 1 else 'were'} left out."
         )
     if ghosts:
         found = sum(len(each.places) for each in ghosts)
         notes.append(
-            f"{_count(found, 'detection')} in {_count(len(ghosts), 'track')} too short to be a "
+            f"{counted(found, 'detection')} in {counted(len(ghosts), 'track')} too short to be a "
             f"person (at most {GHOST} frames) {'was' if found == 1 else 'were'} left out."
         )
     gone = set(map(id, ghosts))
     return [each for each in rest if id(each) not in gone], notes
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _is_ghost(track: Tracklet, frames: int) -> bool:

@@ -33,6 +33,7 @@ from graphlift.nn.mixture import Mixture
 from graphlift.nn.ordinal_depth import Ordered
 from graphlift.nn.spread import spread
 from graphlift.nn.whole_batch import Part
+from graphlift.words import counted
 
 POLL_SECONDS = 0.02
 
@@ -171,7 +172,7 @@ def joined(device: str) -> Iterator[Group]:
         if local >= torch.cuda.device_count():
             raise ConfigError(
                 f"torchrun started process {local + 1} of this machine, which has "
-                f"{torch.cuda.device_count()} accelerators: write --nproc-per-node gpu"
+                f"{counted(torch.cuda.device_count(), 'accelerator')}: write --nproc-per-node gpu"
             )
         torch.cuda.set_device(local)
     elif device != "cpu":

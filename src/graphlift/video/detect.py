@@ -236,7 +236,7 @@ def _assign_people(
     found = track(frames, fps=fps)
     seen = appearances(frames, found.ids)
     most = None if person is not None and detector.people == 1 else detector.people
-    names = choose(seen, people=most, person=person, image_size=video.size)
+    names = choose(seen, people=most, person=person, image_size=video.size, where=video.name)
     others = left_out(seen, names, len(frames))
     joints = np.full((len(frames), 1, len(detector.skeleton), 3), np.nan)
     return keypoints_from(

@@ -14,6 +14,7 @@ from graphlift.sequences import ASSUMED_FPS, Keypoints, Poses, is_frame_rate
 from graphlift.video.frames import open_capture, open_video, quiet
 from graphlift.video.times import even_times
 from graphlift.view.draw import Image, draw_frame
+from graphlift.words import counted
 
 if TYPE_CHECKING:
     import cv2
@@ -111,8 +112,8 @@ def _draw_all(
 def _check_count(video: Path, frames: int, motion: int) -> None:
     if frames != motion:
         raise FormatError(
-            f"{video}: has {frames} frames, but the motion has {motion}: give the video that the "
-            "motion was lifted from, whole"
+            f"{video}: has {counted(frames, 'frame')}, but the motion has {motion}: give the "
+            "video that the motion was lifted from, whole"
         )
 
 

@@ -212,7 +212,7 @@ def test_kinematics_are_a_product_of_4x4_matrices(read, body):
         ("direction 0.00000000 -1.00000000 0.00000000", "direction 0 0 0", "should be a unit vec"),
         ("direction 0.00000000 -1.00000000", "direction 0 nan", "'nan' is not finite"),
         ("direction 0.00000000 -1.00000000", "direction 0", "direction should have 3 numbers"),
-        ("    length 7.44094488\n", "", "bone lfemur: length should have 1 numbers"),
+        ("    length 7.44094488\n", "", "bone lfemur: length should have 1 number"),
         ("length 7.44094488", "length -7", "length -7 along"),
         ("axis 0 0 20  XYZ", "axis 0 0 20  XYY", "axis order 'xyy' should be like XYZ"),
         ("dof rx ry rz", "dof rx rx rz", "dof rx rx rz: only rx, ry and rz"),

@@ -133,7 +133,7 @@ def test_nothing_usable_is_an_error_even_when_going_on(cmu, tmp_path):
     for path in cmu.rglob("*.asf"):
         path.write_text("")
 
-    with pytest.raises(FormatError, match=r"none of its 4 recordings can be used; the first: "):
+    with pytest.raises(FormatError, match=r"of 4 recordings none can be used; the first: "):
         prepare_mocap(cmu, tmp_path / "p.npz", PrepareOptions(), keep_going=True)
 
 

@@ -87,7 +87,7 @@ def test_the_published_lens_projects_within_a_pixel_of_its_own_figures():
 @pytest.mark.parametrize(
     ("keypoints", "positions", "message"),
     [
-        (TAKE.keypoints[:0], TAKE.positions[:0], "TS1: 0 joints .* too short"),
+        (TAKE.keypoints[:0], TAKE.positions[:0], "TS1: .* from 0 joints .* too short"),
         (TAKE.keypoints, TAKE.positions * [1, 1, -1], "not in the camera's axes"),
         (TAKE.keypoints, TAKE.positions * [-1, 1, 1], "do not belong together"),
         (TAKE.keypoints[::-1] * [3, 1], TAKE.positions[:, ::-1], "do not belong together"),

@@ -30,7 +30,7 @@ from graphlift.datasets.licensed.completeness import check_complete
 from graphlift.datasets.licensed.reading import CameraSequence, Reading, ReadOptions
 from graphlift.errors import ConfigError, DatasetNotFoundError, FormatError
 from graphlift.skeletons import H36M_17
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 _PATTERNS = {
     "videopose3d": ("data_3d_h36m.npz", "data/data_3d_h36m.npz"),
@@ -144,8 +144,8 @@ def _read_world(
                 )
         for kind in filter(cut.get, cut):
             reading.notes.append(
-                f"{kind}: {cut[kind]:,} frames of 2D beyond the end of the 3D were cut, in "
-                f"{cut_views[kind]:,} views, as the protocols do"
+                f"{kind}: {counted(cut[kind], 'frame')} of 2D beyond the end of the 3D left out, "
+                f"in {counted(cut_views[kind], 'view')}, as the protocols do"
             )
         read = {clip.path for clip in clips} | {path for each in kinds for path in each.paths}
         reading.sources.extend(sorted(read))
@@ -223,7 +223,7 @@ def _read_view(each: KeypointFiles, view: tuple[str, str, str], frames: int) -> 
         )
     if len(keypoints := load()) < frames:
         raise FormatError(
-            f"{each.where}: {'/'.join(view)} has {len(keypoints):,} frames of 2D but {frames:,} "
-            "of 3D: 2D may be longer, never shorter; get the file again"
+            f"{each.where}: {'/'.join(view)} has {counted(len(keypoints), 'frame')} of 2D but "
+            f"{frames:,} of 3D: 2D may be longer, never shorter; get the file again"
         )
     return keypoints

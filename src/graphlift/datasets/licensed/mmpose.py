@@ -24,7 +24,7 @@ from graphlift.datasets.licensed.checks import (
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats.npz_members import list_members, map_member, read_members
 from graphlift.formats.plain_pickle import unpickle_plain
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 _LARGEST_CAMERAS = 1 << 24
 """Bytes of a file of cameras; real ones take some hundred thousand at most."""
@@ -120,8 +120,8 @@ def camera_numbers(
         fits = array.dtype.kind in "iuf" and array.size == count
         if not fits or not (np.abs(array) < LARGEST_NUMBER).all():
             raise FormatError(
-                f"{where}: {name} should be {count} numbers: a parameter of the camera is missing "
-                "or damaged; make the file again"
+                f"{where}: {name} should be {counted(count, 'number')}: a parameter of the camera "
+                "is missing or damaged; make the file again"
             )
         read[name] = [float(number) for number in array.reshape(-1)]
     return read

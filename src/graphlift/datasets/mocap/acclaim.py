@@ -33,7 +33,7 @@ from graphlift.formats.kinematics import (
 )
 from graphlift.geometry import y_up_to_z_up
 from graphlift.numerals import is_whole
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 FPS = 120.0
 """Of nearly all of the CMU database; the format itself does not say."""
@@ -287,7 +287,7 @@ def _make_bone(
     def numbers(key: str, count: int) -> list[float]:
         number, words = bone.get(key, (bone["name"][0], []))
         if len(words) < count:
-            raise lines.error(f"bone {name}: {key} should have {count} numbers", number)
+            raise lines.error(f"bone {name}: {key} should have {counted(count, 'number')}", number)
         return lines.numbers(words[:count], number)
 
     direction, length = np.array(numbers("direction", 3)), numbers("length", 1)[0]
@@ -367,8 +367,8 @@ def _angles(
         )
     if len(numbers) != widths[name] or name in frame:
         raise lines.error(
-            f"{name} has {len(numbers)} numbers, or is twice in its frame; the skeleton gives it "
-            f"{widths[name]}, once: the file is cut short or of another skeleton"
+            f"{name} has {counted(len(numbers), 'number')}, or is twice in its frame; the "
+            f"skeleton gives it {widths[name]}, once: the file is cut short or of another skeleton"
         )
     return lines.numbers(numbers)
 

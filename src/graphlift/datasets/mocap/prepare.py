@@ -24,7 +24,7 @@ from graphlift.formats.from_bvh import read_joints
 from graphlift.formats.kinematics import Recipe
 from graphlift.sequences import FRAME_RATES, is_frame_rate
 from graphlift.skeletons import H36M_17
-from graphlift.words import listed, reason, shown
+from graphlift.words import counted, listed, reason, shown
 
 FURTHEST = 32.0
 """m from the origin: the range of int16 millimetres."""
@@ -114,7 +114,7 @@ def prepare_mocap(
             refused[path] = str(error)
     if not clips:
         raise FormatError(
-            f"{folder}: none of its {len(refused)} recordings can be used; the first: "
+            f"{folder}: of {counted(len(refused), 'recording')} none can be used; the first: "
             f"{next(iter(refused.values()))}"
         )
     check_not_mirrored(clips, str(folder))
@@ -176,8 +176,8 @@ def read_recording(
         clip = read_bvh_clip(path, scale=scale, up=options.up, names=options.names)
     if options.skip >= len(clip.positions):
         raise FormatError(
-            f"{path}: has {len(clip.positions)} frames, of which {options.skip} are to be "
-            "skipped: nothing is left"
+            f"{path}: has {counted(len(clip.positions), 'frame')}, of which {options.skip} are to "
+            "be skipped: nothing is left"
         )
     clip = replace(clip, positions=clip.positions[options.skip :])
     clip = resample(clip, options.to_fps, nearest=options.nearest)

@@ -23,7 +23,7 @@ from graphlift.files import container
 from graphlift.formats.npz_members import read_arrays
 from graphlift.geometry import chain_bones, turn_about_z
 from graphlift.skeletons import H36M_17
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 Split = Literal["train", "validation", "test"]
 
@@ -172,8 +172,9 @@ def sample_prior(
     poses = SIZES[split][1] if poses is None else poses
     if seed < 0 or people < 1 or poses < people:
         raise ConfigError(
-            f"cannot sample {poses} poses of {people} people with seed {seed}: give a seed of at "
-            "least 0, at least one person, and at least one pose a person"
+            f"cannot sample {counted(poses, 'pose')} of {counted(people, 'person', 'people')} "
+            f"with seed {seed}: give a seed of at least 0, at least one person, and at least one "
+            "pose a person"
         )
     prior = load_prior() if prior is None else prior
     clips: list[Clip] = []

@@ -27,7 +27,7 @@ from graphlift.datasets.mpi_inf_3dhp.facts import TEST_SIZES, TRAIN_SIZE
 from graphlift.datasets.mpi_inf_3dhp.sequence import lens_alone
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.numerals import decimal
-from graphlift.words import reason, shown
+from graphlift.words import counted, reason, shown
 
 _TITLE = "Skeletool Camera Calibration File"
 _LARGEST = 1_000_000
@@ -106,7 +106,7 @@ def read_3dhp_pickle(path: Path, notes: list[str]) -> dict[str, Camera]:
     }
     if wrong := [name for name, camera in stated.items() if camera.size != known[name]]:
         first = "{} x {} px of {}".format(*stated[wrong[0]].size, wrong[0])
-        more = f" and {len(wrong) - 1} more cameras" if len(wrong) > 1 else ""
+        more = f" and {counted(len(wrong) - 1, 'more camera')}" if len(wrong) > 1 else ""
         notes.append(
             f"{path.name}: states {first}{more}; the data set's own image size, "
             "{} x {} px, is used".format(*known[wrong[0]])
@@ -199,8 +199,8 @@ def fit_lens(
     rays = points[:, :2] / points[:, 2:]
     if len(rays) < _FEWEST_JOINTS or min(np.ptp(rays, axis=0)) < 1e-6:
         raise FormatError(
-            f"{where}: {len(rays)} joints before the camera do not give its lens: the sequence is "
-            "too short, or its 3D is not in the camera's axes"
+            f"{where}: the lens does not follow from {counted(len(rays), 'joint')} before the "
+            "camera: the sequence is too short, or its 3D is not in the camera's axes"
         )
     focal, centre = _fit(rays, image)
     distance = np.linalg.norm(rays * focal + centre - image, axis=1)

@@ -41,6 +41,7 @@ from graphlift.datasets.mpi_inf_3dhp.sequence import (
 from graphlift.errors import FormatError
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
 from graphlift.formats.mat5 import Variable, read_mat5
+from graphlift.words import counted
 
 
 def read_test_set(
@@ -137,8 +138,8 @@ def _cell_of_cameras(variables: Mapping[str, Variable], count: int, path: Path) 
     cameras = [int(each) for each in np.ravel(numbers)] if isinstance(numbers, np.ndarray) else []
     if len(cameras) != count or len(set(cameras)) != count:
         raise FormatError(
-            f"{path}: cameras names {len(cameras)} cameras, and annot2 has {count} cells: get the "
-            "file again"
+            f"{path}: cameras names {counted(len(cameras), 'camera')}, and annot2 has "
+            f"{counted(count, 'cell')}: get the file again"
         )
     return {camera: cell for cell, camera in enumerate(cameras)}
 

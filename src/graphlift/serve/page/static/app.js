@@ -27,6 +27,7 @@ let stopWebcam = null
 const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null, names: [] }
 const STEPS = ['refine', 'sides', 'bones', 'trajectory', 'feet']
 
+const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`
 const isFilm = file => about.videos.some(ending => file.name.toLowerCase().endsWith(ending))
 const say = words => { $('said').textContent = words }
 
@@ -67,7 +68,7 @@ function describe(film, started) {
   return ({ state, frames, of }) => {
     if (state === 'waiting') return progress('Waiting for the job before…', null)
     if (!film) return progress('Lifting…', null)
-    if (of && frames >= of) return progress(`Looked at ${of} frames. Lifting…`, null)
+    if (of && frames >= of) return progress(`Looked at ${counted(of, 'frame')}. Lifting…`, null)
     const seconds = (performance.now() - started) / 1000
     const left = of && frames > 9 ? Math.ceil((of - frames) * seconds / frames / 5) * 5 : 0
     progress(
@@ -185,12 +186,12 @@ async function show(file, scene) {
   figure.show(scene)
   overlay.show(scene)
   player.load(scene.frames, scene.fps, plays)
-  const who = scene.people.length === 1 ? '1 person' : `${scene.people.length} people`
+  const who = counted(scene.people.length, 'person', 'people')
   const unplayed = isFilm(file) && !plays ? ' This browser cannot play the film itself.' : ''
   const others = isFilm(file) && shown.names.length === 1
     && scene.notes.some(note => /\bother (person was|people were) left out\b/.test(note))
   const more = others ? ' There are others: say under “People in the film” how many to look for.' : ''
-  say(`${file.name}: ${scene.frames} frames, ${who}.${more}${unplayed}`)
+  say(`${file.name}: ${counted(scene.frames, 'frame')}, ${who}.${more}${unplayed}`)
   $('result').scrollIntoView({ block: 'nearest' })
   if (!matchMedia('(prefers-reduced-motion: reduce)').matches) player.start()
 }
