@@ -161,7 +161,7 @@ WRONG = {
     "no size": (
         "?raw=true",
         {k: v for k, v in ONE.items() if k != "image_size"},
-        ".json (h36m-17",
+        "the size of the image is not known, and without it a px means nothing",
     ),
     "unknown model": ("?model=../../etc/passwd", ONE, "is none of this server's: open-small"),
     "unknown option": ("?camera=/etc/passwd", ONE, "query.camera: no such option"),
