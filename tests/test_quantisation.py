@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from helpers.command import assert_refused, here
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from graphlift import Lifter
@@ -54,17 +55,66 @@ def test_a_product_is_the_formula(rectified, rng):
     def rectify(x):
         return np.maximum(x, 0) if rectified else x
 
-    zero, most = (0, 255) if rectified else (128, 127)
-    s = np.abs(rectify(samples)).max(axis=(0, 2))[:, None] / most
-    X = np.clip(np.rint(rectify(inputs) / s) + zero, 0, 255)
-    largest = np.abs(matrices).max(axis=1, keepdims=True)
-    Q = np.rint(matrices / (largest / np.float32(63)))
-    expected = np.einsum("fjc,jcd->fjd", X - zero, Q) * s * (largest / 63)[:, 0]
-    step = s * largest[:, 0]  # at most what a feature changes that is rounded the other way
+    expected, step = by_integers(rectify(inputs), matrices, rectify(samples), rectified)
     assert (
         np.abs(answer(content, inputs) - expected) <= 1e-4 * np.abs(expected) + 1.01 * step
     ).all()
     assert np.median(np.abs(answer(content, inputs) - expected) / step) < 1e-2
+
+
+def by_integers(x, matrices, samples, rectified):
+    """The formula: products, and at most what a feature changes that is rounded the other way."""
+    zero, most = (0, 255) if rectified else (128, 127)
+    s = np.abs(samples).max(axis=(0, 2))[:, None] / most
+    X = np.clip(np.rint(x / s) + zero, 0, 255)
+    largest = np.abs(matrices).max(axis=1, keepdims=True)
+    Q = np.rint(matrices / (largest / np.float32(63)))
+    product = np.einsum("fjc,jcd->fjd", X - zero, Q) * s * (largest / 63)[:, 0]
+    return product, s * largest[:, 0]
+
+
+def test_a_bias_is_corrected_by_what_the_layers_before_it_give_now(rng):
+    """Of two layers, each step written out; features before the second are rectified."""
+    graph = OnnxGraph(small=0)
+    matrices = rng.normal(size=(2, JOINTS, CHANNELS, CHANNELS)).astype(np.float16)
+    matrices = matrices.astype(np.float32)  # as they are stored
+    biases = rng.normal(size=(2, CHANNELS)).astype(np.float32)
+    first, second = (
+        lambda x, k=k: graph.add(
+            "Add", graph.add("MatMul", x, graph.weight(matrices[k])), graph.constant(biases[k])
+        )
+        for k in (0, 1)
+    )
+    y = second(graph.add("Relu", first(graph.add("Transpose", "keypoints", perm=[1, 0, 2]))))
+    graph.add("Transpose", y, name="poses", perm=[1, 0, 2])
+    shape = ["frame", JOINTS, CHANNELS]
+    content = graph.serialise({"keypoints": (np.float32, shape)}, {"poses": shape})
+    samples = rng.normal(1, 1, size=(400, JOINTS, CHANNELS)).astype(np.float32)
+
+    made = quantise(content, "here", CARD, samples)
+
+    def means(product):
+        return product.mean(axis=0)
+
+    before = np.einsum("fjc,jcd->fjd", samples, matrices[0])
+    after, _ = by_integers(samples, matrices[0], samples, rectified=False)
+    expected = [biases[0] + means(before) - means(after)]
+    features = np.maximum(before + biases[0], 0)
+    before = np.einsum("fjc,jcd->fjd", features, matrices[1])
+    after, _ = by_integers(
+        np.maximum(after + expected[0], 0), matrices[1], features, rectified=True
+    )
+    expected.append(biases[1] + means(before) - means(after))
+    model = onnx.load_from_string(made)
+    for bias, right, as_it_was in zip(added(model), expected, biases, strict=True):
+        assert np.abs(bias[:, 0] - right).max() < 0.01 * np.abs(right - as_it_was).max()
+
+
+def added(model):
+    """Constants that a model adds, in the order in which it does."""
+    constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
+    named = [n.input[1] for n in model.graph.node if n.op_type == "Add"]
+    return [constants[name] for name in named if name in constants]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +150,79 @@ def test_answers_are_near_and_depend_on_nobody_else(small):
     assert 1e-4 < apart.mean() < 8e-3  # m
     alone = np.concatenate([answer(made, inputs[i : i + 1]) for i in range(8)])
     assert_same_but_for_rounding(alone, whole[:8])
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """A network of random weights, the same by integers, its samples and other inputs."""
+    torch.manual_seed(0)
+    network = build_network(
+        "pre-aggregation",
+        decouple_self=True,
+        channels=16,
+        blocks=2,
+        joints=17,
+        sigma=True,
+        inputs="canonical",
+    )
+    content = onnx_model(network.eval(), CARD)[0]
+    inputs = np.random.default_rng(0).normal(0, 0.5, (1_024, 17, 3)).astype(np.float32)
+    samples, others = inputs[:512], inputs[512:]
+    return content, quantise(content, "here", CARD, samples), samples, others
+
+
+def test_every_layer_has_the_mean_that_it_had(drawn):
+    """On the samples, to a hundredth of what integers had moved it by, at most."""
+    content, made, samples, _ = drawn
+    before, found, without = (
+        layers(model, samples) for model in (content, made, uncorrected(made, content))
+    )
+    assert len(before) == 6  # the first is not of integers
+    for layer, (y, corrected, raw) in enumerate(zip(before, found, without, strict=True)):
+        moved = np.abs(raw.mean(axis=1) - y.mean(axis=1)).max()
+        assert np.abs(corrected.mean(axis=1) - y.mean(axis=1)).max() <= 0.01 * moved
+        assert moved > 0 if layer else moved == 0
+
+
+def test_other_people_move_less_once_biases_are_corrected(drawn):
+    content, made, _, others = drawn
+    before, after, without = (
+        answer(model, others) for model in (content, made, uncorrected(made, content))
+    )
+    shifts = np.abs((after - before).mean(axis=0)), np.abs((without - before).mean(axis=0))
+    assert shifts[0].mean() < 0.3 * shifts[1].mean()
+    assert np.abs(after - before).mean() < 0.95 * np.abs(without - before).mean()
+
+
+def layers(content, inputs):
+    """What a model gives after each constant that it adds, (joint, frame, channel)."""
+    model = onnx.load_from_string(content)
+    constants = {each.name for each in model.graph.initializer}
+    names = [
+        n.output[0] for n in model.graph.node if n.op_type == "Add" and n.input[1] in constants
+    ]
+    float32 = onnx.TensorProto.FLOAT
+    model.graph.output.extend(helper.make_tensor_value_info(n, float32, None) for n in names)
+    return open_session(model.SerializeToString(), "here", threads=1).run(
+        names, {"keypoints": inputs}
+    )
+
+
+def uncorrected(made, content):
+    """A model by integers with the constants that the given one adds."""
+    model, as_it_was = (onnx.load_from_string(each) for each in (made, content))
+    constants = {each.name: each for each in model.graph.initializer}
+    named = [
+        n.input[1] for n in model.graph.node if n.op_type == "Add" and n.input[1] in constants
+    ]
+    for name, bias in zip(named, added(as_it_was), strict=True):
+        constants[name].CopyFrom(numpy_helper.from_array(bias, name))
+    return model.SerializeToString()
+
+
+def test_a_model_is_made_the_same_again(drawn):
+    content, made, samples, _ = drawn
+    assert quantise(content, "here", CARD, samples) == made
 
 
 def test_the_file_is_smaller_sealed_and_says_what_it_is(small, tmp_path):

@@ -11,11 +11,20 @@ feature halfway between two integers may become either, which moves joints by so
 in place of 8, so that sums of two products fit the 16 bits in which processors without
 instructions for this (VNNI) keep them. The first and the last layer, sums over neighbours and
 biases stay in float32.
+
+Integers do not only scatter what a layer gives, they also shift its mean, and later layers pass
+that on. So a bias is corrected for each joint i and channel c, from the first layer to the last:
+
+    b'_ic = b_c + E[y_ic] - E[y'_ic]
+
+where y is what the layer gave, y' what it gives with b from the corrected layers before it, and E
+the mean over sample inputs. Source: Nagel et al., "Data-free quantization through weight
+equalization and bias correction", ICCV 2019, section 4.2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -47,7 +56,8 @@ def quantise(
         content: Of the .onnx.
         where: What to call it in an error.
         card: Of the model that is made; ``arithmetic`` is filled in.
-        inputs: What the model may be given, finite; some thousand frames.
+        inputs: What the model may be given, finite; some thousand frames. Scales and means are
+            taken from them.
 
     Returns:
         Content of an .onnx with the same inputs and outputs.
@@ -86,8 +96,12 @@ def quantise(
     for node in nodes:
         if node in products:
             made.product(node, weights[node.input[1]])
+        elif made.scales and _adds_bias(node, weights):
+            made.bias(node, weights[node.input[1]])
         else:
             made.nodes.append(node)
+    if made.biases:
+        _correct(model, where, made, inputs)
     _put(model, made)
     helper.set_model_props(model, {"card": replace(card, arithmetic="int8").to_json(), **SEAL})
     return sealed(bytes(model.SerializeToString()))
@@ -101,6 +115,7 @@ class _Replaced:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, np.ndarray] = {}
         self.scales: dict[str, np.ndarray] = {}
+        self.biases: list[str] = []
 
     def product(self, node: "NodeProto", matrices: np.ndarray) -> None:
         """Compute by integers what a node computed."""
@@ -119,6 +134,15 @@ class _Replaced:
             helper.make_node("Cast", [f"{out}_integers"], [f"{out}_sum"], to=TensorProto.FLOAT),
             helper.make_node("Mul", [f"{out}_sum", f"{out}_scale"], [out]),
         ]
+
+    def bias(self, node: "NodeProto", shift: np.ndarray) -> None:
+        """Add what a node added, by a constant that is this node's alone."""
+        from onnx import helper
+
+        out = node.output[0]
+        self.constants[f"{out}_bias"] = shift
+        self.biases.append(out)
+        self.nodes.append(helper.make_node("Add", [node.input[0], f"{out}_bias"], [out]))
 
     def _features(self, x: str) -> None:
         from onnx import helper
@@ -143,10 +167,55 @@ def _weights(model: "ModelProto") -> dict[str, np.ndarray]:
     return found
 
 
+def _adds_bias(node: "NodeProto", weights: Mapping[str, np.ndarray]) -> bool:
+    """Whether a node adds a number a channel."""
+    shift = weights.get(node.input[1]) if node.op_type == "Add" else None
+    return shift is not None and shift.ndim == 1
+
+
 def _ranges(
     model: "ModelProto", where: str, names: list[str], inputs: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Least and largest of each joint of some features on inputs: (2, joint) by name."""
+    parts = [
+        [np.stack([x.min(axis=(1, 2)), x.max(axis=(1, 2))]) for x in found]
+        for found in _values(model, where, names, inputs)
+    ]
+    low, high = (np.stack(parts)[:, :, side] for side in (0, 1))
+    both = np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
+    return dict(zip(names, both, strict=True))
+
+
+def _correct(model: "ModelProto", where: str, made: _Replaced, inputs: np.ndarray) -> None:
+    """Give what follows a bias the mean on inputs that it has in a model, layer by layer."""
+    from onnx import ModelProto
+
+    expected = _means(model, where, made.biases, inputs)
+    for name in made.biases:
+        corrected = ModelProto()
+        corrected.CopyFrom(model)
+        _put(corrected, made)
+        found = _means(corrected, where, [name], inputs)[name]
+        bias = made.constants[f"{name}_bias"]
+        made.constants[f"{name}_bias"] = (bias + expected[name] - found).astype(np.float32)
+
+
+def _means(
+    model: "ModelProto", where: str, names: list[str], inputs: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Mean of each joint's features on inputs: (joint, 1, channel) by name."""
+    parts = [
+        [x.sum(axis=1, keepdims=True, dtype=np.float64) for x in found]
+        for found in _values(model, where, names, inputs)
+    ]
+    sums = (np.sum(of_blocks, axis=0) for of_blocks in zip(*parts, strict=True))
+    return {name: total / len(inputs) for name, total in zip(names, sums, strict=True)}
+
+
+def _values(
+    model: "ModelProto", where: str, names: list[str], inputs: np.ndarray
+) -> Iterator[list[np.ndarray]]:
+    """Features (joint, frame, channel) of these names on inputs, block by block."""
     from onnx import ModelProto, TensorProto, helper
 
     watched = ModelProto()
@@ -154,14 +223,9 @@ def _ranges(
     for name in names:
         watched.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
     session = open_session(watched.SerializeToString(), where, threads=1)
-    parts = []
     for start in range(0, len(inputs), 256):
         block = {"keypoints": np.asarray(inputs[start : start + 256], np.float32)}
-        found: list[Any] = session.run(names, block)
-        parts.append([np.stack([x.min(axis=(1, 2)), x.max(axis=(1, 2))]) for x in found])
-    low, high = (np.stack(parts)[:, :, side] for side in (0, 1))
-    both = np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
-    return dict(zip(names, both, strict=True))
+        yield session.run(names, block)
 
 
 def _put(model: "ModelProto", made: _Replaced) -> None:

@@ -174,9 +174,10 @@ def quantise(
 ) -> None:
     """Make a model whose inner products are of 8-bit integers: smaller, and faster frame by frame.
 
-    Takes models of pre-aggregation, post-aggregation and no-sharing. Scales are taken from frames
-    drawn from the data by the model's own recipe. Prints how far its answers are from the
-    model's on validation people, which is on its card, too; docs/lifting-speed.md has more.
+    Takes models of pre-aggregation, post-aggregation and no-sharing. Scales and corrections of
+    biases are taken from frames drawn from the data by the model's own recipe. Prints how far its
+    answers are from the model's on validation people, which is on its card, too;
+    docs/lifting-speed.md has more.
     """
     from graphlift.samples.open_data import read_open_data
     from graphlift.study.quantised import release_quantised

@@ -18,7 +18,7 @@ from graphlift.samples import TrainingData
 from graphlift.training.config import TrainConfig, parse_table
 
 FRAMES = 2_048
-"""Training frames from which scales are taken."""
+"""Training frames from which scales and corrections of biases are taken."""
 TESTED = 8_192
 """Validation frames, at most, on which the answers are compared."""
 MOST = 0.02
