@@ -16,12 +16,12 @@ def table(head, rows, *, words=3):
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ruler, *rows))
 
 
-def show(tables, page=None):
-    """Print tables by name, and replace those of a page, if one is given."""
+def show(tables, docs=None):
+    """Print tables by name, and replace those of a page or a folder of pages, if one is given."""
     for name, content in tables.items():
         print(f"\n### {name}\n\n{content}", flush=True)
-    if page is not None:
-        fill_page(page, tables)
+    if docs is not None:
+        (fill_pages if docs.is_dir() else fill_page)(docs, tables)
 
 
 def fill_page(path, tables):
@@ -56,7 +56,9 @@ def fill_pages(folder, tables):
 
 def add_docs(parser):
     """Add ``--docs`` to a benchmark's options."""
-    parser.add_argument("--docs", type=Path, help="a page whose tables are replaced")
+    parser.add_argument(
+        "--docs", type=Path, help="a page, or a folder of pages, whose tables are replaced"
+    )
 
 
 def few_colours(figure):

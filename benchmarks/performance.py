@@ -1,12 +1,13 @@
-"""The tables of docs/performance.md, from what ``graphlift bench`` stored on some machines.
+"""The tables of speed on pages of docs/, from what ``graphlift bench`` stored on some machines.
 
     graphlift bench everyone models --parameters published --parameters 4.2 -o bench
     python benchmarks/performance.py bench/bench.json [OTHER/bench.json ...] [--of NAME]
-                                     [--docs PAGE]
+                                     [--docs docs]
 
-Of several machines every row says whose it is, by a letter. With --docs, the picture of the first
-is drawn anew beside the page, as figures/roofline.png. With --of NAME the tables are those named
-after a machine ("Lifting, NAME"), which stand on the page beside the others, and nothing is drawn.
+Of several machines every row says whose it is, by a letter. With --docs each table goes to the
+page of the folder that has its place, and the picture of the first machine is drawn anew there, as
+figures/roofline.png. With --of NAME the tables are those named after a machine ("Lifting, NAME"),
+and nothing is drawn.
 """
 
 import argparse
@@ -33,7 +34,8 @@ def main():
     of = "" if arguments.of is None else f", {arguments.of}"
     show({f"{name}{of}": every[name] for name in TABLES if name in every}, arguments.docs)
     if arguments.docs is not None and not of:
-        with replacing(arguments.docs.parent / "figures" / "roofline.png") as beside:
+        folder = arguments.docs if arguments.docs.is_dir() else arguments.docs.parent
+        with replacing(folder / "figures" / "roofline.png") as beside:
             draw_roofline(results[0], beside)
             few_colours(beside)
 

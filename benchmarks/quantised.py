@@ -1,6 +1,6 @@
 """What smaller numbers in a shipped model's products cost in accuracy, and gain in time.
 
-    taskset -c 1 python benchmarks/quantised.py path/to/mocap [open-base open-small] [--docs PAGE]
+    taskset -c 1 python benchmarks/quantised.py path/to/mocap [open-base open-small] [--docs docs]
 
 The models store weights in half precision and compute in float32. Here they compute in half
 precision, too; in 8-bit integers as `graphlift model quantise` makes them, by frames of people of

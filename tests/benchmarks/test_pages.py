@@ -96,6 +96,10 @@ def test_a_page_keeps_every_table_that_is_not_given(tmp_path):
     assert "\n\n| a |\n\n" in page.read_text()
     assert "| x | n |\n| --- | ---: |\n| one | 1 |\n" in page.read_text()
 
+    pages.show({"a": "| of a folder |"}, tmp_path)
+
+    assert "-->\n\n| of a folder |\n\n<!-- end of a" in page.read_text()
+
 
 def test_motion_steps_keep_heels_and_toes_and_compare_the_17():
     joints = whole_body(4)[0]

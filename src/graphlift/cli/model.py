@@ -177,7 +177,7 @@ def quantise(
     Takes models of pre-aggregation, post-aggregation and no-sharing. Scales and corrections of
     biases are taken from frames drawn from the data by the model's own recipe. Prints how far its
     answers are from the model's on validation people, which is on its card, too;
-    docs/performance.md has more.
+    docs/lifting-speed.md has more.
     """
     from graphlift.samples.open_data import read_open_data
     from graphlift.study.quantised import release_quantised
