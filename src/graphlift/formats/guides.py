@@ -4,8 +4,9 @@ The fronts of segments where poses have them; else, of a skeleton that has the 1
 face for the head, and heel and toes for the feet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,26 @@ _FACE = ("Nose", "LEye", "REye", "LEar", "REar")
 _FOOT = ("Foot", "Heel", "BigToe", "SmallToe")
 
 
+class Asked(Mapping[str, np.ndarray]):
+    """Arrays by name, each made when it is asked for: of an hour, one takes 4 MB.
+
+    Args:
+        makers: What makes each.
+    """
+
+    def __init__(self, makers: Mapping[str, Callable[[], np.ndarray]]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
 @dataclass(frozen=True, eq=False)
 class Guides:
     """What shows how nodes of the rig are turned, by their names; y up, NaN where unknown.
@@ -67,38 +88,66 @@ class Guides:
 
 def find_guides(poses: Poses, person: int) -> Guides:
     """Find what the poses show of one person's turns."""
-    fronts: dict[str, np.ndarray] = {}
-    sides: dict[str, np.ndarray] = {}
-    weights: dict[str, np.ndarray] = {}
-    ends: dict[str, np.ndarray] = {}
+    fronts: dict[str, Callable[[], np.ndarray]] = {}
+    sides: dict[str, Callable[[], np.ndarray]] = {}
+    weights: dict[str, Callable[[], np.ndarray]] = {}
+    ends: dict[str, Callable[[], np.ndarray]] = {}
     at = _joints(poses, person)
     if set(_FACE) <= set(at):
-        eyes, ears = (at[f"L{part}"] / 2 + at[f"R{part}"] / 2 for part in ("Eye", "Ear"))
-        fronts["Head"] = unit_vectors((1 - NOSE) * eyes + NOSE * at["Nose"] - ears)
-        sides["Head"] = at["LEar"] - at["REar"]
+        fronts["Head"] = partial(_face_front, at)
+        sides["Head"] = lambda: at["LEar"] - at["REar"]
     for side, letter in (("Left", "L"), ("Right", "R")):
         if {f"{letter}{part}" for part in _FOOT} <= set(at):
-            foot = {part: at[f"{letter}{part}"] for part in _FOOT}
-            node = f"{side}Foot"
-            fronts[node], sides[node] = _foot_axes(foot, 1 if side == "Left" else -1)
-            ends[node] = _toes(foot) - foot["Foot"]
+            node, left = f"{side}Foot", 1 if side == "Left" else -1
+            fronts[node] = partial(_foot_axis, at, letter, left, 0)
+            sides[node] = partial(_foot_axis, at, letter, left, 1)
+            ends[node] = partial(_foot_end, at, letter)
     if poses.fronts is not None:
-        given = y_up(poses.fronts[:, person].astype(np.float64), poses.axes)
         for segment, node in enumerate(_NODES):
-            if np.isfinite(given[:, segment]).any():
-                fronts[node] = unit_vectors(given[:, segment])
-                weights[node] = _weights(poses, person, segment, limb=node not in _HUBS)
-    known = {node: front for node, front in fronts.items() if np.isfinite(front).any()}
-    return Guides(known, sides, weights, {node: ends[node] for node in ends if node in known})
+            if np.isfinite(poses.fronts[:, person, segment]).any():
+                limb = node not in _HUBS
+                fronts[node] = partial(_given_front, poses, person, segment)
+                weights[node] = partial(_weights, poses, person, segment, limb=limb)
+    known = {node: make for node, make in fronts.items() if np.isfinite(make()).any()}
+    ended = {node: make for node, make in ends.items() if node in known}
+    return Guides(Asked(known), Asked(sides), Asked(weights), Asked(ended))
 
 
-def _joints(poses: Poses, person: int) -> dict[str, Float[np.ndarray, "frame 3"]]:
+def _joints(poses: Poses, person: int) -> Mapping[str, Float[np.ndarray, "frame 3"]]:
     """List the joints, y up, of a skeleton that has the 17 of the rig; no others' heads count."""
     skeleton: Skeleton = poses.skeleton
     if not set(H36M_17.joints) < set(skeleton.joints):
         return {}
-    positions = y_up(poses.positions[:, person].astype(np.float64), poses.axes)
-    return {name: positions[:, joint] for joint, name in enumerate(skeleton.joints)}
+
+    def place(joint: int) -> np.ndarray:
+        return y_up(poses.positions[:, person, joint].astype(np.float64), poses.axes)
+
+    return Asked({name: partial(place, joint) for joint, name in enumerate(skeleton.joints)})
+
+
+def _given_front(poses: Poses, person: int, segment: int) -> Float[np.ndarray, "frame 3"]:
+    assert poses.fronts is not None
+    given = poses.fronts[:, person, segment].astype(np.float64)
+    return unit_vectors(y_up(given, poses.axes))
+
+
+def _face_front(at: Mapping[str, Float[np.ndarray, "frame 3"]]) -> Float[np.ndarray, "frame 3"]:
+    eyes, ears = (at[f"L{part}"] / 2 + at[f"R{part}"] / 2 for part in ("Eye", "Ear"))
+    return unit_vectors((1 - NOSE) * eyes + NOSE * at["Nose"] - ears)
+
+
+def _foot_axis(
+    at: Mapping[str, Float[np.ndarray, "frame 3"]], letter: str, left: int, which: int
+) -> Float[np.ndarray, "frame 3"]:
+    foot = {part: at[f"{letter}{part}"] for part in _FOOT}
+    return _foot_axes(foot, left)[which]
+
+
+def _foot_end(
+    at: Mapping[str, Float[np.ndarray, "frame 3"]], letter: str
+) -> Float[np.ndarray, "frame 3"]:
+    foot = {part: at[f"{letter}{part}"] for part in _FOOT}
+    return np.asarray(_toes(foot) - foot["Foot"])
 
 
 def _foot_axes(

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from graphlift.formats import armature
 from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.turns import frames_of, measured_end, solve_turns
 from graphlift.formats.writing import axes_remark, check_people, write_each
 from graphlift.sequences import Poses, frame_rate
 
@@ -46,37 +47,67 @@ def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
 
 
 def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
-    lengths = armature.bone_lengths(person.measured)
+    counted = person.counted
+    lengths = armature.bone_lengths(person.positions, counted)
     offsets = armature.rest_offsets(lengths)
-    root = person.positions[:, armature.AT[0]]
-    world = armature.solve_rotations(person.positions, fps, person.guides)
-    ends = armature.measured_ends(person.positions, world, person.guides, person.present)
-    counted = person.present if person.present.any() else np.ones_like(person.present)
-    total, most = 0.0, 0.0
-    for start in range(0, len(root), armature.CHUNK):
-        part = slice(start, start + armature.CHUNK)
-        error = (
-            armature.follow(root[part], offsets, world[part])
-            - person.positions[part][:, armature.AT]
-        )
-        moved = np.linalg.norm(error[counted[part]], axis=-1) * 1000
-        total, most = total + moved.sum(), max(most, moved.max(initial=0.0))
-        # Three angles take the place of nine numbers: a long clip's turns are held once.
-        world[part, :, 0] = matrix_to_zxy(armature.local_rotations(world[part]))
-    angles = world[:, :, 0]
+    angles, ends, moved, most = _solve(person, fps, offsets)
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths, ends))
-    file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    for node in range(angles.shape[1]):  # one at a time, for the same reason
-        angles[:, node] = np.degrees(continuous(angles[:, node]))
+    file.write(f"MOTION\nFrames: {len(counted)}\nFrame Time: {1 / fps:.9f}\n")
     row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
-    for place, frame in zip(root, angles, strict=True):
-        file.write(row % (*(place * CM), *frame[armature.DEPTH_FIRST, :].ravel()))
-    mean = total / (counted.sum() * len(armature.NODES))
+    still = np.zeros((len(counted), 3))
+    for part in frames_of(len(counted)):
+        columns = [person.positions[part, armature.AT[0]] * CM]
+        columns += [np.degrees(angles.get(node, still)[part]) for node in armature.DEPTH_FIRST]
+        numbers = np.concatenate(columns, axis=1)
+        file.writelines(row % tuple(frame) for frame in numbers.tolist())
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
-        f"{mean:.1f} mm on average, {most:.1f} mm at most."
+        f"{moved:.1f} mm on average, {most:.1f} mm at most."
     )
+
+
+def _solve(
+    person: RiggedPerson, fps: float, offsets: Float[np.ndarray, "node 3"]
+) -> tuple[dict[int, Float[np.ndarray, "frame 3"]], armature.Ends, float, float]:
+    """Find a person's motion, node by node.
+
+    Returns:
+        Angles against the parents, rad, of nodes that turn; where bones end, m; and by how much
+        constant lengths move the joints, mm, on average and at most.
+    """
+    counted, positions = person.counted, person.positions
+    angles: dict[int, np.ndarray] = {}
+    ends: dict[int, np.ndarray] = {}
+    places: dict[int, np.ndarray] = {}
+    total, most = 0.0, 0.0
+    for i, own, above in solve_turns(positions, fps, person.guides):
+        place = positions[:, armature.AT[i]]
+        if i == 0:
+            places[i] = place
+            angles[i] = _angles(own)
+        else:
+            places[i] = places[armature.PARENTS[i]] + above @ offsets[i]
+            moved = np.linalg.norm(places[i] - place, axis=-1)[counted] * 1000
+            total, most = total + moved.sum(), max(most, moved.max())
+            if own is not above:
+                angles[i] = _angles(own, above)
+        armature.drop_used(places, i)
+        end = measured_end(i, positions, own, person.guides, counted)
+        ends |= {} if end is None else {i: end}
+    return angles, ends, total / (counted.sum() * len(armature.NODES)), most
+
+
+def _angles(
+    own: Float[np.ndarray, "frame 3 3"], above: Float[np.ndarray, "frame 3 3"] | None = None
+) -> Float[np.ndarray, "frame 3"]:
+    """Find a node's angles against its parent, block by block."""
+    found = np.empty((len(own), 3))
+    for part in frames_of(len(own)):
+        found[part] = matrix_to_zxy(
+            own[part] if above is None else above[part].swapaxes(-1, -2) @ own[part]
+        )
+    return continuous(found)
 
 
 def _block(
