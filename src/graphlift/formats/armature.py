@@ -114,12 +114,16 @@ def _descend(node: int) -> tuple[int, ...]:
 DEPTH_FIRST = _descend(0)
 """Nodes in the order in which a nested file lists them."""
 
-_LAST_CHILD = {parent: child for child, parent in enumerate(PARENTS)}
+_TRUNK = DEPTH_FIRST.index(next(i for i, node in enumerate(NODES) if node.name == "LHipJoint"))
+ORDER = (0, *DEPTH_FIRST[_TRUNK:], *DEPTH_FIRST[1:_TRUNK])
+"""Nodes in another such order, the legs before the trunk: none has to wait for long for those that
+hang on it."""
 
 
 def drop_used(held: dict[int, Any], node: int) -> None:
-    """Drop what is held of nodes on which no node after this one hangs."""
-    for each in [each for each in held if _LAST_CHILD.get(each, -1) <= node]:
+    """Drop what is held of nodes that nothing hangs on which comes after a node in ORDER."""
+    later = {PARENTS[each] for each in ORDER[ORDER.index(node) + 1 :]}
+    for each in set(held) - later:
         del held[each]
 
 

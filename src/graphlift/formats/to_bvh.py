@@ -55,10 +55,9 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths, ends))
     file.write(f"MOTION\nFrames: {len(counted)}\nFrame Time: {1 / fps:.9f}\n")
     row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
-    still = np.zeros((len(counted), 3))
     for part in frames_of(len(counted)):
         columns = [person.positions[part, armature.AT[0]] * CM]
-        columns += [np.degrees(angles.get(node, still)[part]) for node in armature.DEPTH_FIRST]
+        columns += [np.degrees(angles[node, part]) for node in armature.DEPTH_FIRST]
         numbers = np.concatenate(columns, axis=1)
         file.writelines(row % tuple(frame) for frame in numbers.tolist())
     return (
@@ -69,45 +68,37 @@ def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
 
 def _solve(
     person: RiggedPerson, fps: float, offsets: Float[np.ndarray, "node 3"]
-) -> tuple[dict[int, Float[np.ndarray, "frame 3"]], armature.Ends, float, float]:
+) -> tuple[Float[np.ndarray, "node frame 3"], armature.Ends, float, float]:
     """Find a person's motion, node by node.
 
     Returns:
-        Angles against the parents, rad, of nodes that turn; where bones end, m; and by how much
+        Angles against the parents, rad; where bones end, m; and by how much
         constant lengths move the joints, mm, on average and at most.
     """
     counted, positions = person.counted, person.positions
-    angles: dict[int, np.ndarray] = {}
+    angles = np.zeros((len(armature.NODES), len(counted), 3))
     ends: dict[int, np.ndarray] = {}
     places: dict[int, np.ndarray] = {}
     total, most = 0.0, 0.0
     for i, own, above in solve_turns(positions, fps, person.guides):
-        place = positions[:, armature.AT[i]]
-        if i == 0:
-            places[i] = place
-            angles[i] = _angles(own)
-        else:
-            places[i] = places[armature.PARENTS[i]] + above @ offsets[i]
-            moved = np.linalg.norm(places[i] - place, axis=-1)[counted] * 1000
-            total, most = total + moved.sum(), max(most, moved.max())
-            if own is not above:
-                angles[i] = _angles(own, above)
-        armature.drop_used(places, i)
         end = measured_end(i, positions, own, person.guides, counted)
         ends |= {} if end is None else {i: end}
+        places[i], before = np.empty((len(counted), 3)), np.empty((0, 3))
+        for part in frames_of(len(counted)):
+            here, turns = positions[part, armature.AT[i]], own[part]
+            places[i][part] = here
+            if i:
+                places[i][part] = places[armature.PARENTS[i]][part] + above[part] @ offsets[i]
+                turns = above[part].swapaxes(-1, -2) @ turns
+            moved = np.linalg.norm(places[i][part] - here, axis=-1)[counted[part]] * 1000
+            total, most = total + moved.sum(), max(most, moved.max(initial=0.0))
+            if i == 0 or own is not above:
+                both = continuous(np.concatenate([before, matrix_to_zxy(turns)]))
+                angles[i, part] = both[len(before) :]
+                before = both[-1:]
+        armature.drop_used(places, i)
+        del own, above, turns  # before the next ones are made
     return angles, ends, total / (counted.sum() * len(armature.NODES)), most
-
-
-def _angles(
-    own: Float[np.ndarray, "frame 3 3"], above: Float[np.ndarray, "frame 3 3"] | None = None
-) -> Float[np.ndarray, "frame 3"]:
-    """Find a node's angles against its parent, block by block."""
-    found = np.empty((len(own), 3))
-    for part in frames_of(len(own)):
-        found[part] = matrix_to_zxy(
-            own[part] if above is None else above[part].swapaxes(-1, -2) @ own[part]
-        )
-    return continuous(found)
 
 
 def _block(

@@ -276,6 +276,7 @@ def _motion(
                 moved = _places(place, person, parents, rest)
                 if place == 0 or np.abs(moved - rest.offset[place]).max() > STEADY:
                     places[place] = moved
+        del own, above, turns, parents  # before the next ones are made
     return rotations, places, ends
 
 

@@ -15,6 +15,7 @@ from graphlift.formats.armature import (
     ENDS,
     HUBS,
     NODES,
+    ORDER,
     PARENTS,
     TIPS,
     Positions,
@@ -22,7 +23,7 @@ from graphlift.formats.armature import (
     drop_used,
 )
 from graphlift.formats.guides import Guides
-from graphlift.formats.twist import FRONT, join_shown, show_twist, solve_twist
+from graphlift.formats.twist import FRONT, Shown, show_twist, solve_twist
 from graphlift.formats.writing import interpolate
 from graphlift.geometry import unit_vectors
 from graphlift.skeletons import H36M_17
@@ -64,13 +65,14 @@ def solve_turns(
         guides: What is known beside the joints.
 
     Yields:
-        The number of a node, its turns and those of its parent; in the order of ``NODES``. A node
+        The number of a node, its turns and those of its parent, parents first. A node
         that keeps its parent's turns gives the same array twice; the root has no parent, and
         gives its own. They are not to be changed.
     """
     guides = Guides() if guides is None else guides
     held: dict[int, Matrices] = {}
-    for i, (node, parent) in enumerate(zip(NODES, PARENTS, strict=True)):
+    for i in ORDER:
+        node, parent = NODES[i], PARENTS[i]
         if node.name in HUBS:
             own = _fit(node, positions)
         elif node.tip:
@@ -81,6 +83,7 @@ def solve_turns(
             own = _face(node, own, guides)
         held[i] = own
         yield i, own, held[max(parent, 0)]
+        del own
         drop_used(held, i)
 
 
@@ -88,7 +91,10 @@ def solve_rotations(
     positions: Positions, fps: float, guides: Guides | None = None
 ) -> Float[np.ndarray, "frame node 3 3"]:
     """Find the turns of all nodes at once: :func:`solve_turns`, for short clips."""
-    return np.stack([own for _, own, _ in solve_turns(positions, fps, guides)], axis=1)
+    world = np.empty((len(positions), len(NODES), 3, 3))
+    for i, own, _ in solve_turns(positions, fps, guides):
+        world[:, i] = own
+    return world
 
 
 def measured_end(
@@ -143,21 +149,21 @@ def _turn_bone(
     i: int, positions: Positions, above: Matrices, fps: float, guides: Guides
 ) -> Matrices:
     """Turn a bone to where it points, by its swing, and about itself."""
-    node, shown = NODES[i], []
+    node = NODES[i]
     rest, hinge = np.array(node.rest), np.array(node.hinge or FRONT)
     bones = _directions(positions, AT[i], TIPS[i], above)
     beyond = H36M_17.index(node.bend)[0] if node.bend else TIPS[i]
     bends = np.cross(bones, _directions(positions, TIPS[i], beyond, above)) if node.bend else None
     pulls = _pulling(guides, node, above)
-    bones = _held(bones)
-    turns = np.empty((len(bones), 3, 3))
+    bones, turns = _held(bones), np.empty((len(bones), 3, 3))
+    shown = Shown.of_clip(len(bones), bend=bends is not None, front=pulls is not None)
     for part in frames_of(len(turns)):
         turns[part] = _swing(rest, bones[part])
         wide = slice(max(part.start - 1, 0), part.stop)  # with the frame before
         bend, front = (None if each is None else each[wide] for each in (bends, pulls))
-        shown.append(show_twist(rest, hinge, turns[wide], bend, front))
+        shown.put(part, show_twist(rest, hinge, turns[wide], bend, front))
     del bones, bends, pulls  # of an hour, 13 MB
-    twist = solve_twist(join_shown(shown), fps)
+    twist = solve_twist(shown, fps)
     for part in frames_of(len(turns)):
         turns[part] = above[part] @ turns[part] @ _about(rest, twist[part])
     return turns

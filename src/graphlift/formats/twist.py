@@ -17,7 +17,6 @@ bends it the other way. Here the twist is solved for the whole clip at once:
 Nothing here depends on the direction of time, and the time constants are in seconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +69,22 @@ class Shown:
     bend: Complex[np.ndarray, " frame"] | None
     front: Complex[np.ndarray, " frame"] | None
 
+    @classmethod
+    def of_clip(cls, frames: int, *, bend: bool, front: bool) -> "Shown":
+        """Make room for a clip."""
+        steps = np.zeros((2, max(frames - 1, 0)))
+        across = [np.zeros(frames, complex) if known else None for known in (bend, front)]
+        return cls(*steps, np.zeros(frames), *across)
+
+    def put(self, part: slice, shown: "Shown") -> None:
+        """Put in what some frames show, and the frame before them if there is one."""
+        first, steps = min(part.start, 1), slice(max(part.start - 1, 0), part.stop - 1)
+        self.drift[steps], self.swings[steps] = shown.drift, shown.swings
+        self.rest[part] = shown.rest[first:]
+        for own, other in ((self.bend, shown.bend), (self.front, shown.front)):
+            if own is not None and other is not None:
+                own[part] = other[first:]
+
 
 def show_twist(
     rest: Float[np.ndarray, "3"],
@@ -105,24 +120,6 @@ def show_twist(
     )
 
 
-def join_shown(parts: Sequence[Shown]) -> Shown:
-    """Join what the parts of a clip show, of which each begins with the last frame of another."""
-
-    def frames(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
-        known = [each[min(i, 1) :] for i, each in enumerate(values) if each is not None]
-        return np.concatenate(known) if known else None
-
-    rest = frames([part.rest for part in parts])
-    assert rest is not None
-    return Shown(
-        drift=np.concatenate([part.drift for part in parts]),
-        swings=np.concatenate([part.swings for part in parts]),
-        rest=rest,
-        bend=frames([part.bend for part in parts]),
-        front=frames([part.front for part in parts]),
-    )
-
-
 def solve_twist(shown: Shown, fps: float) -> Float[np.ndarray, " frame"]:
     """Find by how much to turn a bone about itself before its swing.
 
@@ -140,10 +137,14 @@ def solve_twist(shown: Shown, fps: float) -> Float[np.ndarray, " frame"]:
     if shown.bend is not None:
         pull = bend * np.abs(bend) ** 3 + np.sin(STRAIGHT) ** 4 * pull
     steps, response = allowed_steps(shown.swings, bend, fps), RESPONSE
+    del bend  # of an hour, 3 MB
     if shown.front is not None:
         ahead = shown.front * unwind
         pull, response = pull + ahead, FRONT_RESPONSE
-        steps = steps + np.abs(np.diff(ahead / np.maximum(np.abs(ahead), 1)))
+        ahead /= np.maximum(np.abs(ahead), 1)
+        steps = steps + np.abs(np.diff(ahead))
+        del ahead
+    del unwind
     angle = _spread(pull, stiffness=(response * fps) ** 2)
     return np.asarray(limit_steps(angle, steps) + drift)
 
