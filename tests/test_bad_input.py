@@ -125,7 +125,9 @@ def test_a_face_beside_a_whole_person_is_left_out_of_the_world_and_named(lifter)
     assert poses.valid.all()
     assert world.valid[:, 0].all()
     assert not world.valid[:, 1].any()
-    assert any("person 1 cannot be placed in 20 frames: left empty" in note for note in world.notes)
+    assert any(
+        "person 1 cannot be placed in 20 frames: left empty" in note for note in world.notes
+    )
 
 
 def test_a_face_alone_is_no_person_of_the_world(lifter):
