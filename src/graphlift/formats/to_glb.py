@@ -260,6 +260,7 @@ def _motion(
         places in the parents' axes, m, of nodes and ends where the bone to them changes length,
         and of the root; and where bones end in the T-pose.
     """
+    room = np.empty((len(armature.NODES), len(person.positions), 4), dtype=np.float32)
     rotations: dict[int, np.ndarray] = {}
     places: dict[int, np.ndarray] = {}
     ends: dict[int, np.ndarray] = {}
@@ -267,22 +268,24 @@ def _motion(
         end = measured_end(i, person.positions, own, person.guides, person.counted)
         ends |= {} if end is None else {i: end}
         rest = _Rest.of(person, lengths, ends)
-        turns = _turns(i, own, above, rest)
-        if np.abs(turns - rest.turned[i]).max() > UNTURNED:
-            rotations[i] = turns
+        if i == 0 or own is not above:
+            _write_turns(i, own, above, rest, room[i])
+            if np.abs(room[i] - rest.turned[i]).max() > UNTURNED:
+                rotations[i] = room[i]
         hanging = [end for end in MOVABLE if ABOVE[end] == i and end >= len(armature.NODES)]
         for place, parents in ((i, above), *((end, own) for end in hanging)):
             if place in MOVABLE:
                 moved = _places(place, person, parents, rest)
                 if place == 0 or np.abs(moved - rest.offset[place]).max() > STEADY:
                     places[place] = moved
-        del own, above, turns, parents  # before the next ones are made
+        del own, above, parents  # before the next ones are made
     return rotations, places, ends
 
 
-def _turns(node: int, own: Matrices, above: Matrices, rest: _Rest) -> Float[np.ndarray, "frame 4"]:
+def _write_turns(
+    node: int, own: Matrices, above: Matrices, rest: _Rest, found: Float[np.ndarray, "frame 4"]
+) -> None:
     """Express a node's turns against its parent's, each q or -q, near to the one before."""
-    found = np.empty((len(own), 4), dtype=np.float32)
     for part in frames_of(len(own)):
         axes = own[part] @ rest.axes[node]
         if node:
@@ -291,7 +294,6 @@ def _turns(node: int, own: Matrices, above: Matrices, rest: _Rest) -> Float[np.n
     before = np.concatenate([rest.turned[node][None].astype(found.dtype), found[:-1]])
     far = (found * before).sum(axis=-1) < 0
     found[np.cumsum(far) % 2 == 1] *= -1
-    return found
 
 
 def _places(
