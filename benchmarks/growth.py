@@ -121,6 +121,11 @@ def lifting(sizes):
             if frames <= HOUR:
                 words = ("lift", source, "-o", files[".npz"], "--model", "open-small")
                 yield "lift, every step, .npz to .npz", frames, measure(folder, *words)
+                for suffix in (".bvh", ".glb"):
+                    out = folder / f"converted{suffix}"
+                    spent = measure(folder, "convert", files[".npz"], "-o", out)
+                    out.unlink()
+                    yield f"convert, .npz to {suffix}", frames, spent
 
 
 def sequences(samples):
@@ -191,7 +196,7 @@ def draw(found, path):
     panels = {kind: of for kind, of in panels.items() if found.get(kind)}
     figure = Figure(figsize=(3.4 * len(panels) + 1, 6.4), layout="constrained")
     axes = figure.subplots(2, len(panels), squeeze=False, sharex="col", sharey="row")
-    colours = ("#0072b2", "#d55e00", "#009e73", "#b8558f", "#d99000")
+    colours = ("#0072b2", "#d55e00", "#009e73", "#b8558f", "#d99000", "#56b4e9", "#8c6d31")
     for column, (kind, of) in enumerate(panels.items()):
         top, bottom = axes[:, column]
         for (line, points), colour in zip(found[kind].items(), colours, strict=False):

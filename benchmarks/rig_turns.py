@@ -27,6 +27,7 @@ from graphlift.datasets.mocap.pack import read_pack
 from graphlift.datasets.mocap.turns import read_turns
 from graphlift.formats import armature
 from graphlift.formats.retarget import rigged_people
+from graphlift.formats.turns import solve_rotations
 from graphlift.formats.writing import y_up
 from graphlift.motion import hold_bones, refine, smooth
 from graphlift.samples.clip_views import ClipPeople, draw_windows
@@ -95,7 +96,7 @@ def true_fronts(turns):
 def angles(poses, true):
     """Angles between nodes' fronts and those of their segments, of both sides, degrees."""
     (person,), _ = rigged_people(Path("x.bvh"), poses)
-    world = armature.solve_rotations(person.positions, poses.fps, person.guides)
+    world = solve_rotations(person.positions, poses.fps, person.guides)
     names, found = [each.name for each in armature.NODES], {}
     for node, segments in NODES.items():
         for segment in segments:

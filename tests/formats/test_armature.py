@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from graphlift.formats import armature
+from graphlift.formats.turns import solve_rotations
 from graphlift.skeletons import H36M_17
 
 NAMES = [node.name for node in armature.NODES]
@@ -17,13 +18,13 @@ def y_up(poses):
 
 def turn(positions, name):
     """Turn of a node against its parent, as a rotation vector in degrees."""
-    local = armature.local_rotations(armature.solve_rotations(positions, 30))[0, NAMES.index(name)]
+    local = armature.local_rotations(solve_rotations(positions, 30))[0, NAMES.index(name)]
     return Rotation.from_matrix(local).as_rotvec(degrees=True)
 
 
 def test_the_t_pose_has_no_turns():
     np.testing.assert_allclose(
-        armature.solve_rotations(t_pose(), 30),
+        solve_rotations(t_pose(), 30),
         np.broadcast_to(np.eye(3), (1, len(NAMES), 3, 3)),
         atol=1e-12,
     )
@@ -106,7 +107,7 @@ def test_constant_bones_are_followed_exactly():
     positions = y_up(moving(frames=80))
 
     offsets = armature.rest_offsets(armature.bone_lengths(positions))
-    places = armature.follow(positions[:, 0], offsets, armature.solve_rotations(positions, 30))
+    places = armature.follow(positions[:, 0], offsets, solve_rotations(positions, 30))
 
     np.testing.assert_allclose(
         places, positions[:, list(armature.AT)], atol=1e-6
@@ -130,7 +131,7 @@ def test_any_bones_however_they_point_are_followed_exactly(seed):
         parent = H36M_17.parents[joint]
         positions[:, joint] = positions[:, parent] + direction * (0.1 + 0.02 * joint)
 
-    world = armature.solve_rotations(positions, 30)
+    world = solve_rotations(positions, 30)
 
     np.testing.assert_allclose(np.linalg.det(world), 1, atol=1e-9)
     np.testing.assert_allclose(
@@ -151,7 +152,7 @@ def test_a_bone_that_points_nearly_straight_back_points_just_there(tip, angle):
     positions = t_pose()
     positions[:, end] = positions[:, start] + np.cos(angle) * back + np.sin(angle) * across
 
-    world = armature.solve_rotations(positions, 30)[0, armature.NODES.index(node)]
+    world = solve_rotations(positions, 30)[0, armature.NODES.index(node)]
 
     bone = positions[0, end] - positions[0, start]
     np.testing.assert_allclose(world @ node.rest, bone, atol=1e-11)
@@ -161,8 +162,8 @@ def test_turning_the_whole_person_turns_only_the_hips(rng):
     positions = y_up(moving(frames=20))
     R = Rotation.random(rng=rng).as_matrix()
 
-    before = armature.local_rotations(armature.solve_rotations(positions, 30))
-    after = armature.local_rotations(armature.solve_rotations(positions @ R.T, 30))
+    before = armature.local_rotations(solve_rotations(positions, 30))
+    after = armature.local_rotations(solve_rotations(positions @ R.T, 30))
 
     np.testing.assert_allclose(after[:, 1:], before[:, 1:], atol=1e-9)
     np.testing.assert_allclose(after[:, 0], R @ before[:, 0], atol=1e-9)
@@ -184,12 +185,12 @@ def test_mirroring_the_person_mirrors_the_turns():
     mirrored = positions[:, H36M_17.mirror] * [-1, 1, 1]
 
     M = np.diag([-1.0, 1, 1])
-    expected = M @ armature.solve_rotations(positions, 30)[:, swapped] @ M
-    np.testing.assert_allclose(armature.solve_rotations(mirrored, 30), expected, atol=1e-9)
+    expected = M @ solve_rotations(positions, 30)[:, swapped] @ M
+    np.testing.assert_allclose(solve_rotations(mirrored, 30), expected, atol=1e-9)
 
 
 def test_joints_that_coincide_give_rotations_all_the_same():
-    world = armature.solve_rotations(np.zeros((1, 17, 3)), 30)
+    world = solve_rotations(np.zeros((1, 17, 3)), 30)
 
     np.testing.assert_allclose(np.linalg.det(world), 1)
 

@@ -14,6 +14,7 @@ from graphlift.bodies import load_bodies, place_points
 from graphlift.bodies.segments import POINTS
 from graphlift.formats import armature, read_poses, write_poses
 from graphlift.formats.guides import JOINTS, SURE, find_guides
+from graphlift.formats.turns import solve_rotations
 from graphlift.sequences import FRONTS, Poses
 from graphlift.skeletons import BODY_28, H36M_17
 
@@ -159,9 +160,7 @@ def test_noise_of_toes_does_not_roll_the_foot_over():
     joints, _, _ = whole_body(600)
     noise = np.random.default_rng(0).normal(0, 0.025, joints.shape)
 
-    solved = armature.solve_rotations(
-        y_up(joints[:, :17]), 30.0, find_guides(poses_of(joints + noise), 0)
-    )
+    solved = solve_rotations(y_up(joints[:, :17]), 30.0, find_guides(poses_of(joints + noise), 0))
 
     for name in ("LeftFoot", "RightFoot"):
         assert np.mean(solved[:, NAMES.index(name), 1, 1] < 0.5) < 0.02  # upside down, or on edge
@@ -190,7 +189,7 @@ def test_a_front_that_is_unsure_gives_way_to_the_bend_of_the_knee():
     error = {}
     for sigma in (SURE, 5 * SURE):
         poses = poses_of(joints, wrong, front_sigma=np.full((FRAMES, 1, len(FRONTS)), sigma))
-        solved = armature.solve_rotations(y_up(joints[:, :17]), 30.0, find_guides(poses, 0))
+        solved = solve_rotations(y_up(joints[:, :17]), 30.0, find_guides(poses, 0))
         found = solved[:, NAMES.index("LeftUpLeg"), :, 2]
         error[sigma] = off(found, true_front(world, "LeftUpLeg")).mean()
 
@@ -206,7 +205,7 @@ def test_a_front_that_is_unsure_is_weighed_against_the_joints(node, sigma, share
     poses = poses_of(joints, aside.apply(fronts.reshape(-1, 3)).reshape(fronts.shape))
 
     guides = find_guides(replace(poses, front_sigma=deviation), 0)
-    found = armature.solve_rotations(y_up(joints[:, :17]), 30.0, guides)[:, NAMES.index(node)]
+    found = solve_rotations(y_up(joints[:, :17]), 30.0, guides)[:, NAMES.index(node)]
 
     np.testing.assert_allclose(off(found[..., 2], np.array([0, 0, 1.0])), 0.4 * share, atol=1e-3)
 
@@ -238,7 +237,7 @@ def test_a_front_that_is_lost_for_a_while_goes_on_with_the_body():
     fronts[20:40, FRONTS.index("Head")] = np.nan
     poses = seventeen(joints, fronts=fronts[:, None])
 
-    solved = armature.solve_rotations(y_up(joints[:, :17]), 30.0, find_guides(poses, 0))
+    solved = solve_rotations(y_up(joints[:, :17]), 30.0, find_guides(poses, 0))
 
     found = solved[:, NAMES.index("Head"), :, 2]
     assert off(found, true_front(world, "Head")).max() < 1e-3

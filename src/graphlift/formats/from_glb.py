@@ -18,6 +18,7 @@ from graphlift.errors import FormatError
 from graphlift.formats import armature
 from graphlift.formats.writing import usual_rate
 from graphlift.geometry import y_up_to_z_up
+from graphlift.mapped import BLOCK
 from graphlift.plain_json import parse_json
 from graphlift.sequences import Poses
 from graphlift.skeletons import H36M_17
@@ -187,8 +188,8 @@ def _person(
         )
     order = [named[at[joint]] for joint in H36M_17.joints]
     places = np.empty((frames, len(order), 3))
-    for start in range(0, frames, armature.CHUNK):
-        part = slice(start, min(start + armature.CHUNK, frames))
+    for start in range(0, frames, BLOCK):
+        part = slice(start, min(start + BLOCK, frames))
         world: World = {-1: (np.eye(3)[None], np.zeros((1, 3)))}
         for i, number in enumerate(order):
             places[part, i] = _follow(nodes, parents, moving, part, number, world)[1]

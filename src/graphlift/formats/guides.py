@@ -4,8 +4,9 @@ The fronts of segments where poses have them; else, of a skeleton that has the 1
 face for the head, and heel and toes for the feet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from jaxtyping import Float
 
 from graphlift.formats.writing import y_up
 from graphlift.geometry import unit_vectors
+from graphlift.mapped import BLOCK, in_blocks
 from graphlift.sequences import Poses
-from graphlift.skeletons import H36M_17, SOLE_HEIGHTS, Skeleton
+from graphlift.skeletons import H36M_17, SOLE_HEIGHTS
 
 SURE = np.radians(10)
 """A front of thigh or upper arm that is surer than this counts as much as a limb bent by a right
@@ -40,6 +42,34 @@ _WORDS = {"Hips": "pelvis", "Spine2": "chest", "Head": "head", "LeftArm": "upper
           "LeftUpLeg": "thighs", "LeftFoot": "feet"}  # fmt: skip
 _FACE = ("Nose", "LEye", "REye", "LEar", "REar")
 _FOOT = ("Foot", "Heel", "BigToe", "SmallToe")
+_SIDES = {"L": "Left", "R": "Right"}
+
+
+Maker = Callable[[slice], np.ndarray]
+"""What makes some frames of an array."""
+
+
+class Asked(Mapping[str, np.ndarray]):
+    """Arrays by name, each made, block by block, when it is asked for: of an hour it takes 4 MB.
+
+    Args:
+        frames: Of the clip.
+        makers: What makes each.
+    """
+
+    def __init__(self, frames: int, makers: Mapping[str, Maker]) -> None:
+        self._frames, self._makers = frames, makers
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        make = self._makers[name]
+        starts = range(0, max(self._frames, 1), BLOCK)
+        return np.concatenate([make(slice(start, start + BLOCK)) for start in starts])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,42 +97,95 @@ class Guides:
 
 def find_guides(poses: Poses, person: int) -> Guides:
     """Find what the poses show of one person's turns."""
-    fronts: dict[str, np.ndarray] = {}
-    sides: dict[str, np.ndarray] = {}
-    weights: dict[str, np.ndarray] = {}
-    ends: dict[str, np.ndarray] = {}
-    at = _joints(poses, person)
-    if set(_FACE) <= set(at):
-        eyes, ears = (at[f"L{part}"] / 2 + at[f"R{part}"] / 2 for part in ("Eye", "Ear"))
-        fronts["Head"] = unit_vectors((1 - NOSE) * eyes + NOSE * at["Nose"] - ears)
-        sides["Head"] = at["LEar"] - at["REar"]
-    for side, letter in (("Left", "L"), ("Right", "R")):
-        if {f"{letter}{part}" for part in _FOOT} <= set(at):
-            foot = {part: at[f"{letter}{part}"] for part in _FOOT}
+    fronts: dict[str, Maker] = {}
+    sides: dict[str, Maker] = {}
+    weights: dict[str, Maker] = {}
+    ends: dict[str, Maker] = {}
+    # Only of a skeleton that has the 17 of the rig: no others' heads count.
+    whole = set(H36M_17.joints) < set(poses.skeleton.joints)
+    there = set(poses.skeleton.joints) if whole else set()
+    if set(_FACE) <= there:
+        fronts["Head"] = partial(_face_front, poses, person)
+        sides["Head"] = partial(_left_of_face, poses, person)
+    for letter, side in _SIDES.items():
+        if {f"{letter}{part}" for part in _FOOT} <= there:
             node = f"{side}Foot"
-            fronts[node], sides[node] = _foot_axes(foot, 1 if side == "Left" else -1)
-            ends[node] = _toes(foot) - foot["Foot"]
+            fronts[node] = partial(_foot_front, poses, person, letter)
+            sides[node] = partial(_foot_side, poses, person, letter)
+            ends[node] = partial(_foot_end, poses, person, letter)
     if poses.fronts is not None:
-        given = y_up(poses.fronts[:, person].astype(np.float64), poses.axes)
         for segment, node in enumerate(_NODES):
-            if np.isfinite(given[:, segment]).any():
-                fronts[node] = unit_vectors(given[:, segment])
-                weights[node] = _weights(poses, person, segment, limb=node not in _HUBS)
-    known = {node: front for node, front in fronts.items() if np.isfinite(front).any()}
-    return Guides(known, sides, weights, {node: ends[node] for node in ends if node in known})
+            if not np.isfinite(poses.fronts[:, person, segment]).any():
+                continue
+            fronts[node] = partial(_given_front, poses, person, segment)
+            limb = node not in _HUBS
+            weights[node] = partial(_weights, poses, person, segment, limb=limb)
+    known = {
+        node: make
+        for node, make in fronts.items()
+        if any(np.isfinite(make(part)).any() for part in in_blocks(poses.positions))
+    }
+    ended = {node: make for node, make in ends.items() if node in known}
+    return Guides(*(Asked(len(poses), each) for each in (known, sides, weights, ended)))
 
 
-def _joints(poses: Poses, person: int) -> dict[str, Float[np.ndarray, "frame 3"]]:
-    """List the joints, y up, of a skeleton that has the 17 of the rig; no others' heads count."""
-    skeleton: Skeleton = poses.skeleton
-    if not set(H36M_17.joints) < set(skeleton.joints):
-        return {}
-    positions = y_up(poses.positions[:, person].astype(np.float64), poses.axes)
-    return {name: positions[:, joint] for joint, name in enumerate(skeleton.joints)}
+def _joints(
+    poses: Poses, person: int, names: Iterable[str], part: slice
+) -> dict[str, Float[np.ndarray, "frame 3"]]:
+    """Give joints in some frames, y up, by name."""
+    found = {}
+    for name in names:
+        (joint,) = poses.skeleton.index(name)
+        here = poses.positions[part, person, joint].astype(np.float64)
+        found[name] = y_up(here, poses.axes)
+    return found
+
+
+def _given_front(
+    poses: Poses, person: int, segment: int, part: slice
+) -> Float[np.ndarray, "frame 3"]:
+    assert poses.fronts is not None
+    given = poses.fronts[part, person, segment].astype(np.float64)
+    return unit_vectors(y_up(given, poses.axes))
+
+
+def _face_front(poses: Poses, person: int, part: slice) -> Float[np.ndarray, "frame 3"]:
+    at = _joints(poses, person, _FACE, part)
+    eyes, ears = (at[f"L{name}"] / 2 + at[f"R{name}"] / 2 for name in ("Eye", "Ear"))
+    return unit_vectors((1 - NOSE) * eyes + NOSE * at["Nose"] - ears)
+
+
+def _left_of_face(poses: Poses, person: int, part: slice) -> Float[np.ndarray, "frame 3"]:
+    at = _joints(poses, person, ("LEar", "REar"), part)
+    return np.asarray(at["LEar"] - at["REar"])
+
+
+def _foot(
+    poses: Poses, person: int, letter: str, part: slice
+) -> dict[str, Float[np.ndarray, "frame 3"]]:
+    at = _joints(poses, person, [f"{letter}{name}" for name in _FOOT], part)
+    return {name[1:]: place for name, place in at.items()}
+
+
+def _foot_front(
+    poses: Poses, person: int, letter: str, part: slice
+) -> Float[np.ndarray, "frame 3"]:
+    return _foot_axes(_foot(poses, person, letter, part), letter)[0]
+
+
+def _foot_side(
+    poses: Poses, person: int, letter: str, part: slice
+) -> Float[np.ndarray, "frame 3"]:
+    return _foot_axes(_foot(poses, person, letter, part), letter)[1]
+
+
+def _foot_end(poses: Poses, person: int, letter: str, part: slice) -> Float[np.ndarray, "frame 3"]:
+    foot = _foot(poses, person, letter, part)
+    return np.asarray(_toes(foot) - foot["Foot"])
 
 
 def _foot_axes(
-    foot: Mapping[str, Float[np.ndarray, "frame 3"]], left: int
+    foot: Mapping[str, Float[np.ndarray, "frame 3"]], letter: str
 ) -> tuple[Float[np.ndarray, "frame 3"], Float[np.ndarray, "frame 3"]]:
     """Find where a foot points and where its left is; of one that stands flat both are level.
 
@@ -118,7 +201,7 @@ def _foot_axes(
     sine = np.clip(np.divide(lower, length, out=np.zeros_like(length), where=length > 0), -1, 1)
     front = np.sqrt(1 - sine**2) * along + sine * up
     above = _across(foot["Foot"] - foot["Heel"], front)
-    outside = left * (foot["SmallToe"] - foot["BigToe"])
+    outside = (1 if letter == "L" else -1) * (foot["SmallToe"] - foot["BigToe"])
     return front, np.cross(above + np.cross(front, outside), front)
 
 
@@ -132,14 +215,14 @@ def _across(vectors: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 
 def _weights(
-    poses: Poses, person: int, segment: int, *, limb: bool
+    poses: Poses, person: int, segment: int, part: slice, *, limb: bool
 ) -> Float[np.ndarray, " frame"]:
     """Say how much a front counts in each frame: in full where its deviation is not known."""
     assert poses.fronts is not None
-    known = np.isfinite(poses.fronts[:, person, segment]).all(axis=-1)
-    sigma = np.zeros(len(poses))
+    known = np.isfinite(poses.fronts[part, person, segment]).all(axis=-1)
+    sigma = np.zeros(len(known))
     if poses.front_sigma is not None:
-        sigma = np.nan_to_num(poses.front_sigma[:, person, segment].astype(np.float64))
+        sigma = np.nan_to_num(poses.front_sigma[part, person, segment].astype(np.float64))
     if limb:
         return np.where(known, (SURE / np.maximum(sigma, SUREST)) ** 2, 0.0)
     return np.where(known, 1 / (1 + (sigma / JOINTS) ** 2), np.nan)

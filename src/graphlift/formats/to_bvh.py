@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from graphlift.formats import armature
 from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.turns import frames_of, measured_end, solve_turns
 from graphlift.formats.writing import axes_remark, check_people, write_each
 from graphlift.sequences import Poses, frame_rate
 
 CM = 100.0
+MICRO = 10**6
+"""Parts of a degree that the file shows, and that angles are held as: a whole number of 32 bits
+takes half the room."""
 
 
 def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
@@ -46,37 +50,62 @@ def write_bvh(path: Path, poses: Poses) -> tuple[str, ...]:
 
 
 def _write_person(file: TextIO, person: RiggedPerson, fps: float) -> str:
-    lengths = armature.bone_lengths(person.measured)
+    counted = person.counted
+    lengths = armature.bone_lengths(person.positions, counted)
     offsets = armature.rest_offsets(lengths)
-    root = person.positions[:, armature.AT[0]]
-    world = armature.solve_rotations(person.positions, fps, person.guides)
-    ends = armature.measured_ends(person.positions, world, person.guides, person.present)
-    counted = person.present if person.present.any() else np.ones_like(person.present)
-    total, most = 0.0, 0.0
-    for start in range(0, len(root), armature.CHUNK):
-        part = slice(start, start + armature.CHUNK)
-        error = (
-            armature.follow(root[part], offsets, world[part])
-            - person.positions[part][:, armature.AT]
-        )
-        moved = np.linalg.norm(error[counted[part]], axis=-1) * 1000
-        total, most = total + moved.sum(), max(most, moved.max(initial=0.0))
-        # Three angles take the place of nine numbers: a long clip's turns are held once.
-        world[part, :, 0] = matrix_to_zxy(armature.local_rotations(world[part]))
-    angles = world[:, :, 0]
+    angles, ends, moved, most = _solve(person, fps, offsets)
     file.write("HIERARCHY\n")
     file.writelines(f"{line}\n" for line in _block(0, offsets * CM, lengths, ends))
-    file.write(f"MOTION\nFrames: {len(root)}\nFrame Time: {1 / fps:.9f}\n")
-    for node in range(angles.shape[1]):  # one at a time, for the same reason
-        angles[:, node] = np.degrees(continuous(angles[:, node]))
+    file.write(f"MOTION\nFrames: {len(counted)}\nFrame Time: {1 / fps:.9f}\n")
     row = " ".join(["%.6f"] * (3 + 3 * len(armature.NODES))) + "\n"
-    for place, frame in zip(root, angles, strict=True):
-        file.write(row % (*(place * CM), *frame[armature.DEPTH_FIRST, :].ravel()))
-    mean = total / (counted.sum() * len(armature.NODES))
+    before = np.empty((len(angles), 0, 3), dtype=np.int64)
+    for part in frames_of(len(counted)):
+        both = np.concatenate([before, angles[:, part]], axis=1)
+        unwound = np.unwrap(both, axis=1, period=360 * MICRO)[:, before.shape[1] :]
+        before = unwound[:, -1:]
+        place = person.positions[part, armature.AT[0]] * CM
+        nested = unwound[list(armature.DEPTH_FIRST)].swapaxes(0, 1).reshape(len(place), -1)
+        numbers = np.concatenate([place, nested / MICRO], axis=1)
+        file.writelines(row % tuple(frame) for frame in numbers.tolist())
     return (
         f"Bone lengths of person {person.name} are their medians over the clip: joints moved by "
-        f"{mean:.1f} mm on average, {most:.1f} mm at most."
+        f"{moved:.1f} mm on average, {most:.1f} mm at most."
     )
+
+
+def _solve(
+    person: RiggedPerson, fps: float, offsets: Float[np.ndarray, "node 3"]
+) -> tuple[Int[np.ndarray, "node frame 3"], armature.Ends, float, float]:
+    """Find a person's motion, node by node.
+
+    Returns:
+        Angles against the parents, a degree being MICRO, without whole turns; where bones end, m;
+        and by how much constant lengths move the joints, mm, on average and at most.
+    """
+    counted, positions = person.counted, person.positions
+    angles = np.zeros((len(armature.NODES), len(counted), 3), dtype=np.int32)
+    ends: dict[int, np.ndarray] = {}
+    places: dict[int, np.ndarray] = {}
+    total, most = 0.0, 0.0
+    for i, own, above in solve_turns(positions, fps, person.guides):
+        end = measured_end(i, positions, own, person.guides, counted)
+        ends |= {} if end is None else {i: end}
+        places[i], before = np.empty((len(counted), 3)), np.empty((0, 3))
+        for part in frames_of(len(counted)):
+            here, turns = positions[part, armature.AT[i]], own[part]
+            places[i][part] = here
+            if i:
+                places[i][part] = places[armature.PARENTS[i]][part] + above[part] @ offsets[i]
+                turns = above[part].swapaxes(-1, -2) @ turns
+            moved = np.linalg.norm(places[i][part] - here, axis=-1)[counted[part]] * 1000
+            total, most = total + moved.sum(), max(most, moved.max(initial=0.0))
+            if i == 0 or own is not above:
+                both = choose_nearer(np.concatenate([before, matrix_to_zxy(turns)]))
+                angles[i, part] = np.rint(np.degrees(both[len(before) :]) * MICRO)
+                before = both[-1:]
+        armature.drop_used(places, i)
+        del own, above, turns  # before the next ones are made
+    return angles, ends, total / (counted.sum() * len(armature.NODES)), most
 
 
 def _block(
@@ -118,10 +147,10 @@ def matrix_to_zxy(rotations: Float[np.ndarray, "*batch 3 3"]) -> Float[np.ndarra
     return np.stack([a, b, c], axis=-1)
 
 
-def continuous(angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:
-    """Choose, among angles that mean the same turn, those that change least between frames.
+def choose_nearer(angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame 3"]:
+    """Choose, of two angles that mean the same turn, those that change least between frames.
 
-    (a, b, c) and (a + 180°, 180° - b, c + 180°) are one turn, and so are whole turns of each.
+    (a, b, c) and (a + 180°, 180° - b, c + 180°) are one turn. Whole turns of each do not count.
     Which of the two is nearer to the frame before does not depend on which that frame took, so the
     choice is a running parity and needs no loop.
     """
@@ -134,4 +163,4 @@ def continuous(angles: Float[np.ndarray, "frame 3"]) -> Float[np.ndarray, "frame
     swaps = np.zeros(angles.shape[:-1], dtype=int)
     swaps[1:] = change(other) < change(angles)
     odd = np.cumsum(swaps, axis=0) % 2 == 1
-    return np.asarray(np.unwrap(np.where(odd[..., None], other, angles), axis=0))
+    return np.where(odd[..., None], other, angles)

@@ -11,6 +11,7 @@ Source: Khronos, "glTF 2.0 Specification", 2021: sections 3.5 to 3.11 (skins: 3.
 
 import json
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from graphlift.files import replacing
 from graphlift.formats import armature
 from graphlift.formats.body import Body, make_body
 from graphlift.formats.retarget import RiggedPerson, rigged_people
+from graphlift.formats.turns import Matrices, frames_of, measured_end, solve_turns
 from graphlift.formats.writing import axes_remark, check_people, gaps
 from graphlift.sequences import Poses, frame_rate
 
@@ -39,6 +41,9 @@ JOINTS = (*(node.name for node in armature.NODES), *armature.ENDS.values())
 ABOVE = (*armature.PARENTS, *armature.ENDS)
 AT = np.array([*armature.AT, *(armature.TIPS[end] for end in armature.ENDS)])
 """Joints of the pose that they sit on; -1 for ends that are not measured."""
+MOVABLE = tuple(i for i, above in enumerate(ABOVE) if above < 0 or AT[i] not in (-1, AT[above]))
+"""Those whose places against their parents can change over time; others sit on their parent, or
+rest."""
 
 COMPONENTS = {"<f4": 5126, "|u1": 5121, "<u2": 5123}
 KINDS = {(): "SCALAR", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -161,29 +166,25 @@ def _write_chunks(path: Path, content: dict[str, Any], arrays: list[np.ndarray])
 
 def _add_person(scene: _Scene, person: RiggedPerson, times: int, fps: float) -> None:
     """Add a person's joints, their motion, and a body that follows them."""
-    lengths = armature.bone_lengths(person.measured)
-    world = armature.solve_rotations(person.positions, fps, person.guides)
-    ends = armature.measured_ends(person.positions, world, person.guides, person.present)
-    rest = person.positions[0, armature.AT[0]] + armature.rest_places(lengths, ends)
-    axes = armature.bone_axes(ends)
-    turned, offset = _quaternions(axes[None])[0], _offsets(rest[None], axes[None])[0]
-    rotations, places = _motion(person.positions, world, axes, turned, offset)
-    del world  # of an hour, 285 MB
+    lengths = armature.bone_lengths(person.positions, person.counted)
+    rotations, places, ends = _motion(person, lengths, fps)
+    rest = _Rest.of(person, lengths, ends)
     top = scene.node(person.name)
     joints: list[int] = []
     for i, name in enumerate(JOINTS):
         above = joints[ABOVE[i]] if joints else top
-        joints.append(scene.node(name, above, translation=offset[i].tolist()))
+        joints.append(scene.node(name, above, translation=rest.offset[i].tolist()))
         if i < len(armature.NODES):
-            scene.json["nodes"][-1]["rotation"] = turned[i].tolist()
-            if np.abs(rotations[:, i] - turned[i]).max() > UNTURNED:
-                scene.animate(joints[i], "rotation", times, rotations[:, i])
-        if i == 0 or np.abs(places[:, i] - offset[i]).max() > STEADY:
-            scene.animate(joints[i], "translation", times, places[:, i])
+            scene.json["nodes"][-1]["rotation"] = rest.turned[i].tolist()
+        if i in rotations:
+            scene.animate(joints[i], "rotation", times, rotations.pop(i))
+        if i in places:
+            scene.animate(joints[i], "translation", times, places.pop(i))
     if not person.present.all():
         size = np.repeat(person.present[:, None], 3, axis=1).astype(float)
         scene.animate(top, "scale", times, size, "STEP")
-    _add_body(scene, person.name, joints, rest, axes, make_body(lengths, ends))
+    body = make_body(lengths, ends)
+    _add_body(scene, person.name, joints, rest.places, rest.axes, body)
 
 
 def _add_body(
@@ -216,53 +217,102 @@ def _add_body(
     scene.node(f"{name} body", mesh=mesh, skin=skin)
 
 
-def _motion(
-    positions: Float[np.ndarray, "frame joint 3"],
-    world: Float[np.ndarray, "frame node 3 3"],
-    axes: Float[np.ndarray, "node 3 3"],
-    turned: Float[np.ndarray, "node 4"],
-    offset: Float[np.ndarray, "place 3"],
-) -> tuple[Float[np.ndarray, "frame node 4"], Float[np.ndarray, "frame place 3"]]:
-    """Find turns (x, y, z, w) and places against the parents, near to those given for the T-pose.
+@dataclass(frozen=True, eq=False)
+class _Rest:
+    """A person's T-pose, at the place of the first frame.
 
-    Ends that are not measured stay where they rest.
+    Args:
+        places: Of nodes and ends, m.
+        axes: Of nodes.
+        turned: Axes against those of the parents, as x, y, z, w.
+        offset: Places against the parents, in their axes, m.
     """
-    rotations = np.empty((*world.shape[:2], 4), dtype=np.float32)
-    places = np.empty((len(world), len(JOINTS), 3), dtype=np.float32)
-    places[:] = offset
-    for start in range(0, len(world), armature.CHUNK):
-        part = slice(start, start + armature.CHUNK)
-        turns = world[part] @ axes
-        rotations[part] = _quaternions(turns)
-        places[part, AT >= 0] = _offsets(positions[part][:, AT], turns)[:, AT >= 0]
-    return _short_way(rotations, turned), places
+
+    places: Float[np.ndarray, "place 3"]
+    axes: Float[np.ndarray, "node 3 3"]
+    turned: Float[np.ndarray, "node 4"]
+    offset: Float[np.ndarray, "place 3"]
+
+    @classmethod
+    def of(
+        cls, person: RiggedPerson, lengths: Float[np.ndarray, " node"], ends: armature.Ends
+    ) -> "_Rest":
+        """Put a person of these bones into the T-pose."""
+        places = person.positions[0, armature.AT[0]] + armature.rest_places(lengths, ends)
+        axes = armature.bone_axes(ends)
+        above = np.array(ABOVE[1:])
+        offset = np.einsum("jba,jb->ja", axes[above], places[1:] - places[above])
+        turned = _quaternions(armature.local_rotations(axes[None])[0])
+        return cls(places, axes, turned, np.concatenate([places[:1], offset]))
 
 
-def _quaternions(axes: Float[np.ndarray, "frame node 3 3"]) -> Float[np.ndarray, "frame node 4"]:
-    """Express axes in those of the parents, as x, y, z, w."""
+def _motion(
+    person: RiggedPerson, lengths: Float[np.ndarray, " node"], fps: float
+) -> tuple[
+    dict[int, Float[np.ndarray, "frame 4"]],
+    dict[int, Float[np.ndarray, "frame 3"]],
+    dict[int, Float[np.ndarray, "3"]],
+]:
+    """Find a person's motion, node by node.
+
+    Returns:
+        Turns against the parents (x, y, z, w), near to those of the T-pose, of nodes that turn;
+        places in the parents' axes, m, of nodes and ends where the bone to them changes length,
+        and of the root; and where bones end in the T-pose.
+    """
+    room = np.empty((len(armature.NODES), len(person.positions), 4), dtype=np.float32)
+    rotations: dict[int, np.ndarray] = {}
+    places: dict[int, np.ndarray] = {}
+    ends: dict[int, np.ndarray] = {}
+    for i, own, above in solve_turns(person.positions, fps, person.guides):
+        end = measured_end(i, person.positions, own, person.guides, person.counted)
+        ends |= {} if end is None else {i: end}
+        rest = _Rest.of(person, lengths, ends)
+        if i == 0 or own is not above:
+            _write_turns(i, own, above, rest, room[i])
+            if np.abs(room[i] - rest.turned[i]).max() > UNTURNED:
+                rotations[i] = room[i]
+        hanging = [end for end in MOVABLE if ABOVE[end] == i and end >= len(armature.NODES)]
+        for place, parents in ((i, above), *((end, own) for end in hanging)):
+            if place in MOVABLE:
+                moved = _places(place, person, parents, rest)
+                if place == 0 or np.abs(moved - rest.offset[place]).max() > STEADY:
+                    places[place] = moved
+        del own, above, parents  # before the next ones are made
+    return rotations, places, ends
+
+
+def _write_turns(
+    node: int, own: Matrices, above: Matrices, rest: _Rest, found: Float[np.ndarray, "frame 4"]
+) -> None:
+    """Express a node's turns against its parent's, each q or -q, near to the one before."""
+    for part in frames_of(len(own)):
+        axes = own[part] @ rest.axes[node]
+        if node:
+            axes = (above[part] @ rest.axes[ABOVE[node]]).swapaxes(-1, -2) @ axes
+        found[part] = _quaternions(axes)
+    before = np.concatenate([rest.turned[node][None].astype(found.dtype), found[:-1]])
+    far = (found * before).sum(axis=-1) < 0
+    found[np.cumsum(far) % 2 == 1] *= -1
+
+
+def _places(
+    place: int, person: RiggedPerson, above: Matrices, rest: _Rest
+) -> Float[np.ndarray, "frame 3"]:
+    """Express places in the axes of the parent; the root's is as it is."""
+    positions, parent = person.positions, ABOVE[place]
+    found = np.empty((len(positions), 3), dtype=np.float32)
+    for part in frames_of(len(found)):
+        if place == 0:
+            found[part] = positions[part, AT[0]]
+            continue
+        apart = positions[part, AT[place]] - positions[part, AT[parent]]
+        found[part] = np.einsum("fba,fb->fa", above[part] @ rest.axes[parent], apart)
+    return found
+
+
+def _quaternions(turns: Float[np.ndarray, "many 3 3"]) -> Float[np.ndarray, "many 4"]:
+    """Write turns as x, y, z, w."""
     from scipy.spatial.transform import Rotation
 
-    local = armature.local_rotations(axes)
-    return np.asarray(
-        Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat().reshape(*local.shape[:2], 4)
-    )
-
-
-def _offsets(
-    places: Float[np.ndarray, "frame place 3"], axes: Float[np.ndarray, "frame node 3 3"]
-) -> Float[np.ndarray, "frame place 3"]:
-    """Express places in the axes of the parents; the root's is as it is."""
-    above = np.array(ABOVE[1:])
-    apart = places[:, 1:] - places[:, above]
-    local = np.einsum("fjba,fjb->fja", axes[:, above], apart)
-    return np.concatenate([places[:, :1], local], axis=1)
-
-
-def _short_way(rotations: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Choose between q and -q, which are one turn: near to the frame before, the first to rest."""
-    for node, first in enumerate(rest.astype(rotations.dtype)):  # of a long clip each is long
-        turns = rotations[:, node]
-        before = np.concatenate([first[None], turns[:-1]])
-        far = (turns * before).sum(axis=-1) < 0
-        turns[np.cumsum(far) % 2 == 1] *= -1
-    return rotations
+    return np.asarray(Rotation.from_matrix(turns).as_quat())

@@ -17,6 +17,8 @@ bends it the other way. Here the twist is solved for the whole clip at once:
 Nothing here depends on the direction of time, and the time constants are in seconds.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Complex, Float
 
@@ -47,15 +49,51 @@ FOLDED = 1e-3
 """The least pull to the rest pose, of a bone that points straight back, where it means nothing."""
 
 
-def solve_twist(
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What frames show of how a bone is turned about itself, in numbers that take little memory.
+
+    Complex numbers are vectors across the bone; 1 is where the swing takes the hinge.
+
+    Args:
+        drift: Angle about the bone between parallel transport and the swings, rad.
+        swings: By how much the bone turns, rad.
+        rest: How much the rest pose counts.
+        bend: The axis of the next joint's bend, as long as its sine; None without a hinge.
+        front: Where the front would take the hinge, as long as it counts; None if it is not known.
+    """
+
+    drift: Float[np.ndarray, " step"]
+    swings: Float[np.ndarray, " step"]
+    rest: Float[np.ndarray, " frame"]
+    bend: Complex[np.ndarray, " frame"] | None
+    front: Complex[np.ndarray, " frame"] | None
+
+    @classmethod
+    def of_clip(cls, frames: int, *, bend: bool, front: bool) -> "Shown":
+        """Make room for a clip."""
+        steps = np.zeros((2, max(frames - 1, 0)))
+        across = [np.zeros(frames, complex) if known else None for known in (bend, front)]
+        return cls(*steps, np.zeros(frames), *across)
+
+    def put(self, part: slice, shown: "Shown") -> None:
+        """Put in what some frames show, and the frame before them if there is one."""
+        first, steps = min(part.start, 1), slice(max(part.start - 1, 0), part.stop - 1)
+        self.drift[steps], self.swings[steps] = shown.drift, shown.swings
+        self.rest[part] = shown.rest[first:]
+        for own, other in ((self.bend, shown.bend), (self.front, shown.front)):
+            if own is not None and other is not None:
+                own[part] = other[first:]
+
+
+def show_twist(
     rest: Float[np.ndarray, "3"],
     hinge: Float[np.ndarray, "3"],
     swing: Float[np.ndarray, "frame 3 3"],
     bend: Float[np.ndarray, "frame 3"] | None,
-    fps: float,
     front: Float[np.ndarray, "frame 3"] | None = None,
-) -> Float[np.ndarray, " frame"]:
-    """Find by how much to turn a bone about itself before its swing.
+) -> Shown:
+    """Find what frames show of a bone's twist.
 
     Args:
         rest: Direction of the bone in the rest pose, a unit vector.
@@ -64,36 +102,55 @@ def solve_twist(
         bend: In the frame of the parent, the axis about which the next joint is bent, across the
             bone and as long as the sine of the bend; None for a bone that has no hinge to follow
             and is pulled to its swing alone.
-        fps: Frames a second.
         front: In the frame of the parent, where the bone's front points, which is :data:`FRONT`
             in the rest pose; as long as it counts, 1 for as much as a limb bent by a right angle,
             and more for one that is surer than that.
+    """
+    bone = swing @ rest
+    across = np.stack([hinge, np.cross(rest, hinge)])
+    sine = np.linalg.norm(np.cross(bone[:-1], bone[1:]), axis=-1)
+    return Shown(
+        drift=_transport(bone, swing, across),
+        swings=np.arctan2(sine, (bone[:-1] * bone[1:]).sum(axis=-1)),
+        rest=np.maximum((1 + bone @ rest) / 2, FOLDED),
+        bend=None if bend is None else _in_plane(bend, swing, across),
+        front=None
+        if front is None
+        else _in_plane(front, swing, across) * np.conj(complex(*(across @ FRONT))),
+    )
+
+
+def solve_twist(shown: Shown, fps: float) -> Float[np.ndarray, " frame"]:
+    """Find by how much to turn a bone about itself before its swing.
+
+    Args:
+        shown: Of the whole clip.
+        fps: Frames a second.
 
     Returns:
         Angles, rad, that have no jump; with a single frame, the angle that anatomy shows.
     """
-    bone = swing @ rest
-    across = np.stack([hinge, np.cross(rest, hinge)])
-    drift = np.cumsum(np.concatenate([[0.0], _transport(bone, swing, across)]))
+    drift = np.cumsum(np.concatenate([[0.0], shown.drift]))
     unwind = np.exp(-1j * drift)
-    shown = np.zeros(len(bone), complex)
-    if bend is not None:
-        shown = _in_plane(bend, swing, across) * unwind
-    at_rest = np.maximum((1 + bone @ rest) / 2, FOLDED) * unwind
-    pull = (
-        at_rest if bend is None else shown * np.abs(shown) ** 3 + np.sin(STRAIGHT) ** 4 * at_rest
-    )
-    steps, response = allowed_steps(bone, shown, fps), RESPONSE
-    if front is not None:
-        ahead = _in_plane(front, swing, across) * np.conj(complex(*(across @ FRONT))) * unwind
+    bend = np.zeros(len(drift), complex) if shown.bend is None else shown.bend * unwind
+    pull = shown.rest * unwind
+    if shown.bend is not None:
+        pull = bend * np.abs(bend) ** 3 + np.sin(STRAIGHT) ** 4 * pull
+    steps, response = allowed_steps(shown.swings, bend, fps), RESPONSE
+    del bend  # of an hour, 3 MB
+    if shown.front is not None:
+        ahead = shown.front * unwind
         pull, response = pull + ahead, FRONT_RESPONSE
-        steps = steps + np.abs(np.diff(ahead / np.maximum(np.abs(ahead), 1)))
+        ahead /= np.maximum(np.abs(ahead), 1)
+        steps = steps + np.abs(np.diff(ahead))
+        del ahead
+    del unwind
     angle = _spread(pull, stiffness=(response * fps) ** 2)
     return np.asarray(limit_steps(angle, steps) + drift)
 
 
 def allowed_steps(
-    bone: Float[np.ndarray, "frame 3"], shown: Complex[np.ndarray, " frame"], fps: float
+    swings: Float[np.ndarray, " step"], bend: Complex[np.ndarray, " frame"], fps: float
 ) -> Float[np.ndarray, " step"]:
     """Say by how much a bone may turn about itself from each frame to the next, rad.
 
@@ -102,9 +159,7 @@ def allowed_steps(
     bent by a right angle is followed in full, a straight one's noise is not. And by :data:`PULL`.
     A front that is known adds what it moves.
     """
-    sine = np.linalg.norm(np.cross(bone[:-1], bone[1:]), axis=-1)
-    swings = np.arctan2(sine, (bone[:-1] * bone[1:]).sum(axis=-1))
-    return np.asarray(swings + np.abs(np.diff(shown)) + PULL / fps)
+    return np.asarray(swings + np.abs(np.diff(bend)) + PULL / fps)
 
 
 def _in_plane(vectors: np.ndarray, swing: np.ndarray, across: np.ndarray) -> np.ndarray:

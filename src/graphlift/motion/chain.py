@@ -4,7 +4,6 @@ States are plain numbers; what they mean is up to the caller.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -50,23 +49,38 @@ def solve_chain(
     edges = np.array([*range(0, count - 1, _BLOCK), count - 1])
     blocks = [slice(start, end) for start, end in pairwise(edges.tolist())]
 
-    @lru_cache(maxsize=1)  # of many blocks, what is within is found twice and not kept
-    def condensed(block: int) -> tuple[list[np.ndarray], np.ndarray]:
-        part = blocks[block]
-        return _condense(own(part)[1:], links(part))
-
-    rest = np.stack([condensed(block)[1] for block in range(len(blocks))])
-    ends = solve_chain(len(edges), lambda part: own(edges[part]), lambda part: rest[part])
+    size = own(slice(0, 1)).shape[-1] - 1
+    # In one piece, which the system has back at once: of an hour, 56 MB.
+    room, used = np.empty((count // 2 + 1, size, 2 * size + 1)), 0
+    kept: list[list[np.ndarray]] = []
+    rest = []
+    for part in blocks:
+        levels, link = _condense(own(part)[1:], links(part))
+        kept.append([])
+        for gains in levels:
+            place = room[used : used + len(gains)]
+            place[:] = gains
+            kept[-1].append(place)
+            used += len(gains)
+        rest.append(link)
+    left = np.stack(rest)
+    ends = solve_chain(len(edges), lambda part: own(edges[part]), lambda part: left[part])
     states = np.empty((count, ends.shape[-1]))
     for block, part in enumerate(blocks):
-        within = _fill(condensed(block)[0], ends[block : block + 2])
+        around = _fill(kept[block], ends[block : block + 2])
+        within = _between(own(part)[1:], links(part), around)
         states[part], states[part.stop] = within[:-1], within[-1]
     return states
 
 
 def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Eliminate all states between two: how each follows from those around it, and one link."""
-    levels = []
+    """Eliminate all states between two, of which every second one goes first.
+
+    Returns:
+        How each follows from those around it, level by level, but for the first ones, which are
+        half of all and are found again (:func:`_between`); and one link.
+    """
+    levels: list[np.ndarray] = []
     while len(own):
         pairs = len(links) // 2
         gains, rest = _eliminate(own[: 2 * pairs : 2], links[: 2 * pairs : 2], links[1::2])
@@ -76,7 +90,7 @@ def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.
             rest = np.concatenate([rest, alone])
         levels.append(gains)
         own, links = own[1::2], rest
-    return levels, links[0]
+    return levels[1:], links[0]
 
 
 def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
@@ -89,6 +103,36 @@ def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
         longer[: 2 * count : 2], longer[2 * count :] = states[:count], states[count:]
         longer[1 : 2 * count : 2] = found[..., 0]
         states = longer
+    return states
+
+
+def _between(own: np.ndarray, links: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Find every second state from those around it, which are known: each by itself.
+
+    Args:
+        own: Rows of all states but the two at the ends.
+        links: Rows of all steps.
+        around: The first state, every second one after it, and the last one.
+
+    Returns:
+        All states.
+    """
+    if not len(own):
+        return around
+    pairs, size = len(links) // 2, around.shape[-1]
+    left, right = links[: 2 * pairs : 2], links[1::2]
+    before, after = around[:pairs, :, None], around[1 : pairs + 1, :, None]
+    rows, more = left.shape[1], own.shape[1]
+    stack = np.empty((pairs, 2 * rows + more, size + 1))
+    first, second, third = np.split(stack, [rows, 2 * rows], axis=1)
+    first[..., :-1], second[..., :-1] = left[..., size:-1], right[..., :size]
+    first[..., -1:] = left[..., -1:] - left[..., :size] @ before
+    second[..., -1:] = right[..., -1:] - right[..., size:-1] @ after
+    third[:] = own[: 2 * pairs : 2]
+    R = _triangle(stack)
+    states = np.empty((len(links) + 1, size))
+    states[: 2 * pairs : 2], states[2 * pairs :] = around[:pairs], around[pairs:]
+    states[1 : 2 * pairs : 2] = np.linalg.solve(R[:, :size, :size], R[:, :size, size:])[..., 0]
     return states
 
 

@@ -71,7 +71,7 @@ def sightings(
         rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
     confidence = mapping(keypoints.confidence[..., None])[..., 0]
     kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
-    seen = np.isfinite(rays).all(axis=-1) & (np.abs(rays) < 10).all(axis=-1)
+    seen = _every(np.abs(rays) < 10)  # and finite
     return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
 
 
@@ -104,7 +104,7 @@ def find_translations(
     geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 1964.
     """
-    used = (weights > 0) & np.isfinite(positions).all(-1) & np.isfinite(rays).all(-1)
+    used = (weights > 0) & _every(np.isfinite(positions)) & _every(np.isfinite(rays))
     used &= (used.sum(axis=1) >= MIN_SEEN)[:, None]
     weights = np.where(used, weights, 0.0)
     X, seen, scale = _planes(positions, used), _planes(rays, used), np.reshape(focal, (2, 1, 1))
@@ -127,6 +127,11 @@ def find_translations(
     known &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
     translation = np.where(known[:, None], t.T, np.nan)
     return Translations(translation, information * known[:, None, None], known)
+
+
+def _every(flags: Bool[np.ndarray, "*point d"]) -> Bool[np.ndarray, "*point"]:
+    """Whether all coordinates' flags are set, ten times as fast as ``all`` along a short axis."""
+    return np.asarray(np.logical_and.reduce(list(np.moveaxis(flags, -1, 0))))
 
 
 def _planes(
