@@ -37,7 +37,7 @@ def name_standard_output() -> None:
         return
     named = _Named(raw.fileno(), "w", closefd=False)
     sys.stdout = io.TextIOWrapper(
-        named if out.write_through else io.BufferedWriter(named),  # type: ignore[type-var]
+        named if out.write_through else io.BufferedWriter(named),
         encoding=out.encoding,
         errors=out.errors,
         line_buffering=out.line_buffering,

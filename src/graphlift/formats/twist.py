@@ -72,9 +72,14 @@ class Shown:
     @classmethod
     def of_clip(cls, frames: int, *, bend: bool, front: bool) -> "Shown":
         """Make room for a clip."""
-        steps = np.zeros((2, max(frames - 1, 0)))
-        across = [np.zeros(frames, complex) if known else None for known in (bend, front)]
-        return cls(*steps, np.zeros(frames), *across)
+        drift, swings = np.zeros((2, max(frames - 1, 0)))
+        return cls(
+            drift,
+            swings,
+            np.zeros(frames),
+            np.zeros(frames, complex) if bend else None,
+            np.zeros(frames, complex) if front else None,
+        )
 
     def put(self, part: slice, shown: "Shown") -> None:
         """Put in what some frames show, and the frame before them if there is one."""
