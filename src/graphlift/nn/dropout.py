@@ -1,7 +1,7 @@
 """Dropout of the networks, by few random numbers, and of a batch that is spread over processes.
 
-On a processor torch draws a number of the generator for each feature, which takes a quarter of a
-step of a graph network at a batch of 256. Here one draw of 64 bits decides on four features.
+On a processor torch draws a number of the generator for each feature, which takes more than a
+quarter of a graph network's forward pass. Here one draw of 64 bits decides on four features.
 """
 
 import torch
