@@ -268,7 +268,9 @@ def _check_cdf(path: Path) -> None:
 
 def _check_joints(joints: Mapping[int, str], where: str, metadata: Any) -> int:  # noqa: ANN401
     if len(joints) > 1:
-        counts = " and ".join(f"{counted(count, 'joint')} ({clip})" for count, clip in joints.items())
+        counts = " and ".join(
+            f"{counted(count, 'joint')} ({clip})" for count, clip in joints.items()
+        )
         raise FormatError(f"{where}: has {counts}: a file should have one skeleton throughout")
     (count,) = joints
     stated = metadata.get("num_joints", count) if isinstance(metadata, dict) else count
