@@ -81,8 +81,8 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
     joints = rows[0].shape[0]
     if joints not in SKELETONS:
         raise ModelError(
-            f"{path}: {counted(joints, 'joint')}: only 17 (coco-17) and 26 (halpe-26) are known; give a "
-            "body model of one of them"
+            f"{path}: {counted(joints, 'joint')}: only 17 (coco-17) and 26 (halpe-26) are known; "
+            "give a body model of one of them"
         )
     return RTMPose(session, (width, height), SKELETONS[joints])
 
