@@ -13,6 +13,7 @@ from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError
 from graphlift.export import export_onnx
 from graphlift.nn.build import build_network
+from graphlift.nn.gcn import PoseGCN
 from graphlift.weight_sharing import VARIANTS
 
 
@@ -109,3 +110,25 @@ def test_the_fully_connected_baseline_answers_as_its_network_does(tmp_path):
     with torch.inference_mode():
         theirs = network.eval()(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(said["poses"], theirs, atol=1e-5)  # 0.01 mm
+
+
+@pytest.mark.parametrize(
+    ("metres", "apart", "kept"), [(1, 2.5e-3, False), (1000, 2.5e-3, True), (1000, 4e-3, False)]
+)
+def test_only_the_rounding_of_large_answers_is_allowed(metres, apart, kept, tmp_path):
+    """A network that answers with so many metres, and its file with as much less."""
+
+    class Moved(PoseGCN):
+        def forward(self, keypoints):
+            return super().forward(keypoints) + apart
+
+    network = Moved(channels=8, blocks=1)
+    network.output.weight.data.zero_()
+    network.output.bias.data.fill_(metres)
+
+    if kept:
+        of_onnx(network, tmp_path / "m.onnx")
+    else:
+        with pytest.raises(ModelError, match="do not fit half precision"):
+            of_onnx(network, tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").exists() == kept

@@ -13,7 +13,8 @@ instructions for this (VNNI) keep them. The first and the last layer, sums over 
 biases stay in float32.
 
 Integers do not only scatter what a layer gives, they also shift its mean, and later layers pass
-that on. So a bias is corrected for each joint i and channel c, from the first layer to the last:
+that on. So a bias is corrected for each joint i and channel c, from the first layer to the last
+(but for those inside attention, whose shift the layers after it take up):
 
     b'_ic = b_c + E[y_ic] - E[y'_ic]
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 HIDDEN = 16
 """Channels: products that take or give fewer a joint, such as the first and the last, are kept."""
 _LARGEST_WEIGHT = 63
+_FRAMES = 251
+"""As many as nothing else in a network is: these tell an axis of frames."""
 _ZERO = 128
 """Of features that may be negative."""
 
@@ -92,11 +95,12 @@ def quantise(
             f"{where}: scales are taken from sample inputs: give some, and finite numbers only"
         )
     ranges = _ranges(model, where, list(dict.fromkeys(n.input[0] for n in products)), inputs)
+    biases = _biases_of_joints(model, where, weights, inputs)
     made = _Replaced(ranges)
     for node in nodes:
         if node in products:
             made.product(node, weights[node.input[1]])
-        elif made.scales and _adds_bias(node, weights):
+        elif made.scales and node.output[0] in biases:
             made.bias(node, weights[node.input[1]])
         else:
             made.nodes.append(node)
@@ -167,10 +171,23 @@ def _weights(model: "ModelProto") -> dict[str, np.ndarray]:
     return found
 
 
-def _adds_bias(node: "NodeProto", weights: Mapping[str, np.ndarray]) -> bool:
-    """Whether a node adds a number a channel."""
-    shift = weights.get(node.input[1]) if node.op_type == "Add" else None
-    return shift is not None and shift.ndim == 1
+def _biases_of_joints(
+    model: "ModelProto", where: str, weights: Mapping[str, np.ndarray], inputs: np.ndarray
+) -> set[str]:
+    """What has a number a channel added and is laid out joint, frame, channel.
+
+    Attention has another order; what it shifts is corrected by the layers that follow.
+    """
+    names = [
+        n.output[0]
+        for n in model.graph.node
+        if n.op_type == "Add" and (w := weights.get(n.input[1])) is not None and w.ndim == 1
+    ]
+    if not names:
+        return set()
+    found = next(_values(model, where, names, np.resize(inputs, (_FRAMES, *inputs.shape[1:]))))
+    laid_out = zip(names, (x.shape for x in found), strict=True)
+    return {name for name, shape in laid_out if len(shape) == 3 and shape[1] == _FRAMES}
 
 
 def _ranges(

@@ -172,6 +172,19 @@ def test_a_clip_is_left_out_once_its_process_was_lost_thrice(work_on, seen, tmp_
     assert "was lost 3 times (out of memory?)" in said["why"][0]
 
 
+def test_a_clip_is_not_replaced_by_what_is_made_of_it(work_on, seen, tmp_path):  # noqa: F811
+    clip = tmp_path / "a.npz"
+    write_keypoints(clip, seen)
+    before = clip.read_bytes()
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    said = work_on([(clip, tmp_path / "link" / "a.npz")])(again=True)
+
+    assert said["how"] == ["failed"]
+    assert "link/a.npz: is what is read" in said["why"][0]
+    assert clip.read_bytes() == before
+
+
 @pytest.fixture
 def work_on(tmp_path):
     """Do the only task of some clips, in this process."""

@@ -202,6 +202,7 @@ def test_a_skeleton_of_other_joints_than_the_files_is_refused(tmp_path):
             skeleton="coco-17")  # fmt: skip
     refused(ours(tmp_path / "a.npz"), r"its joints are those of coco-17, not of h36m-17",
             skeleton="h36m-17")  # fmt: skip
+    refused(np.ones((3, 1, 2)), "array: no skeleton of 1 joint is known")
     refused(np.ones((3, 12, 2)), r"array: no skeleton of 12 joints is known: known are h36m-16")
 
 

@@ -42,6 +42,11 @@ def test_features_are_16_bits_of_a_draw_against_the_share(drop):
     np.testing.assert_array_equal(drawn(1 - drop, seed=3).numpy(), expected)
 
 
+@pytest.mark.parametrize("keep", [1e-5, 1e-9])
+def test_nearly_all_are_dropped_where_a_share_is_not_met(keep):
+    assert 0 <= drawn(keep).mean() < 10 / 2**16
+
+
 def test_the_mean_stays_and_gradients_pass_where_features_do():
     torch.manual_seed(0)
     x = torch.ones(SHAPE, dtype=torch.float64, requires_grad=True)

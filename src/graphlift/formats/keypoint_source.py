@@ -204,7 +204,9 @@ def skeleton_of(count: int, source: KeypointSource) -> Skeleton:
             f"does not say: give skeleton={names[0]!r} (--skeleton {names[0]}) or another of them"
         )
     known = ", ".join(f"{skeleton.name} ({len(skeleton)})" for skeleton in SKELETONS.values())
-    raise FormatError(f"{where}: no skeleton of {count} joints is known: known are {known}")
+    raise FormatError(
+        f"{where}: no skeleton of {counted(count, 'joint')} is known: known are {known}"
+    )
 
 
 def check_fps(fps: object, where: str) -> float:

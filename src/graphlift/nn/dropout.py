@@ -1,7 +1,7 @@
 """Dropout of the networks, by few random numbers, and of a batch that is spread over processes.
 
-On a processor torch draws a number of the generator for each feature, which takes a quarter of a
-step of a graph network at a batch of 256. Here one draw of 64 bits decides on four features.
+On a processor torch draws a number of the generator for each feature, which takes more than a
+quarter of a graph network's forward pass. Here one draw of 64 bits decides on four features.
 """
 
 import torch
@@ -72,4 +72,5 @@ def _draw(ones: Tensor, keep: float) -> Tensor:
         return ones.bernoulli_(keep)
     draws = torch.empty(-(-ones.numel() * BITS // 64), dtype=torch.int64).random_(-(2**63), None)
     numbers = draws.view(torch.int16)[: ones.numel()].view(ones.shape)  # -2^15 to 2^15 - 1
-    return torch.ge(numbers, round((1 - keep) * 2**BITS) - 2 ** (BITS - 1), out=ones)
+    dropped = min(round((1 - keep) * 2**BITS), 2**BITS - 1)  # all would overflow 16 bits
+    return torch.ge(numbers, dropped - 2 ** (BITS - 1), out=ones)

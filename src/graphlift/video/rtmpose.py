@@ -19,7 +19,7 @@ from graphlift.onnx_session import open_session
 from graphlift.skeletons import COCO_17, HALPE_26, Skeleton
 from graphlift.video.frames import Image
 from graphlift.video.regions import DetectedPerson, Region, crop, uncrop
-from graphlift.words import reason
+from graphlift.words import counted, reason
 
 SKELETONS = {len(skeleton): skeleton for skeleton in (COCO_17, HALPE_26)}
 
@@ -81,8 +81,8 @@ def load_rtmpose(path: Path, *, threads: int = 0) -> RTMPose:
     joints = rows[0].shape[0]
     if joints not in SKELETONS:
         raise ModelError(
-            f"{path}: {joints} joints: only 17 (coco-17) and 26 (halpe-26) are known; give a "
-            "body model of one of them"
+            f"{path}: {counted(joints, 'joint')}: only 17 (coco-17) and 26 (halpe-26) are known; "
+            "give a body model of one of them"
         )
     return RTMPose(session, (width, height), SKELETONS[joints])
 

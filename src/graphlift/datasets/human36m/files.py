@@ -38,7 +38,7 @@ from graphlift.files import container
 from graphlift.formats.child import read_in_child
 from graphlift.formats.hdf5 import open_hdf5, read_dataset
 from graphlift.formats.plain_pickle import StoredArray, read_object_arrays
-from graphlift.words import shown
+from graphlift.words import counted, shown
 
 _LARGEST_ARRAY = 1 << 32
 """Bytes of one array of VideoPose3D's files: Human3.6M's largest takes 0.3 GB."""
@@ -268,7 +268,9 @@ def _check_cdf(path: Path) -> None:
 
 def _check_joints(joints: Mapping[int, str], where: str, metadata: Any) -> int:  # noqa: ANN401
     if len(joints) > 1:
-        counts = " and ".join(f"{count} joints ({clip})" for count, clip in joints.items())
+        counts = " and ".join(
+            f"{counted(count, 'joint')} ({clip})" for count, clip in joints.items()
+        )
         raise FormatError(f"{where}: has {counts}: a file should have one skeleton throughout")
     (count,) = joints
     stated = metadata.get("num_joints", count) if isinstance(metadata, dict) else count
