@@ -27,6 +27,7 @@ from graphlift.onnx_session import open_session
 BATCHES = (1, 64, 256, 1024)
 FEATURES = 4
 MOST = 1e-5
+"""m that answers of a metre may differ by; larger ones by more, as rounding does."""
 
 
 def layers_of(content):
