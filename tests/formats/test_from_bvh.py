@@ -213,6 +213,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("Frames: 1", "Frames: 0", "Frames: 0 of"),
         ("Frames: 1", "Frames: " + "9" * 5000, "not finite, or absurdly large"),
         ("Frames: 1", "Frames: -3", "Frames: -3 of"),
+        ("Frames: 1", "Frames: 2.5", "Frames: 2.5 of .* a whole number of them"),
         ("Frames: 1", "Frames: one", "'one' is not a number"),
         ("Frames: 1", "Frame: 1", "where 'Frames: <number>' should be"),
         ("0.0333333", "0", "Frames: 1 of 0 s"),

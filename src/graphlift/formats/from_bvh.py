@@ -243,8 +243,8 @@ def _read_motion(lines: Lines, nodes: list[_BvhJoint]) -> tuple[np.ndarray, floa
     possible = duration > 0 and is_frame_rate(1 / duration)
     if declared < 1 or declared != int(declared) or not possible:
         raise lines.error(
-            f"Frames: {declared:g} of {duration:g} s: there should be at least one, of 0.0001 to "
-            "1000 s each"
+            f"Frames: {declared:g} of {duration:g} s: there should be a whole number of them, at "
+            "least one, of 0.0001 to 1000 s each"
         )
     expected = sum(len(node.channels or ()) for node in nodes)
     rows: list[np.ndarray] = []
