@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from helpers.readback import CAMERA, moving
 from pyarrow import parquet
@@ -176,6 +177,17 @@ def test_a_long_table_comes_back_part_by_part(tmp_path, rng, frames):
     for name in ("positions", "seen", "sigma"):
         joined = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_array_equal(joined, getattr(whole, name))
+
+
+def test_parts_of_a_long_table_are_let_go(tmp_path, rng):
+    made = moving(3)
+    positions = rng.random((20 * 4096, 1, 17, 3), dtype=np.float32)
+    write_poses(tmp_path / "x.parquet", replace(made, positions=positions, seen=None, sigma=None))
+
+    held = [pa.total_allocated_bytes() for _ in read_poses_in_parts(tmp_path / "x.parquet")]
+
+    assert len(held) == 20
+    assert max(held) < (tmp_path / "x.parquet").stat().st_size
 
 
 def test_a_long_table_in_another_order_is_refused(tmp_path, rng):

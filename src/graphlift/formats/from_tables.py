@@ -122,7 +122,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(path) as file:
+        # What pyarrow buffers ahead it keeps until the file is closed: in the end, all of it.
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
             rows, size = file.metadata.num_rows, path.stat().st_size
             if rows > 1_000_000 and rows > 10 * size:
                 raise FormatError(f"{rows:,} rows in {size:,} bytes: it is broken")
