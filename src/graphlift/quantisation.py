@@ -32,6 +32,7 @@ from jaxtyping import Float
 
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
+from graphlift.joint_order import joint_by_joint
 from graphlift.model_files import SEAL, sealed
 from graphlift.onnx_session import open_session
 
@@ -73,7 +74,7 @@ def quantise(
     from onnx import helper, load_from_string
 
     open_session(content, where, threads=1)  # says what is wrong with a file that is no model
-    model = load_from_string(content)
+    model = load_from_string(joint_by_joint(content))
     nodes = list(model.graph.node)
     if any(node.op_type == "MatMulInteger" for node in nodes):
         raise ModelError(f"{where}: its products are of integers already: give it as exported")
