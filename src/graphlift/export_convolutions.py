@@ -28,7 +28,7 @@ FRAMES_LAST = ([1, 2, 0], [2, 0, 1])
 
 
 def convolutions_graph(graph: OnnxGraph, network: Any) -> tuple[int, int, int]:  # noqa: ANN401  # its modules have no types
-    """Write a network of the study, from ``keypoints`` to ``poses``, with weights in half precision.
+    """Write a network of the study, from ``keypoints`` to ``poses``; half-precision weights.
 
     Returns:
         The numbers of joints, of inputs and of outputs per joint.
@@ -149,7 +149,7 @@ def _frames_last(graph: OnnxGraph, layer: _Folded, x: str) -> str:
 
 
 def _edge_by_edge(graph: OnnxGraph, layer: _Folded, x: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """Messages along edges between two joints, who hears them how loud; each joint's own matrix."""
+    """Messages of edges between joints, affinities of who hears them, each joint's own matrix."""
     conv, weight = layer.conv, layer.weight
     target, sender = conv.target.numpy(), conv.source.numpy()
     itself = target == sender
@@ -185,7 +185,7 @@ def _summed(graph: OnnxGraph, x: str, a: np.ndarray, channels: int) -> str:
     return _as_one(graph, total, len(a) * channels)
 
 
-def _rectified(graph: OnnxGraph, x: str, rectified: bool) -> str:  # noqa: FBT001  # of a layer
+def _rectified(graph: OnnxGraph, x: str, rectified: bool) -> str:
     return graph.add("Relu", x) if rectified else x
 
 
