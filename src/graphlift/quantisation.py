@@ -199,9 +199,11 @@ def _ranges(
         [np.stack([x.min(axis=(1, 2)), x.max(axis=(1, 2))]) for x in found]
         for found in _values(model, where, names, inputs)
     ]
-    low, high = (np.stack(parts)[:, :, side] for side in (0, 1))
-    both = np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
-    return dict(zip(names, both, strict=True))
+    of_names = (np.stack(of_blocks) for of_blocks in zip(*parts, strict=True))
+    return {
+        name: np.stack([x[:, 0].min(axis=0), x[:, 1].max(axis=0)])
+        for name, x in zip(names, of_names, strict=True)
+    }
 
 
 def _correct(model: "ModelProto", where: str, made: _Replaced, inputs: np.ndarray) -> None:
