@@ -104,7 +104,8 @@ def _again(
         case "Gemm":
             return _added(graph, _sum(graph, x, *constants), values[node.input[2]])
         case "Add" if constants:
-            return replace(x, bias=_shared(*constants, x.channels))
+            (bias,) = constants
+            return replace(x, name=_whole(graph, x), bias=_shared(bias, x.channels))
         case "Add":
             return _added(graph, x, values[node.input[1]])
         case "Gather":
