@@ -22,6 +22,7 @@ from onnxruntime import quantization
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from pages import add_docs, show, table
 
+from graphlift.joint_order import joint_by_joint
 from graphlift.lifting import Lifter, batch_of
 from graphlift.metrics import joint_errors
 from graphlift.model_files import read_model
@@ -53,20 +54,26 @@ def inputs_of(views):
     return canonical_28(views.rays, views.confidence).inputs.astype(np.float32)
 
 
+def in_float32(content, path):
+    """Write a model with weights as float32, which the converters look for."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(path)
+    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return path
+
+
 def ways(model, calibration, folder):
     """Write a model in each way; its files by what they are."""
     content, _ = read_model(model)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    plain = folder / "float32.onnx"  # weights as float32, which the converters look for
-    options.optimized_model_filepath = str(plain)
-    onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    plain = in_float32(content, folder / "float32.onnx")
+    products = in_float32(joint_by_joint(content), folder / "joint-by-joint.onnx")
 
     half = folder / "half.onnx"
     onnx.save(convert_float_to_float16(onnx.load(plain), keep_io_types=True), half)
     converted = folder / "converted.onnx"
     quantization.quantize_static(
-        plain,
+        products,
         converted,
         Blocks(calibration),
         quant_format=quantization.QuantFormat.QDQ,

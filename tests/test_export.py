@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from helpers.lifters import of_onnx
+from helpers.lifters import of_onnx, trained
 
 from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError
@@ -15,20 +15,6 @@ from graphlift.export import export_onnx
 from graphlift.nn.build import build_network
 from graphlift.nn.gcn import PoseGCN
 from graphlift.weight_sharing import VARIANTS
-
-
-def trained(method, decoupled, channels=8):
-    """A network whose normalisations have seen something."""
-    torch.manual_seed(0)
-    network = build_network(
-        method, decouple_self=decoupled, channels=channels, blocks=2, joints=17,
-        inputs="canonical", sigma=True,
-    )  # fmt: skip
-    for parameter in network.parameters():
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    for _ in range(3):
-        network(torch.randn(64, 17, 3))
-    return network.eval()
 
 
 def card(**changes):

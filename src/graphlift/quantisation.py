@@ -32,6 +32,7 @@ from jaxtyping import Float
 
 from graphlift.card import ModelCard
 from graphlift.errors import ModelError
+from graphlift.joint_order import joint_by_joint
 from graphlift.model_files import SEAL, sealed
 from graphlift.onnx_session import open_session
 
@@ -73,7 +74,7 @@ def quantise(
     from onnx import helper, load_from_string
 
     open_session(content, where, threads=1)  # says what is wrong with a file that is no model
-    model = load_from_string(content)
+    model = load_from_string(joint_by_joint(content))
     nodes = list(model.graph.node)
     if any(node.op_type == "MatMulInteger" for node in nodes):
         raise ModelError(f"{where}: its products are of integers already: give it as exported")
@@ -198,9 +199,11 @@ def _ranges(
         [np.stack([x.min(axis=(1, 2)), x.max(axis=(1, 2))]) for x in found]
         for found in _values(model, where, names, inputs)
     ]
-    low, high = (np.stack(parts)[:, :, side] for side in (0, 1))
-    both = np.stack([low.min(axis=0), high.max(axis=0)], axis=1)
-    return dict(zip(names, both, strict=True))
+    of_names = (np.stack(of_blocks) for of_blocks in zip(*parts, strict=True))
+    return {
+        name: np.stack([x[:, 0].min(axis=0), x[:, 1].max(axis=0)])
+        for name, x in zip(names, of_names, strict=True)
+    }
 
 
 def _correct(model: "ModelProto", where: str, made: _Replaced, inputs: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import torch
 
 from graphlift.card import ModelCard
 from graphlift.export import export_onnx
+from graphlift.nn.build import build_network
 from graphlift.training.checkpoints import read_checkpoint
 from graphlift.training.loop import train
 from graphlift.training.state import MODEL
@@ -19,6 +20,20 @@ def seen_something(network, joints=16):
         parameter.data += 0.05 * torch.randn_like(parameter)
     for _ in range(3):
         network(torch.randn(64, joints, 2, dtype=torch.float64))
+    return network.eval()
+
+
+def trained(method, decoupled, channels=8):
+    """A network of the study in float32, of canonical inputs, whose numbers have moved."""
+    torch.manual_seed(0)
+    network = build_network(
+        method, decouple_self=decoupled, channels=channels, blocks=2, joints=17,
+        inputs="canonical", sigma=True,
+    )  # fmt: skip
+    for parameter in network.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    for _ in range(3):
+        network(torch.randn(64, 17, 3))
     return network.eval()
 
 
