@@ -86,8 +86,8 @@ def commands(code):
 @cache
 def prior():
     """People as they are made up when no data are given; fewer, and once for all pages."""
-    parts = (sample_prior(part, people=4, poses=400) for part in PARTS)
-    return OpenData("prior", *parts, sample_prior("test", seed=1, people=4, poses=400), stride=1)
+    parts = (sample_prior(part, people=5, poses=500) for part in PARTS)
+    return OpenData("prior", *parts, sample_prior("test", seed=1, people=5, poses=500), stride=1)
 
 
 def read_prior(source):
