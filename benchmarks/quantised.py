@@ -1,19 +1,22 @@
 """What smaller numbers in a shipped model's products cost in accuracy, and gain in time.
 
     taskset -c 1 python benchmarks/quantised.py path/to/mocap [open-base open-small] [--docs docs]
+        [--biases-left]
 
 The models store weights in half precision and compute in float32. Here they compute in half
 precision, too; in 8-bit integers as `graphlift model quantise` makes them, by frames of people of
 the embedded prior; and as the converter of ONNX Runtime makes them, by training people: one scale
 for all joints, and integers between the layers, too. Error: mean over joints of the distance from
 the answers as shipped, mm, and MPJPE of Human3.6M's 16 joints, mean over the strata of validation
-people, of exact and of noisy keypoints. Times: medians of one thread, all ways in turns.
+people, of exact and of noisy keypoints. Times: medians of one thread, all ways in turns. With
+`--biases-left` also by 8-bit integers whose biases are not corrected.
 """
 
 import argparse
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import onnx
@@ -22,12 +25,12 @@ from onnxruntime import quantization
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from pages import add_docs, show, table
 
+from graphlift import quantisation as ours
 from graphlift.joint_order import joint_by_joint
 from graphlift.lifting import Lifter, batch_of
 from graphlift.metrics import joint_errors
 from graphlift.model_files import read_model
 from graphlift.preprocessing import canonical_28
-from graphlift.quantisation import quantise
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.strata import EXACT, strata
@@ -63,7 +66,7 @@ def in_float32(content, path):
     return path
 
 
-def ways(model, calibration, folder):
+def ways(model, calibration, folder, *, biases_left):
     """Write a model in each way; its files by what they are."""
     content, _ = read_model(model)
     plain = in_float32(content, folder / "float32.onnx")
@@ -81,13 +84,17 @@ def ways(model, calibration, folder):
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
     )
-    ours = folder / "int8.onnx"
     card = Lifter.load(model).card
-    ours.write_bytes(quantise(content, model, card, sample_inputs(card, read_open_data("prior"))))
+    seen = sample_inputs(card, read_open_data("prior"))
+    integers, left = folder / "int8.onnx", folder / "left.onnx"
+    integers.write_bytes(ours.quantise(content, model, card, seen))
+    with patch.object(ours, "_correct", lambda *_: None):
+        left.write_bytes(ours.quantise(content, model, card, seen))
     return {
         "float32 (as shipped)": plain,
         "float16": half,
-        "int8 (`model quantise`)": ours,
+        "int8 (`model quantise`)": integers,
+        **({"int8 (its biases left)": left} if biases_left else {}),
         "int8 (ONNX Runtime's converter)": converted,
     }
 
@@ -119,10 +126,10 @@ def milliseconds(sessions, inputs, turns):
     return {name: 1000 * np.median(each) for name, each in taken.items()}
 
 
-def measure(model, calibration, tested):
+def measure(model, calibration, tested, *, biases_left):
     """Rows of the table of a model."""
     with tempfile.TemporaryDirectory() as folder:
-        files = ways(model, calibration, Path(folder))
+        files = ways(model, calibration, Path(folder), biases_left=biases_left)
         sessions = {name: open_file(path) for name, path in files.items()}
         sizes = {name: path.stat().st_size for name, path in files.items()}
         sizes["float32 (as shipped)"] = len(read_model(model)[0])  # with weights in float16
@@ -158,6 +165,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mocap")
     parser.add_argument("models", nargs="*", default=["open-base", "open-small"])
+    parser.add_argument("--biases-left", action="store_true")
     add_docs(parser)
     chosen = parser.parse_args()
     data = read_open_data(chosen.mocap)
@@ -169,7 +177,9 @@ def main() -> None:
     calibration = rng.permutation(calibration)[: 64 * CALIBRATION]
     head = ["model", "products", "MB", "moved, mm", "MPJPE, mm", "moved, noisy", "MPJPE, noisy"]
     head += ["one pose, ms", "256 poses, ms"]
-    rows = [row for model in chosen.models for row in measure(model, calibration, tested)]
+    rows = []
+    for model in chosen.models:
+        rows += measure(model, calibration, tested, biases_left=chosen.biases_left)
     show({"Smaller numbers in products": table(head, rows, words=2)}, chosen.docs)
 
 

@@ -11,16 +11,21 @@ time.
 import argparse
 import time
 from itertools import pairwise
+from unittest.mock import patch
 
 import torch
 from pages import table
 
+from graphlift.nn import dropout as of_networks
 from graphlift.nn.build import build_network
 from graphlift.training.loop import clip_gradients
 from graphlift.training.losses import loss_of
+from graphlift.training.optimizer import Optimizer
 
 CHANNELS, JOINTS, LAYERS = 128, 16, 8
+BATCHES = (64, 256)
 PARTS = ("forward", "backward", "clipping", "Adam")
+DRAWS = ("a number each", "one for four")
 
 
 def fastest(times, repeats):
@@ -28,19 +33,19 @@ def fastest(times, repeats):
     return [1e3 * min(each) for each in zip(*(times() for _ in range(repeats)), strict=True)]
 
 
-def parts_of_a_step(channels, batch, repeats, dropout):
-    """Milliseconds of forward (with the loss), backward, clipping, Adam."""
+def a_step(channels, batch, dropout):
+    """What does a step: seconds of forward (with the loss), backward, clipping, Adam."""
     network = build_network(
         "pre-aggregation", decouple_self=True, channels=channels, dropout=dropout
     ).train()
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
+    optimizer = Optimizer(list(network.parameters()), 1e-3)
     x, y = torch.randn(batch, JOINTS, 2), torch.randn(batch, JOINTS, 3)
 
     def times():
         now = [time.thread_time()]
         loss = loss_of("mse", network(x), y)
         now.append(time.thread_time())
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()
         now.append(time.thread_time())
         clip_gradients(network, 1.0)
@@ -50,6 +55,21 @@ def parts_of_a_step(channels, batch, repeats, dropout):
         return [after - before for before, after in pairwise(now)]
 
     times()  # Adam makes its moments
+    return times
+
+
+def draws_by_turns(batch, repeats, dropout):
+    """Milliseconds of forward and step: a number drawn for each feature, and as here."""
+    step = a_step(CHANNELS, batch, dropout)
+    each = patch.object(of_networks, "_draw", lambda ones, keep: ones.bernoulli_(keep))
+
+    def times():
+        with each:
+            former = step()
+        now = step()
+        return [former[0], now[0], sum(former), sum(now)]
+
+    times()
     return fastest(times, repeats)
 
 
@@ -78,13 +98,22 @@ def main():
     repeats, dropout = arguments.repeats, arguments.dropout
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    calls = sum(parts_of_a_step(4, 4, repeats, dropout))
-    rows = []
-    for batch in (64, 256):
-        parts = parts_of_a_step(CHANNELS, batch, repeats, dropout)
-        numbers = (*parts, sum(parts), products_alone(batch, repeats), calls)
-        rows.append([f"{batch}", *(f"{number:.1f}" for number in numbers)])
-    print(table(["batch", *PARTS, "step", "its products", "its calls"], rows, words=1))
+    calls = sum(fastest(a_step(4, 4, dropout), repeats))
+    rows = {}
+    for batch in BATCHES:
+        parts = fastest(a_step(CHANNELS, batch, dropout), repeats)
+        rows[batch] = (*parts, sum(parts), products_alone(batch, repeats), calls)
+    show(["batch", *PARTS, "step", "its products", "its calls"], rows)
+    if dropout:
+        rows = {batch: draws_by_turns(batch, repeats, dropout) for batch in BATCHES}
+        head = [f"{part}, {draw}" for part in ("forward", "step") for draw in DRAWS]
+        show(["batch", *head], rows)
+
+
+def show(head, rows):
+    """Print milliseconds by batch."""
+    words = [[f"{batch}", *(f"{each:.1f}" for each in row)] for batch, row in rows.items()]
+    print(table(head, words, words=1), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """JSON of others: sound text is read as Python reads it, and all else is one kind of error."""
 
 import json
+from dataclasses import asdict, dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphlift.plain_json import MAX_DEPTH, check_plain, parse_json
+from graphlift.plain_json import MAX_DEPTH, check_plain, json_as, parse_json
 
 leaves = st.one_of(
     st.none(),
@@ -45,3 +46,28 @@ def test_the_deepest_that_is_read():
     text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
 
     assert json.dumps(parse_json(text)) == text
+
+
+@dataclass(frozen=True)
+class Inner:
+    number: int
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: tuple[Inner, ...] = ()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.integers(0, 9)))
+def test_a_dataclass_comes_back_from_its_json(name, numbers):
+    value = Outer(name, tuple(map(Inner, numbers)))
+
+    assert json_as(Outer, json.dumps(asdict(value))) == value
+
+
+@pytest.mark.parametrize("text", ["", "[1", "{}", '{"name": 1}', '{"name": "", "inner": [{}]}'])
+def test_json_that_is_no_such_dataclass_is_refused_each_time(text):
+    for _ in range(2):  # what checks it is made once
+        with pytest.raises(ValueError, match="validation error"):
+            json_as(Outer, text)

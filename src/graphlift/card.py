@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from graphlift.errors import FormatError
-from graphlift.plain_json import parse_json
+from graphlift.plain_json import json_as, parse_json
 from graphlift.words import problems, shown
 
 CMU = (
@@ -116,11 +116,11 @@ def read_card(text: str, where: str) -> ModelCard:
     Raises:
         FormatError: If it is no card, or describes inputs that this version does not know.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
         parse_json(text)
-        card = TypeAdapter(ModelCard).validate_json(text)
+        card = json_as(ModelCard, text)
     except ValidationError as error:
         wrong = problems(error, "card")
         raise FormatError(f"{where}: its model card is not one of graphlift's: {wrong}") from error

@@ -6,7 +6,13 @@ error to translate.
 
 import json
 import math
-from typing import Any, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Kind = TypeVar("Kind")
 
 MAX_DEPTH = 64
 """Limit on the nesting of lists and objects; a model card or the record of a run nests six."""
@@ -25,6 +31,24 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
         raise ValueError(_TOO_DEEP) from None
     check_plain(value)
     return value
+
+
+def json_as(kind: type[Kind], text: str | bytes) -> Kind:
+    """Parse JSON and check it against a dataclass, nested ones included.
+
+    Raises:
+        ValidationError: Of pydantic, and a ValueError, if it is not JSON or does not fit.
+    """
+    adapter: TypeAdapter[Kind] = _adapter(kind)  # type: ignore[arg-type]  # classes are hashable
+    return adapter.validate_json(text)
+
+
+@cache
+def _adapter(kind: type[Any]) -> "TypeAdapter[Any]":
+    """What checks a dataclass: made once, because making it takes longer than many texts."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def check_plain(value: Any) -> None:  # noqa: ANN401

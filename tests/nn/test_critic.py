@@ -6,6 +6,7 @@ import torch
 
 from graphlift.nn.critic import Critic, critic_loss, pairwise_descriptor, realism_loss
 from graphlift.skeletons import H36M_16, H36M_17
+from graphlift.training.optimizer import Optimizer
 
 
 def test_the_descriptor_is_as_written_out(rng):
@@ -46,12 +47,12 @@ def test_losses_are_least_squares():
 def test_a_critic_learns_to_tell_short_arms_from_long_ones(rng):
     torch.manual_seed(0)
     critic = Critic(H36M_16)
-    optimizer = torch.optim.Adam(critic.parameters(), 1e-3)
+    optimizer = Optimizer(list(critic.parameters()), 1e-3)
     real = torch.tensor(rng.normal(0, 0.3, (64, 16, 3)), dtype=torch.float32)
     short = real.clone()
     short[:, 10:] *= 0.3
     for _ in range(60):
-        optimizer.zero_grad()
+        critic.zero_grad()
         critic_loss(critic(real), critic(short)).backward()
         optimizer.step()
 

@@ -21,6 +21,7 @@ from graphlift.skeletons import BODY_28, H36M_16, H36M_17
 from graphlift.training.config import ModelConfig, TrainConfig, parse_table
 from graphlift.training.evaluation import lift, lift_hypotheses
 from graphlift.training.losses import ORDER_WEIGHT, loss_of
+from graphlift.training.optimizer import Optimizer
 
 PAIRS = [(i, j) for i in range(16) for j in range(i + 1, 16)]
 
@@ -187,7 +188,7 @@ def test_depths_come_into_order_by_their_order_alone(rng):
     torch.manual_seed(0)
     network = OrdinalDepth(channels=32, blocks=1)
     target = torch.from_numpy(rng.normal(0, 0.3, (8, 16, 3))).float()
-    optimizer = torch.optim.Adam(network.depths.parameters(), lr=1e-2)
+    optimizer = Optimizer(list(network.depths.parameters()), 1e-2)
 
     def agreeing():
         z, true = network(target[..., :2] / 3).depths, target[..., 2]
@@ -200,7 +201,7 @@ def test_depths_come_into_order_by_their_order_alone(rng):
 
     assert agreeing() < 0.7
     for _ in range(60):
-        optimizer.zero_grad()
+        network.zero_grad()
         order_loss(network(target[..., :2] / 3), target).backward()
         optimizer.step()
     assert agreeing() > 0.95

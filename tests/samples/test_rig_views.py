@@ -12,7 +12,7 @@ from graphlift.datasets.mocap.prior import sample_prior
 from graphlift.errors import ConfigError, FormatError
 from graphlift.geometry import bone_vectors
 from graphlift.samples.augment import Augmentation
-from graphlift.samples.open_data import observe, read_open_data
+from graphlift.samples.open_data import observe
 from graphlift.samples.rig_views import varied_views
 from graphlift.samples.samples import Selection
 from graphlift.skeletons import H36M_16, H36M_17, joint_map
@@ -94,8 +94,8 @@ def test_a_detector_errs_as_far_as_in_the_protocol(people):
     assert np.median(np.abs(seen - clean)) == pytest.approx(of_protocol, rel=0.15)
 
 
-def test_batches_are_a_function_of_seed_and_step(people):
-    data = read_open_data("prior")
+def test_batches_are_a_function_of_seed_and_step(study_data):
+    data = study_data
     one, two = (data.batches(Selection(vary=True, size=8), np.asarray) for _ in range(2))
     other = data.batches(Selection(vary=True, size=8, seed=1), np.asarray)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from helpers.fake_results import fake_result, write_results
+from helpers.pipes import unread_bytes
 from helpers.tiny_pack import write_folder
 
 from graphlift.errors import CheckpointError, FormatError
@@ -316,8 +317,7 @@ def test_results_on_other_data_are_not_added_to(whole, plan, tmp_path):
     assert (folder / RESULTS).read_bytes() == (whole[0] / RESULTS).read_bytes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, pack, tmp_path):
+def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(pack, tmp_path):
     long = dataclasses.replace(QUICK, recipe={**QUICK.recipe, "steps": 10**7})
     runs, _ = missing_runs(long, tmp_path, data=str(pack))
 
@@ -325,9 +325,27 @@ def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(number, pack
         for event in run_study(runs, tmp_path, at_once=1):
             if isinstance(event, Moved):
                 for worker in mp.active_children():
-                    os.kill(worker.pid, number)
+                    os.kill(worker.pid, signal.SIGTERM)
     assert not mp.active_children()
     missing_runs(long, tmp_path, data=str(pack))  # the folder is free again
+
+
+def test_a_worker_killed_in_the_midst_of_an_event_loses_that_run_alone(pack, tmp_path):
+    quick = dataclasses.replace(QUICK, seeds=(0, 1))
+    first, second = missing_runs(quick, tmp_path, data=str(pack))[0]
+    telling = dataclasses.replace(second, name="x" * 10**7)  # more than a pipe holds
+    study = run_study([first, telling], tmp_path, at_once=1)
+    while not isinstance(next(study), Finished):
+        pass
+    wait_for(lambda: max(unread_bytes()) >= 4096)  # of the event that its second run begins
+    (worker,) = mp.active_children()
+
+    os.kill(worker.pid, signal.SIGKILL)
+
+    with pytest.raises(ChildProcessError, match=r"ended with status -9 .*run the study again"):
+        next(study)
+    assert not mp.active_children()
+    assert missing_runs(quick, tmp_path, data=str(pack)) == ([second], None)
 
 
 def test_results_on_another_second_data_set_are_not_added_to(whole, plan, pack, tmp_path):

@@ -20,6 +20,7 @@ from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import predict, validate
 from graphlift.training.loop import LOG, clip_gradients, learning_rate, train, weights
 from graphlift.training.losses import loss_of
+from graphlift.training.optimizer import Optimizer
 from graphlift.training.state import CHECKPOINT, MODEL
 
 TINY = TrainConfig(
@@ -195,14 +196,14 @@ def test_a_network_learns_a_handful_of_poses_by_heart(study_data, tmp_path):
     from graphlift.nn.build import build_network
 
     network = build_network("pre-aggregation", decouple_self=True, channels=32, blocks=1)
-    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    optimizer = Optimizer(list(network.parameters()), 1e-2)
     x, y = torch.from_numpy(few.inputs), torch.from_numpy(few.targets)
     for step in range(300):
-        optimizer.param_groups[0]["lr"] = learning_rate(
+        optimizer.lr = learning_rate(
             dataclasses.replace(VARIED, learning_rate=1e-2), step, 300, 300
         )
         loss = loss_of("mpjpe", network(x), y)
-        optimizer.zero_grad()
+        network.zero_grad()
         loss.backward()
         optimizer.step()
 

@@ -8,7 +8,12 @@ from graphlift.graph import body_graph
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.skeletons import H36M_16
 from graphlift.training.devices import matmul_precision
-from graphlift.training.muon import Muon, orthogonal
+from graphlift.training.muon import matrices_of, orthogonal
+from graphlift.training.optimizer import Optimizer
+
+
+def muon(network, lr, weight_decay):
+    return Optimizer(list(network.parameters()), lr, weight_decay, matrices_of(network))
 
 
 def assert_steps_agree(before, ours, theirs):
@@ -40,7 +45,7 @@ def test_linear_layers_step_as_by_torchs_muon():
     ours, theirs = nn.Linear(20, 33, bias=False), nn.Linear(20, 33, bias=False)
     theirs.load_state_dict(ours.state_dict())
     optimizers = (
-        Muon(ours, 0.01, weight_decay=0.1),
+        muon(ours, 0.01, 0.1),
         torch.optim.Muon(
             theirs.parameters(), 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
         ),
@@ -50,7 +55,7 @@ def test_linear_layers_step_as_by_torchs_muon():
         before = theirs.weight.detach().clone()
         ours.load_state_dict(theirs.state_dict())
         for network, optimizer in zip((ours, theirs), optimizers, strict=True):
-            optimizer.zero_grad()
+            network.zero_grad()
             (network(x) ** 3).sum().backward()
             optimizer.step()
         assert_steps_agree(before, ours.weight, theirs.weight)
@@ -62,21 +67,21 @@ def test_each_matrix_of_a_graph_convolution_steps_by_itself():
     inputs = torch.randn(4, 16, 50, 6)
     single = [nn.Parameter(matrix.detach().clone()) for matrix in conv.weight]
     others = [nn.Parameter(p.detach().clone()) for p in (conv.bias, conv.affinity)]
-    ours = Muon(conv, 0.02, weight_decay=0.01)
-    muon = torch.optim.Muon(single, 0.02, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+    ours = muon(conv, 0.02, 0.01)
+    theirs = torch.optim.Muon(single, 0.02, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
     adam = torch.optim.AdamW(others, 0.02, weight_decay=0.01)
 
     for x in inputs:
         before = torch.stack(list(single)).detach()
         conv.weight.data.copy_(before)
-        ours.zero_grad()
+        conv.zero_grad()
         (conv(x) ** 3).sum().backward()
         for matrix, gradient in zip(single, conv.weight.grad, strict=True):
             matrix.grad = gradient.clone()
         for parameter, own in zip(others, (conv.bias, conv.affinity), strict=True):
             parameter.grad = own.grad.clone()
         ours.step()
-        muon.step()
+        theirs.step()
         adam.step()
         assert_steps_agree(before, conv.weight, torch.stack(list(single)))
 
@@ -90,9 +95,9 @@ def test_a_convolution_over_time_is_one_matrix():
     linear.load_state_dict({"weight": conv.weight.detach().flatten(1)})
     x = torch.randn(5, 8, 4, 3)
 
-    for network, optimizer in ((n, Muon(n, 0.05, weight_decay=0.0)) for n in (conv, linear)):
+    for network, optimizer in ((n, muon(n, 0.05, 0.0)) for n in (conv, linear)):
         for each in x:
-            optimizer.zero_grad()
+            network.zero_grad()
             out = network(each) if network is conv else network(each.flatten(1))
             (out**3).sum().backward()
             optimizer.step()

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from graphlift.bench.machine import Machine, MemoryRates
 from graphlift.bench.products import Product
 from graphlift.errors import FormatError
-from graphlift.plain_json import parse_json
+from graphlift.plain_json import json_as, parse_json
 from graphlift.words import problems
 
 Mode = Literal["inference", "in all", "training"]
@@ -129,13 +129,13 @@ def read_result(path: Path) -> Result:
         FormatError: If it is something else.
         OSError: If it cannot be read.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     text = path.read_bytes()
     way_out = "give the bench.json of graphlift bench"
     try:
         parse_json(text)
-        return TypeAdapter(Result).validate_json(text)
+        return json_as(Result, text)
     except ValidationError as error:
         raise FormatError(f"{path}: {problems(error, 'result')}: {way_out}") from error
     except ValueError as error:

@@ -11,6 +11,7 @@ from graphlift.export import onnx_model
 from graphlift.nn.build import build_network
 from graphlift.training.loop import clip_gradients
 from graphlift.training.losses import loss_of
+from graphlift.training.optimizer import Optimizer
 
 if TYPE_CHECKING:
     from graphlift.bench.subjects import Network
@@ -68,13 +69,13 @@ class TorchNetwork:
     def training(self, batch: int) -> Callable[[], object]:
         """Give a function that takes a step as training does by default, on data in memory."""
         network = self.network
-        optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
+        optimizer = Optimizer(list(network.parameters()), 1e-3)
         x, y = torch.randn(batch, 16, 2), torch.randn(batch, 16, 3)
 
         def step() -> None:
             network.train()
             loss = loss_of("mse", network(x), y)
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             clip_gradients(network, 1.0)
             optimizer.step()

@@ -11,7 +11,7 @@ from graphlift.bench.machine import Machine, MemoryRates
 from graphlift.bench.results import ProductRate, Row
 from graphlift.errors import ConfigError, FormatError
 from graphlift.files import alone, append_line
-from graphlift.plain_json import parse_json
+from graphlift.plain_json import json_as, parse_json
 from graphlift.study.results import set_aside_cut_line
 from graphlift.words import plain, problems
 
@@ -98,7 +98,7 @@ def read_unfinished(
     """
     if path is None or not path.exists():
         return None, {}
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     start: Start | None = None
     measured: dict[str, Measured] = {}
@@ -106,9 +106,9 @@ def read_unfinished(
         try:
             parse_json(line)
             if start is None:
-                start = TypeAdapter(Start).validate_json(line)
+                start = json_as(Start, line)
             else:
-                found = TypeAdapter(Measured).validate_json(line)
+                found = json_as(Measured, line)
                 measured[found.what] = found
         except ValueError as error:
             told = problems(error, "line") if isinstance(error, ValidationError) else error

@@ -226,7 +226,11 @@ def get(
     ],
     client: Annotated[
         Literal["pip", "npm"] | None,
-        typer.Option("--with", help="What fetches it.", show_default="pip, then npm"),
+        typer.Option(
+            "--with",
+            help="What fetches it anew; replaces what is kept.",
+            show_default="pip, then npm, fetch what is missing",
+        ),
     ] = None,
     archive: Annotated[
         Path | None,

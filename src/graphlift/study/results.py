@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from graphlift.errors import FormatError
 from graphlift.files import append_line
-from graphlift.plain_json import check_plain
+from graphlift.plain_json import check_plain, json_as
 from graphlift.words import counted, problems
 
 RESULTS = "results.jsonl"
@@ -211,12 +211,11 @@ def read_results(path: Path) -> list[Result]:
         FormatError: If a line is cut short, is no result, or holds what no training run leaves: a
             number that is not finite, no steps, a negative error; the message names file and line.
     """
-    adapter = TypeAdapter(Result)
     results = []
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                results.append(adapter.validate_json(line))
+                results.append(json_as(Result, line))
                 _check(results[-1])
             except ValueError as error:
                 way_out = f"delete line {number} and `graphlift study run` scores its run again"

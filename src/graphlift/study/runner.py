@@ -1,5 +1,6 @@
 """Trains what a plan lacks, several runs at once, and adds one line of JSON a finished run."""
 
+import _thread
 import contextlib
 import json
 import multiprocessing as mp
@@ -10,9 +11,10 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from queue import Empty
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import graphlift
@@ -35,7 +37,6 @@ from graphlift.training.progress import Progress
 from graphlift.words import counted, plain
 
 if TYPE_CHECKING:
-    from multiprocessing.queues import Queue
     from multiprocessing.sharedctypes import Synchronized
 
 REPORT_SECONDS = 0.5
@@ -207,20 +208,21 @@ def _selection(run: PlannedRun) -> Selection:
 
 def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[Event]:
     context = mp.get_context("spawn")
-    with _undisturbed():
-        taken, events = context.Value("i", 0), context.Queue()
-    count = min(at_once, len(runs))
-    workers = [
-        context.Process(target=_work, args=(runs, taken, events, folder, count))
-        for _ in range(count)
-    ]
+    workers: list[BaseProcess] = []
+    pipes: dict[Connection, BaseProcess] = {}
     try:
         with _undisturbed():
-            for worker in workers:
+            taken, count = context.Value("i", 0), min(at_once, len(runs))
+            for _ in range(count):
+                ours, theirs = context.Pipe(duplex=False)
+                worker = context.Process(target=_work, args=(runs, taken, theirs, folder, count))
                 worker.start()
+                theirs.close()  # the worker has the only one, and the pipe ends with it
+                workers.append(worker)
+                pipes[ours] = worker
         left = len(runs)
         while left:
-            event = _next_event(events, workers)
+            event = _next_event(pipes)
             if isinstance(event, _Failed):
                 raise event.error or RuntimeError(f"{event.name}: {event.trace}")
             if isinstance(event, Finished):
@@ -228,7 +230,7 @@ def _run_study(runs: list[PlannedRun], folder: Path, at_once: int) -> Generator[
                 left -= 1
             yield event
     finally:
-        _stop(workers, events)
+        _stop(workers, pipes)
 
 
 @contextlib.contextmanager
@@ -237,8 +239,8 @@ def _undisturbed() -> Iterator[None]:
 
     The study receives it, and asks each worker once to end.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals go to another thread
+    if threading.current_thread() is not threading.main_thread() or os.name != "posix":
+        yield  # signals go to another thread; Windows keeps none from one process alone
         return
     with deferred() as interrupted:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -251,66 +253,99 @@ def _undisturbed() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _next_event(
-    events: "Queue[Event | _Failed]", workers: Sequence[BaseProcess]
-) -> Event | _Failed:
-    while True:
-        with contextlib.suppress(Empty):
-            return events.get(timeout=1)
-        ended = [w.exitcode for w in workers if w.exitcode is not None]
-        if len(ended) == len(workers) or any(ended):
-            with contextlib.suppress(Empty):
-                return events.get(timeout=1)
-            raise ChildProcessError(
-                f"a training process ended with status {next(filter(None, ended), 0)} (killed, or "
-                "out of memory?): run the study again to go on where it was"
-            )
+def _next_event(pipes: dict[Connection, BaseProcess]) -> Event | _Failed:
+    """Wait for an event of any worker; workers that have ended are taken out.
+
+    Each has a pipe of its own. One that is killed in the midst of an event cuts that event short
+    and no other, and holds no lock that others, or this process, would wait for.
+    """
+    while pipes:
+        ready = wait(list(pipes))
+        pipe = next(each for each in pipes if each in ready)
+        try:
+            event: Event | _Failed = pipe.recv()
+        except (EOFError, OSError):  # the latter in the midst of an event
+            worker = pipes.pop(pipe)
+            pipe.close()
+            worker.join()
+            if worker.exitcode:
+                raise _lost(worker.exitcode) from None
+        else:
+            return event
+    raise _lost(0)
 
 
-def _stop(workers: Sequence[BaseProcess], events: "Queue[Event | _Failed]") -> None:
+def _lost(status: int) -> ChildProcessError:
+    return ChildProcessError(
+        f"a training process ended with status {status} (killed, or out of memory?): run the "
+        "study again to go on where it was"
+    )
+
+
+def _stop(workers: Sequence[BaseProcess], pipes: dict[Connection, BaseProcess]) -> None:
     """Ask the workers to save and end; a worker that does not is killed after a while."""
     for worker in workers:
-        if worker.is_alive():
-            worker.terminate()  # SIGTERM: the loop saves at the end of its step
-    workers = [worker for worker in workers if worker.pid is not None]
+        worker.terminate()  # SIGTERM: the loop saves at the end of its step
+    for pipe in pipes:
+        pipe.close()  # a full one would keep its worker from ending
     patience = time.monotonic() + PATIENCE_SECONDS
-    while any(worker.is_alive() for worker in workers) and time.monotonic() < patience:
-        with contextlib.suppress(Empty):  # a full pipe would keep a worker from ending
-            events.get(timeout=0.1)
     for worker in workers:
-        if worker.is_alive():
-            worker.kill()
+        worker.join(max(patience - time.monotonic(), 0))
+        worker.kill()
         worker.join()
-    events.close()
 
 
 def _work(
     runs: Sequence[PlannedRun],
     taken: "Synchronized[int]",
-    events: "Queue[Event | _Failed]",
+    pipe: Connection,
     folder: Path,
     runs_at_once: int,
 ) -> None:
     """Take runs until there are no more: the life of a worker."""
     data: dict[str, TrainingData] = {}
     name = "before its first run"
+    with _sender(pipe) as send:
+        try:
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            threading.Thread(target=_end_with_parent, daemon=True).start()
+            while (at := _take(taken)) < len(runs):
+                run, name = runs[at], runs[at].name
+                send(Started(name))
+                if run.config.data not in data:
+                    data = {run.config.data: read_data(run.config.data)}
+                train_and_score(run, data[run.config.data], folder, runs_at_once, send)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise SystemExit(130) from None
+        except Exception as error:  # whatever it is, the parent tells the user
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            telling = error if isinstance(error, TELLING) else None
+            send(_Failed(name, telling, traceback.format_exc()))
+
+
+@contextlib.contextmanager
+def _sender(pipe: Connection) -> Iterator[Callable[[Event | _Failed], None]]:
+    """Send events from a thread of their own; the block ends when the last is sent.
+
+    An interrupt is raised in the main thread alone, and so never cuts an event in two. A study
+    that is held up, such as by a terminal that takes no more output, holds up no training.
+    """
+    events = SimpleQueue[Event | _Failed | None]()
+
+    def send() -> None:
+        while (event := events.get()) is not None:
+            with contextlib.suppress(OSError):  # nobody listens: the study stops, or is gone
+                pipe.send(event)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-        while (at := _take(taken)) < len(runs):
-            run, name = runs[at], runs[at].name
-            events.put(Started(name))
-            if run.config.data not in data:
-                data = {run.config.data: read_data(run.config.data)}
-            train_and_score(run, data[run.config.data], folder, runs_at_once, events.put)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing is left to be saved
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise SystemExit(130) from None
-    except Exception as error:  # whatever it is, the parent tells the user
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        telling = error if isinstance(error, TELLING) else None
-        events.put(_Failed(name, telling, traceback.format_exc()))
+        yield events.put
+    finally:
+        events.put(None)
+        thread.join()
 
 
 def _take(taken: "Synchronized[int]") -> int:
@@ -324,7 +359,7 @@ def _end_with_parent() -> None:
     parent = mp.parent_process()
     if parent is not None:
         parent.join()
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        _thread.interrupt_main(signal.SIGTERM)
         time.sleep(PATIENCE_SECONDS)
         os._exit(1)
 

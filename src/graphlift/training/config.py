@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from graphlift.errors import ConfigError
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
+from graphlift.plain_json import json_as
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
@@ -144,7 +145,7 @@ class TrainConfig:
         batch_size: Frames a step.
         learning_rate: At the start.
         optimizer: ``adam``, or ``muon`` for the matrices of a network
-            (:class:`graphlift.training.muon.Muon`) and AdamW for its other parameters.
+            (:func:`graphlift.training.muon.muon_step`) and AdamW for its other parameters.
         drop_last: Whether the frames of a pack that an epoch has left after its last whole batch
             are dropped, or make a smaller batch, as in the published codes. One left over is
             always dropped: a batch of one cannot be normalised.
@@ -380,10 +381,10 @@ def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Con
     Raises:
         ConfigError: As :func:`read_config`; the message begins with ``where``.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(table, default=str))
+        return json_as(kind, json.dumps(table, default=str))
     except ValidationError as error:
         raise ConfigError(f"{where}: {problems(error, 'table')}") from error
 

@@ -101,8 +101,7 @@ def train(
                 began = time.perf_counter()
                 x, y = batches[run.step]
                 rate = learning_rate(config, run.step, steps, batches.per_epoch)
-                for parameters in run.optimizer.param_groups:
-                    parameters["lr"] = rate
+                run.optimizer.lr = rate
                 labels, parts = None, dict[str, Tensor]()
                 if asked.active:
                     labels = annotate(y, batches.labelled(run.step), asked, skeleton)
@@ -119,7 +118,7 @@ def train(
                         f"training diverged at step {run.step + 1}: the loss is not finite: give "
                         "this run a lower learning_rate, and another folder"
                     )
-                run.optimizer.zero_grad(set_to_none=True)
+                run.network.zero_grad(set_to_none=True)
                 with matmul_precision(config.matmul_precision):
                     loss.backward()  # type: ignore[no-untyped-call]
                 group.add_gradients(run.network)

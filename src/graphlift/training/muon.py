@@ -8,8 +8,7 @@ Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks"
 a step as in Liu et al., "Muon is scalable for LLM training", 2025, equation (4).
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -23,49 +22,42 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 
 
-class Muon(torch.optim.AdamW):
-    """Muon with Nesterov's momentum for the matrices of a network, AdamW for its other parameters.
+def matrices_of(network: nn.Module) -> dict[nn.Parameter, torch.Size]:
+    """Find the parameters of a network that are matrices, and their shapes as stacks.
 
-    Matrices are the weights of graph convolutions, one for each slot, and of linear layers and
-    convolutions over time, one for each layer. Weight decay is decoupled for all.
+    Those are the weights of graph convolutions, a matrix for each slot, and of linear layers and
+    convolutions over time, one for each layer.
+    """
+    return {
+        weight: _as_stack(module, weight)
+        for module in network.modules()
+        if isinstance(weight := getattr(module, "weight", None), nn.Parameter) and weight.ndim > 1
+    }
+
+
+def muon_step(
+    weight: nn.Parameter,
+    moments: Mapping[str, Tensor],
+    shape: torch.Size,
+    lr: float,
+    weight_decay: float,
+) -> None:
+    """Take a step by Muon with Nesterov's momentum.
 
     Args:
-        network: What is trained.
-        lr: The learning rate of both; a step of Muon is as long as AdamW's usually are.
-        weight_decay: Share of each weight that a step takes away, times the learning rate.
+        weight: With its gradient.
+        moments: Its ``step`` and ``exp_avg``, which are moved on.
+        shape: Of the weight as a stack of matrices.
+        lr: The learning rate.
+        weight_decay: Share of the weight that the step takes away, times the learning rate.
     """
-
-    def __init__(self, network: nn.Module, lr: float, *, weight_decay: float) -> None:
-        super().__init__(network.parameters(), lr, weight_decay=weight_decay, fused=True)
-        self.matrices = {
-            weight: _as_stack(module, weight)
-            for module in network.modules()
-            if isinstance(weight := getattr(module, "weight", None), nn.Parameter)
-            and weight.ndim > 1
-        }
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Take one step; the gradients of the matrices are given up."""
-        for group in self.param_groups:
-            for weight in group["params"]:
-                if weight in self.matrices and weight.grad is not None:
-                    self._step(weight, group["lr"], group["weight_decay"])
-                    weight.grad = None  # AdamW passes by parameters without a gradient
-        super().step(closure)
-
-    def _step(self, weight: nn.Parameter, lr: float, weight_decay: float) -> None:
-        state: dict[str, Any] = self.state[weight]
-        if not state:
-            state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(weight)}
-        state["step"] += 1
-        mean: Tensor = state["exp_avg"]
-        assert weight.grad is not None
-        mean.lerp_(weight.grad, 1 - MOMENTUM)
-        ahead = weight.grad.lerp(mean, MOMENTUM).view(self.matrices[weight])
-        size = 0.2 * max(ahead.shape[1:]) ** 0.5
-        weight.mul_(1 - lr * weight_decay)
-        weight.add_(orthogonal(ahead).view_as(weight), alpha=-lr * size)
+    assert weight.grad is not None
+    moments["step"].add_(1)
+    mean = moments["exp_avg"].lerp_(weight.grad, 1 - MOMENTUM)
+    ahead = weight.grad.lerp(mean, MOMENTUM).view(shape)
+    size = 0.2 * max(shape[1:]) ** 0.5
+    weight.mul_(1 - lr * weight_decay)
+    weight.add_(orthogonal(ahead).view_as(weight), alpha=-lr * size)
 
 
 def _as_stack(module: nn.Module, weight: nn.Parameter) -> torch.Size:

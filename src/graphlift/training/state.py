@@ -21,7 +21,8 @@ from graphlift.training.checkpoints import (
 )
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
-from graphlift.training.muon import Muon
+from graphlift.training.muon import matrices_of
+from graphlift.training.optimizer import Optimizer
 from graphlift.training.own import check_own
 from graphlift.training.weak import Opponent, find_opponent
 
@@ -49,7 +50,7 @@ class State:
     """
 
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     average: dict[str, Tensor]
     kept: dict[str, Tensor]
     step: int = 0
@@ -72,15 +73,12 @@ def begin(config: TrainConfig, device: torch.device) -> State:
     """Set up the network, drawn from the seed, the optimiser, and the critic if one is asked."""
     torch.manual_seed(config.seed)
     network = build_network(**dataclasses.asdict(config.model)).to(device)
-    optimizer: torch.optim.Optimizer
-    if config.optimizer == "muon":
-        optimizer = Muon(network, config.learning_rate, weight_decay=config.weight_decay)
-    else:
-        adam = torch.optim.AdamW if config.weight_decay else torch.optim.Adam
-        decay = config.weight_decay
-        optimizer = adam(
-            network.parameters(), config.learning_rate, weight_decay=decay, fused=True
-        )
+    optimizer = Optimizer(
+        list(network.parameters()),
+        config.learning_rate,
+        config.weight_decay,
+        matrices_of(network) if config.optimizer == "muon" else {},
+    )
     opponent = None
     if config.supervision.critic:
         opponent = find_opponent(BY_JOINTS[config.model.joints], device)
@@ -96,10 +94,10 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
 def save(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     """Write all that a run needs to resume."""
     tensors = _tensors(state, config)
-    for index, moments in state.optimizer.state_dict()["state"].items():
+    for index, moments in state.optimizer.moments.items():
         tensors |= {f"adam.{index}.{name}": tensor for name, tensor in moments.items()}
     if state.opponent:
-        for index, moments in state.opponent.optimizer.state_dict()["state"].items():
+        for index, moments in state.opponent.optimizer.moments.items():
             tensors |= {f"critic-adam.{index}.{name}": t for name, t in moments.items()}
     write_checkpoint(out / CHECKPOINT, tensors, _record(state, config, digest))
 
@@ -123,10 +121,10 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     state.kept = {name: tensor.to(state.device) for name, tensor in parts["kept"].items()}
     if config.ema:
         state.average = {n: tensor.to(state.device) for n, tensor in parts["average"].items()}
-    _put_moments(state.optimizer, parts["adam"])
+    state.optimizer.put(_moments(parts["adam"]))
     if state.opponent:
         state.opponent.critic.load_state_dict(parts["critic"])
-        _put_moments(state.opponent.optimizer, parts.get("critic-adam", {}))
+        state.opponent.optimizer.put(_moments(parts.get("critic-adam", {})))
     set_random_state(tensors, state.device)
     for name in ("step", "best_step", "loss_sum", "loss_count", "part_sums", "seconds", "curve"):
         setattr(state, name, record[name])
@@ -134,11 +132,9 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     state.best = float("inf") if best is None else best
 
 
-def _put_moments(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimiser its moments back, whose names begin with their parameter's number."""
-    moments = {int(index): each for index, each in _parted(tensors).items()}
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+def _moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Sort the moments of an optimiser, whose names begin with their parameter's number."""
+    return {int(index): each for index, each in _parted(tensors).items()}
 
 
 def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
@@ -222,8 +218,8 @@ def _shapes(
     state: State, config: TrainConfig, tensors: Mapping[str, Tensor]
 ) -> dict[str, torch.Size]:
     """Shapes that a checkpoint must hold; there are moments where there was a gradient."""
-    matrices = state.optimizer.matrices if isinstance(state.optimizer, Muon) else {}
     shapes = {name: tensor.shape for name, tensor in _tensors(state, config).items()}
+    matrices = state.optimizer.matrices
     moved = {name.split(".")[1] for name in tensors if name.startswith("adam.")}
     for index, parameter in enumerate(state.network.parameters()):
         if moved and str(index) not in moved:

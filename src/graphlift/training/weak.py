@@ -18,6 +18,7 @@ from graphlift.samples.supervision import Supervision
 from graphlift.skeletons import Skeleton
 from graphlift.training.evaluation import pose_of
 from graphlift.training.losses import loss_of
+from graphlift.training.optimizer import Optimizer
 
 ORDINAL_UNIT = 0.1
 """m: the unit of depths in the ordinal loss, about the length of a hip. In metres, limbs would
@@ -150,13 +151,13 @@ class Opponent(NamedTuple):
     """
 
     critic: Critic
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
 
 
 def find_opponent(skeleton: Skeleton, device: torch.device) -> Opponent:
     """Set up a critic, drawn from torch's global generator, and its optimiser."""
     critic = Critic(skeleton).to(device)
-    return Opponent(critic, torch.optim.Adam(critic.parameters(), CRITIC_RATE, fused=True))
+    return Opponent(critic, Optimizer(list(critic.parameters()), CRITIC_RATE))
 
 
 def train_critic(opponent: Opponent, said: Said, labels: Labels) -> None:
@@ -173,6 +174,6 @@ def train_critic(opponent: Opponent, said: Said, labels: Labels) -> None:
         return
     real = opponent.critic(labels.positions[labels.labelled])
     predicted = opponent.critic(pose_of(said).detach()[labels.judged])
-    opponent.optimizer.zero_grad(set_to_none=True)
+    opponent.critic.zero_grad(set_to_none=True)
     critic_loss(real, predicted).backward()  # type: ignore[no-untyped-call]
     opponent.optimizer.step()

@@ -19,6 +19,7 @@ from graphlift.cameras import Camera
 from graphlift.datasets.licensed.checks import check_rotation, check_size
 from graphlift.datasets.licensed.reading import CameraSequence
 from graphlift.errors import FormatError, SkeletonError
+from graphlift.plain_json import json_as
 from graphlift.sequences import is_frame_rate
 from graphlift.skeletons import Skeleton
 from graphlift.words import problems, reason
@@ -199,11 +200,11 @@ def read_index(path: Path) -> PackIndex:
         FormatError: If it is too large, no JSON, of another layout or version, or its sequences
             do not add up; the message names the place in it.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     check_size(path, _LARGEST, "index")
     try:
-        index = TypeAdapter(PackIndex).validate_json(path.read_bytes())
+        index = json_as(PackIndex, path.read_bytes())
     except ValidationError as error:
         raise FormatError(
             f"{path}: is not the index of a pack that this version reads: "

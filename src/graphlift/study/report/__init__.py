@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -138,12 +139,17 @@ def render(template: str, language: str, values: Mapping[str, Any]) -> str:
         values: See :func:`graphlift.study.report.contents.contents`.
     """
     environment = _environment(html=language == "html")
-    parts = environment.get_template("html.j2" if language == "html" else "markdown.j2").module
-    text = environment.get_template(template).render(values, page=parts, title=TITLE)
+    page = "html.j2" if language == "html" else "markdown.j2"
+    of_this_page = {"outline": Outline()}
+    parts = environment.get_template(page, globals=of_this_page).make_module()
+    filled = environment.get_template(template, globals=of_this_page)
+    text = filled.render(values, page=parts, title=TITLE)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
+@cache
 def _environment(*, html: bool) -> "jinja2.Environment":
+    """What templates are compiled by, once: that takes longer than to fill them in."""
     import jinja2
 
     environment = jinja2.Environment(  # Markdown has an escape of its own, below  # nosec B701
@@ -162,7 +168,6 @@ def _environment(*, html: bool) -> "jinja2.Environment":
         "label": detections_label,
         "line": one_line,
     }
-    environment.globals["outline"] = Outline()
     return environment
 
 
