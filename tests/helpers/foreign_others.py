@@ -1,7 +1,7 @@
-"""Two more published networks, in NumPy joint by joint, and made-up weights of theirs.
+"""More published networks, in NumPy joint by joint, and made-up weights of theirs.
 
-Names, shapes and arithmetic as in ZhimingZo/HGCN and Graformer/GraFormer. Nothing here knows of
-the library under test.
+Names, shapes and arithmetic as in ZhimingZo/HGCN, Graformer/GraFormer and garyzhao/SemGCN
+(main_linear.py). Nothing here knows of the library under test.
 """
 
 import numpy as np
@@ -160,4 +160,43 @@ def graformer_weights(rng, *, joints=16, channels=8, blocks=2):
         for half in (1, 2):
             put_conv(f"gconv_layers.{block}.gconv{half}.gconv", channels, channels)
     put_conv("gconv_output", channels, 3)
+    return state
+
+
+def martinez(p, x, blocks):
+    """Without the hip, which is padded with zeros when it is evaluated."""
+
+    def layer(linear, norm, h):
+        out = np.stack([p[f"{linear}.weight"] @ v + p[f"{linear}.bias"] for v in h])
+        return np.maximum(normalised(p, norm, out), 0)
+
+    h = layer("w1", "batch_norm1", x.reshape(len(x), -1))
+    for block in range(blocks):
+        at = f"linear_stages.{block}"
+        y = layer(f"{at}.w1", f"{at}.batch_norm1", h)
+        h = h + layer(f"{at}.w2", f"{at}.batch_norm2", y)
+    others = (h @ p["w2.weight"].T + p["w2.bias"]).reshape(len(x), -1, 3)
+    return np.concatenate([np.zeros((len(x), 1, 3)), others], axis=1)
+
+
+def martinez_weights(rng, *, joints=16, channels=8, blocks=2):
+    state = {}
+
+    def put(name, before, after):
+        state[f"{name}.weight"] = rng.normal(scale=0.3, size=(after, before))
+        state[f"{name}.bias"] = rng.normal(size=after)
+
+    def put_norm(name):
+        for part in ("weight", "bias", "running_mean"):
+            state[f"{name}.{part}"] = rng.normal(size=channels)
+        state[f"{name}.running_var"] = rng.uniform(0.5, 2, channels)
+        state[f"{name}.num_batches_tracked"] = np.array(7)
+
+    put("w1", 2 * joints, channels)
+    put_norm("batch_norm1")
+    for block in range(blocks):
+        for half in (1, 2):
+            put(f"linear_stages.{block}.w{half}", channels, channels)
+            put_norm(f"linear_stages.{block}.batch_norm{half}")
+    put("w2", channels, 3 * (joints - 1))
     return state

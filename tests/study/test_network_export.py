@@ -81,7 +81,10 @@ def test_every_network_of_a_study_is_exported_as_it_is(name, tmp_path):
         ({"method": "htnet", "inputs": "centred", "mirrored": True}, "screen"),
         ({"method": "modulated", "non_local": "embedded", "joints": 17}, "screen"),
         ({"method": "lcn", "learnt_mask": True, "joints": 17}, "screen"),
-        ({"method": "no-sharing", "inputs": "canonical", "sigma": True, "joints": 17}, "canonical"),
+        (
+            {"method": "no-sharing", "inputs": "canonical", "sigma": True, "joints": 17},
+            "canonical",
+        ),
     ],
 )
 def test_so_is_one_with_options(options, inputs, tmp_path):

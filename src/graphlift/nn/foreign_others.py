@@ -4,13 +4,15 @@
   and never uses is left out: e_0, and of two biases one a layer.
 - ``graformer``: linears are q, k, v and the map back of attention, A_hat the learnt graph. How
   many heads there are is in no tensor: four, its code's default, are assumed.
+- ``martinez``: Martinez et al.'s network as SemGCN's code trains it. It gives 15 joints; the hip,
+  which is the origin, is ours with weights of zero.
 
-Source: parameter names and arithmetic as in the repositories ZhimingZo/HGCN and
-Graformer/GraFormer (zhaoweixi/GraFormer).
+Source: parameter names and arithmetic as in the repositories ZhimingZo/HGCN,
+Graformer/GraFormer (zhaoweixi/GraFormer) and garyzhao/SemGCN (main_linear.py).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -20,9 +22,10 @@ from graphlift.errors import CheckpointError
 from graphlift.graph import walks
 from graphlift.nn.foreign import BODIES, Mapped, check_shapes
 from graphlift.nn.graformer import HEADS
+from graphlift.skeletons import H36M_16
 from graphlift.words import listed
 
-Other = Literal["high-order", "graformer"]
+Other = Literal["high-order", "graformer", "martinez"]
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -41,28 +44,30 @@ def map_other(
         CheckpointError: If a name is missing or unknown, or a shape differs; the message lists
             them.
     """
-    first, of_joints = _SIGNS[family]
+    first, of_joints, each = _SIGNS[family]
     if not all(name in tensors and tensors[name].ndim for name in (first, of_joints)):
         raise CheckpointError(
             f"{where}: has no {first} and {of_joints}, as the code of {family} writes them, but "
             f"{listed(sorted(tensors), longest=60)}: choose --kind by whose code made it"
         )
-    channels, body = tensors[first].shape[-1], tensors[of_joints].shape[-1]
-    if body not in BODIES or joints not in (None, body):
+    channels, body = tensors[first].shape[-1], tensors[of_joints].shape[-1] // each
+    known = {16: H36M_16} if family == "martinez" else BODIES
+    if body not in known or joints not in (None, body):
         raise CheckpointError(
-            f"{where}: is of {body} joints: only Human3.6M's 16 and 17 are known, and --joints "
-            "is not needed"
+            f"{where}: is of {body} joints: only Human3.6M's {' and '.join(map(str, known))} are "
+            "known, and --joints is not needed"
         )
     if family == "graformer" and channels % HEADS:
         raise CheckpointError(
             f"{where}: has {channels} channels, which {HEADS} heads do not share: it is a variant "
             "that is not read (docs/checkpoints.md)"
         )
-    blocks = _count(tensors, "gconv_layers")
-    high_order = family == "high-order"
-    shapes = (_high_order_shapes if high_order else _graformer_shapes)(channels, body, blocks)
-    check_shapes(tensors, shapes, where)
-    turned = (_high_order if high_order else _graformer)(tensors, blocks)
+    if family == "martinez":
+        _check_without_hip(tensors, body, where)
+    blocks = _count(tensors, "linear_stages" if family == "martinez" else "gconv_layers")
+    shapes_of, turn = _READ[family]
+    check_shapes(tensors, shapes_of(channels, body, blocks), where)
+    turned = turn(tensors, blocks)
     model: dict[str, Any] = {"method": family, "decouple_self": False, "joints": body}
     return Mapped(
         model | {"channels": channels, "blocks": blocks},
@@ -71,17 +76,19 @@ def map_other(
     )
 
 
-_SIGNS = {
-    "high-order": ("gconv_input.0.gconv.W", "gconv_input.0.gconv.e_0"),
-    "graformer": ("gconv_input.weight", "atten_layers.0.feed_forward.A_hat"),
+_SIGNS: Mapping[Other, tuple[str, str, int]] = {
+    "high-order": ("gconv_input.0.gconv.W", "gconv_input.0.gconv.e_0", 1),
+    "graformer": ("gconv_input.weight", "atten_layers.0.feed_forward.A_hat", 1),
+    "martinez": ("batch_norm1.weight", "w1.weight", 2),
 }
-"""A tensor whose last axis is the width, and one whose last axis has as many joints."""
+"""A tensor whose last axis is the width, one whose last axis has all joints, numbers of each."""
 _LEFT_OUT: Mapping[Other, tuple[str, ...]] = {
     "high-order": (
         "in each layer e_0, whose softmax is 1 whatever it is",
         "in each layer one of two biases, which its code does not use",
     ),
     "graformer": (),
+    "martinez": (),
 }
 
 
@@ -188,3 +195,67 @@ def _graformer(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
             found[f"{here}.{ours}.gain"] = tensors[f"{at}.{theirs}.a_2"]
             found[f"{here}.{ours}.shift"] = tensors[f"{at}.{theirs}.b_2"]
     return found
+
+
+# Martinez et al.
+
+
+def _check_without_hip(tensors: Mapping[str, Tensor], joints: int, where: str) -> None:
+    """Refuse the same network of other codes, which differs in nothing but its output's length.
+
+    Raises:
+        CheckpointError: If it gives as many joints as it takes.
+    """
+    given = tensors["w2.weight"].shape[:1] if "w2.weight" in tensors else ()
+    if given == (3 * joints,):
+        raise CheckpointError(
+            f"{where}: gives {joints} joints, and that of SemGCN's code {joints - 1}, all but the "
+            "hip: it is of 3d_pose_baseline_pytorch or of SemGCN's first release, whose joints "
+            "or units are others: not read (docs/checkpoints.md)"
+        )
+
+
+def _dense_layers(blocks: int) -> Iterable[tuple[str, str, str]]:
+    """Names of all hidden layers: their linear map and normalisation, and ours."""
+    yield "w1", "batch_norm1", "input"
+    for block in range(blocks):
+        for half in (0, 1):
+            at = f"linear_stages.{block}"
+            yield f"{at}.w{half + 1}", f"{at}.batch_norm{half + 1}", f"blocks.{block}.{half}"
+
+
+def _martinez_shapes(channels: int, joints: int, blocks: int) -> Shapes:
+    shapes: Shapes = {"w2.weight": (3 * joints - 3, channels), "w2.bias": (3 * joints - 3,)}
+    for linear, norm, ours in _dense_layers(blocks):
+        before = 2 * joints if ours == "input" else channels
+        shapes |= {f"{linear}.weight": (channels, before), f"{linear}.bias": (channels,)}
+        shapes |= {f"{norm}.{part}": (channels,) for part in _NORM}
+        shapes[f"{norm}.{_COUNTED}"] = ()
+    return shapes
+
+
+def _martinez(tensors: Mapping[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    found = {}
+    for part in ("weight", "bias"):
+        others = tensors[f"w2.{part}"]
+        found[f"output.{part}"] = torch.cat([torch.zeros_like(others[:3]), others])
+    for linear, norm, ours in _dense_layers(blocks):
+        for part in ("weight", "bias"):
+            found[f"{ours}.linear.{part}"] = tensors[f"{linear}.{part}"]
+        for part in (*_NORM, _COUNTED):
+            found[f"{ours}.norm.{part}"] = tensors[f"{norm}.{part}"]
+    return found
+
+
+_READ: Mapping[
+    Other,
+    tuple[
+        Callable[[int, int, int], Shapes],
+        Callable[[Mapping[str, Tensor], int], dict[str, Tensor]],
+    ],
+] = {
+    "high-order": (_high_order_shapes, _high_order),
+    "graformer": (_graformer_shapes, _graformer),
+    "martinez": (_martinez_shapes, _martinez),
+}
+"""Shapes of a file by width, joints and blocks, and its tensors by our names."""

@@ -130,7 +130,7 @@ def import_checkpoint(
     if out.exists() and out.samefile(source):
         raise CheckpointError(f"{out}: is the file to be imported: give the result another name")
     foreign = read_foreign(source)
-    if family == "high-order" or family == "graformer":
+    if family == "high-order" or family == "graformer" or family == "martinez":
         if sharing:
             raise CheckpointError(
                 f"{source}: {family} shares no weights by a method: drop --sharing"
