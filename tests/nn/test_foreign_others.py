@@ -15,18 +15,14 @@ KINDS = {
     "high-order": (theirs.high_order, theirs.high_order_weights),
     "graformer": (theirs.graformer, theirs.graformer_weights),
     "martinez": (theirs.martinez, theirs.martinez_weights),
+    "htnet": (theirs.htnet, theirs.htnet_weights),
 }
+ONE_BODY = {"martinez": 16, "htnet": 17}
 EACH = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.mark.parametrize(
-    ("kind", "joints"),
-    [
-        (kind, joints)
-        for kind in KINDS
-        for joints in (16, 17)
-        if (kind, joints) != ("martinez", 17)
-    ],
+    ("kind", "joints"), [(k, n) for k in KINDS for n in (16, 17) if ONE_BODY.get(k, n) == n]
 )
 def test_the_imported_network_computes_what_the_original_does(kind, joints, tmp_path, rng):
     run, weights = KINDS[kind]
@@ -50,7 +46,7 @@ def test_the_imported_network_computes_what_the_original_does(kind, joints, tmp_
 @EACH
 def test_what_does_not_belong_is_listed(kind, tmp_path, rng):
     state = tensors(KINDS[kind][1](rng))
-    endings = ("bn.weight", "a_2", "batch_norm2.weight")
+    endings = ("bn.weight", "a_2", "batch_norm2.weight", "norm_mlp.weight")
     norm = next(name for name in state if name.endswith(endings))
     out = tmp_path / "model.safetensors"
     for change, message in [
@@ -77,6 +73,9 @@ def test_what_cannot_be_is_refused(tmp_path, rng):
     file = saved(tmp_path / "x.pth", tensors(theirs.graformer_weights(rng, channels=6)))
     with pytest.raises(CheckpointError, match="has 6 channels, which 4 heads do not share"):
         import_checkpoint(file, "graformer", out)
+    sixteen = saved(tmp_path / "x.pth", tensors(theirs.htnet_weights(rng, joints=16)))
+    with pytest.raises(CheckpointError, match="is of 16 joints: only Human3.6M's 17 are known"):
+        import_checkpoint(sixteen, "htnet", out)
     file = saved(tmp_path / "x.pth", tensors(theirs.high_order_weights(rng)))
     with pytest.raises(CheckpointError, match=r"is of 16 joints.*--joints is not needed"):
         import_checkpoint(file, "high-order", out, joints=17)

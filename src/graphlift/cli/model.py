@@ -208,7 +208,9 @@ def quantise(
 def import_model(
     file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
     kind: Annotated[
-        Literal["semgcn", "liu", "any-gcn", "modulated", "high-order", "graformer", "martinez"],
+        Literal[
+            "semgcn", "liu", "any-gcn", "modulated", "high-order", "graformer", "martinez", "htnet"
+        ],
         typer.Option(help="Whose code."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.safetensors).")],
