@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused(tmp_path, rng):
     with pytest.raises(CheckpointError, match="has 6 channels, which 4 heads do not share"):
         import_checkpoint(file, "graformer", out)
     sixteen = saved(tmp_path / "x.pth", tensors(theirs.htnet_weights(rng, joints=16)))
-    with pytest.raises(CheckpointError, match="is of 16 joints: only Human3.6M's 17 are known"):
+    with pytest.raises(CheckpointError, match=r"is of 16 joints: only Human3\.6M's 17 are known"):
         import_checkpoint(sixteen, "htnet", out)
     file = saved(tmp_path / "x.pth", tensors(theirs.high_order_weights(rng)))
     with pytest.raises(CheckpointError, match=r"is of 16 joints.*--joints is not needed"):
