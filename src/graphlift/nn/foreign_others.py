@@ -271,9 +271,9 @@ def _lines(at: str, ours: str) -> dict[str, tuple[str, bool]]:
     found[f"{ours}.body.1.back"] = f"{at}.gbi.attn.proj", True
     fulls = [(f"{ours}.full", f"{at}.norm_mlp", f"{at}.mlp")]
     for n in (1, 2):
-        found[f"{ours}.limbs.{n - 1}.norm"] = f"{at}.ipc.norm_conv{n}", False
-        mlp = f"{at}.ipc.norm_conv{n}_mlp", f"{at}.ipc.mlp_down_{n}"
-        fulls.append((f"{ours}.limbs.{n - 1}.full", *mlp))
+        limbs, of = f"{ours}.limbs.{n - 1}", f"{at}.ipc"
+        found[f"{limbs}.norm"] = f"{of}.norm_conv{n}", False
+        fulls.append((f"{limbs}.full", f"{of}.norm_conv{n}_mlp", f"{of}.mlp_down_{n}"))
     for full, norm, mlp in fulls:
         found |= {f"{full}.0": (norm, False), f"{full}.1": (f"{mlp}.fc1", True)}
         found[f"{full}.4"] = f"{mlp}.fc2", True
