@@ -94,6 +94,8 @@ class ModelCard:
             "trained on": f"{self.data} (SHA-256 {self.data_digest[:12]})",
             "licence": self.licence,
         }
+        if self.inputs == "screen":  # no person's size was compared with a true one
+            del facts["sizes"]
         lines = [f"# {self.name}", "", *(f"- **{key}**: {text}" for key, text in facts.items())]
         lines += ["", self.acknowledgement, "", "Limits:", "", *(f"- {x}" for x in self.limits)]
         lines += ["", "Scores:", "", *(_row(row) for row in self.metrics)]

@@ -1,13 +1,15 @@
 """Export of a trained network to ONNX, with all that is constant after training folded.
 
 Affinities become constants, batch normalisation is folded into weights and biases, and the
-affinity of a self-connection into its matrix. Weights of networks of the study's graph
-convolutions alone, which are shipped, are stored in half precision and used in single
-(:mod:`graphlift.export_convolutions`); those of others are in single precision: networks that say
-more than a pose have a graph written by hand (:mod:`graphlift.export_lifters`), all others are
-written operation by operation (:mod:`graphlift.nn.as_onnx`).
+affinity of a self-connection into its matrix. Networks of the study's graph convolutions alone,
+which are shipped, have their weights stored in half precision and used in single, unless single
+precision is asked for (:mod:`graphlift.export_convolutions`); those of others are in single
+precision: networks that say more than a pose have a graph written by hand
+(:mod:`graphlift.export_lifters`), all others are written operation by operation
+(:mod:`graphlift.nn.as_onnx`).
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,7 @@ FEATURES = {"screen": 2, "canonical": 3, "canonical-28": 4}
 """Numbers a joint of the input, by the card."""
 
 
-def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
+def export_onnx(network: "nn.Module", card: ModelCard, path: Path, *, half: bool = True) -> None:
     """Write a network of single frames as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
@@ -50,19 +52,22 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path) -> None:
             evaluated as trained.
         card: Written to the file's metadata under ``card``.
         path: Ends in .onnx.
+        half: Whether weights of the study's graph convolutions are stored in half precision.
 
     Raises:
         ModelError: If the network does what has no counterpart in ONNX here, or the file would
             not agree with it.
         OSError: If the file cannot be written.
     """
-    model, features, most = onnx_model(network, card)
+    model, features, most = onnx_model(network, card, half=half)
     _check_parity(network, model, features, most)
     with replacing(path) as beside:
         beside.write_bytes(model)
 
 
-def onnx_model(network: "nn.Module", card: ModelCard) -> tuple[bytes, tuple[int, int], float]:
+def onnx_model(
+    network: "nn.Module", card: ModelCard, *, half: bool = True
+) -> tuple[bytes, tuple[int, int], float]:
     """Make the content of that file, without checking it against the network.
 
     Returns:
@@ -71,12 +76,13 @@ def onnx_model(network: "nn.Module", card: ModelCard) -> tuple[bytes, tuple[int,
     Raises:
         ModelError: If the network does what has no counterpart in ONNX here.
     """
-    graph = OnnxGraph("{operator}{count}", "constant{count}", small=0)
+    small = 0 if half else sys.maxsize
+    graph = OnnxGraph("{operator}{count}", "constant{count}", small=small)
     outputs: Outputs
     most = EXACT
     if _is_studied(network):
         joints, before, after = convolutions_graph(graph, network)
-        outputs, most = {"poses": ["frame", joints, after]}, PARITY
+        outputs, most = {"poses": ["frame", joints, after]}, PARITY if half else EXACT
     elif builder := BUILDERS.get(type(network).__name__):
         outputs, before = builder(graph, network), FEATURES[card.inputs]
     else:

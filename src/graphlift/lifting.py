@@ -9,16 +9,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
-from graphlift.card import ModelCard, read_card
-from graphlift.errors import FormatError, ModelError, ShapeError
-from graphlift.files import container
+from graphlift.card import ModelCard
+from graphlift.errors import ModelError, ShapeError
 from graphlift.given import given_camera, given_keypoints, given_rays, given_skeleton
 from graphlift.hypotheses import Hypotheses
 from graphlift.lifted import SEVERAL, Lifted
 from graphlift.mapped import in_blocks
 from graphlift.model_files import EARLIER as EARLIER
 from graphlift.model_files import SHIPPED as SHIPPED
-from graphlift.model_files import fitting, read_model
+from graphlift.model_files import card_in, fitting, read_model
 from graphlift.onnx_session import open_session
 from graphlift.preprocessing import (
     FRONT_JOINTS,
@@ -76,11 +75,7 @@ class Lifter:
         """
         content, where = read_model(model)
         session = open_session(content, where, threads=threads)
-        with container(where, "an ONNX model"):  # text that is not UTF-8
-            card = session.get_modelmeta().custom_metadata_map.get("card")
-        if card is None:
-            raise FormatError(f"{where}: holds no model card: export it with graphlift")
-        return cls(fitting(read_card(card, where), session, where), session)
+        return cls(fitting(card_in(session, where), session, where), session)
 
     def __call__(
         self,

@@ -2,14 +2,17 @@
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphlift.card import ModelCard
+from graphlift.card import ModelCard, read_card
 from graphlift.errors import FormatError, ModelError
+from graphlift.files import container
+from graphlift.onnx_session import open_session
 from graphlift.skeletons import BODY_28, H36M_17
-from graphlift.words import plain, shown
+from graphlift.words import listed, plain, shown
 
 SHIPPED = ("open-base", "open-small")
 EARLIER = {"open-pre-agg": "open-pre-agg.onnx", "open-small-1": "open-small-1.onnx"}
@@ -77,6 +80,30 @@ def read_model(model: str | Path) -> tuple[bytes, str]:
     return content, str(path)
 
 
+def model_card(model: str | Path) -> ModelCard:
+    """Read the card of a shipped model by its name, or of an .onnx file, whatever it takes.
+
+    Raises:
+        FileNotFoundError: If there is neither a model nor a file of that name.
+        FormatError: If the file is damaged, or not one of graphlift's.
+    """
+    content, where = read_model(model)
+    return card_in(open_session(content, where), where)
+
+
+def card_in(session: Any, where: str) -> ModelCard:  # noqa: ANN401
+    """Read the card that a model's file holds.
+
+    Raises:
+        FormatError: If there is none, or it is no card.
+    """
+    with container(where, "an ONNX model"):  # text that is not UTF-8
+        card = session.get_modelmeta().custom_metadata_map.get("card")
+    if card is None:
+        raise FormatError(f"{where}: holds no model card: export it with graphlift")
+    return read_card(card, where)
+
+
 def fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: ANN401
     """Return a card that describes its network; a network may say more than poses.
 
@@ -85,16 +112,21 @@ def fitting(card: ModelCard, session: Any, where: str) -> ModelCard:  # noqa: AN
     """
     inputs = "canonical-28" if card.skeleton == BODY_28.name else "canonical"
     body, before, after = (BODY_28, 4, 8) if inputs == "canonical-28" else (H36M_17, 3, 4)
-    expected = [["keypoints", [len(body), before]]], [["poses", [len(body), after]]]
+    expected = [("keypoints", [len(body), before])], [("poses", [len(body), after])]
     found = tuple(
-        [[each.name, each.shape[1:]] for each in ends]
+        [(each.name, each.shape[1:]) for each in ends]
         for ends in (session.get_inputs(), session.get_outputs()[:1])
     )
     if (card.skeleton, card.inputs) != (body.name, inputs) or found != expected:
         raise ModelError(
             f"{where}: its card says {plain(card.skeleton)} with {card.inputs} inputs, its "
-            f"network takes {shown(found[0])} and gives {shown(found[1])}; lifting needs "
-            f"{body.name}, {expected[0]} and {expected[1]}: train with "
+            f"network takes {_ends(found[0])} and gives {_ends(found[1])}; lifting needs "
+            f"{body.name}, {_ends(expected[0])} and {_ends(expected[1])}: train with "
             f'model.joints = {len(body)}, inputs = "canonical" and sigma = true'
         )
     return card
+
+
+def _ends(ends: Iterable[tuple[str, Sequence[object]]]) -> str:
+    """Write inputs or outputs of a network by name and shape, without frames."""
+    return listed([f"{plain(name, 40)} {shown([*shape])}" for name, shape in ends], most=4)

@@ -66,17 +66,18 @@ def reason(error: BaseException) -> str:
     return plain(error, 200) or type(error).__name__
 
 
-def problems(error: Any, whole: str) -> str:  # noqa: ANN401  # pydantic's, which is not imported
+def problems(error: Any, whole: str = "") -> str:  # noqa: ANN401  # pydantic's, which is not imported
     """Describe the first three errors that pydantic found in a document.
 
     Args:
         error: A ``ValidationError``.
-        whole: Name of the document, for an error that concerns all of it.
+        whole: Name of the document, for an error that concerns all of it; it may be left out.
     """
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    wrong = [
-        f"{plain('.'.join(map(str, e['loc'])) or whole)}: {plain(said(e), 400)}" for e in found[:3]
-    ]
+    wrong = []
+    for each in found[:3]:
+        place = plain(".".join(map(str, each["loc"])) or whole)
+        wrong.append(f"{place}: " * bool(place) + plain(said(each), 400))
     more = [f"and {len(found) - 3:,} more"] if len(found) > 3 else []
     return "; ".join([*wrong, *more])
 

@@ -1,11 +1,13 @@
-"""Two more published networks, in NumPy joint by joint, and made-up weights of theirs.
+"""More published networks, in NumPy joint by joint, and made-up weights of theirs.
 
-Names, shapes and arithmetic as in ZhimingZo/HGCN and Graformer/GraFormer. Nothing here knows of
-the library under test.
+Names, shapes and arithmetic as in ZhimingZo/HGCN, Graformer/GraFormer, garyzhao/SemGCN
+(main_linear.py) and vefalun/HTNet. Nothing here knows of the library under test.
 """
 
+import math
+
 import numpy as np
-from helpers.foreign_networks import linked, normalised
+from helpers.foreign_networks import linked, modulated, normalised, whole_self
 
 
 def softmax_of(mask, e):
@@ -160,4 +162,150 @@ def graformer_weights(rng, *, joints=16, channels=8, blocks=2):
         for half in (1, 2):
             put_conv(f"gconv_layers.{block}.gconv{half}.gconv", channels, channels)
     put_conv("gconv_output", channels, 3)
+    return state
+
+
+def martinez(p, x, blocks):
+    """Without the hip, which is padded with zeros when it is evaluated."""
+
+    def layer(linear, norm, h):
+        out = np.stack([p[f"{linear}.weight"] @ v + p[f"{linear}.bias"] for v in h])
+        return np.maximum(normalised(p, norm, out), 0)
+
+    h = layer("w1", "batch_norm1", x.reshape(len(x), -1))
+    for block in range(blocks):
+        at = f"linear_stages.{block}"
+        y = layer(f"{at}.w1", f"{at}.batch_norm1", h)
+        h = h + layer(f"{at}.w2", f"{at}.batch_norm2", y)
+    others = (h @ p["w2.weight"].T + p["w2.bias"]).reshape(len(x), -1, 3)
+    return np.concatenate([np.zeros((len(x), 1, 3)), others], axis=1)
+
+
+def martinez_weights(rng, *, joints=16, channels=8, blocks=2):
+    state = {}
+
+    def put(name, before, after):
+        state[f"{name}.weight"] = rng.normal(scale=0.3, size=(after, before))
+        state[f"{name}.bias"] = rng.normal(size=after)
+
+    def put_norm(name):
+        for part in ("weight", "bias", "running_mean"):
+            state[f"{name}.{part}"] = rng.normal(size=channels)
+        state[f"{name}.running_var"] = rng.uniform(0.5, 2, channels)
+        state[f"{name}.num_batches_tracked"] = np.array(7)
+
+    put("w1", 2 * joints, channels)
+    put_norm("batch_norm1")
+    for block in range(blocks):
+        for half in (1, 2):
+            put(f"linear_stages.{block}.w{half}", channels, channels)
+            put_norm(f"linear_stages.{block}.batch_norm{half}")
+    put("w2", channels, 3 * (joints - 1))
+    return state
+
+
+LIMBS = ((1, 2, 3), (4, 5, 6), (11, 12, 13), (14, 15, 16))
+"""Right leg, left leg, left arm, right arm."""
+
+
+def htnet(p, x, blocks, heads=8):
+    def line(name, v):
+        return v @ p[f"{name}.weight"].T + p[f"{name}.bias"]
+
+    def norm(name, v, eps=1e-5):
+        apart = v - v.mean(axis=-1, keepdims=True)
+        sd = np.sqrt((apart**2).mean(axis=-1, keepdims=True) + eps)
+        return apart / sd * p[f"{name}.weight"] + p[f"{name}.bias"]
+
+    def gelu(v):
+        return v * (1 + np.vectorize(math.erf)(v / math.sqrt(2))) / 2
+
+    def mlp(name, v):
+        return line(f"{name}.fc2", gelu(line(f"{name}.fc1", v)))
+
+    def conv(name, v):
+        a = modulated(whole_self(linked(v.shape[1])), p[f"{name}.adj2"])
+        W, out = p[f"{name}.W"], np.zeros((*v.shape[:2], p[f"{name}.bias"].size))
+        for i in range(v.shape[1]):
+            for j in range(v.shape[1]):
+                out[:, i] += a[i, j] * p[f"{name}.M"][j] * (v[:, j] @ W[int(i != j)])
+        return out + p[f"{name}.bias"]
+
+    def limbs(name, count, v):
+        h = norm(f"{name}.norm_conv{4 - count}", v)
+        out, W = h.copy(), p[f"{name}.conv{4 - count}.weight"]
+        for limb in LIMBS:
+            own = limb[-count:]
+            joined = sum(h[:, joint] @ W[:, :, k].T for k, joint in enumerate(own))
+            u = gelu(joined + p[f"{name}.conv{4 - count}.bias"])
+            at = f"{name}.norm_conv{4 - count}_mlp"
+            u = u + mlp(f"{name}.mlp_down_{4 - count}", norm(at, u))
+            for joint in own[1:]:
+                out[:, joint] = u
+        return out
+
+    def attention(name, v):
+        q, k, values = np.split(line(f"{name}.qkv", v), 3, axis=-1)
+        out, each = np.zeros_like(v), v.shape[-1] // heads
+        for head in range(heads):
+            at = slice(head * each, (head + 1) * each)
+            scores = np.einsum("nic,njc->nij", q[..., at], k[..., at]) / math.sqrt(each)
+            shares = np.exp(scores) / np.exp(scores).sum(axis=-1, keepdims=True)
+            out[..., at] = np.einsum("nij,njc->nic", shares, values[..., at])
+        return line(f"{name}.proj", out)
+
+    h = line("patch_embed", x) + p["pos_embed"]
+    for block in range(blocks):
+        at = f"Hiremixer.blocks.{block}"
+        first, second, third = np.split(h, 3, axis=-1)
+        inner = gelu(conv(f"{at}.lgc.gcn1", norm(f"{at}.lgc.norm_gcn1", first)))
+        first = first + norm(f"{at}.lgc.norm_gcn2", conv(f"{at}.lgc.gcn2", inner))
+        second = second + first
+        second = limbs(f"{at}.ipc", 3, second) + limbs(f"{at}.ipc", 2, second) + second
+        third = third + second
+        third = third + attention(f"{at}.gbi.attn", norm(f"{at}.gbi.norm_attn", third))
+        h = np.concatenate([first, second, third], axis=-1)
+        h = h + mlp(f"{at}.mlp", norm(f"{at}.norm_mlp", h, 1e-6))
+    return line("fcn", norm("Hiremixer.Temporal_norm", h, 1e-6))
+
+
+def htnet_weights(rng, *, joints=17, channels=8, blocks=2):
+    """The hidden widths of the published 80 channels, 384 and 1024, in proportion."""
+    state, C = {"pos_embed": rng.normal(size=(1, joints, 3 * channels))}, channels
+    between, full = 24 * C // 5, 64 * C // 5
+
+    def put_line(name, before, after, *kernel):
+        state[f"{name}.weight"] = rng.normal(scale=0.2, size=(after, before, *kernel))
+        state[f"{name}.bias"] = rng.normal(size=after)
+
+    def put_norm(name, width=C):
+        state[f"{name}.weight"] = rng.normal(size=width)
+        state[f"{name}.bias"] = rng.normal(size=width)
+
+    def put_mlp(name, width=C):
+        put_line(f"{name}.fc1", width, full)
+        put_line(f"{name}.fc2", full, width)
+
+    put_line("patch_embed", 2, 3 * C)
+    for block in range(blocks):
+        at = f"Hiremixer.blocks.{block}"
+        for name, before, after in (("gcn1", C, between), ("gcn2", between, C)):
+            conv = f"{at}.lgc.{name}"
+            state[f"{conv}.W"] = rng.normal(scale=0.2, size=(2, before, after))
+            state[f"{conv}.M"] = rng.normal(size=(joints, after))
+            state[f"{conv}.adj2"] = rng.normal(scale=0.1, size=(joints, joints))
+            state[f"{conv}.bias"] = rng.normal(size=after)
+            put_norm(f"{at}.lgc.norm_{name}")
+        for k, extent in ((1, 3), (2, 2)):
+            put_norm(f"{at}.ipc.norm_conv{k}")
+            put_line(f"{at}.ipc.conv{k}", C, C, extent)
+            put_norm(f"{at}.ipc.norm_conv{k}_mlp")
+            put_mlp(f"{at}.ipc.mlp_down_{k}")
+        put_norm(f"{at}.gbi.norm_attn")
+        put_line(f"{at}.gbi.attn.qkv", C, 3 * C)
+        put_line(f"{at}.gbi.attn.proj", C, C)
+        put_norm(f"{at}.norm_mlp", 3 * C)
+        put_mlp(f"{at}.mlp", 3 * C)
+    put_norm("Hiremixer.Temporal_norm", 3 * C)
+    put_line("fcn", 3 * C, 3)
     return state

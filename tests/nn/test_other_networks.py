@@ -165,3 +165,10 @@ def test_a_plan_has_it_only_if_it_is_named(method):
 def test_a_network_of_screen_inputs_alone_refuses_others_by_its_name(method, keys):
     with pytest.raises(ModelError, match=f"{method} takes keypoints on the screen"):
         build_network(method, channels=4, **keys)
+
+
+@pytest.mark.parametrize("method", ["no-sharing", "modulated", "martinez", "mixture", "htnet"])
+def test_a_mask_is_learnt_by_the_network_that_has_one_alone(method):
+    with pytest.raises(ModelError, match=f"{method} has no mask: leave learnt_mask out"):
+        build_network(method, channels=4, learnt_mask=True)
+    assert build_network("lcn", channels=4, learnt_mask=True).mask_scores is not None

@@ -51,28 +51,36 @@ def packs(tmp_path_factory):
 LIU = {"epochs": 100, "decay": 0.95, "decay_steps": 24_372, "dropout": 0.1}
 ZHAO = {"epochs": 30, "decay": 0.96, "decay_steps": 100_000, "dropout": 0.0}
 MARTINEZ = {"epochs": 200, "decay": 0.96, "decay_steps": 100_000, "dropout": 0.5}
+CI = {"epochs": 200, "decay": 0.96, "decay_steps": 32_000, "dropout": 0.25}
+LI = MARTINEZ
 
 
 @pytest.mark.parametrize("name", ["table1", "table2"])
 def test_each_row_has_the_recipe_of_its_own_code(name):
-    """RufusDing/3D-HPE-using-GCN, garyzhao/SemGCN's main_gcn and main_linear, and its read-me."""
+    """RufusDing/3D-HPE-using-GCN, garyzhao/SemGCN's main_gcn and main_linear, and its read-me.
+
+    CHUNYUWANG/lcn-pose, and chaneyddtt's of multiple hypotheses.
+    """
     runs = planned_runs(read_plan(f"recipes/{name}.toml"), data="packs")
 
-    assert len(runs) == {"table1": 7 * 3, "table2": 3}[name]
+    assert len(runs) == {"table1": 7 * 3, "table2": 5}[name]
+    of_method = {"semgcn": ZHAO, "martinez": MARTINEZ, "lcn": CI, "mixture": LI}
     for run in runs:
         config, model = run.config, run.config.model
-        wanted = {"semgcn": ZHAO, "martinez": MARTINEZ}.get(model.method, LIU)
+        wanted = of_method.get(model.method, LIU)
         if (model.method, config.detections) == ("semgcn", "hg"):
             wanted = wanted | {"epochs": 100}
         found = {key: getattr(config, key) for key in ("epochs", "decay", "decay_steps")}
         assert found | {"dropout": model.dropout} == wanted, run.name
         assert (config.learning_rate, config.schedule) == (1e-3, "staircase")
-        assert (config.batch_size, config.drop_last) == (64, False)
-        assert (config.clip, config.loss, config.flip, config.ema) == (1.0, "mse", False, 0.0)
+        batch = 200 if model.method == "lcn" else 64
+        assert (config.batch_size, config.drop_last) == (batch, False)
+        loss = "likelihood" if model.method == "mixture" else "mse"
+        assert (config.clip, config.loss, config.flip, config.ema) == (1.0, loss, False, 0.0)
         assert (config.weight_decay, config.steps) == (0.0, None)
         assert (config.cameras, config.keep, config.held_out) == ("own", "last", ())
         assert (model.init, model.affinity) == ("stacked", "learnt")
-        paper = model.method not in ("semgcn", "martinez")
+        paper = model.method not in of_method
         assert model.joints == (17 if paper and config.detections == "cpn" else 16)
         assert run.adaptations == ("root-in-place",)
 
@@ -114,6 +122,30 @@ def test_the_whole_first_table_comes_out(packs, tmp_path):
         "epochs, model.dropout, model.joints differ",
     ):
         assert line in report.replace("\\", ""), line
+
+
+def test_the_whole_second_table_comes_out(packs, tmp_path):
+    """With five answers of the mixture, scored by the protocols of the packs."""
+    out = tmp_path / "study"
+    words = ["--data", packs, "--out", out, "--at-once", 1]
+    short = ["steps = 2", "evaluate_every = 2", "parameters = []", "channels = [4]",
+             "widths = {}"]  # fmt: skip
+
+    said = here("study", "run", "recipes/table2.toml", *words,
+                *(word for key in short for word in ("--set", key)))  # fmt: skip
+    told = here("study", "report", out)
+
+    assert (said.status, told.status) == (0, 0), (said.err, told.err)
+    of = {r.method: r for r in read_results(out / RESULTS)}
+    assert [*of] == ["martinez", "lcn", "mixture", "semgcn", "pre-aggregation"]
+    answers = of["mixture"].hypotheses
+    assert answers["most likely"].cross_pck == of["mixture"].cross_pck
+    oracle = answers["oracle, best of 5"]
+    assert oracle.mpjpe_mm <= answers["most likely"].mpjpe_mm
+    assert oracle.cross_auc >= answers["most likely"].cross_auc
+    report = (out / "report.md").read_text()
+    (li,) = [line for line in report.splitlines() if line.startswith("| Li et al. |")][:1]
+    assert f"{of['mixture'].cross_pck:.1f}" in li
 
 
 # Plans

@@ -7,7 +7,7 @@ import pytest
 from helpers.fake_results import METHODS, fake_result, fake_results
 
 from graphlift.study.claims import Claim, Comparison, claims, joint_kinds
-from graphlift.study.grid import Study
+from graphlift.study.grid import Study, Variant
 from graphlift.study.statistics import Contrast, resample
 
 
@@ -63,6 +63,39 @@ def test_claims_follow_the_data():
     assert lost.verdict == "does not hold"
     assert [c.what for c in lost.least_favourable] == ["no-sharing"]
     assert lost.least_favourable[0].contrast.estimate == pytest.approx(-6, abs=1.5)
+
+
+def without(study, method, decoupled, detections):
+    left = (method, decoupled, detections)
+    return Study([r for r in study.runs if (r.method, r.decoupled, r.detections) != left])
+
+
+@pytest.mark.parametrize("lost", [("no-sharing", False), ("semgcn", False)])
+def test_a_claim_waits_for_every_method_that_it_speaks_of(lost):
+    text = "Pre-aggregation is the best overall."
+    whole = planted(("pre-aggregation", True))
+    less = without(whole, *lost, "gt")
+
+    waiting = judged(less)[text]
+
+    assert judged(whole)[text].lacking == []
+    assert (waiting.verdict, waiting.lacking) == ("undecided", [Variant(*lost).label])
+    assert all(c.contrast.low > 0 for c in waiting.comparisons)
+    # what needs none of the method does not wait, and one method above is enough against it
+    assert judged(less)["Error sits on hidden joints."].verdict == "holds"
+    against = without(planted(("convolution-style", False)), *lost, "gt")
+    assert judged(against)[text].verdict == "does not hold"
+
+
+def test_a_method_that_some_detections_lack_is_named_with_them():
+    runs = fake_results(seeds=(0, 1), detections=("gt", "cpn-sim"), blocks=20)
+    study = without(Study(runs), "post-aggregation", True, "cpn-sim")
+
+    found = judged(study)
+
+    for text in ("Decoupled self-connections lower the error.", "Error sits on hidden joints."):
+        named = ["post-aggregation, decoupled on CPN (simulated)"] if text[0] == "D" else []
+        assert found[text].lacking == named
 
 
 def test_occlusion_is_judged_from_the_lines():

@@ -265,10 +265,13 @@ def test_a_plan_of_ones_own_is_read_with_its_recipe(tmp_path):
         ('channels = [4]\ndetections = ["yolo"]', r"detections\.0: .*'cpn-sim'"),
         ('channels = [4]\nseeds = ["a"]', r"seeds\.0: .*integer"),
         ("channels = [4]\nseeds = [1, 1]", "seeds must not .* repeat"),
-        ('channels = [4]\n[recipe]\ndata = "x"', "recipe: data is for the grid or the command"),
-        ("channels = [4]\n[recipe]\nseed = 1", "recipe: seed is for the grid"),
+        ('channels = [4]\n[recipe]\ndata = "x"', "recipe: data is for .* command: .* --data"),
+        ("channels = [4]\n[recipe]\nseed = 1", "recipe: seed is for the grid.* seeds and det"),
         ('channels = [4]\n[recipe]\ndetections = "gt"', "recipe: detections is for the grid"),
-        ("channels = [4]\n[recipe.model]\nchannels = 8", r"recipe\.model: channels is for the gr"),
+        (
+            "channels = [4]\n[recipe.model]\nchannels = 8",
+            r"recipe\.model: channels is .* at the top",
+        ),
         ('channels = [4]\n[recipe.model]\nmethod = "semgcn"', r"recipe\.model: method is for"),
     ],
 )
@@ -303,6 +306,52 @@ def test_a_recipe_may_be_overridden_key_by_key():
         read_plan("paper", ["seed = 3"])
     with pytest.raises(ConfigError, match="--set 'device =': not TOML"):
         read_plan("paper", ["device ="])
+
+
+def test_a_part_of_a_plan_is_asked_for_by_the_keys_of_the_plan_itself():
+    every = {run.name: run for run in planned_runs(read_plan("everyone"), data="prior")}
+
+    def part(*overrides):
+        return planned_runs(read_plan("everyone", overrides), data="prior")
+
+    one = part("seeds = [1]", 'detections = ["gt"]', "steps = 7")
+    assert [run.name for run in one] == [n for n in every if n.endswith("_gt_seed1")]
+    assert {run.config.steps for run in one} == {7}
+    # the row of mixture goes with it, or stays with it
+    for methods in (["lcn"], ["lcn", "mixture"]):
+        runs = part(f"methods = {methods}", "seeds = [0]")
+        assert {run.name for run in runs} < set(every)
+        assert all(run.config == every[run.name].config for run in runs)
+        assert len(runs) == 3 * len(methods)
+    (wide,) = part('methods = ["lcn"]', "parameters = []", "channels = [64]", "seeds = [0]",
+                   'detections = ["gt"]')  # fmt: skip
+    assert wide.config.model.channels == 64
+    with pytest.raises(ConfigError, match=r"plan everyone: .*methods: unknown 'lnc'"):
+        read_plan("everyone", ['methods = ["lnc"]'])
+    with pytest.raises(ConfigError, match=r"plan everyone: seeds: .*valid (array|tuple)"):
+        read_plan("everyone", ["seeds = 0"])
+
+
+def test_what_a_plan_has_for_detections_that_are_left_out_is_left_out(tmp_path):
+    text = """
+    methods = ["lcn", "semgcn"]
+    channels = [4]
+    detections = ["gt", "cpn-sim"]
+    [columns.cpn-sim]
+    steps = 5
+    [rows.semgcn]
+    batch_size = 32
+    [rows.semgcn.cpn-sim]
+    steps = 6
+    """
+    name = written(tmp_path, text)
+
+    whole = planned_runs(read_plan(name), data="prior")
+    runs = planned_runs(read_plan(name, ['detections = ["gt"]']), data="prior")
+
+    assert [run.config.steps for run in whole] == [None, None, 5, 6]
+    assert [run.config for run in runs] == [run.config for run in whole[:2]]
+    assert [run.config.batch_size for run in runs] == [64, 32]
 
 
 def test_a_plan_that_is_nowhere_lists_those_there_are():

@@ -327,10 +327,18 @@ def test_a_checkpoint_without_one_of_its_parts_is_refused(study_data, tmp_path, 
 
 
 def test_a_run_that_diverges_stops_by_name_and_is_not_saved(study_data, tmp_path):
-    with pytest.raises(ModelError, match=r"diverged at step 2: the loss .*lower learning_rate"):
-        finish(dataclasses.replace(TINY, learning_rate=1e30), study_data, tmp_path)
+    out = tmp_path / "run-7"  # a study has many
+    with pytest.raises(
+        ModelError, match=r"run-7: training diverged at step 2: the loss .*lower learning_rate"
+    ):
+        finish(dataclasses.replace(TINY, learning_rate=1e30), study_data, out)
 
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert not list(out.glob("*.safetensors"))
+    network = build_network("full-sharing", channels=4)
+    network.output.bias.data.fill_(torch.nan)
+    unseen = study_data.samples("validation", Selection())
+    with pytest.raises(ModelError, match="run-7: training diverged: the network's predictions"):
+        validate(network, unseen, out)
 
 
 def test_tensorboard_events_are_written_beside_the_log(study_data, tmp_path):

@@ -93,6 +93,31 @@ def test_the_loss_is_that_of_the_labelled_and_the_objectives_of_the_others(rng):
     assert given == pytest.approx({name: p.item() for name, p in by_name.items()}, rel=1e-5)
 
 
+@pytest.mark.parametrize("weights", [{"ordinal": 0.3}, {"parts": 0.4}, {"projection": 0.7}])
+def test_ordinal_labels_teach_depths_that_learn_from_order_alone(weights, rng):
+    """The depths of ordinal-depth, which no length in metres reaches: by its own loss, by hand."""
+    x, y, _ = batch(rng)
+    torch.manual_seed(0)
+    network = build_network("ordinal-depth", channels=6, blocks=1).eval()
+    labels = annotate(y, LABELLED, Supervision(unlabelled=("b",), **weights), H36M_16)
+    others = [1, 2, 4]
+
+    said = network(x)
+    said.depths.retain_grad()
+    weak_loss("mse", said, x, labels)[0].backward()
+
+    given = said.depths.detach()[others].requires_grad_()
+    total = torch.zeros(())
+    for name, pairs in (("ordinal", joint_pairs(H36M_16)), ("parts", part_pairs(H36M_16))):
+        for i, j in pairs.tolist() if name in weights else ():
+            z, true = given[:, i] - given[:, j], y[others][:, i, 2] - y[others][:, j, 2]
+            cost = torch.where(true.abs() <= 0.05, z**2, torch.log1p(torch.exp(-true.sign() * z)))
+            total = total + weights[name] * cost.mean() / len(pairs)
+    expected = torch.autograd.grad(total, given)[0] if total.requires_grad else 0 * given
+    torch.testing.assert_close(said.depths.grad[others], expected)
+    assert bool(expected.any()) == ("projection" not in weights)
+
+
 def test_objectives_count_for_all_where_everybody_is_labelled(rng):
     x, y, said = batch(rng)
     labels = annotate(y, None, Supervision(bone_ratios=2.0), H36M_16)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from graphlift.cli.options import DETECTORS, MODELS, Json, complete, data_option
+from graphlift.errors import ConfigError
 
 OBJECTIVE = "objective of the system, on our network; its image part is not here"
 DETECTOR = "detector of keypoints, which sees images: simulated, not here"
@@ -110,12 +111,12 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Say what a trained network is: its configuration, data, seed and scores."""
-    from graphlift.lifting import SHIPPED, Lifter
+    from graphlift.model_files import SHIPPED, model_card
 
     path = Path(model)
     is_run = path.exists() or path.suffix == ".safetensors"
     if model in SHIPPED or path.suffix == ".onnx" or not is_run:  # a wrong name is refused there
-        card = Lifter.load(model).card
+        card = model_card(model)
         typer.echo(card.to_json() if as_json else card.to_text())
         return
     _run_info(path, as_json)
@@ -143,16 +144,31 @@ def export(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the files to write.")],
     name: Annotated[str, typer.Option(help="Of the model.")] = "mine",
     data: Annotated[str, data_option("of its training")] = "",
+    network: Annotated[
+        bool,
+        typer.Option(
+            "--network", help="Only NAME.onnx, of any run or import: nothing is scored for it."
+        ),
+    ] = False,
 ) -> None:
     """Turn a run into a model to lift with: calibrated, scored, as ONNX and safetensors.
 
     The run must have been made for lifting, as recipes/open_base.toml makes it. Leaves NAME.onnx,
     NAME.safetensors and the model card NAME.json; prints the card's scores.
+
+    With --network, any network of single frames becomes an ONNX file that takes and gives what it
+    does, within 0.01 mm, such as one of a study, or one that graphlift model import read.
     """
     from graphlift.samples.open_data import read_open_data
-    from graphlift.study.release import release
+    from graphlift.study.release import export_network, release
     from graphlift.training.checkpoints import read_checkpoint
 
+    if network:
+        if data:
+            raise ConfigError("--data is to calibrate and to score: leave it out with --network")
+        export_network(model, name, out)
+        typer.echo(out / f"{name}.onnx")
+        return
     source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
     card = release(model, read_open_data(source), name, out)
     for row in card.metrics:
@@ -192,7 +208,9 @@ def quantise(
 def import_model(
     file: Annotated[Path, typer.Argument(help="A .pth or .pth.tar of the published code.")],
     kind: Annotated[
-        Literal["semgcn", "liu", "any-gcn", "modulated", "high-order", "graformer"],
+        Literal[
+            "semgcn", "liu", "any-gcn", "modulated", "high-order", "graformer", "martinez", "htnet"
+        ],
         typer.Option(help="Whose code."),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write (.safetensors).")],

@@ -75,6 +75,15 @@ Overrides = Annotated[
         help="Override a key, in TOML: --set 'model.channels = 64'. Repeatable.",
     ),
 ]
+PlanOverrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key of every run, or of the plan itself, in TOML: --set 'steps = 500', "
+        "--set 'seeds = [0]'. Repeatable.",
+    ),
+]
 
 
 OnRay = Annotated[

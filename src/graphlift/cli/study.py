@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from graphlift.cli.options import PLANS, OnRay, Overrides, RayCommand, complete, data_option
+from graphlift.cli.options import PLANS, OnRay, PlanOverrides, RayCommand, complete, data_option
 from graphlift.errors import ConfigError
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ def run(
     at_once: Annotated[
         int, typer.Option(help="Runs at once.", min=0, show_default="0, one a processor")
     ] = 0,
-    overrides: Overrides = None,
+    overrides: PlanOverrides = None,
     ray: OnRay = None,
 ) -> None:
     """Train what a plan lacks; finished runs are skipped, interrupted ones go on.

@@ -90,6 +90,8 @@ def build_network(
     if method == "over-time":
         return PoseOverTime(channels=channels, dropout=dropout)
     which = layout(method, decouple_self=decouple_self, blocks=blocks, non_local=non_local)
+    if learnt_mask and method != "lcn":
+        raise ModelError(f"{method} has no mask: leave learnt_mask out")
     body = skeleton or BY_JOINTS[joints]
     if centre == "root":
         body = replace(body, centre=body.joints[body.root])

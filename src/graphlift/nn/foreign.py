@@ -107,6 +107,8 @@ def map_state_dict(
     """
     theirs = {name.replace(".nonlocal.", ".non_local."): t for name, t in tensors.items()}
     first = {n.rpartition(".")[2]: t for n, t in theirs.items() if n.rpartition(".")[0] == _INPUT}
+    if "linear_stages.0.w1.weight" in theirs:  # SemGCN's code trains it, too
+        raise CheckpointError(f"{where}: is Martinez et al.'s network: give --kind martinez")
     if "W" not in first or first["W"].ndim < 3:
         raise CheckpointError(
             f"{where}: has no {_INPUT}.W of three axes, as all four codes write it, but "

@@ -40,8 +40,8 @@ class HTNet(nn.Module):
 
     Source: Cai, Liu, Ding, Li, Wu and Ban, "HTNet: human topology aware network for 3D human pose
     estimation", ICASSP 2023; widths and arithmetic as in its published code (vefalun/HTNet), but
-    for two things: there the features of the left arm go to the right one and the other way round
-    (where three joints make a limb), and modulations are drawn at random instead of 1.
+    for where it starts, modulations there drawn at random and here 1, and for 1e-5 in place of
+    1e-6 in the normalisations of all three streams together.
     """
 
     def __init__(

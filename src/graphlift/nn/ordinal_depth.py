@@ -45,7 +45,8 @@ class OrdinalDepth(nn.Module):
     where k̃ and z̃ are k and z about their root, divided by the largest number in each
     (:func:`in_proportion`). F is trained by the order of the depths of all pairs of joints alone
     (:func:`order_loss`), R by the pose alone, ``mse`` or ``mpjpe``: z̃ is taken as given, so that
-    no length in metres has a part in F.
+    no length in metres has a part in F. People of whom only the order is known teach F by it, too
+    (``supervision.ordinal``).
 
     The published F is a network for images, which are not here: a stack of blocks that sees the
     keypoints stands for it. The published order is said by people who look at the image, or

@@ -26,8 +26,9 @@ class Supervision:
         bone_ratios: Of the variance of related bones' lengths, a share
             (:func:`graphlift.nn.objectives.bone_ratio_loss`).
         ordinal: Of the order in depth of all pairs of joints, nats
-            (:func:`graphlift.nn.ordinal.ordinal_loss`).
-        parts: Of the order in depth of each bone's two joints, nats.
+            (:func:`graphlift.nn.ordinal.ordinal_loss`); of ordinal-depth, whose pose is made of
+            depths, also of these.
+        parts: Of the order in depth of each bone's two joints, nats; as above.
         critic: Of how certainly a critic tells predictions from poses of labelled people
             (:mod:`graphlift.nn.critic`).
     """

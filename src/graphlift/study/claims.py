@@ -1,9 +1,10 @@
 """The paper's claims, each turned into comparisons that a study can decide.
 
 A comparison is a difference, positive where the claim has it. A claim *holds* if the 95 % interval
-of every one of its comparisons lies above zero; it *does not hold* if any comparison lies below
-zero after Holm's correction over the claim's comparisons; else it is *undecided*. A claim about
-networks of another size than the study's is *not tested here*.
+of every one of its comparisons lies above zero, and the study has run every method that it speaks
+of; it *does not hold* if any comparison lies below zero after Holm's correction over the claim's
+comparisons; else it is *undecided*. A claim about networks of another size than the study's is
+*not tested here*.
 """
 
 import math
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.study import paper
-from graphlift.study.grid import PAPER_FIVE, Read, Study, Variant
+from graphlift.study.grid import PAPER_FIVE, Read, Study, Variant, detections_label
 from graphlift.study.results import Result
 from graphlift.study.statistics import (
     LEVEL,
@@ -66,6 +67,9 @@ class Claim:
         measure: What was compared, and which chance its interval counts.
         comparisons: For the claim to hold, every one of them has to be above zero.
         tested: Whether the networks are of the size that the claim is about.
+        methods: That it speaks of, each with whether it is decoupled.
+        lacking: Those of its methods that the study has not run on all of its detections, in
+            words; as long as there are any, the claim does not hold yet.
     """
 
     text: str
@@ -73,6 +77,8 @@ class Claim:
     measure: str
     comparisons: Sequence[Comparison] = ()
     tested: bool = True
+    methods: Sequence[tuple[str, bool]] = ()
+    lacking: Sequence[str] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -86,7 +92,8 @@ class Claim:
         both = zip(contrasts, holm(known), strict=True)
         if any(contrast.estimate < 0 and p < LEVEL for contrast, p in both):
             return "does not hold"
-        return "holds" if all(c.low is not None and c.low > 0 for c in contrasts) else "undecided"
+        above = all(c.low is not None and c.low > 0 for c in contrasts)
+        return "holds" if above and not self.lacking else "undecided"
 
     @property
     def least_favourable(self) -> list[Comparison]:
@@ -112,9 +119,20 @@ def claims(study: Study, draws: Draws) -> list[Claim]:
             claim,
             comparisons=list(compare(study, draws)),
             tested=large or compare is not _oscillation,
+            lacking=list(_lacking(study, claim.methods)),
         )
         for compare, claim in _CLAIMS.items()
     ]
+
+
+def _lacking(study: Study, methods: Sequence[tuple[str, bool]]) -> Iterator[str]:
+    """Name methods without runs, and on which detections if on others they have some."""
+    for name in methods:
+        variant = study.find(*name)
+        without = [k for k in study.detections if variant is None or not study.at(variant, k)]
+        if without:
+            on = "" if variant is None else f" on {', '.join(map(detections_label, without))}"
+            yield (variant or Variant(*name)).label + on
 
 
 def errors_of(draws: Draws, variant: Variant, weights: Mapping[str, float]) -> Errors | None:
@@ -294,18 +312,21 @@ _CLAIMS: Mapping[Callable[[Study, Draws], Iterator[Comparison]], Claim] = {
         "Decoupled self-connections lower the error.",
         "the paper's three extra variants; its own table of them was not available to us",
         "MPJPE of each coupled method minus that of its decoupled variant; by seconds and seeds",
+        methods=[(method, decoupled) for method in DECOUPLED for decoupled in (False, True)],
     ),
     _best_overall: Claim(
         "Pre-aggregation is the best overall.",
         "supplement, section 3 and Table 1",
         "Mean MPJPE over all detections of every other method of that table, and of its "
         "variants, minus that of decoupled pre-aggregation; by seconds and seeds",
+        methods=[(row.method, row.decoupled) for row in paper.TABLE_1],
     ),
     _loss: Claim(
         "The training loss of full-sharing falls slowest.",
         _FIG_1,
         "Geometric mean of the training loss over the run, decoupled full-sharing above each of "
         "the other four methods, per cent; by seeds alone",
+        methods=PAPER_FIVE,
     ),
     _validation: Claim(
         "Validation errors of pre-aggregation, post-aggregation and no-sharing are below those "
@@ -313,30 +334,35 @@ _CLAIMS: Mapping[Callable[[Study, Draws], Iterator[Comparison]], Claim] = {
         _FIG_1,
         "Mean validation MPJPE over the second half of training, each of the latter two methods "
         "minus each of the former three; by seeds alone",
+        methods=PAPER_FIVE,
     ),
     _oscillation: Claim(
         "A large full-sharing network oscillates most.",
         _FIG_1,
         "Oscillation of the validation error, decoupled full-sharing minus each of the other "
         "four methods; by seeds alone",
+        methods=PAPER_FIVE,
     ),
     _noise: Claim(
         "Post-aggregation loses most when going from true to detected keypoints.",
         "supplement, Table 1 (our reading: 24.5 and 17.2 mm against at most 21.7 and 14.6)",
         "Increase of MPJPE from GT to detected keypoints, post-aggregation's minus that of each "
         "of the other four methods (decoupled); by seconds and seeds",
+        methods=PAPER_FIVE,
     ),
     _arms: Claim(
         "Error sits on wrists and elbows.",
         "supplement, section 5 (of failures; here of all test frames)",
         "Decoupled pre-aggregation: mean error of elbows and of wrists minus that of every other "
         "kind of joint; by seeds alone",
+        methods=[paper.BEST],
     ),
     _occlusion: Claim(
         "Error sits on hidden joints.",
         "supplement, section 5 (of failures, and as their main cause)",
         "Decoupled pre-aggregation, all test frames: mean error of joints hidden by a limb minus "
         "that of visible joints, whichever joints they are; no test of the cause; by seeds alone",
+        methods=[paper.BEST],
     ),
 }
 """Each claim without its comparisons, by the function that makes them."""

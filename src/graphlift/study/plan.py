@@ -1,7 +1,7 @@
 """Plans: which methods at which sizes on which detections with which seeds, as a small TOML."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from itertools import product
 from pathlib import Path
@@ -172,10 +172,20 @@ def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
         ValueError: Naming table and key.
     """
     if fixed := {"data", "detections", "seed"} & set(keys):
-        raise ValueError(f"{where}: {', '.join(sorted(fixed))} is for the grid or the command")
+        raise ValueError(
+            f"{where}: {', '.join(sorted(fixed))} is for the grid or the command: write seeds and "
+            "detections, lists, at the top of the plan, and give data by --data"
+        )
     model, of_grid = keys.get("model"), {"method", "decouple_self", "channels"}
     if isinstance(model, Mapping) and (fixed := of_grid & set(model)):
-        raise ValueError(f"{where}.model: {', '.join(sorted(fixed))} is for the grid")
+        raise ValueError(
+            f"{where}.model: {', '.join(sorted(fixed))} is for the grid: write methods, and "
+            "parameters or channels, lists, at the top of the plan"
+        )
+
+
+_OF_THE_PLAN = {each.name for each in fields(Plan)} - {"recipe", "columns", "rows"}
+"""Keys that an override sets of the plan itself; every other is one of the recipe."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,9 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
     Args:
         name: Of the plan, or of the file.
         overrides: Keys of the recipe, each as ``key = value`` in TOML; they hold for every run,
-            also where its row or column has the key.
+            also where its row or column has the key. Or keys of the plan itself, such as
+            ``seeds = [0]``; what it has for methods and detections that these leave out is left
+            out, too.
 
     Raises:
         ConfigError: If it has unknown keys, methods or values; each is named by its path.
@@ -219,14 +231,34 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
 def _parse(tables: list[dict[str, Any]], where: str) -> Plan:
     plan, *overrides = tables
-    for keys in overrides:
+    for given in overrides:
+        keys = {key: value for key, value in given.items() if key not in _OF_THE_PLAN}
         over = {
             axis: {name: _over(table, keys) for name, table in plan[axis].items()}
             for axis in ("columns", "rows")
             if isinstance(plan.get(axis), dict)
         }
         plan = merge([plan, {"recipe": keys}, over])
+        plan |= {key: value for key, value in given.items() if key not in keys}
+        _leave_out(plan, given)
     return parse_table(Plan, plan, where)
+
+
+def _leave_out(plan: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Drop what a plan has for methods and detections that an override leaves out."""
+    for axis, tables in (("methods", ("rows", "widths")), ("detections", ("columns",))):
+        for table in tables if isinstance(given.get(axis), list) else ():
+            if isinstance(plan.get(table), dict):
+                plan[table] = {n: keys for n, keys in plan[table].items() if n in given[axis]}
+    rows = plan.get("rows")
+    if isinstance(given.get("detections"), list) and isinstance(rows, dict):
+        others = {*DETECTIONS} - {*map(str, given["detections"])}
+        plan["rows"] = {
+            name: {k: v for k, v in row.items() if k not in others}
+            if isinstance(row, dict)
+            else row
+            for name, row in rows.items()
+        }
 
 
 def _over(table: Any, keys: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401

@@ -1,9 +1,12 @@
-"""A finished run becomes a model to ship: calibrated, scored, exported, with its card."""
+"""A finished run becomes a model to ship: calibrated, scored, exported, with its card.
+
+Or the network alone is exported, of any run: :func:`export_network`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +28,7 @@ from graphlift.samples.random_views import (
 from graphlift.samples.samples import Split
 from graphlift.samples.strata import figures_as_recorded, strata
 from graphlift.scoring.sigma import front_scale, sigma_coverage, sigma_scale, size_spread
-from graphlift.skeletons import BODY_28, H36M_17
+from graphlift.skeletons import BODY_28, BY_JOINTS, H36M_17
 from graphlift.study.open_models import score, score_detected
 from graphlift.words import counted
 
@@ -34,10 +37,12 @@ if TYPE_CHECKING:
 
     from graphlift.datasets import MotionCapture
     from graphlift.lifting import Lifter
+    from graphlift.training.config import TrainConfig
 
 _CMU = "mocap.cs.cmu.edu"
 """In the source or the terms of motion capture that is the CMU database's."""
 OF_CMU = "Trained on few people of one laboratory, who mostly walk and dance."
+ALONE = "The network alone: nothing was calibrated or scored for this file."
 LIMITS = (
     "Its cameras and its detector were simulated: it has not seen a photograph.",
     "One frame says nothing of a person's true size: without a height all come out average.",
@@ -77,7 +82,8 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
     if config.cameras != "random" or not (lifts or isinstance(network, MixtureDensity)):
         raise ModelError(
             f'{model}: was not trained for lifting: use cameras = "random", model.joints = 28, '
-            'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml)'
+            'model.inputs = "canonical" and model.sigma = true (recipes/open_base.toml), or take '
+            "the network alone, as it is (--network)"
         )
     if record["data_digest"] != data.digest:
         raise CheckpointError(
@@ -92,7 +98,7 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         inputs="canonical-28" if whole else "canonical",
         method=f"{decoupled}{config.model.method}",
         parameters=sum(p.numel() for p in network.parameters()),
-        recipe={k: v for k, v in record["config"].items() if k != "data"},
+        recipe=_recipe(record),
         data=f"{data.name}, training subjects",
         data_digest=record["data_digest"],
         licence=_licence(data),
@@ -111,6 +117,76 @@ def release(model: Path, data: OpenData, name: str, out: Path) -> ModelCard:
         for made in sorted(space.iterdir()):
             made.replace(out / made.name)
     return card
+
+
+def export_network(model: Path, name: str, out: Path) -> ModelCard:
+    """Export the kept weights of any run of single frames, or of an import, as ONNX.
+
+    The file takes and gives what the network does, in single precision, and joints may be off by
+    :data:`graphlift.export.EXACT`. Lifting takes it if it is of canonical inputs with sigma, which
+    :func:`release` also calibrates and scores.
+
+    Args:
+        model: ``model.safetensors`` of a run, or of ``graphlift model import``.
+        name: Of the model.
+        out: Folder for ``NAME.onnx``.
+
+    Raises:
+        CheckpointError: If the file is damaged.
+        ModelError: If the network is one over time, or the file would not agree with it.
+    """
+    from graphlift.export import export_onnx
+    from graphlift.training.checkpoints import load_run
+
+    network, config, record = load_run(model)
+    if config.model.method == "over-time":
+        raise ModelError(
+            f"{model}: over-time corrects what a model of single frames says by the frames around "
+            "them, and is no network of single frames: export the model that it corrects"
+        )
+    path = out / f"{name}.onnx"
+    check_not_read(path, model)
+    card = _card_of_network(name, config, record, sum(p.numel() for p in network.parameters()))
+    out.mkdir(parents=True, exist_ok=True)
+    export_onnx(network, card, path, half=False)
+    return card
+
+
+def _card_of_network(
+    name: str, config: "TrainConfig", record: Mapping[str, Any], parameters: int
+) -> ModelCard:
+    """State what is known of a network that nothing was scored for."""
+    skeleton, source = BY_JOINTS[config.model.joints], record.get("source")
+    canonical = "canonical-28" if skeleton == BODY_28 else "canonical"
+    card = ModelCard(
+        name=name,
+        skeleton=skeleton.name,
+        inputs=canonical if config.model.inputs == "canonical" else "screen",
+        method=f"{'decoupled ' if config.model.decouple_self else ''}{config.model.method}",
+        parameters=parameters,
+        recipe=_recipe(record),
+        limits=(ALONE,),
+    )
+    if isinstance(source, Mapping):  # of an import: how it was trained is not known
+        return replace(
+            card,
+            recipe={"model": record["config"]["model"]},
+            data=f"not known: the weights are of {source.get('file')}",
+            data_digest=str(source.get("sha256") or ""),
+            licence="as its authors say: the file does not",
+        )
+    terms = record.get("licence") or "they are not stated"
+    return replace(
+        card,
+        data=str(record.get("data") or "not stated"),
+        data_digest=str(record.get("data_digest") or ""),
+        licence=f"as the terms of its data allow: {terms}",
+    )
+
+
+def _recipe(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's configuration, without where its data lay."""
+    return {key: value for key, value in record["config"].items() if key != "data"}
 
 
 def _acknowledgement(data: OpenData, joints: int) -> str:

@@ -247,7 +247,8 @@ class TrainConfig:
         _require(0 <= self.weight_decay < 1, "weight_decay must be at least 0 and below 1")
         _require(
             (self.loss == "likelihood") == (self.model.method == "mixture"),
-            'mixture is trained with loss = "likelihood", and no other network is',
+            'mixture is trained with loss = "likelihood", and no other network is: write it for '
+            "mixture alone, in a plan under [rows.mixture]",
         )
         self._check_data()
 
@@ -386,7 +387,7 @@ def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Con
     try:
         return json_as(kind, json.dumps(table, default=str))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {problems(error, 'table')}") from error
+        raise ConfigError(f"{where}: {problems(error)}") from error
 
 
 def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

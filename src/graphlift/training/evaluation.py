@@ -1,5 +1,7 @@
 """Predictions of a network, and their error on validation subjects."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -72,8 +74,13 @@ def predict(network: nn.Module, samples: Samples) -> np.ndarray:
     return np.asarray(poses - poses[..., [samples.skeleton.root], :])
 
 
-def validate(network: nn.Module, samples: Samples) -> float:
+def validate(network: nn.Module, samples: Samples, where: Path | None = None) -> float:
     """Score frames by their MPJPE, mm, averaged over activities.
+
+    Args:
+        network: In training.
+        samples: To be scored.
+        where: Folder of the run, for the message, if it is of one.
 
     Raises:
         ModelError: If a prediction is not finite: training has diverged.
@@ -81,8 +88,8 @@ def validate(network: nn.Module, samples: Samples) -> float:
     predicted = predict(network, samples)
     if not np.isfinite(predicted).all():
         raise ModelError(
-            "training diverged: the network's predictions are not finite: give this run a lower "
-            "learning_rate, and another folder"
+            f"{f'{where}: ' if where else ''}training diverged: the network's predictions are not "
+            "finite: give this run a lower learning_rate, and another folder"
         )
     joints = (-1, *predicted.shape[-2:])
     each = predicted[..., 0, 0].size // len(predicted)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import IO, Any
+from typing import IO, Any, cast, get_args
 
 import torch
 from torch import Tensor
@@ -130,16 +130,15 @@ def import_checkpoint(
     if out.exists() and out.samefile(source):
         raise CheckpointError(f"{out}: is the file to be imported: give the result another name")
     foreign = read_foreign(source)
-    if family == "high-order" or family == "graformer":
+    if family in get_args(Other):
         if sharing:
             raise CheckpointError(
                 f"{source}: {family} shares no weights by a method: drop --sharing"
             )
-        mapped = map_other(foreign.tensors, family, str(source), joints=joints)
+        mapped = map_other(foreign.tensors, cast("Other", family), str(source), joints=joints)
     else:
-        mapped = map_state_dict(
-            foreign.tensors, family, str(source), sharing=sharing, joints=joints
-        )
+        own = cast("Family", family)
+        mapped = map_state_dict(foreign.tensors, own, str(source), sharing=sharing, joints=joints)
     config = parse_table(ModelConfig, mapped.model, str(source))
     network = build_network(**asdict(config))
     load_weights(network, mapped.tensors, source)

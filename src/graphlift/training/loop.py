@@ -115,8 +115,8 @@ def train(
                 batch_loss, *of_parts = torch.stack([loss.detach(), *parts.values()]).tolist()
                 if not np.isfinite(batch_loss):
                     raise ModelError(
-                        f"training diverged at step {run.step + 1}: the loss is not finite: give "
-                        "this run a lower learning_rate, and another folder"
+                        f"{out}: training diverged at step {run.step + 1}: the loss is not "
+                        "finite: give this run a lower learning_rate, and another folder"
                     )
                 run.network.zero_grad(set_to_none=True)
                 with matmul_precision(config.matmul_precision):
@@ -139,8 +139,8 @@ def train(
                 evaluated = run.step % every == 0 or run.step == steps
                 if evaluated:
                     with weights(run.network, run.average if config.ema else None):
-                        error = validate(run.network, unseen)
-                        test = None if tested is None else validate(run.network, tested)
+                        error = validate(run.network, unseen, out)
+                        test = None if tested is None else validate(run.network, tested, out)
                         if error < run.best or config.keep == "last":
                             run.best, run.best_step = error, run.step
                             run.kept = state.weights_of(run.network)

@@ -91,7 +91,8 @@ def weak_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The loss of labelled people (:func:`graphlift.training.losses.loss_of`), and objectives.
 
-    Each part is a mean over the people for whom it counts, however many of a batch they are.
+    Each part is a mean over the people for whom it counts, however many of a batch they are. Where
+    a network says depths beside the pose, orders are asked of both.
 
     Args:
         kind: Of the loss of labelled people.
@@ -122,6 +123,9 @@ def weak_loss(
         ):
             if relations is not None:
                 of_order = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
+                if isinstance(said, Ordered):  # its depths learn from nothing but order
+                    depths = said.depths[labels.judged]
+                    of_order = of_order + ordinal_loss(depths, pairs, relations)
                 parts.append((name, weight, of_order))
         if critic is not None:
             parts.append(("critic", asked.critic, realism_loss(critic(poses))))

@@ -98,10 +98,12 @@ def test_the_report_says_which_method_wins_at_which_size(runs, tmp_path):
     assert "40.1 ± 0.1" in headline(folder)
     assert "45.1" not in headline(folder)
     assert "channels" not in headline(folder)
+    assert headline(folder).endswith("the largest networks of 2 sizes: the report has all.")
 
 
 def test_one_size_has_no_section_of_sizes(runs, tmp_path):
     report = write_report(write_results(tmp_path, runs[:6]))
 
     assert "wins at which size" not in report.md.read_text()
+    assert "largest" not in headline(tmp_path)
     assert not (tmp_path / "figures" / "sizes.svg").exists()

@@ -69,7 +69,9 @@ def write_report(folder: Path, out: Path | None = None) -> ReportPaths:
 
 
 def headline(folder: Path) -> str:
-    """Give the report's first table as Markdown, which a terminal shows well enough.
+    """Give the report's table of errors as Markdown, which a terminal shows well enough.
+
+    Of a study of several sizes it is of the largest, and says so.
 
     Raises:
         FileNotFoundError: If the folder has no result file.
@@ -80,7 +82,11 @@ def headline(folder: Path) -> str:
     with _report_extra():
         from graphlift.study.report.contents import facts
 
-        return render("accuracy.j2", "md", facts(by_size(study)[-1])).rstrip("\n")
+        parts = by_size(study)
+        table = render("accuracy.j2", "md", facts(parts[-1])).rstrip("\n")
+    if len(parts) == 1:
+        return table
+    return f"{table} These are the largest networks of {len(parts)} sizes: the report has all."
 
 
 def _read(folder: Path) -> Study:

@@ -302,12 +302,14 @@ def comparison_text(comparison: Comparison) -> str:
 
 def _tally(claim: Claim) -> str:
     contrasts = [comparison.contrast for comparison in claim.comparisons]
+    lacking = f" Not run: {'; '.join(claim.lacking)}." if claim.lacking else ""
     if not contrasts:
-        return "These runs have nothing to compare."
+        return f"These runs have nothing to compare.{lacking}"
     above = sum(c.low is not None and c.low > 0 for c in contrasts)
     below = sum(c.high is not None and c.high < 0 for c in contrasts)
     rest = len(contrasts) - above - below
-    return f"{count(len(contrasts), 'comparison')}: {above} for, {below} against, {rest} open."
+    compared = count(len(contrasts), "comparison")
+    return f"{compared}: {above} for, {below} against, {rest} open.{lacking}"
 
 
 def joints(study: Study) -> Table:
