@@ -32,6 +32,11 @@ _OLD = 86_400
 _swept: set[Path] = set()
 
 
+def is_full(error: OSError) -> bool:
+    """Whether a disk, or what one may use of it, was full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Name ``path`` in an error of the system that names no file, such as that of a full disk."""
@@ -54,8 +59,7 @@ def in_place_of(path: Path) -> Iterator[None]:
 
 def _about(path: Path, error: OSError) -> OSError:
     """Make the error one about ``path``, with the way out if the disk is full."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    way_out = ": free some space and run the same command again" if full else ""
+    way_out = ": free some space and run the same command again" if is_full(error) else ""
     return OSError(error.errno, f"{error.strerror}{way_out}", str(path))
 
 
