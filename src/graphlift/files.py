@@ -58,8 +58,10 @@ def in_place_of(path: Path) -> Iterator[None]:
 
 
 def _about(path: Path, error: OSError) -> OSError:
-    """Make the error one about ``path``, with the way out if the disk is full."""
+    """Make the error one about ``path``, with the way out of a full disk or a forbidden place."""
     way_out = ": free some space and run the same command again" if is_full(error) else ""
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        way_out = ": give another place"
     return OSError(error.errno, f"{error.strerror}{way_out}", str(path))
 
 

@@ -111,3 +111,20 @@ def test_a_link_on_another_page_opens_it(page, served):  # noqa: F811
 
     page.run("setTimeout(() => document.getElementById('link').click()) > 0")
     assert until(opened) == f"{address}/"
+
+
+def test_what_has_the_focus_is_not_behind_the_time_bar(page, tmp_path):  # noqa: F811
+    page.resize(640, 420)
+    given(page, keypoints_file(tmp_path / "walk.npz", 5))
+    page.run("document.getElementById('figure').focus({ preventScroll: true })")
+    page.run("scrollTo(0, 0)")
+    low = "document.getElementById('%s').getBoundingClientRect().%s"
+    bar, field = low % ("time", "top"), low % ("shown", "bottom")
+    page.run("document.getElementById('over').hidden = false")
+    # The field would be seen, were it not for the bar: the browser alone sees no need to scroll.
+    page.run(f"scrollBy(0, {field} - innerHeight + 4)")
+    assert page.run(f"{field} > {bar}")
+
+    page.run("document.getElementById('shown').focus()")
+
+    page.until(f"{field} <= {bar}")

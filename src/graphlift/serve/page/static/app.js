@@ -119,7 +119,7 @@ async function work(file, from = file, person = null) {
   try {
     if (film) await checkDetector(people > 1 ? 'several' : 'one')
     const started = performance.now()
-    job = await lift(from, options(film, person), {
+    job = await lift(from, film, options(film, person), {
       sent: share => progress('Sending…', share),
       begun: id => { underWay = id },
       progress: describe(film, started),
