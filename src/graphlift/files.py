@@ -65,6 +65,12 @@ def _about(path: Path, error: OSError) -> OSError:
     return OSError(error.errno, f"{error.strerror}{way_out}", str(path))
 
 
+def _make(folder: Path) -> None:
+    """Make a folder, and those that it lies in, if they are not there."""
+    with in_place_of(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a path beside ``path`` to write to; rename it once the block ends without an error.
@@ -77,7 +83,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: If the folder cannot be written to, or the disk is full; the message names the
             folder or ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     sweep(path.parent)
     with in_place_of(path.parent):
         beside, handle = _made(path.parent, path.stem, path.suffix)
@@ -156,7 +162,7 @@ def scratch(parent: Path, name: str) -> Iterator[Path]:
     Raises:
         OSError: If ``parent`` cannot be written to; the message names it.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    _make(parent)
     sweep(parent)
     with in_place_of(parent):
         folder, handle = _made(parent, name, None)
@@ -336,7 +342,7 @@ def append_line(path: Path, line: str | bytes) -> None:
     """
     new = not path.exists()
     rest = memoryview((line.encode() if isinstance(line, str) else line) + b"\n")
-    with naming(path), path.open("ab", buffering=0) as file:
+    with in_place_of(path), path.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             while rest:
