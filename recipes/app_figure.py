@@ -86,7 +86,7 @@ def draw_film(path):
 def photograph(page, film, frame, path):
     """Give the page a film, and take its picture when it shows a frame of the motion."""
     page.resize(*SIZE)
-    page.until("document.getElementById('kinds').textContent")
+    page.until("document.getElementById('kinds')?.textContent")
     page.give("#file", film)
     page.until(
         "document.getElementById('said').textContent || "

@@ -69,7 +69,7 @@ def test_a_read_only_place_is_an_error_that_names_it(tried, name):
 
     for each in found[name]["read-only"]:
         assert each["said"].startswith("OSError: "), each
-        assert "Read-only file system" in each["said"]
+        assert "Read-only file system: give another place" in each["said"]
         assert str(disk) in each["said"]
         assert ".graphlift-" not in each["said"]
         assert each["kept"]

@@ -32,6 +32,11 @@ _OLD = 86_400
 _swept: set[Path] = set()
 
 
+def is_full(error: OSError) -> bool:
+    """Whether a disk, or what one may use of it, was full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Name ``path`` in an error of the system that names no file, such as that of a full disk."""
@@ -53,10 +58,17 @@ def in_place_of(path: Path) -> Iterator[None]:
 
 
 def _about(path: Path, error: OSError) -> OSError:
-    """Make the error one about ``path``, with the way out if the disk is full."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    way_out = ": free some space and run the same command again" if full else ""
+    """Make the error one about ``path``, with the way out of a full disk or a forbidden place."""
+    way_out = ": free some space and run the same command again" if is_full(error) else ""
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        way_out = ": give another place"
     return OSError(error.errno, f"{error.strerror}{way_out}", str(path))
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, and those that it lies in, if they are not there."""
+    with in_place_of(folder):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -71,7 +83,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OSError: If the folder cannot be written to, or the disk is full; the message names the
             folder or ``path``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make(path.parent)
     sweep(path.parent)
     with in_place_of(path.parent):
         beside, handle = _made(path.parent, path.stem, path.suffix)
@@ -150,7 +162,7 @@ def scratch(parent: Path, name: str) -> Iterator[Path]:
     Raises:
         OSError: If ``parent`` cannot be written to; the message names it.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    _make(parent)
     sweep(parent)
     with in_place_of(parent):
         folder, handle = _made(parent, name, None)
@@ -330,7 +342,7 @@ def append_line(path: Path, line: str | bytes) -> None:
     """
     new = not path.exists()
     rest = memoryview((line.encode() if isinstance(line, str) else line) + b"\n")
-    with naming(path), path.open("ab", buffering=0) as file:
+    with in_place_of(path), path.open("ab", buffering=0) as file:
         before = os.fstat(file.fileno()).st_size
         try:
             while rest:

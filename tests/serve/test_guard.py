@@ -173,6 +173,22 @@ def test_the_schema_has_every_route_with_what_may_be_answered(address):
     assert list(problem["properties"]) == ["error"]
 
 
+def test_the_schema_says_where_a_key_is_asked_for(served, address):
+    keyed = ask(served(key=SECRET), "GET", "/openapi.json", Authorization=f"Bearer {SECRET}").json
+    open_to_all = ask(address, "GET", "/openapi.json").json
+
+    asked = {
+        path
+        for path, item in keyed["paths"].items()
+        for each in item.values()
+        if each.get("security")
+    }
+    assert asked == set(keyed["paths"]) - {"/health"}
+    (scheme,) = keyed["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "securitySchemes" not in open_to_all["components"]
+
+
 @pytest.mark.parametrize("form", ["[::1]", "[0:0:0:0:0:0:0:1]", "[0000::1]"])
 def test_an_address_of_ipv6_is_the_same_in_all_its_forms(address, form):
     port = urlsplit(address).port

@@ -1,6 +1,7 @@
 """Jobs: their course, their result, their end; which files are no videos."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -58,6 +59,25 @@ def test_jobs_wait_their_turn_can_be_ended_and_are_forgotten(served):
     until(lambda: counted(address, 'graphlift_frames_total{how="job"}') == 3)
     until(lambda: ask(address, "GET", f"/jobs/{waiting['id']}").status == 404)
     assert counted(address, 'graphlift_queue{of="jobs"}') == 0
+
+
+def test_a_job_may_be_deleted_while_another_format_is_made_of_it(served):
+    address = served()
+    job = post_file(address, "/jobs?raw=true&format=npz", "walk.npz", npz(5)).json
+    path = f"/jobs/{job['id']}"
+    ended(address, path)
+    with ThreadPoolExecutor() as threads:
+        threads.submit(post_file, address, "/lift", "walk.npz", npz(1_500))
+        until(lambda: counted(address, 'graphlift_connections{kind="requests"}') == 2)  # and ours
+        converted = threads.submit(ask, address, "GET", f"{path}/result?format=csv")
+        until(lambda: counted(address, 'graphlift_queue{of="clips"}') == 1)
+
+        assert ask(address, "DELETE", path).status == 204
+        assert ask(address, "GET", f"{path}/result?format=csv").status == 404
+        said = converted.result()
+
+    assert said.status == 200, said.body
+    assert said.body.startswith(b"frame,")
 
 
 @pytest.mark.parametrize("other", ["x", "..%2F..%2Fetc%2Fpasswd", "%00"])

@@ -1,5 +1,6 @@
 """POST /lift: any keypoint format in, any format of motion out; what is refused, and how."""
 
+import gzip
 import inspect
 import io
 import json
@@ -191,6 +192,30 @@ def test_an_option_in_query_and_form_is_refused(address):
         422,
         "fps is both in the query and in the form",
     )
+
+
+@pytest.mark.parametrize("route", ["/lift", "/jobs"])
+def test_an_option_that_is_stated_twice_is_refused(address, route):
+    query = post_json(address, f"{route}?height=1.7&raw=true&height=1.8", ONE)
+    mark = "--m\r\nContent-Disposition: form-data; name="
+    form = "".join(f'{mark}"fps"\r\n\r\n{fps}\r\n' for fps in (25, 30))
+    form += f'{mark}"file"; filename="a.json"\r\n\r\n{json.dumps(ONE)}\r\n--m--\r\n'
+    said = ask(address, "POST", route, form, Content_Type="multipart/form-data; boundary=m")
+
+    assert (query.status, said.status) == (422, 422)
+    assert query.error == "query: height is stated twice: leave one out"
+    assert said.error == "form: fps is stated twice: leave one out"
+
+
+def test_what_is_packed_is_not_taken_for_what_is_in_it(address):
+    packed = gzip.compress(json.dumps(ONE).encode())
+    kind = {"Content_Type": "application/json"}
+
+    said = ask(address, "POST", "/lift", packed, Content_Encoding="gzip", **kind)
+    plainly = ask(address, "POST", "/lift", json.dumps(ONE), Content_Encoding="identity", **kind)
+
+    assert (said.status, plainly.status) == (415, 200)
+    assert said.error.startswith("Content-Encoding: gzip: nothing is unpacked here")
 
 
 def test_what_is_no_file_is_refused(address):

@@ -221,7 +221,7 @@ def test_what_the_server_refuses_is_said_in_its_words(page, tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
 
     given(page, tmp_path / "bad.json")
-    assert text(page, "error").startswith("keypoints.json: is JSON of no kind")
+    assert text(page, "error").startswith("bad.json: is JSON of no kind")
     given(page, tmp_path / "notes.txt")
     assert text(page, "error").startswith("notes.txt: its ending is none of a kind that is read")
     assert page.run("document.getElementById('error').getAttribute('role')") == "alert"

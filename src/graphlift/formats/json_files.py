@@ -63,12 +63,14 @@ def numbers(value: object, where: str) -> np.ndarray:
     """
     try:
         given = np.asarray(value)
-        array = np.asarray(value if given.dtype.kind == "O" else given, dtype=np.float64)
+        text = given.dtype.kind in "OU" and any(isinstance(each, str) for each in given.flat)
+        plain = value if given.dtype.kind == "O" else given
+        array = np.empty(0) if text else np.asarray(plain, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
             f"{where} should be numbers, in lists of equal length: {reason(error)}"
         ) from error
-    if given.dtype.kind in "OU" and any(isinstance(each, str) for each in given.flat):
+    if text:
         raise FormatError(f"{where} should be numbers, but there is text among them")
     return array
 

@@ -6,14 +6,16 @@ import shutil
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request, Response, WebSocket
+from fastapi import APIRouter, FastAPI, Query, Request, Response, Security, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocketDisconnect
 
 import graphlift
 from graphlift.errors import GraphliftError
+from graphlift.files import is_full
 from graphlift.serve import documents, single
 from graphlift.serve import stream as streams
 from graphlift.serve.batching import Dispatcher
@@ -24,11 +26,12 @@ from graphlift.serve.options import (
     JobOptions,
     LiftOptions,
     ResultOptions,
+    check_once,
     chosen_format,
     with_fields,
 )
 from graphlift.serve.page.routes import add_page
-from graphlift.serve.refusals import Refusal
+from graphlift.serve.refusals import Refusal, no_room
 from graphlift.serve.results import Result, keypoints_of, result_of
 from graphlift.serve.settings import Settings
 from graphlift.serve.shared import Shared, load_models, sharing
@@ -63,8 +66,9 @@ def make_app(settings: Settings) -> Guard:
     app.exception_handler(GraphliftError)(_refused)
     app.exception_handler(RequestValidationError)(_refused)
     app.exception_handler(HTTPException)(_refused)
+    app.exception_handler(OSError)(_without_room)
     app.exception_handler(Exception)(_broken)
-    _add_routes(app)
+    _add_routes(app, keyed=settings.key is not None)
     app.websocket("/stream")(_stream)
     if settings.entry is not None:
         add_page(app, settings.entry)
@@ -76,15 +80,19 @@ def _shared(request: Request | WebSocket) -> Shared:
     return shared
 
 
-def _add_routes(app: FastAPI) -> None:
+def _add_routes(app: FastAPI, *, keyed: bool) -> None:
+    """Add what answers requests; where a key is asked for, by the guard, OpenAPI says so."""
     app.get("/health", **documents.HEALTH)(_health)
-    app.get("/metrics", **documents.METRICS)(_metrics)
-    app.post("/lift", **documents.LIFT)(_lift)
-    app.post("/jobs", **documents.JOBS)(_start_job)
-    app.get("/jobs/{id}", **documents.JOB)(_job)
-    app.get("/jobs/{id}/result", **documents.RESULT)(_result)
-    app.get("/jobs/{id}/keypoints", **documents.KEYPOINTS)(_keypoints)
-    app.delete("/jobs/{id}", **documents.DELETE)(_delete_job)
+    key = Security(HTTPBearer(scheme_name="key", description=documents.KEY, auto_error=False))
+    rest = APIRouter(dependencies=[key] if keyed else [])
+    rest.get("/metrics", **documents.METRICS)(_metrics)
+    rest.post("/lift", **documents.LIFT)(_lift)
+    rest.post("/jobs", **documents.JOBS)(_start_job)
+    rest.get("/jobs/{id}", **documents.JOB)(_job)
+    rest.get("/jobs/{id}/result", **documents.RESULT)(_result)
+    rest.get("/jobs/{id}/keypoints", **documents.KEYPOINTS)(_keypoints)
+    rest.delete("/jobs/{id}", **documents.DELETE)(_delete_job)
+    app.include_router(rest)
 
 
 async def _health(request: Request) -> dict[str, Any]:
@@ -101,10 +109,12 @@ async def _metrics(request: Request) -> Response:
 async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> Response:
     """Lift a clip of keypoints, and answer with the motion."""
     shared = _shared(request)
+    check_once([name for name, _ in request.query_params.multi_items()], "query")
     short = single.may_be_short(options, request.headers)
     leave = None if short else shared.lifts.take()
-    folder, kept = shared.private_folder(), False
+    folder, kept = None, False
     try:
+        folder = shared.private_folder()
         upload = await receive(request, folder)
         options = with_fields(options, upload.form, request.query_params)
         form = chosen_format(options, request.headers.get("accept", ""))
@@ -125,16 +135,18 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
     finally:
         if leave is not None:
             leave()
-        if not kept:
+        if folder is not None and not kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) -> Response:
     """Lift a video, or a long clip of keypoints, while nobody waits on the line."""
     shared = _shared(request)
+    check_once([name for name, _ in request.query_params.multi_items()], "query")
     leave = shared.jobs.take()
-    folder = shared.private_folder()
+    folder = None
     try:
+        folder = shared.private_folder()
         upload = await receive(request, folder, videos=True)
         options = with_fields(options, upload.form, request.query_params)
         if upload.video:
@@ -145,7 +157,8 @@ async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) 
         job = shared.jobs.start(folder, form, task, leave)
     except BaseException:
         leave()
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     return JSONResponse(job.describe(), 202, {"Location": f"/jobs/{job.id}"})
 
@@ -162,6 +175,7 @@ async def _result(
 ) -> Response:
     """Give what came out of a job."""
     shared = _shared(request)
+    check_once([name for name, _ in request.query_params.multi_items()], "query")
     return await result_of(shared, shared.jobs.find(id), options)
 
 
@@ -249,6 +263,13 @@ async def _refused(_: Request, error: Exception) -> Response:
             why = "no such option: see /openapi.json" if unknown else plain(said(first), 300)
             return JSONResponse({"error": f"{plain(place)}: {why}"}, 422)
     return JSONResponse({"error": one_line(error)}, 422)
+
+
+async def _without_room(request: Request, error: Exception) -> Response:
+    """Answer what there is no room for; other errors of the system are the server's own."""
+    if not (isinstance(error, OSError) and is_full(error)):
+        raise error
+    return await _refused(request, no_room())
 
 
 async def _broken(_: Request, __: Exception) -> Response:

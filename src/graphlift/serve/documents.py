@@ -39,6 +39,7 @@ class JobState(BaseModel):
     forgotten_in: int | None = Field(description="Seconds, once it has ended.")
 
 
+KEY = "The API key of the server, where it has one: Authorization: Bearer KEY."
 _WHY = {
     401: "The API key is absent or another.",
     403: "Host or Origin is of another server or page.",
@@ -52,6 +53,7 @@ _WHY = {
     429: "As many wait as may.",
     503: "The server is ending, or as many connections are open as may.",
     504: "Not done in time.",
+    507: "The disk of the server is full.",
 }
 _ALWAYS = (401, 403, 413, 503)
 _BINARY = {"type": "string", "format": "binary"}
@@ -101,6 +103,7 @@ _KEYPOINTS = {
         },
     },
     "text/csv": {"schema": {"type": "string"}},
+    "text/tab-separated-values": {"schema": {"type": "string"}},
     "multipart/form-data": _FORM,
 }
 _VIDEO = {"video/mp4": {"schema": _BINARY}, "application/octet-stream": {"schema": _BINARY}}
@@ -133,19 +136,19 @@ METRICS = _route(
 )
 LIFT = _route(
     "Lift a clip of keypoints",
-    *(406, 408, 415, 422, 429, 504),
+    *(406, 408, 415, 422, 429, 504, 507),
     openapi_extra=_body(_KEYPOINTS),
     responses={200: _MOTION},
 )
 JOBS = _route(
     "Start to lift a video or a long clip",
-    *(408, 415, 422, 429, 504),
+    *(408, 415, 422, 429, 504, 507),
     openapi_extra=_body({**_VIDEO, **_KEYPOINTS}),
     status_code=202,
     response_model=JobState,
 )
 JOB = _route("How far a job is", 404, response_model=JobState)
-RESULT = _route("What came out of a job", 404, 409, 422, 429, responses={200: _MOTION})
+RESULT = _route("What came out of a job", 404, 409, 422, 429, 507, responses={200: _MOTION})
 KEYPOINTS = _route(
     "The keypoints that a job's detector found",
     *(404, 409),

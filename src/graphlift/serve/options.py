@@ -1,6 +1,6 @@
 """What a request may ask for: the options of ``graphlift lift``, by the same names."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -9,7 +9,7 @@ from graphlift.motion.bones import check_stature
 from graphlift.numerals import decimal, is_whole
 from graphlift.serve.refusals import Refusal
 from graphlift.steps import size_in
-from graphlift.words import problems, shown
+from graphlift.words import plain, problems, shown
 
 
 def _plain_number(value: object) -> object:
@@ -122,6 +122,17 @@ class ResultOptions(BaseModel):
 
 
 Options = TypeVar("Options", bound=LiftOptions)
+
+
+def check_once(names: Sequence[str], where: str) -> None:
+    """Refuse an option that is stated twice: one of the two would count without a word.
+
+    Raises:
+        Refusal: With its name.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise Refusal(422, f"{where}: {plain(twice[0])} is stated twice: leave one out")
 
 
 def with_fields(options: Options, form: Mapping[str, str], query: Collection[str]) -> Options:

@@ -30,6 +30,15 @@ def too_busy(what: str) -> Refusal:
     return Refusal(429, f"{what}: ask again in a few seconds", {"Retry-After": "5"})
 
 
+def no_room() -> Refusal:
+    """Refuse what there is no room for on the server's disk."""
+    return Refusal(
+        507,
+        "the disk of this server is full: who runs it has to free some space in its folder of "
+        "temporary files (TMPDIR); then send it again",
+    )
+
+
 def ending() -> Refusal:
     """Refuse what comes after the server was told to end."""
     return Refusal(

@@ -1,5 +1,6 @@
 """Motion files as answers."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -62,23 +63,33 @@ async def result_of(shared: Shared, job: Job, options: ResultOptions) -> Result:
         raise Refusal(
             409, f"this job wrote {job.format}: start it with format=npz to get others from it"
         )
-    leave, folder, kept = shared.lifts.take(), shared.private_folder(), False
-    task = {
-        "convert": str(job.folder / f"{MOTION}.npz"),
-        "file": f"{MOTION}.npz",
-        "person": options.person,
-        "folder": str(folder),
-        "suffix": f".{form}",
-        "memory": shared.settings.memory_bytes,
-    }
+    leave, folder, kept = shared.lifts.take(), None, False
     try:
+        folder = shared.private_folder()
+        _link(job.folder / f"{MOTION}.npz", folder / f"{MOTION}.npz")
+        task = {
+            "convert": f"{MOTION}.npz",
+            "file": f"{MOTION}.npz",
+            "person": options.person,
+            "folder": str(folder),
+            "suffix": f".{form}",
+            "memory": shared.settings.memory_bytes,
+        }
         await shared.lifts.do(task)
         kept = True
         return Result(folder, form, remove=True)
     finally:
         leave()
-        if not kept:
+        if folder is not None and not kept:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(path: Path, second: Path) -> None:
+    """Give a file a second name, under which it stays though its job be deleted meanwhile."""
+    try:
+        os.link(path, second)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, second)
 
 
 def keypoints_of(job: Job) -> FileResponse:

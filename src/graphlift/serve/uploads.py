@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from graphlift.formats.recognise import READ, SUFFIXES
+from graphlift.serve.options import check_once
 from graphlift.serve.refusals import Refusal
 from graphlift.video.frames import VIDEOS
 from graphlift.words import plain
@@ -27,7 +28,7 @@ _TYPES = {
 }
 """Suffixes of bodies that are one file, by their media type."""
 _VIDEO_TYPES = ("video/", "application/octet-stream")
-_MOST_FIELDS, _LONGEST_FIELD = 40, 1_000
+_MOST_FIELDS, _LONGEST_FIELD = 40, 1_024
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ async def receive(request: Request, folder: Path, *, videos: bool = False) -> Up
 
 async def _receive(request: Request, folder: Path, videos: bool) -> Upload:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    packed = request.headers.get("content-encoding", "").strip().lower()
+    if packed not in ("", "identity"):
+        raise Refusal(
+            415,
+            f"Content-Encoding: {plain(packed)}: nothing is unpacked here: send the body as it is",
+        )
     if media == "multipart/form-data":
         return await _from_form(request, folder, videos)
     if media in _TYPES:
@@ -94,10 +101,12 @@ async def _from_form(request: Request, folder: Path, videos: bool) -> Upload:
         async with parts as form:
             return await _from_parts(form, folder, videos)
     except HTTPException as error:
-        raise Refusal(422, f"form: {plain(error.detail, 200)}: send it again") from error
+        why = plain(error.detail, 200).rstrip(".")
+        raise Refusal(422, f"form: {why}: send it again") from error
 
 
 async def _from_parts(form: FormData, folder: Path, videos: bool) -> Upload:
+    check_once([name for name, _ in form.multi_items()], "form")
     sent = form.get(FILE)
     fields = {name: value for name, value in form.multi_items() if name != FILE}
     if not isinstance(sent, UploadFile):

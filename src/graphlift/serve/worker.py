@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from graphlift.errors import FormatError, GraphliftError
+from graphlift.files import is_full
 from graphlift.formats.child import requests
 from graphlift.lifting import Lifter
 from graphlift.sequences import Keypoints
@@ -77,6 +78,8 @@ def _what_went_wrong(error: Exception, task: Mapping[str, Any]) -> dict[str, Any
     match error:
         case ModuleNotFoundError():
             return {"refused": f"this server lacks {error.name}, which files of this kind need"}
+        case OSError() if is_full(error):
+            return {"full": True}
         case GraphliftError() | OSError():
             return {"refused": one_line(error)}
     return {"broken": "".join(traceback.format_exception(error))}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from graphlift.serve.refusals import Refusal, too_busy
+from graphlift.serve.refusals import Refusal, no_room, too_busy
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -76,7 +76,7 @@ class Workers:
             How many frames were lifted.
 
         Raises:
-            Refusal: If the process refuses the file or an option, or breaks down.
+            Refusal: If the process refuses the file or an option, breaks down, or has no room.
             TimeoutError: If it takes longer.
         """
         async with self._seats:
@@ -95,6 +95,8 @@ class Workers:
             raise Refusal(
                 422, "the process that read the file broke down, and so may the file: check it"
             )
+        if "full" in answer:
+            raise no_room()
         if "refused" in answer:
             raise Refusal(422, answer["refused"])
         if "broken" in answer:

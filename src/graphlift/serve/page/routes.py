@@ -5,11 +5,11 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 from graphlift.formats import read_poses
 from graphlift.formats.example import example_keypoints_path
-from graphlift.formats.recognise import SUFFIXES
+from graphlift.formats.recognise import READ, SUFFIXES
 from graphlift.serve.page.entry import HOME, TICKET, Entry
 from graphlift.serve.page.scenes import pack, scene_of
 from graphlift.serve.page.wanted import wanted_commands
@@ -46,6 +46,9 @@ _CLOSED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>graphli
 <p>Each address opens the page once. The next one is where you started
 <code>graphlift app</code>.</p></html>"""
 
+_OPENED = """<!doctype html><html lang="en"><meta charset="utf-8"><title>graphlift</title>
+<p><a href="/">graphlift</a></p></html>"""
+
 
 def add_page(app: FastAPI, entry: Entry) -> None:
     """Add the routes of the page to a server.
@@ -59,9 +62,14 @@ def add_page(app: FastAPI, entry: Entry) -> None:
     async def home(request: Request) -> Response:
         ticket = request.query_params.get(TICKET)
         if ticket is not None and entry.redeem(ticket):
-            # The address is not kept: neither in the history of the browser nor on its screen.
-            cookie = {"Set-Cookie": entry.cookie(request.scope["server"][1])}
-            return RedirectResponse(HOME, 303, _HEADERS | cookie)
+            # The address is not kept: neither in the history of the browser nor on its screen. A
+            # redirect would do that, too, but who follows a link on another page, such as a
+            # terminal in a browser, is redirected in its name, and without the cookie.
+            more = {
+                "Set-Cookie": entry.cookie(request.scope["server"][1]),
+                "Refresh": f"0; url={HOME}",
+            }
+            return HTMLResponse(_OPENED, headers=_HEADERS | more)
         if not entry.knows(request.scope):
             return HTMLResponse(_CLOSED, 403, _HEADERS)
         return HTMLResponse((_STATIC / "index.html").read_bytes(), headers=_HEADERS)
@@ -99,7 +107,12 @@ async def _sample() -> Response:
 async def _about() -> Response:
     """Say what can be dropped, and which commands get what is missing."""
     wanted = await asyncio.to_thread(wanted_commands)
-    about = {"videos": list(VIDEOS), "keypoints": list(SUFFIXES), "wanted": wanted}
+    about = {
+        "videos": list(VIDEOS),
+        "keypoints": list(SUFFIXES),
+        "read": list(READ),
+        "wanted": wanted,
+    }
     return JSONResponse(about, headers=_HEADERS)
 
 
@@ -112,5 +125,9 @@ async def _scene(request: Request, id: str) -> Response:  # noqa: A002
     def make() -> bytes:
         return pack(*scene_of(read_poses(job.folder / f"{MOTION}.npz")))
 
-    content = await asyncio.to_thread(make)
+    try:
+        content = await asyncio.to_thread(make)
+    except OSError:
+        _shared(request).jobs.find(id)  # it may have been deleted meanwhile
+        raise
     return Response(content, media_type="application/octet-stream", headers=_HEADERS)

@@ -18,17 +18,21 @@ const player = makePlayer({
   draw(frame) { figure.draw(frame); overlay.draw(frame) },
 })
 
-let about = { videos: [], keypoints: [], wanted: {} }
+let about = { videos: [], keypoints: [], read: [], wanted: {} }
 let working = null // what ends the work under way
 let underWay = null // the job that does it
 let stopWebcam = null
 // What is shown: the file, the job that lifted it, for a film what the detector found, and the
 // names of all who are in it, also while one is lifted alone.
-const shown = { file: null, job: null, keypoints: null, people: null, scene: null, url: null, names: [] }
+const shown = {
+  file: null, job: null, keypoints: null, people: null, scene: null, url: null, names: [], stated: false,
+}
 const STEPS = ['refine', 'sides', 'bones', 'trajectory', 'feet']
 
 const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`
 const isFilm = file => about.videos.some(ending => file.name.toLowerCase().endsWith(ending))
+// The server calls a file by a name of its own, which nobody here has seen.
+const named = (words, file) => words.replace(/^(keypoints|video)\.\w+(?=:)/, () => file.name)
 const say = words => { $('said').textContent = words }
 
 function complain(words) {
@@ -89,10 +93,17 @@ function options(film, person) {
   return given
 }
 
+// Whether all fields can be read. One that is folded away could not say what is wrong with it, which is why the
+// browser does not look by itself (novalidate).
+function readable() {
+  for (const field of $('options').querySelectorAll('details :invalid')) field.closest('details').open = true
+  return $('options').reportValidity()
+}
+
 // Lift a file, or one person of it, and show what comes out; `from` is what is sent in its place,
 // if anything.
 async function work(file, from = file, person = null) {
-  if (working || !$('options').reportValidity()) return
+  if (working || !readable()) return
   if (stopWebcam) {
     endWebcam()
     restore()
@@ -100,6 +111,7 @@ async function work(file, from = file, person = null) {
   complain('')
   const film = isFilm(from)
   const people = $('people').valueAsNumber
+  const stated = Boolean($('fps').value)
   working = new AbortController()
   busy(true)
   progress('Sending…', 0)
@@ -107,7 +119,7 @@ async function work(file, from = file, person = null) {
   try {
     if (film) await checkDetector(people > 1 ? 'several' : 'one')
     const started = performance.now()
-    job = await lift(from, options(film, person), {
+    job = await lift(from, film, options(film, person), {
       sent: share => progress('Sending…', share),
       begun: id => { underWay = id },
       progress: describe(film, started),
@@ -117,7 +129,7 @@ async function work(file, from = file, person = null) {
     const found = film ? await (await ask(`/jobs/${job}/keypoints`)).blob() : null
     if (shown.job) forget(shown.job)
     if (file === from) shown.keypoints = found && new File([found], 'detected.npz')
-    Object.assign(shown, { file, job, scene, people, names: person ? shown.names : scene.people })
+    Object.assign(shown, { file, job, scene, people, stated, names: person ? shown.names : scene.people })
     job = null
     await show(file, scene)
   } catch (error) {
@@ -125,7 +137,7 @@ async function work(file, from = file, person = null) {
     if (error.name === 'AbortError') say('Cancelled. Nothing is kept of it.')
     else {
       say('')
-      complain(error.message)
+      complain(named(error.message, file))
     }
   } finally {
     working = underWay = null
@@ -185,7 +197,7 @@ async function show(file, scene) {
   list(scene)
   figure.show(scene)
   overlay.show(scene)
-  player.load(scene.frames, scene.fps, plays)
+  player.load(scene.frames, scene.fps, plays, shown.stated)
   const who = counted(scene.people.length, 'person', 'people')
   const unplayed = isFilm(file) && !plays ? ' This browser cannot play the film itself.' : ''
   const others = isFilm(file) && shown.names.length === 1
@@ -312,7 +324,12 @@ async function useWebcam() {
 
 // ---- what users do
 
-const take = files => { if (files.length) work(files[0]) }
+function take(files, folder = false) {
+  if (working) say('Wait until this is done, or cancel it; then give the next file.')
+  else if (folder) complain('That is a folder: give one file. Folders are lifted by graphlift lift FOLDER -o FOLDER.')
+  else if (files.length > 1) complain(`Those are ${files.length} files: give one at a time.`)
+  else if (files.length) work(files[0])
+}
 
 $('choose').addEventListener('click', () => $('file').click())
 $('file').addEventListener('change', () => { take([...$('file').files]); $('file').value = '' })
@@ -345,7 +362,9 @@ for (const kind of ['dragover', 'dragleave', 'drop']) {
   document.addEventListener(kind, event => {
     event.preventDefault() // a file beside the field would replace the page
     $('drop').classList.toggle('over', kind === 'dragover')
-    if (kind === 'drop') take([...event.dataTransfer.files])
+    if (kind !== 'drop') return
+    const folder = [...event.dataTransfer.items].some(each => each.webkitGetAsEntry?.()?.isDirectory)
+    take([...event.dataTransfer.files], folder)
   })
 }
 addEventListener('pagehide', () => { for (const job of [shown.job, underWay]) if (job) forget(job) })
@@ -356,7 +375,7 @@ async function begin() {
     about = told
     $('model').replaceChildren(...health.models.map(name => new Option(name, name)))
     $('file').accept = [...about.videos, ...about.keypoints].join(',')
-    $('kinds').textContent = `Films: ${about.videos.join(' ')}. Keypoints: ${about.keypoints.join(' ')}, of any tool.`
+    $('kinds').textContent = `Films: ${about.videos.join(' ')}. Keypoints: ${about.read.join(' ')}.`
   } catch (error) {
     complain(error.message)
   }

@@ -6,6 +6,7 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
   let fps = 25
   let frame = 0
   let film = false // whether the film can lead
+  let pace = 25 // frames a second of the film, as the browser plays it
   let playing = false
   let before = 0
   let exact = 0 // frames, with their fraction, by the clock
@@ -22,7 +23,7 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
   }
 
   // The middle of the frame, so that rounding does not show the one before.
-  const seek = () => { if (film) video.currentTime = (frame + 0.5) / fps }
+  const seek = () => { if (film) video.currentTime = (frame + 0.5) / pace }
 
   function go(number) {
     show(number)
@@ -33,11 +34,11 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
   function tick(now) {
     if (!playing) return
     if (film) {
-      if (video.ended || video.currentTime * fps >= count) {
+      if (video.ended || video.currentTime * pace >= count) {
         go(0)
         video.play().catch(() => {})
       } else if (!video.seeking) {
-        show(Math.floor(video.currentTime * fps + 1e-3))
+        show(Math.floor(video.currentTime * pace + 1e-3))
       }
     } else {
       exact = (exact + (now - before) / 1000 * fps * Number(speed.value)) % count
@@ -52,6 +53,7 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
     if (frame === last()) go(0)
     playing = true
     play.textContent = 'Pause'
+    clock.setAttribute('aria-live', 'off') // nobody can listen to every frame
     before = performance.now()
     if (film) {
       video.playbackRate = Number(speed.value)
@@ -65,6 +67,7 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
     playing = false
     play.textContent = 'Play'
     video.pause()
+    clock.setAttribute('aria-live', 'polite')
     go(frame)
   }
 
@@ -91,12 +94,14 @@ export function makePlayer({ video, at, play, back, on, clock, speed, draw }) {
   })
 
   return {
-    // Load a motion; `leads` says whether the film in `video` can be played with it.
-    load(frames, rate, leads) {
+    // Load a motion; `leads` says whether the film in `video` can be played with it, `stated` whether its rate is the
+    // user's: the film still has its own, at which slow motion plays slowly.
+    load(frames, rate, leads, stated) {
       stop()
       count = frames
       fps = rate
       film = leads
+      pace = stated && leads && Number.isFinite(video.duration) ? frames / video.duration : rate
       at.max = last()
       go(0)
     },

@@ -23,8 +23,9 @@ export async function ask(path, options) {
 
 export const askJson = async (path, options) => (await ask(path, options)).json()
 
-// Send a file with options, and give the job; `sent` is told the share that has gone.
-function send(file, options, sent, signal) {
+// Send a file with options, and give the job; `sent` is told the share that has gone. A film is sent as it is, because
+// the server would write it twice if it came in a form; of keypoints the ending of the name says the kind.
+function send(file, film, options, sent, signal) {
   const form = new FormData()
   form.append('file', file, file.name)
   const query = new URLSearchParams(options)
@@ -40,16 +41,17 @@ function send(file, options, sent, signal) {
     request.onerror = () => reject(new Error('The server broke the transfer off: has it ended?'))
     request.onabort = () => reject(new DOMException('cancelled', 'AbortError'))
     signal.addEventListener('abort', () => request.abort())
-    request.send(form)
+    if (film) request.setRequestHeader('Content-Type', 'video/mp4') // whatever it is: the server looks
+    request.send(film ? file : form)
   })
 }
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-// Have a file lifted, and give the id of the job that did it, of which `begun` is told. If `signal` says so, the job is
+// Have a film or a file of keypoints lifted, and give the id of the job that did it, of which `begun` is told. If `signal` says so, the job is
 // ended on the server too before the promise is rejected with an AbortError.
-export async function lift(file, options, { sent, begun, progress, signal }) {
-  let job = await send(file, { ...options, format: 'npz' }, sent, signal)
+export async function lift(file, film, options, { sent, begun, progress, signal }) {
+  let job = await send(file, film, { ...options, format: 'npz' }, sent, signal)
   begun(job.id)
   try {
     for (let wait = 50; job.state !== 'done'; wait = Math.min(wait * 1.5, 500)) {
