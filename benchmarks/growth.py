@@ -76,10 +76,20 @@ def measure(folder, *words, fresh=None):
     return min(seconds), int(note.read_text()) / 1024
 
 
-def keypoints_file(path, frames):
-    """The example, again and again, written block by block."""
+def gaps_of(shape):
+    """Which joints of a block are missing: 5 % of all; of ten seconds, 0.2 s; and 2 s of a block."""
+    missing = np.random.default_rng(0).random(shape) < 0.05
+    for start in range(250, len(missing), 500):
+        missing[start : start + 10] = True
+    missing[2500:2600] = True
+    return missing
+
+
+def keypoints_file(path, frames, *, gaps=False):
+    """The example, again and again, written block by block; with gaps, those of every block."""
     example = read_keypoints(example_keypoints_path())
     arrays = {"keypoints": example.positions, "confidence": example.confidence}
+    missing = gaps_of((BLOCK, *example.confidence.shape[1:]))
     small = {
         "skeleton": np.array(example.skeleton.name),
         "image_size": np.array(example.image_size),
@@ -91,6 +101,8 @@ def keypoints_file(path, frames):
                 np.lib.format.write_array(member, array)
         for name, array in arrays.items():
             block = np.resize(array.astype(np.float32), (BLOCK, *array.shape[1:]))
+            if gaps:
+                block[missing] = np.nan if name == "keypoints" else 0
             header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *array.shape[1:])}
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)

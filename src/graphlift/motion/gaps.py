@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.errors import ModelError
-from graphlift.geometry import unit_vectors
+from graphlift.geometry import every, unit_vectors
 from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.words import counted
 
@@ -48,7 +48,7 @@ def fill(
     Source: Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal.
     1980 (PCHIP).
     """
-    known = np.isfinite(values).all(axis=-1)
+    known = every(np.isfinite(values))
     gaps = bridgeable(known, longest)
     filled = np.array(values, dtype=np.float64)
     for column in np.flatnonzero(gaps.any(axis=0)):
@@ -81,7 +81,7 @@ def fill_keypoints(
     longest, words, assumed = _longest(keypoints, seconds, frames, method)
     joints = len(keypoints.people) * len(keypoints.skeleton)
     columns = keypoints.positions.reshape(len(keypoints), joints, 2)
-    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    gaps = bridgeable(every(np.isfinite(columns)), longest)
     if not gaps.any():
         return keypoints
     confidence = keypoints.confidence.reshape(len(keypoints), joints)
@@ -115,11 +115,11 @@ def fill_poses(
     """
     longest, words, assumed = _longest(poses, seconds, frames, method)
     poses = _bridge_fronts(poses, longest, method)
-    missing = ~np.isfinite(poses.positions).all(axis=-1)
+    missing = ~every(np.isfinite(poses.positions))
     if not missing.any():
         return poses
     positions = _bridge_bones(poses, longest, method)
-    filled = missing & np.isfinite(positions).all(axis=-1)
+    filled = missing & every(np.isfinite(positions))
     if not filled.any():
         return poses
     np.copyto(positions, poses.positions, where=~filled[..., None])
@@ -160,7 +160,7 @@ def _bridge_fronts(poses: Poses, longest: int, method: Method) -> Poses:
         return poses
     frames, people, segments, _ = poses.fronts.shape
     columns = poses.fronts.reshape(frames, people * segments, 3)
-    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    gaps = bridgeable(every(np.isfinite(columns)), longest)
     if not gaps.any():
         return poses
     filled = columns.copy()

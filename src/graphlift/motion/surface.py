@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from graphlift.bodies import load_bodies
 from graphlift.bodies.segments import SIDED_POINTS
-from graphlift.geometry import unit_or_zero
+from graphlift.geometry import frames_last, unit_or_zero
 from graphlift.motion.bones import SHARE_OF_HEIGHT
 from graphlift.motion.requirements import legs
 from graphlift.skeletons import BODY_28, Skeleton
@@ -42,8 +42,7 @@ def surface_offsets(
     """
     if skeleton != BODY_28 or "LEye" not in seen.joints:
         return np.zeros(positions.shape)
-    # Joints first and frames last: sums over three numbers are slow where these lie side by side.
-    points = np.ascontiguousarray(np.moveaxis(positions, (-2, -1), (0, 1)))
+    points = np.moveaxis(frames_last(positions), (-2, -1), (0, 1))
     offsets = np.zeros(points.shape)
     _add_offsets(offsets, points, skeleton)
     return np.moveaxis(offsets, (0, 1), (-2, -1))
