@@ -133,11 +133,12 @@ def _joints(poses: Poses, person: int, convert: JointMap | None) -> Joints:
 
 
 def _whole_or_absent(given: Float[np.ndarray, "frame joint 3"]) -> bool:
-    """Whether each frame shows all joints or none, so that none replaces another."""
-    return all(
-        (known.all(axis=1) | ~known.any(axis=1)).all()
-        for known in (np.isfinite(given[part]).reshape(-1, given[0].size) for part in in_blocks(given))
-    )
+    """Whether each frame shows all joints or none, so that no joint stands for another."""
+    for part in in_blocks(given):
+        known = np.isfinite(given[part]).all(axis=-1)
+        if not (known.all(axis=1) | ~known.any(axis=1)).all():
+            return False
+    return True
 
 
 def _fill(path: Path, name: str, joints: Joints, guides: Guides) -> RiggedPerson:

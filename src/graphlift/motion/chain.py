@@ -157,14 +157,14 @@ def _eliminate(own: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarr
     return _triangle(stack)
 
 
-def _follow(R: np.ndarray, size: int) -> np.ndarray:
+def _follow(triangles: np.ndarray, size: int) -> np.ndarray:
     """Divide what is right of triangles by them, from the last row up."""
-    if not R.diagonal(axis1=-2, axis2=-1)[..., :size].all():
+    if not triangles.diagonal(axis1=-2, axis2=-1)[..., :size].all():
         raise np.linalg.LinAlgError("rows do not determine every state")
-    found = R[..., :size, size:].copy()
+    found = triangles[..., :size, size:].copy()
     for row in reversed(range(size)):
-        found[..., row, :] /= R[..., row, row, None]
-        found[..., :row, :] -= R[..., :row, row, None] * found[..., row, None, :]
+        found[..., row, :] /= triangles[..., row, row, None]
+        found[..., :row, :] -= triangles[..., :row, row, None] * found[..., row, None, :]
     return found
 
 

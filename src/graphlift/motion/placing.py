@@ -184,7 +184,7 @@ def _both(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, " frame"]:
 
 
 def _information(moments: Float[np.ndarray, "5 frame"]) -> Float[np.ndarray, "frame 3 3"]:
-    """Write out t's inverse covariance, of the sums of weights, of -weights x and weights (x² + y²).
+    """Write out t's inverse covariance from its sums: of weights w, of -w x and w (x² + y²).
 
     The rows of a joint are (1, 0, -x) and (0, 1, -y).
     """
