@@ -82,11 +82,12 @@ def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.
     """
     levels: list[np.ndarray] = []
     size, first = own.shape[-1] - 1, len(own)
+    upper = np.triu(np.ones((2 * size, 2 * size + 1)))
     while len(own):
         pairs = len(links) // 2
         R = _eliminate(own[: 2 * pairs : 2], links[: 2 * pairs : 2], links[1::2])
         rest = np.zeros(((len(links) + 1) // 2, 2 * size, 2 * size + 1))
-        rest[:pairs] = np.triu(R[:, size : 3 * size, size:])
+        np.multiply(R[:, size : 3 * size, size:], upper, out=rest[:pairs])
         if len(links) % 2:
             rest[-1, : links.shape[1]] = links[-1]
         if len(own) < first:
@@ -94,7 +95,9 @@ def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.
             gains[..., :-1] *= -1
             levels.append(gains)
         own, links = own[1::2], rest
-    return levels, links[0]
+    link = np.zeros((2 * size, 2 * size + 1))  # also of a block of one step, which may have less
+    link[: links.shape[1]] = links[0]
+    return levels, link
 
 
 def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
