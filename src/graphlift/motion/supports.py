@@ -305,7 +305,7 @@ def _pick(
 ) -> Float[np.ndarray, "chosen person 3"]:
     """Take one part of each person in some frames."""
     people = np.arange(places.shape[1])
-    return places[frames[:, None], people, at[..., 0]].astype(np.float64)
+    return np.asarray(places[frames[:, None], people, at[..., 0]].astype(np.float64))
 
 
 def _ever_seen(poses: Poses) -> Bool[np.ndarray, "person joint"]:
