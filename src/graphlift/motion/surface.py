@@ -58,7 +58,7 @@ def _add_offsets(
     usual = _usual_offsets()
 
     def between(of: np.ndarray, name: str) -> np.ndarray:
-        return (of[at[f"L{name}"]] + of[at[f"R{name}"]]) / 2
+        return np.asarray((of[at[f"L{name}"]] + of[at[f"R{name}"]]) / 2)
 
     trunk = between(points, "Shoulder") - between(points, "Hip")
     bones = (points[chain[1:]] - points[chain[:-1]] for chain in legs(skeleton))
