@@ -105,7 +105,7 @@ def find_translations(
     geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 1964.
     """
-    ever = np.flatnonzero((weights > 0).any(axis=0))  # a third of all joints may be in no file
+    ever = np.flatnonzero((weights > 0).any(axis=0))  # COCO lacks a third of 28 joints
     if len(ever) < MIN_SEEN:
         return unplaced(len(weights))
     positions, rays, weights = positions[:, ever], rays[:, ever], weights[:, ever]
