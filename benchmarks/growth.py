@@ -1,7 +1,7 @@
 """How time and memory grow with the frames of a clip, the samples of a training, a study's runs.
 
-    python benchmarks/growth.py [--up-to 1e7] [--lines lift train report] [--docs docs/growth.md]
-                                [-o docs/figures]
+    python benchmarks/growth.py [--up-to 1e7] [--lines lift gaps train report]
+                                [--docs docs/growth.md] [-o docs/figures]
 
 Every figure is of a command in a process of its own: seconds by the clock, and the most memory
 that this process ever held (VmHWM of Linux; pages of files that it has mapped count). What takes
@@ -34,7 +34,7 @@ from graphlift.virtual_cameras import open_rig
 HOUR = 180_000
 BLOCK = 10_000
 RESULTS = Path(__file__).parents[1] / "docs" / "study" / "open" / "results.jsonl"
-LINES = ("lift", "train", "report")
+LINES = ("lift", "gaps", "train", "report")
 CHILD = """
 import atexit, sys
 from pathlib import Path
@@ -76,10 +76,20 @@ def measure(folder, *words, fresh=None):
     return min(seconds), int(note.read_text()) / 1024
 
 
-def keypoints_file(path, frames):
-    """The example, again and again, written block by block."""
+def gaps_of(shape):
+    """Which joints of a block are missing: 5 %, and all of them for 0.2 s in ten and 2 s once."""
+    missing = np.random.default_rng(0).random(shape) < 0.05
+    for start in range(250, len(missing), 500):
+        missing[start : start + 10] = True
+    missing[2500:2600] = True
+    return missing
+
+
+def keypoints_file(path, frames, *, gaps=False):
+    """The example, again and again, written block by block; with gaps, those of every block."""
     example = read_keypoints(example_keypoints_path())
     arrays = {"keypoints": example.positions, "confidence": example.confidence}
+    missing = gaps_of((BLOCK, *example.confidence.shape[1:]))
     small = {
         "skeleton": np.array(example.skeleton.name),
         "image_size": np.array(example.image_size),
@@ -91,6 +101,8 @@ def keypoints_file(path, frames):
                 np.lib.format.write_array(member, array)
         for name, array in arrays.items():
             block = np.resize(array.astype(np.float32), (BLOCK, *array.shape[1:]))
+            if gaps:
+                block[missing] = np.nan if name == "keypoints" else 0
             header = {"descr": "<f4", "fortran_order": False, "shape": (frames, *array.shape[1:])}
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array_header_1_0(member, header)
@@ -126,6 +138,21 @@ def lifting(sizes):
                     spent = measure(folder, "convert", files[".npz"], "-o", out)
                     out.unlink()
                     yield f"convert, .npz to {suffix}", frames, spent
+
+
+def lifting_gaps(frames):
+    """Lines of lifting and converting a clip with gaps."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "in.npz"
+        keypoints_file(source, frames, gaps=True)
+        outputs = [folder / f"out{suffix}" for suffix in (".npz", ".bvh", ".glb")]
+        for out in outputs:
+            words = ("lift", source, "-o", out, "--model", "open-small")
+            yield f"lift, every step, .npz to {out.suffix}", frames, measure(folder, *words)
+        for out in outputs[1:]:
+            spent = measure(folder, "convert", outputs[0], "-o", out)
+            yield f"convert, .npz to {out.suffix}", frames, spent
 
 
 def sequences(samples):
@@ -234,14 +261,16 @@ def guide(panel, lines):
 def tables(found):
     """What was measured, as Markdown."""
     made = {}
-    for kind, name in (("lift", "Frames"), ("train", "Samples"), ("report", "Runs")):
+    names = {"lift": "Frames", "gaps": "Gaps", "train": "Samples", "report": "Runs"}
+    for kind, name in names.items():
         if kind in found:
             rows = [
                 (line, f"{count:,}", f"{seconds:.1f}", f"{memory:,.0f}")
                 for line, points in found[kind].items()
                 for count, seconds, memory in points
             ]
-            head = ("command", name.lower(), "s", "MB at most")
+            counted = "frames" if kind == "gaps" else name.lower()
+            head = ("command", counted, "s", "MB at most")
             made[name] = pages.table(head, rows, words=1)
     return made
 
@@ -253,6 +282,7 @@ def run(arguments):
     runs = [count for count in (10, 30, 100, 300, 1000) if count <= top]
     makers = {
         "lift": lambda: lifting(powers),
+        "gaps": lambda: lifting_gaps(min(top, HOUR)),
         "train": lambda: training(powers),
         "report": lambda: reporting(runs),
     }

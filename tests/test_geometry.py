@@ -11,6 +11,8 @@ from graphlift.geometry import (
     align_similarity,
     bone_vectors,
     chain_bones,
+    every,
+    frames_last,
     turn_about_z,
 )
 from graphlift.skeletons import SKELETONS
@@ -276,3 +278,23 @@ def test_turns_are_scipys_and_one_a_pose(seed):
         np.testing.assert_allclose(
             Rotation.from_euler("z", about).apply(before), after, atol=1e-12
         )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_every_is_all_along_the_last_axis(seed, d):
+    flags = np.random.default_rng(seed).random((5, 3, d)) < 0.7
+
+    np.testing.assert_array_equal(every(flags), flags.all(axis=-1))
+    assert every(flags[0, 0]) == flags[0, 0].all()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (6, 4, 3), (6, 2, 4, 2)])
+def test_frames_that_lie_side_by_side_are_the_same_poses(rng, shape):
+    poses = rng.standard_normal(shape).astype(np.float32)
+    copy = frames_last(poses, np.float64)
+
+    np.testing.assert_array_equal(copy, poses)
+    assert copy.dtype == np.float64
+    assert copy.ndim < 3 or copy.strides[0] == 8 * np.prod(shape[1:-2], dtype=int)
+    copy[...] = 0
+    assert poses.any()

@@ -13,6 +13,7 @@ from graphlift.cameras import (
     image_to_rays,
 )
 from graphlift.errors import FormatError, ShapeError
+from graphlift.geometry import every
 from graphlift.sequences import Keypoints, keypoints_from
 from graphlift.skeletons import SKELETONS, Skeleton, joint_map
 from graphlift.words import plain, shown
@@ -111,6 +112,6 @@ def given_rays(
     positions, confidence = conversion.both(
         keypoints.positions, keypoints.confidence, keypoints.seen
     )
-    seen = np.isfinite(positions).all(axis=-1)
+    seen = every(np.isfinite(positions))
     rays = image_to_rays(np.where(seen[..., None], positions, 0), camera)
     return rays, np.where(seen, confidence, 0), seen

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from graphlift.cameras import Camera
 from graphlift.errors import ShapeError
-from graphlift.geometry import has_infinite
+from graphlift.geometry import every, has_infinite
 from graphlift.hypotheses import Hypotheses
 from graphlift.mapped import in_blocks
 from graphlift.recording import ASSUMED_FPS as ASSUMED_FPS
@@ -78,7 +78,7 @@ class Keypoints:
     @property
     def seen(self) -> Bool[np.ndarray, "frame person joint"]:
         """Whether a joint has a position."""
-        return np.asarray(np.isfinite(self.positions).all(axis=-1))
+        return every(np.isfinite(self.positions))
 
     def of_people(self, kept: Sequence[int]) -> "Keypoints":
         """Copy with only the people at these places of the person axis."""
@@ -166,7 +166,7 @@ class Poses:
         _check(self, 3)
         joints = self.positions.shape[:-1]
         if self.seen is None:
-            known = np.isfinite(self.positions).all(axis=-1)  # type: ignore[unreachable]
+            known = every(np.isfinite(self.positions))  # type: ignore[unreachable]
             object.__setattr__(self, "seen", known)
         if self.sigma is None:
             unknown = np.full(joints, np.nan)  # type: ignore[unreachable]
@@ -317,7 +317,7 @@ def joints_seen(
     positions: Float[np.ndarray, "*batch joint 2"], confidence: Float[np.ndarray, "*batch joint"]
 ) -> Bool[np.ndarray, "*batch joint"]:
     """Mark the joints that a detector saw; :func:`keypoints_from` says which count as missing."""
-    present = np.isfinite(positions).all(axis=-1) & (positions != 0).any(axis=-1)
+    present = every(np.isfinite(positions)) & ~every(positions == 0)
     return np.asarray(present & np.isfinite(confidence) & (confidence > 0))
 
 

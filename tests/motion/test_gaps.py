@@ -8,6 +8,7 @@ from helpers.walker import film, lifted, walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.interpolate import PchipInterpolator
 
 from graphlift.errors import ModelError
 from graphlift.geometry import bone_vectors
@@ -147,6 +148,22 @@ def test_gaps_are_those_counted_one_by_one(known, longest):
             right = [f for f in range(frame, len(line)) if line[f]]
             gap = bool(not line[frame] and left and right and right[0] - left[-1] - 1 <= longest)
             assert marked[frame, column] == gap
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
+@settings(deadline=None, max_examples=60)
+def test_gaps_are_as_scipy_fills_them_from_all_values(seed, share):
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((30, 2, 3)).cumsum(axis=0)
+    known = rng.random((30, 2)) < share
+    holes, gaps = np.where(known[..., None], values, np.nan), bridgeable(known, 6)
+    filled = fill(holes, longest=6)
+
+    for column in np.flatnonzero(gaps.any(axis=0)):
+        at = np.flatnonzero(known[:, column])
+        whole = PchipInterpolator(at, values[at, column])(np.arange(30))
+        expected = np.where(gaps[:, [column]], whole, holes[:, column])
+        np.testing.assert_allclose(filled[:, column], expected, atol=1e-12)
 
 
 @given(KNOWN, st.sampled_from(["linear", "pchip"]), st.integers(0, 2**32 - 1))

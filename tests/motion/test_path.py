@@ -111,6 +111,17 @@ def test_steady_motion_passes_and_is_carried_through_a_gap(rng, fps, off):
     np.testing.assert_allclose(smooth_path(steady, fps), line, atol=off)
 
 
+@pytest.mark.parametrize("frames", [512, 513, 514, 515, 1026])  # 514: a block of one step
+def test_steady_motion_passes_however_long_it_is(rng, frames):
+    _, placed = some_places(rng, frames)
+    line = np.arange(frames)[:, None] / 30 * [0.1, -0.2, 0.3] + [0.0, 1.0, 4.0]
+    steady = Translations(
+        np.where(placed.known[:, None], line, np.nan), placed.information, placed.known
+    )
+
+    np.testing.assert_allclose(smooth_path(steady, 30.0), line, atol=1e-3)
+
+
 @pytest.mark.parametrize("fps", RATES)
 def test_no_path_is_faster_than_people_where_depth_is_all_but_unknown(fps):
     """Two frames, a step apart by their bad depth: the path has a person's speed, not theirs."""
@@ -160,11 +171,11 @@ def test_where_no_frame_tells_there_is_no_path():
 # The solver, which knows no people
 
 
-def chain(seed, count, size):
+def chain(seed, count, size, rows=None):
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.uniform(-3, 3, (count, 1, 1))
     own = rng.standard_normal((count, 2, size + 1)) * scale
-    return own, rng.standard_normal((count - 1, 2 * size, 2 * size + 1))
+    return own, rng.standard_normal((count - 1, rows or 2 * size, 2 * size + 1))
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(1, 3))
@@ -189,10 +200,11 @@ def test_a_chain_is_solved_like_one_dense_matrix(seed, count, size):
     np.testing.assert_allclose(found.ravel(), truth, atol=1e-9 + size_of_error)
 
 
-@pytest.mark.parametrize("count", [512, 513, 514, 1025, 1300])  # around the solver's blocks
-def test_a_long_chain_leaves_no_slope(count):
+@pytest.mark.parametrize("count", [512, 513, 514, 1025, 1026, 1300])  # around blocks' ends
+@pytest.mark.parametrize("rows", [3, 4])
+def test_a_long_chain_leaves_no_slope(count, rows):
     """At the least squares, rows' residuals are orthogonal to the rows' coefficients."""
-    own, links = chain(count, count, 2)
+    own, links = chain(count, count, 2, rows)
 
     x = solve_chain(len(own), lambda part: own[part], lambda part: links[part])
 

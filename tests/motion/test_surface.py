@@ -86,6 +86,14 @@ def test_offsets_turn_and_grow_with_the_person(people):
     np.testing.assert_allclose(moved, 0.7 * plain @ R.T, atol=1e-12)
 
 
+def test_a_clip_has_the_offsets_of_its_poses_one_by_one(people):
+    joints, _ = people
+    whole = surface_offsets(joints[:6].reshape(3, 2, 28, 3), BODY_28, COCO_17)
+
+    for offsets, pose in zip(whole.reshape(6, 28, 3), joints[:6], strict=True):
+        np.testing.assert_allclose(offsets, surface_offsets(pose, BODY_28, COCO_17), atol=1e-12)
+
+
 @pytest.mark.parametrize(("skeleton", "seen"), [(BODY_28, H36M_17), (H36M_17, COCO_17)])
 def test_joints_of_motion_capture_and_models_of_17_joints_have_none(people, skeleton, seen):
     joints, _ = people

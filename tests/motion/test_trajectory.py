@@ -74,6 +74,24 @@ def test_the_place_has_the_least_reprojection_error():
     np.testing.assert_allclose(placed.information[0], best.jac.T @ best.jac, rtol=1e-4)
 
 
+def test_joints_that_are_never_seen_are_as_if_they_were_not_there():
+    rng, poses, _, rays = scene(7)
+    rays = rays + rng.standard_normal(rays.shape) * 2 / 1000
+    unseen, sigma = np.isin(np.arange(17), [2, 9, 16]), rng.uniform(0.01, 0.1, (6, 17))
+    weights = np.where(unseen, 0.0, 1.0) * np.ones((6, 1))
+    rays[:, unseen] = np.nan
+
+    whole = find_translations(poses, rays, weights, FOCAL, sigma=sigma)
+    rest = find_translations(
+        poses[:, ~unseen], rays[:, ~unseen], weights[:, ~unseen], FOCAL, sigma=sigma[:, ~unseen]
+    )
+
+    assert whole.known.any()
+    np.testing.assert_array_equal(whole.known, rest.known)
+    np.testing.assert_allclose(whole.translation, rest.translation, atol=1e-12)
+    np.testing.assert_allclose(whole.information, rest.information, rtol=1e-9)
+
+
 def test_one_joint_far_off_does_not_carry_the_person_away():
     _, poses, path, rays = scene(4)
     rays[:, 16] += 0.2  # 220 px

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphlift.errors import FormatError
+from graphlift.geometry import every
 from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints
 from graphlift.words import counted
@@ -111,14 +112,14 @@ def _measure(keypoints: Keypoints, size: tuple[int, int] | None) -> _Extent:
     for part in in_blocks(keypoints.positions, keypoints.confidence):
         xy = np.asarray(keypoints.positions[part], dtype=float)
         confidence = keypoints.confidence[part]
-        seen = np.isfinite(xy).all(axis=-1)
+        seen = every(np.isfinite(xy))
         if not seen.any():
             continue
         low = np.minimum(low, xy[seen].min(axis=0))
         high = np.maximum(high, xy[seen].max(axis=0))
         sure = seen & (confidence >= _SURE)
         sure |= seen & ~sure.any(axis=-1, keepdims=True)  # a person without sure joints
-        out = sure & ((xy < 0) | (xy > border)).any(axis=-1)
+        out = sure & ~every((xy >= 0) & (xy <= border))
         joints, outside = joints + int(sure.sum()), outside + int(out.sum())
         people += int(sure.any(axis=-1).sum())
         people_out += int((2 * out.sum(axis=-1) > sure.sum(axis=-1)).sum())

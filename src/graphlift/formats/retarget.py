@@ -1,11 +1,11 @@
 """Fit people to a rig: the 17 joints, y up, without gaps, and what shows how segments turn."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.errors import FormatError
 from graphlift.formats.armature import Positions
@@ -25,18 +25,30 @@ class Joints:
         source: The same in the axes of the poses.
         axes: Which these are.
         kind: Of the numbers that are made.
+        gaps: Frames that are filled, in order.
+        filled: What they are filled with.
     """
 
     source: Float[np.ndarray, "frame joint 3"]
     axes: Axes
     kind: np.dtype[Any]
+    gaps: Int[np.ndarray, " gap"] = field(default_factory=lambda: np.zeros(0, dtype=int))
+    filled: Float[np.ndarray, "gap joint 3"] = field(default_factory=lambda: np.zeros((0, 0, 3)))
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __getitem__(self, index: Any) -> np.ndarray:  # noqa: ANN401
-        """Give some frames, or a joint of some frames."""
-        return y_up(self.source[index].astype(self.kind), self.axes)
+        """Give a frame, or consecutive ones; or a joint of these."""
+        frames, *joint = index if isinstance(index, tuple) else (index,)
+        if not isinstance(frames, slice):
+            return np.asarray(self[(slice(frames, frames + 1), *joint)][0])
+        start, stop, _ = frames.indices(len(self))
+        found = y_up(self.source[(frames, *joint)].astype(self.kind), self.axes)
+        first, last = np.searchsorted(self.gaps, [start, stop]).tolist()
+        if first < last:
+            found[self.gaps[first:last] - start] = self.filled[(slice(first, last), *joint)]
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +124,7 @@ def _joints(poses: Poses, person: int, convert: JointMap | None) -> Joints:
     if convert is None:
         return Joints(given, poses.axes, given.dtype)
     first = np.eye(len(H36M_17), len(poses.skeleton))
-    if np.array_equal(convert.weights, first) and np.isfinite(given).all():
+    if np.array_equal(convert.weights, first) and _whole_or_absent(given):
         return Joints(given[:, : len(first)], poses.axes, np.dtype(np.float64))
     made = np.empty((len(given), len(H36M_17), 3))
     for part in in_blocks(given):
@@ -120,16 +132,27 @@ def _joints(poses: Poses, person: int, convert: JointMap | None) -> Joints:
     return Joints(made, poses.axes, made.dtype)
 
 
+def _whole_or_absent(given: Float[np.ndarray, "frame joint 3"]) -> bool:
+    """Whether each frame shows all joints or none, so that no joint stands for another."""
+    for part in in_blocks(given):
+        known = np.isfinite(given[part]).all(axis=-1)
+        if not (known.all(axis=1) | ~known.any(axis=1)).all():
+            return False
+    return True
+
+
 def _fill(path: Path, name: str, joints: Joints, guides: Guides) -> RiggedPerson:
     """Fill gaps bone by bone, so that a joint stays with its parent; the root by itself."""
     present = np.isfinite(joints.source).all(axis=(-2, -1))
     if present.all():
         return RiggedPerson(name, joints, present, (), guides)
-    filled, never = np.empty(joints.source.shape), set()
+    missing, never = np.flatnonzero(~present), set()
+    filled = np.empty((len(missing), len(H36M_17), 3))
+    joints = replace(joints, kind=np.dtype(np.float64))
     for joint in H36M_17.order:
         parent = H36M_17.parents[joint]
         own = joints[:, joint]
-        filled[:, joint] = interpolate(own if parent < 0 else own - joints[:, parent])
+        filled[:, joint] = interpolate(own if parent < 0 else own - joints[:, parent])[missing]
         if not np.isfinite(filled[:, joint]).all():
             never.add(joint)
         if parent >= 0:
@@ -140,4 +163,5 @@ def _fill(path: Path, name: str, joints: Joints, guides: Guides) -> RiggedPerson
             ".npz, .json or .c3d, which keep missing joints"
         )
     remark = f"Person {name} has no whole pose in {gaps(present)}: filled by interpolation."
-    return RiggedPerson(name, filled, present, (remark,), guides)
+    joints = replace(joints, gaps=missing, filled=filled)
+    return RiggedPerson(name, joints, present, (remark,), guides)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from graphlift.errors import ModelError
-from graphlift.geometry import bone_vectors, chain_bones
+from graphlift.geometry import bone_vectors, chain_bones, every, frames_last
 from graphlift.motion.requirements import blocks, legs, middle
 from graphlift.sequences import Poses
 
@@ -86,7 +86,7 @@ def hold_bones(poses: Poses, *, symmetric: bool = True) -> Poses:
     lengths = bone_lengths(poses, symmetric=symmetric)[..., None]
     positions = np.empty_like(poses.positions)
     for part in blocks(len(poses), people=len(poses.people)):
-        here = poses.positions[part].astype(np.float64)
+        here = frames_last(poses.positions[part], np.float64)
         vectors = bone_vectors(here, skeleton.parents)
         now = np.linalg.norm(vectors, axis=-1, keepdims=True)
         vectors *= np.divide(lengths, now, out=np.zeros_like(now), where=now > 0)
@@ -217,7 +217,7 @@ def _bone_length(poses: Poses, joint: int, parent: int) -> Float[np.ndarray, " p
     weights = 1 / np.where(known, variance, 1.0)
     # People or bones without any sigma: every frame alike. Frames without it among others: none.
     weights = np.where(known.any(axis=0), np.where(known, weights, 0.0), 1.0)
-    weights *= np.where(poses.seen[..., [joint, parent]].all(axis=-1), 1.0, UNSEEN)
+    weights *= np.where(every(poses.seen[..., [joint, parent]]), 1.0, UNSEEN)
     return _weighted_median(length, np.where(np.isfinite(length), weights, 0.0))
 
 

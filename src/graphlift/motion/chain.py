@@ -81,16 +81,23 @@ def _condense(own: np.ndarray, links: np.ndarray) -> tuple[list[np.ndarray], np.
         half of all and are found again (:func:`_between`); and one link.
     """
     levels: list[np.ndarray] = []
+    size, first = own.shape[-1] - 1, len(own)
+    upper = np.triu(np.ones((2 * size, 2 * size + 1)))
     while len(own):
         pairs = len(links) // 2
-        gains, rest = _eliminate(own[: 2 * pairs : 2], links[: 2 * pairs : 2], links[1::2])
+        R = _eliminate(own[: 2 * pairs : 2], links[: 2 * pairs : 2], links[1::2])
+        rest = np.zeros(((len(links) + 1) // 2, 2 * size, 2 * size + 1))
+        np.multiply(R[:, size : 3 * size, size:], upper, out=rest[:pairs])
         if len(links) % 2:
-            alone = np.zeros_like(rest[:1])
-            alone[:, : links.shape[1]] = links[-1]
-            rest = np.concatenate([rest, alone])
-        levels.append(gains)
+            rest[-1, : links.shape[1]] = links[-1]
+        if len(own) < first:
+            gains = _follow(R, size)
+            gains[..., :-1] *= -1
+            levels.append(gains)
         own, links = own[1::2], rest
-    return levels[1:], links[0]
+    link = np.zeros((2 * size, 2 * size + 1))  # also of a block of one step, which may have less
+    link[: links.shape[1]] = links[0]
+    return levels, link
 
 
 def _fill(levels: list[np.ndarray], states: np.ndarray) -> np.ndarray:
@@ -129,34 +136,39 @@ def _between(own: np.ndarray, links: np.ndarray, around: np.ndarray) -> np.ndarr
     first[..., -1:] = left[..., -1:] - left[..., :size] @ before
     second[..., -1:] = right[..., -1:] - right[..., size:-1] @ after
     third[:] = own[: 2 * pairs : 2]
-    R = _triangle(stack)
     states = np.empty((len(links) + 1, size))
     states[: 2 * pairs : 2], states[2 * pairs :] = around[:pairs], around[pairs:]
-    states[1 : 2 * pairs : 2] = np.linalg.solve(R[:, :size, :size], R[:, :size, size:])[..., 0]
+    states[1 : 2 * pairs : 2] = _follow(_triangle(stack), size)[..., 0]
     return states
 
 
-def _eliminate(
-    own: np.ndarray, left: np.ndarray, right: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Eliminate states, each between a left and a right link.
+def _eliminate(own: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Turn the rows of states, each between a left and a right link, until they are triangular.
 
     Returns:
-        How each state follows from its two neighbours (coefficients, right side); and what is
-        left between those: links of a chain without the states.
+        R, the state's own unknowns first, those of the one before, those of the one after, and
+        the right side. The first rows say how the state follows from its neighbours; the others
+        are what is left between those.
     """
     size, rows, more = own.shape[-1] - 1, left.shape[1], own.shape[1]
-    # Unknowns: the state's own, those of the one before, those of the one after.
     stack = np.zeros((len(own), max(2 * rows + more, 3 * size), 3 * size + 1))
     first, second, third = np.split(stack[:, : 2 * rows + more], [rows, 2 * rows], axis=1)
     first[..., size : 2 * size], first[..., :size] = left[..., :size], left[..., size:-1]
     second[..., :size], second[..., 2 * size : -1] = right[..., :size], right[..., size:-1]
     third[..., :size] = own[..., :-1]
     first[..., -1], second[..., -1], third[..., -1] = left[..., -1], right[..., -1], own[..., -1]
-    R = _triangle(stack)
-    gains = np.linalg.solve(R[:, :size, :size], R[:, :size, size:])
-    gains[..., :-1] *= -1
-    return gains, R[:, size : 3 * size, size:]
+    return _triangle(stack)
+
+
+def _follow(triangles: np.ndarray, size: int) -> np.ndarray:
+    """Divide what is right of triangles by them, from the last row up."""
+    if not triangles.diagonal(axis1=-2, axis2=-1)[..., :size].all():
+        raise np.linalg.LinAlgError("rows do not determine every state")
+    found = triangles[..., :size, size:].copy()
+    for row in reversed(range(size)):
+        found[..., row, :] /= triangles[..., row, row, None]
+        found[..., :row, :] -= triangles[..., :row, row, None] * found[..., row, None, :]
+    return found
 
 
 def _solve_dense(own: np.ndarray, links: np.ndarray) -> np.ndarray:
@@ -169,10 +181,10 @@ def _solve_dense(own: np.ndarray, links: np.ndarray) -> np.ndarray:
         end = len(rows) - (count - 1 - state) * len(each)
         rows[end - len(each) : end, state * size : (state + 1) * size] = each[:, :-1]
         rows[end - len(each) : end, -1] = each[:, -1]
-    R = _triangle(rows)
-    return np.asarray(np.linalg.solve(R[:-1, :-1], R[:-1, -1]).reshape(count, size))
+    return _follow(_triangle(rows), count * size).reshape(count, size)
 
 
 def _triangle(rows: np.ndarray) -> np.ndarray:
-    """Turn rows until they are triangular: R of their QR factorisation."""
-    return np.asarray(np.linalg.qr(rows, mode="r"))
+    """Turn rows until they are triangular: R of their QR factorisation, any numbers below it."""
+    turned, _ = np.linalg.qr(rows, mode="raw")
+    return np.asarray(turned.swapaxes(-1, -2))

@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
-from graphlift.geometry import swing, unit_vectors
+from graphlift.geometry import every, swing, unit_vectors
 from graphlift.motion.requirements import (
     below,
     blocks,
@@ -99,9 +99,11 @@ def standing_feet(
             slow[part] &= np.abs(above[part]) < NEAR_FLOOR
     flags = np.zeros(slow.shape, dtype=bool)
     for person, side in np.ndindex(slow.shape[1:]):
-        for start, end in runs(slow[:, person, side]):
-            still = (speed[start:end, person, side] < STILL).any()
-            flags[start:end, person, side] = still and end - start > SHORTEST * fps
+        found = runs(slow[:, person, side])
+        count = np.append(0, np.cumsum(speed[:, person, side] < STILL))
+        still, length = np.diff(count[found])[:, 0] > 0, np.diff(found)[:, 0]
+        for start, end in found[still & (length > SHORTEST * fps)]:
+            flags[start:end, person, side] = True
     return flags
 
 
@@ -154,7 +156,7 @@ def _plant(
     ankle = positions[:, person, chain[2]].astype(np.float64)
     heights = partial(_ankle_heights, poses, person, side)
     shift, count = _shifts(ankle, flags[:, person, chain[2]], heights, fps)
-    moved = np.flatnonzero(np.isfinite(ankle).all(-1) & shift.any(axis=-1))
+    moved = np.flatnonzero(every(np.isfinite(ankle)) & ~every(shift == 0))
     for part in blocks(len(moved)):
         at = moved[part]
         leg = positions[at[:, None], person, chain].astype(np.float64)
@@ -179,7 +181,7 @@ def _turn_thighs(
             unit_vectors((p[part, :, knee] - p[part, :, hip]).astype(np.float64))
             for p in (poses.positions, positions)
         )
-        moved = (before != after).any(axis=-1) & np.isfinite(before + after).all(axis=-1)
+        moved = ~every(before == after) & every(np.isfinite(before + after))
         here[moved] = swing(here[moved], before[moved], after[moved])
     return fronts
 
@@ -236,7 +238,7 @@ def _shifts(
         fps: Frames per second.
     """
     shift = np.zeros_like(ankle)
-    contacts = runs(flags & np.isfinite(ankle).all(axis=-1))
+    contacts = runs(flags & every(np.isfinite(ankle)))
     for number, (start, end) in enumerate(contacts):
         held = ankle[start:end].mean(axis=0)
         lying = heights(slice(start, end))

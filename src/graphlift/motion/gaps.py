@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from graphlift.errors import ModelError
-from graphlift.geometry import unit_vectors
+from graphlift.geometry import every, unit_vectors
 from graphlift.sequences import Keypoints, Poses, frame_rate
 from graphlift.words import counted
 
@@ -48,12 +48,13 @@ def fill(
     Source: Fritsch and Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numer. Anal.
     1980 (PCHIP).
     """
-    known = np.isfinite(values).all(axis=-1)
+    known = every(np.isfinite(values))
     gaps = bridgeable(known, longest)
     filled = np.array(values, dtype=np.float64)
     for column in np.flatnonzero(gaps.any(axis=0)):
         at, missing = np.flatnonzero(known[:, column]), np.flatnonzero(gaps[:, column])
-        filled[missing, column] = _interpolate(at, filled[at, column], missing, method)
+        near = _neighbours(at, missing)
+        filled[missing, column] = _interpolate(near, filled[near, column], missing, method)
     return filled
 
 
@@ -81,7 +82,7 @@ def fill_keypoints(
     longest, words, assumed = _longest(keypoints, seconds, frames, method)
     joints = len(keypoints.people) * len(keypoints.skeleton)
     columns = keypoints.positions.reshape(len(keypoints), joints, 2)
-    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    gaps = bridgeable(every(np.isfinite(columns)), longest)
     if not gaps.any():
         return keypoints
     confidence = keypoints.confidence.reshape(len(keypoints), joints)
@@ -115,11 +116,11 @@ def fill_poses(
     """
     longest, words, assumed = _longest(poses, seconds, frames, method)
     poses = _bridge_fronts(poses, longest, method)
-    missing = ~np.isfinite(poses.positions).all(axis=-1)
+    missing = ~every(np.isfinite(poses.positions))
     if not missing.any():
         return poses
     positions = _bridge_bones(poses, longest, method)
-    filled = missing & np.isfinite(positions).all(axis=-1)
+    filled = missing & every(np.isfinite(positions))
     if not filled.any():
         return poses
     np.copyto(positions, poses.positions, where=~filled[..., None])
@@ -160,7 +161,7 @@ def _bridge_fronts(poses: Poses, longest: int, method: Method) -> Poses:
         return poses
     frames, people, segments, _ = poses.fronts.shape
     columns = poses.fronts.reshape(frames, people * segments, 3)
-    gaps = bridgeable(np.isfinite(columns).all(axis=-1), longest)
+    gaps = bridgeable(every(np.isfinite(columns)), longest)
     if not gaps.any():
         return poses
     filled = columns.copy()
@@ -173,14 +174,66 @@ def _bridge_fronts(poses: Poses, longest: int, method: Method) -> Poses:
     return replace(poses, fronts=filled.reshape(poses.fronts.shape), front_sigma=sigma)
 
 
-def _interpolate(
-    at: np.ndarray, values: np.ndarray, missing: np.ndarray, method: Method
-) -> np.ndarray:
-    if method == "pchip":
-        from scipy.interpolate import PchipInterpolator
+def _neighbours(
+    at: Int[np.ndarray, " known"], missing: Int[np.ndarray, " missing"]
+) -> Int[np.ndarray, " near"]:
+    """Find the two known frames before each gap, and the two after it.
 
-        return np.asarray(PchipInterpolator(at, values)(missing))
-    return np.stack([np.interp(missing, at, line) for line in values.T], axis=-1)
+    No others count: PCHIP's slope at a known value depends on it and the two beside it. All of an
+    hour would take 80 MB for each joint, and most of the time.
+    """
+    after = np.unique(np.searchsorted(at, missing))
+    near = np.unique(after[:, None] + np.arange(-2, 2))
+    return at[near[(near >= 0) & (near < len(at))]]
+
+
+def _interpolate(
+    at: Int[np.ndarray, " known"],
+    values: Float[np.ndarray, "known d"],
+    missing: Int[np.ndarray, " missing"],
+    method: Method,
+) -> Float[np.ndarray, "missing d"]:
+    """Interpolate at missing frames, each of which lies between two known ones."""
+    if method == "linear":
+        return np.stack([np.interp(missing, at, line) for line in values.T], axis=-1)
+    # Written out: SciPy's would cost every clip with gaps 0.4 s and 40 MB, to load it.
+    tangents, before = _tangents(at, values), np.searchsorted(at, missing) - 1
+    length = (at[before + 1] - at[before])[:, None]
+    x = (missing - at[before])[:, None] / length
+    start = (1 + 2 * x) * values[before] + x * length * tangents[before]
+    end = (3 - 2 * x) * values[before + 1] + (x - 1) * length * tangents[before + 1]
+    return np.asarray((1 - x) ** 2 * start + x**2 * end)
+
+
+def _tangents(
+    at: Int[np.ndarray, " known"], values: Float[np.ndarray, "known d"]
+) -> Float[np.ndarray, "known d"]:
+    """Find PCHIP's slopes: weighted harmonic means of those on either side, 0 at a turn."""
+    steps = np.diff(at)[:, None]
+    slopes = np.diff(values, axis=0) / steps
+    if len(at) == 2:
+        return np.repeat(slopes, 2, axis=0)
+    before, after = 2 * steps[1:] + steps[:-1], steps[1:] + 2 * steps[:-1]
+    on = np.sign(slopes[1:]) * np.sign(slopes[:-1]) > 0
+    earlier, later = np.where(on, slopes[:-1], 1.0), np.where(on, slopes[1:], 1.0)
+    inner = np.where(on, (before + after) / (before / earlier + after / later), 0.0)
+    first, last = (_end_tangent(steps[each], slopes[each]) for each in ([0, 1], [-1, -2]))
+    return np.concatenate([first[None], inner, last[None]])
+
+
+def _end_tangent(
+    steps: Int[np.ndarray, "2 1"], slopes: Float[np.ndarray, "2 d"]
+) -> Float[np.ndarray, " d"]:
+    """Find the slope at an end: of the parabola through three values, if it keeps their shape.
+
+    Args:
+        steps: From the end inwards.
+        slopes: On them.
+    """
+    slope = ((2 * steps[0] + steps[1]) * slopes[0] - steps[0] * slopes[1]) / steps.sum()
+    steep = (np.sign(slopes[0]) != np.sign(slopes[1])) & (np.abs(slope) > 3 * np.abs(slopes[0]))
+    slope = np.where(steep, 3 * slopes[0], slope)
+    return np.where(np.sign(slope) == np.sign(slopes[0]), slope, 0.0)
 
 
 def _carried(values: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 from jaxtyping import Bool, Float
 
+from graphlift.geometry import frames_last
 from graphlift.mapped import in_blocks
 from graphlift.sequences import Keypoints, frame_rate
 
@@ -82,18 +83,20 @@ def _costs(
         The frame's number, and both costs; 0 for the first.
     """
     sides = np.flatnonzero(mirror != np.arange(len(mirror)))
-    before = np.empty((0, *positions.shape[1:]))
+    twins = np.searchsorted(sides, mirror[sides])
+    before = np.empty((0, len(sides), 2))
     for part in in_blocks(positions):
-        here = positions[part].astype(np.float64)
-        seen = np.flatnonzero(np.isfinite(here[:, sides]).any(axis=(1, 2)))
+        here = frames_last(positions[part, sides], np.float64)
+        seen = np.flatnonzero(np.isfinite(here).any(axis=(1, 2)))
         if not len(seen):
             continue
-        frames = np.concatenate([before, here[seen]])
-        joints, other = frames[:, sides], frames[:, mirror[sides]]
-        first = np.zeros(len(seen) - len(frames) + 1)
-        keep, change = (np.concatenate([first, _steps(joints, to)]) for to in (joints, other))
+        joints = frames_last(np.concatenate([before, here[seen]]))
+        first = np.zeros(len(seen) - len(joints) + 1)
+        keep, change = (
+            np.concatenate([first, _steps(joints, to)]) for to in (joints, joints[:, twins])
+        )
         yield from zip((part.start + seen).tolist(), keep.tolist(), change.tolist(), strict=True)
-        before = frames[-1:]
+        before = joints[-1:]
 
 
 def _mirrored(steps: Iterator[tuple[int, float, float]], price: float) -> Iterator[int]:
@@ -110,11 +113,10 @@ def _mirrored(steps: Iterator[tuple[int, float, float]], price: float) -> Iterat
     costs = (0.0, 0.0)
     for frame, stay, cross in steps:
         as_is, mirrored = costs
-        came_from = (mirrored + cross < as_is + stay, not as_is + cross < mirrored + stay)
-        costs = (
-            min(as_is + stay, mirrored + cross),
-            min(as_is + cross, mirrored + stay) + price,
-        )
+        kept, back = as_is + stay, mirrored + cross
+        away, still = as_is + cross, mirrored + stay
+        came_from = (back < kept, not away < still)
+        costs = (back if came_from[0] else kept, (still if came_from[1] else away) + price)
         if came_from[0] == came_from[1]:
             yield from _back(undecided, came_from[0])
             undecided.clear()

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from graphlift.cameras import NEAREST, Camera, image_to_rays
+from graphlift.geometry import every
 from graphlift.sequences import Keypoints
 from graphlift.skeletons import Skeleton, joint_map
 
@@ -71,7 +72,7 @@ def sightings(
         rays = image_to_rays(mapping(keypoints.positions), camera, iterations=20 if bent else 0)
     confidence = mapping(keypoints.confidence[..., None])[..., 0]
     kind = np.array([{"exact": 1.0, "derived": DERIVED, "missing": 0.0}[k] for k in mapping.kinds])
-    seen = _every(np.abs(rays) < 10)  # and finite
+    seen = every(np.abs(rays) < 10)  # and finite
     return rays, np.where(seen, np.nan_to_num(confidence) * kind, 0.0)
 
 
@@ -104,51 +105,52 @@ def find_translations(
     geometry", 2nd ed., 2004, section 12.2); Huber, "Robust estimation of a location parameter",
     Ann. Math. Statist. 1964.
     """
-    used = (weights > 0) & _every(np.isfinite(positions)) & _every(np.isfinite(rays))
-    used &= (used.sum(axis=1) >= MIN_SEEN)[:, None]
-    weights = np.where(used, weights, 0.0)
+    ever = np.flatnonzero((weights > 0).any(axis=0))  # COCO lacks a third of 28 joints
+    if len(ever) < MIN_SEEN:
+        return unplaced(len(weights))
+    positions, rays, weights = positions[:, ever], rays[:, ever], weights[:, ever]
+    used = ((weights > 0) & every(np.isfinite(positions)) & every(np.isfinite(rays))).T
+    used &= used.sum(axis=0) >= MIN_SEEN
     X, seen, scale = _planes(positions, used), _planes(rays, used), np.reshape(focal, (2, 1, 1))
+    weights = np.where(used, weights.T, 0.0)
     even = np.broadcast_to(weights, seen.shape)
-    t, information, certain = _least_squares(even, seen, seen * X[2] - X[:2])
+    t, moments, certain = _least_squares(even, seen, seen * X[2] - X[:2])
     for _ in range(iterations):
-        at = X + t[..., None]
+        at = X + t[:, None]
         depth = np.maximum(at[2], NEAREST)
         ray = at[:2] / depth
         error = ray - seen
-        w = weights * _huber(np.hypot(*(scale * error)), used)
-        step, information, certain = _least_squares(w * (scale / depth) ** 2, ray, -depth * error)
+        off_x, off_y = scale * error
+        w = weights * _huber(np.sqrt(off_x**2 + off_y**2), used)
+        step, moments, certain = _least_squares(w * (scale / depth) ** 2, ray, -depth * error)
         # Never through the camera, nor more than twice as far, in one step.
         longest = np.maximum(np.abs(t[2]), 1.0) / 2
         t = t + step * np.minimum(1, longest / np.maximum(np.abs(step[2]), 1e-12))
-    known = used.any(axis=1) & np.isfinite(t).all(axis=0)
+    known = used.any(axis=0) & np.isfinite(t).all(axis=0)
     known &= WORST_DEPTH * t[2] * np.sqrt(certain) > PIXELS
     if sigma is not None:
-        known &= _doubt(X[:2], weights, np.where(used, np.nan_to_num(sigma), 0.0)) < WORST_DEPTH
-    known &= np.where(used, X[2] + t[2, :, None], np.inf).min(axis=1, initial=np.inf) > NEAREST
+        off = np.where(used, np.nan_to_num(sigma[:, ever].T), 0.0)
+        known &= _doubt(X[:2], weights, off) < WORST_DEPTH
+    known &= np.where(used, X[2] + t[2], np.inf).min(axis=0, initial=np.inf) > NEAREST
     translation = np.where(known[:, None], t.T, np.nan)
-    return Translations(translation, information * known[:, None, None], known)
-
-
-def _every(flags: Bool[np.ndarray, "*point d"]) -> Bool[np.ndarray, "*point"]:
-    """Whether all coordinates' flags are set, ten times as fast as ``all`` along a short axis."""
-    return np.asarray(np.logical_and.reduce(list(np.moveaxis(flags, -1, 0))))
+    return Translations(translation, _information(moments) * known[:, None, None], known)
 
 
 def _planes(
-    values: Float[np.ndarray, "frame joint d"], used: Bool[np.ndarray, "frame joint"]
-) -> Float[np.ndarray, "d frame joint"]:
-    """Separate the coordinates, in float64; 0 where not used."""
-    planes = np.zeros((values.shape[-1], *used.shape))
-    np.copyto(planes, np.moveaxis(values, -1, 0), where=used)
+    values: Float[np.ndarray, "frame joint d"], used: Bool[np.ndarray, "joint frame"]
+) -> Float[np.ndarray, "d joint frame"]:
+    """Separate the coordinates, in float64, frames last; 0 where not used."""
+    planes = np.array(values.T, dtype=np.float64, order="C")
+    np.copyto(planes, 0.0, where=~used)
     return planes
 
 
 def _least_squares(
-    weights: Float[np.ndarray, "2 frame joint"],
-    rays: Float[np.ndarray, "2 frame joint"],
-    goal: Float[np.ndarray, "2 frame joint"],
+    weights: Float[np.ndarray, "2 joint frame"],
+    rays: Float[np.ndarray, "2 joint frame"],
+    goal: Float[np.ndarray, "2 joint frame"],
 ) -> tuple[
-    Float[np.ndarray, "3 frame"], Float[np.ndarray, "frame 3 3"], Float[np.ndarray, " frame"]
+    Float[np.ndarray, "3 frame"], Float[np.ndarray, "5 frame"], Float[np.ndarray, " frame"]
 ]:
     """Solve (1, 0, -x) t = u and (0, 1, -y) t = v over the joints of each frame.
 
@@ -160,26 +162,42 @@ def _least_squares(
     keeps rays that coincide from dividing by 0.
 
     Returns:
-        t; its inverse covariance; and that of t_z alone, which is never 0.
+        t; moments of its rows (:func:`_information`); and the inverse variance of t_z alone,
+        which is never 0.
     """
-    own = weights.sum(axis=-1)
+    own = weights.sum(axis=1)
     total = np.maximum(own, 1e-30)
-    mean, middle = (weights * rays).sum(axis=-1) / total, (weights * goal).sum(axis=-1) / total
-    spread = rays - mean[..., None]
-    shared, depth = -own * mean, (weights * rays**2).sum(axis=(0, -1))
-    certain = (weights * spread**2).sum(axis=(0, -1)) + 1e-14 * own.sum(axis=0) + 1e-30
-    t_z = -(weights * spread * (goal - middle[..., None])).sum(axis=(0, -1)) / certain
+    turned = weights * rays
+    mean, middle = turned.sum(axis=1) / total, (weights * goal).sum(axis=1) / total
+    depth = _both(turned, rays)
+    spread = rays - mean[:, None]
+    turned = weights * spread
+    certain = _both(turned, spread) + 1e-14 * own.sum(axis=0) + 1e-30
+    t_z = -_both(turned, goal - middle[:, None]) / certain
     t = np.stack([*(middle + mean * t_z), t_z])
-    information = np.zeros((len(t_z), 3, 3))
-    information[:, [0, 1], [0, 1]], information[:, 2, 2] = own.T, depth
-    information[:, :2, 2] = information[:, 2, :2] = shared.T
-    return t, information, certain
+    return t, np.stack([*own, *(-own * mean), depth]), certain
+
+
+def _both(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, " frame"]:
+    """Sum products over the joints, of x and of y."""
+    return np.asarray(np.einsum("djf,djf->f", one, other))
+
+
+def _information(moments: Float[np.ndarray, "5 frame"]) -> Float[np.ndarray, "frame 3 3"]:
+    """Write out t's inverse covariance from its sums: of weights w, of -w x and w (x² + y²).
+
+    The rows of a joint are (1, 0, -x) and (0, 1, -y).
+    """
+    information = np.zeros((moments.shape[1], 3, 3))
+    information[:, 0, 0], information[:, 1, 1], information[:, 2, 2] = moments[[0, 1, 4]]
+    information[:, :2, 2] = information[:, 2, :2] = moments[2:4].T
+    return information
 
 
 def _doubt(
-    across: Float[np.ndarray, "2 frame joint"],
-    weights: Float[np.ndarray, "frame joint"],
-    sigma: Float[np.ndarray, "frame joint"],
+    across: Float[np.ndarray, "2 joint frame"],
+    weights: Float[np.ndarray, "joint frame"],
+    sigma: Float[np.ndarray, "joint frame"],
 ) -> Float[np.ndarray, " frame"]:
     """Find how uncertain the distance is because the pose is, as a share of it.
 
@@ -187,17 +205,17 @@ def _doubt(
     their places across the view, of this standard deviation, change it by a share of
     sum(w s error) / sum(w s²), with s their distance from their mean.
     """
-    total = np.maximum(weights.sum(axis=-1), 1e-30)
-    mean = (weights * across).sum(axis=-1) / total
-    square = ((across - mean[..., None]) ** 2).sum(axis=0)
-    error = np.sqrt((weights**2 * square * sigma**2).sum(axis=-1))
-    return np.asarray(error / np.maximum((weights * square).sum(axis=-1), 1e-30))
+    total = np.maximum(weights.sum(axis=0), 1e-30)
+    mean = (weights * across).sum(axis=1) / total
+    square = ((across - mean[:, None]) ** 2).sum(axis=0)
+    error = np.sqrt((weights**2 * square * sigma**2).sum(axis=0))
+    return np.asarray(error / np.maximum((weights * square).sum(axis=0), 1e-30))
 
 
-def _huber(distance: np.ndarray, used: np.ndarray) -> Float[np.ndarray, "frame joint"]:
+def _huber(distance: np.ndarray, used: np.ndarray) -> Float[np.ndarray, "joint frame"]:
     """Weights of joints by their error in px: 1 up to twice the frame's median, then falling."""
-    ranked = np.sort(np.where(used, distance, np.inf), axis=1)
-    middle = np.maximum((used.sum(axis=1) - 1) // 2, 0)[:, None]
-    median = np.take_along_axis(ranked, middle, axis=1)
+    ranked = np.sort(np.where(used, distance, np.inf), axis=0)
+    middle = np.maximum((used.sum(axis=0) - 1) // 2, 0)[None]
+    median = np.take_along_axis(ranked, middle, axis=0)
     limit = np.maximum(2 * np.where(np.isfinite(median), median, 0.0), 1.0)
     return np.asarray(np.minimum(1.0, limit / np.maximum(distance, 1e-12)))

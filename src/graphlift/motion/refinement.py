@@ -304,21 +304,21 @@ def _evidence(person: _Person) -> Iterator[_Evidence]:
         if not frames.size:
             continue
         rays, weights = _sightings(person.poses, person.camera, part)
-        weights = _planes(weights[frames][:, order]) * person.exact[order, None]
-        rays = np.where(weights > 0, _planes(rays[frames][:, order]), 0.0)
+        weights = _planes(weights[frames])[order] * person.exact[order, None]
+        rays = np.where(weights > 0, _planes(rays[frames])[:, order], 0.0)
         frames = frames + part.start
         at = _planes(person.translation[frames])
         poses = person.poses.positions[frames, 0]
         offsets = surface_offsets(poses, person.poses.skeleton, person.source)
-        lifted = _planes(poses[:, order])
-        sigma = _planes(person.poses.sigma[frames, 0][:, order])
+        lifted = _planes(poses)[:, order]
+        sigma = _planes(person.poses.sigma[frames, 0])[order]
         yield _Evidence(
             rays=rays,
             certainty=(weights * at[2] / person.noise[order, None]) ** 2,
             vectors=lifted - lifted[:, parents],
             variance=_variance(sigma, parents),
             points=lifted + at[:, None],
-            offsets=_planes(offsets[:, order]),
+            offsets=_planes(offsets)[:, order],
             frames=frames,
         )
 

@@ -147,11 +147,12 @@ def lowest_parts(poses: Poses, up: Float[np.ndarray, "3"]) -> Lowest:
         before, after = np.maximum(frames - 1, 0), np.minimum(frames + 1, count - 1)
         first = max(part.start - 1, 0)
         places = parts_of(poses.positions[first : part.stop + 1], parts)
-        here, *around = (places[at - first] for at in (frames, before, after))
+        here = places[part.start - first :][: len(frames)]
         at = lowest_part(here, up, clearance)[..., None]
-        points[part] = _pick(here, at) - clearance[at] * up
+        points[part] = _pick(places, frames - first, at) - clearance[at] * up
         heights[part] = points[part] @ up
-        moved = np.linalg.norm(_pick(around[1], at) - _pick(around[0], at), axis=-1)
+        steps = _pick(places, after - first, at) - _pick(places, before - first, at)
+        moved = np.linalg.norm(steps, axis=-1)
         speed = moved * fps / np.maximum(after - before, 1)[:, None]
         sure = _usable(poses.seen[part], ever)[..., parts].all(axis=-1)
         seen = np.take_along_axis(sure, at, axis=2)[..., 0] & np.isfinite(heights[part])
@@ -298,9 +299,13 @@ def lowest_part(
 
 
 def _pick(
-    joints: Float[np.ndarray, "frame person joint 3"], at: Int[np.ndarray, "frame person 1"]
-) -> Float[np.ndarray, "frame person 3"]:
-    return np.take_along_axis(joints, at[..., None], axis=2)[:, :, 0].astype(np.float64)
+    places: Float[np.ndarray, "frame person part 3"],
+    frames: Int[np.ndarray, " chosen"],
+    at: Int[np.ndarray, "chosen person 1"],
+) -> Float[np.ndarray, "chosen person 3"]:
+    """Take one part of each person in some frames."""
+    people = np.arange(places.shape[1])
+    return np.asarray(places[frames[:, None], people, at[..., 0]].astype(np.float64))
 
 
 def _ever_seen(poses: Poses) -> Bool[np.ndarray, "person joint"]:

@@ -12,9 +12,9 @@ from jaxtyping import Float
 
 from graphlift.bodies import load_bodies
 from graphlift.bodies.segments import SIDED_POINTS
-from graphlift.geometry import unit_or_zero
+from graphlift.geometry import frames_last, unit_or_zero
 from graphlift.motion.bones import SHARE_OF_HEIGHT
-from graphlift.motion.requirements import legs, middle
+from graphlift.motion.requirements import legs
 from graphlift.skeletons import BODY_28, Skeleton
 
 _LIMBS = {
@@ -40,32 +40,44 @@ def surface_offsets(
     Returns:
         m, same axes; 0 where there is no difference.
     """
-    offsets = np.zeros(positions.shape)
     if skeleton != BODY_28 or "LEye" not in seen.joints:
-        return offsets
+        return np.zeros(positions.shape)
+    points = np.moveaxis(frames_last(positions), (-2, -1), (0, 1))
+    offsets = np.zeros(points.shape)
+    _add_offsets(offsets, points, skeleton)
+    return np.moveaxis(offsets, (0, 1), (-2, -1))
+
+
+def _add_offsets(
+    offsets: Float[np.ndarray, "joint 3 *batch"],
+    points: Float[np.ndarray, "joint 3 *batch"],
+    skeleton: Skeleton,
+) -> None:
+    """Fill in the offsets of all joints that have one."""
     at = {name: joint for joint, name in enumerate(skeleton.joints)}
     usual = _usual_offsets()
-    hips, shoulders = (middle(positions, skeleton, name) for name in ("Hip", "Shoulder"))
-    trunk = shoulders - hips
-    leg = np.linalg.norm(np.diff(positions[..., legs(skeleton), :], axis=-2), axis=-1)
-    stature = leg.sum(axis=-1).mean(axis=-1) + np.linalg.norm(trunk, axis=-1)
-    stature = stature[..., None] / SHARE_OF_HEIGHT
+
+    def between(of: np.ndarray, name: str) -> np.ndarray:
+        return np.asarray((of[at[f"L{name}"]] + of[at[f"R{name}"]]) / 2)
+
+    trunk = between(points, "Shoulder") - between(points, "Hip")
+    bones = (points[chain[1:]] - points[chain[:-1]] for chain in legs(skeleton))
+    left, right = (np.linalg.norm(bone, axis=1).sum(axis=0) for bone in bones)
+    stature = ((left + right) / 2 + np.linalg.norm(trunk, axis=0)) / SHARE_OF_HEIGHT
     for name in _GIRDLES:
-        left = unit_or_zero(positions[..., at[f"L{name}"], :] - positions[..., at[f"R{name}"], :])
-        up = unit_or_zero(trunk - (trunk * left).sum(axis=-1, keepdims=True) * left)
+        left = unit_or_zero(points[at[f"L{name}"]] - points[at[f"R{name}"]], axis=0)
+        up = unit_or_zero(trunk - (trunk * left).sum(axis=0) * left, axis=0)
         x, y, z = usual[name]
-        along = y * np.cross(up, left) + z * up
-        offsets[..., at[f"L{name}"], :] = stature * (along + x * left)
-        offsets[..., at[f"R{name}"], :] = stature * (along - x * left)
+        along = y * np.cross(up, left, axis=0) + z * up
+        offsets[at[f"L{name}"]] = stature * (along + x * left)
+        offsets[at[f"R{name}"]] = stature * (along - x * left)
     for name, (start, rest) in _LIMBS.items():
         share = float(usual[name] @ rest)
         for side in "LR":
-            bone = positions[..., at[side + name], :] - positions[..., at[side + start], :]
-            offsets[..., at[side + name], :] = stature * share * unit_or_zero(bone)
+            bone = points[at[side + name]] - points[at[side + start]]
+            offsets[at[side + name]] = stature * share * unit_or_zero(bone, axis=0)
     for name, pair in (("Hip", "Hip"), ("Thorax", "Shoulder")):
-        shifted = positions + offsets
-        offsets[..., at[name], :] = middle(shifted, skeleton, pair) - positions[..., at[name], :]
-    return offsets
+        offsets[at[name]] = between(points, pair) + between(offsets, pair) - points[at[name]]
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from graphlift.cameras import (
     check_same_image,
 )
 from graphlift.errors import ModelError
+from graphlift.geometry import every
 from graphlift.motion.chain import solve_chain
 from graphlift.motion.placing import (
     MIN_SEEN,
@@ -370,7 +371,7 @@ def _still(
         frames = slice(part.start, part.stop + 1)
         steps = np.diff(positions[frames, ever].astype(np.float64), axis=0)
         both = feet[frames, ever]
-        both = both[1:] & both[:-1] & np.isfinite(steps).all(axis=-1)
+        both = both[1:] & both[:-1] & every(np.isfinite(steps))
         count = both.sum(axis=1)
         weights[part] = count * (fps / STEADY) ** 2 / max(1.0, 2 * MEMORY * fps)
         total = np.where(both[..., None], steps, 0.0).sum(axis=1)

@@ -63,11 +63,13 @@ class JointMap:
         return self._mix(positions, seen, self.choose(seen))
 
     def _mix(self, positions: np.ndarray, seen: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        filled = np.where(seen[..., None], positions, 0)
+        filled = np.where(seen[..., None], positions, 0).swapaxes(-1, -2)
+        rows = filled.reshape(-1, filled.shape[-1])  # one product, not one for each frame
         mixed: np.ndarray | float = np.nan
         for choice in range(max(chosen.max(initial=-1), 0) + 1):
             weights, _ = self._ways[choice]
-            mixed = np.where((chosen == choice)[..., None], weights @ filled, mixed)
+            made = (rows @ weights.T).reshape(*filled.shape[:-1], len(weights))
+            mixed = np.where((chosen == choice)[..., None], made.swapaxes(-1, -2), mixed)
         return np.asarray(mixed)
 
     @cached_property
