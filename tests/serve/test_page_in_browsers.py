@@ -314,6 +314,8 @@ def test_a_film_and_its_skeleton_share_one_time_bar(page, tmp_path):
     page.press("Space")
     page.until("document.getElementById('at').valueAsNumber > 8")
     page.press("Space")
+    page.until("document.getElementById('play').textContent === 'Play'"
+               " && !document.getElementById('video').seeking")  # fmt: skip
     at, time = page.run("[document.getElementById('at').valueAsNumber,"
                         "document.getElementById('video').currentTime]")  # fmt: skip
     assert at == int(time * 25)
