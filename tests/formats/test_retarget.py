@@ -61,6 +61,20 @@ def test_so_are_single_joints(broken):
     check(broken)
 
 
+def test_frames_are_asked_for_as_of_an_array(broken):
+    (person,), _ = rigged_people(Path("x.glb"), broken)
+    whole = person.positions[:]
+
+    for asked in (-1, -12, np.int64(4), (-1, 3), (4, slice(2, 5)), (slice(2, 8), [1, 13])):
+        np.testing.assert_array_equal(person.positions[asked], whole[asked])
+    for step in (-3, -1, 1, 2, 5):
+        for start in (None, -4, 0, 3, 9, 20):
+            part = slice(start, None, step)
+            np.testing.assert_array_equal(person.positions[part], whole[part])
+    with pytest.raises(IndexError):
+        person.positions[12]
+
+
 def test_the_poses_stay_as_they_are(broken):
     before = broken.positions.copy()
     (person,), _ = rigged_people(Path("x.glb"), broken)

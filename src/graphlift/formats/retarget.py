@@ -39,15 +39,17 @@ class Joints:
         return len(self.source)
 
     def __getitem__(self, index: Any) -> np.ndarray:  # noqa: ANN401
-        """Give a frame, or consecutive ones; or a joint of these."""
-        frames, *joint = index if isinstance(index, tuple) else (index,)
-        if not isinstance(frames, slice):
+        """Give a frame, or a slice of them; or a joint of these."""
+        wanted, *joint = index if isinstance(index, tuple) else (index,)
+        frames = range(len(self))[wanted]
+        if not isinstance(wanted, slice):
             return np.asarray(self[(slice(frames, frames + 1), *joint)][0])
-        start, stop, _ = frames.indices(len(self))
-        found = y_up(self.source[(frames, *joint)].astype(self.kind), self.axes)
-        first, last = np.searchsorted(self.gaps, [start, stop]).tolist()
-        if first < last:
-            found[self.gaps[first:last] - start] = self.filled[(slice(first, last), *joint)]
+        found = y_up(self.source[(wanted, *joint)].astype(self.kind), self.axes)
+        if len(self.gaps):
+            asked = np.array(frames, dtype=int)
+            place = np.minimum(np.searchsorted(self.gaps, asked), len(self.gaps) - 1)
+            gap = self.gaps[place] == asked
+            found[gap] = self.filled[place[gap]][(slice(None), *joint)]
         return found
 
 

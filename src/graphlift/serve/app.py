@@ -109,7 +109,7 @@ async def _metrics(request: Request) -> Response:
 async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> Response:
     """Lift a clip of keypoints, and answer with the motion."""
     shared = _shared(request)
-    check_once([name for name, _ in request.query_params.multi_items()], "query")
+    check_once(request.query_params, "query")
     short = single.may_be_short(options, request.headers)
     leave = None if short else shared.lifts.take()
     folder, kept = None, False
@@ -142,7 +142,7 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
 async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) -> Response:
     """Lift a video, or a long clip of keypoints, while nobody waits on the line."""
     shared = _shared(request)
-    check_once([name for name, _ in request.query_params.multi_items()], "query")
+    check_once(request.query_params, "query")
     leave = shared.jobs.take()
     folder = None
     try:
@@ -175,7 +175,7 @@ async def _result(
 ) -> Response:
     """Give what came out of a job."""
     shared = _shared(request)
-    check_once([name for name, _ in request.query_params.multi_items()], "query")
+    check_once(request.query_params, "query")
     return await result_of(shared, shared.jobs.find(id), options)
 
 

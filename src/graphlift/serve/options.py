@@ -1,9 +1,11 @@
 """What a request may ask for: the options of ``graphlift lift``, by the same names."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from starlette.datastructures import ImmutableMultiDict
 
 from graphlift.motion.bones import check_stature
 from graphlift.numerals import decimal, is_whole
@@ -124,15 +126,17 @@ class ResultOptions(BaseModel):
 Options = TypeVar("Options", bound=LiftOptions)
 
 
-def check_once(names: Sequence[str], where: str) -> None:
+def check_once(given: ImmutableMultiDict[str, Any], where: str) -> None:
     """Refuse an option that is stated twice: one of the two would count without a word.
 
     Raises:
         Refusal: With its name.
     """
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise Refusal(422, f"{where}: {plain(twice[0])} is stated twice: leave one out")
+    # Counted in one pass: a query holds ten thousand names, and all other requests wait meanwhile.
+    times = Counter(name for name, _ in given.multi_items())
+    twice = min((name for name, count in times.items() if count > 1), default=None)
+    if twice is not None:
+        raise Refusal(422, f"{where}: {plain(twice)} is stated twice: leave one out")
 
 
 def with_fields(options: Options, form: Mapping[str, str], query: Collection[str]) -> Options:

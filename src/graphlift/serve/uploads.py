@@ -106,7 +106,7 @@ async def _from_form(request: Request, folder: Path, videos: bool) -> Upload:
 
 
 async def _from_parts(form: FormData, folder: Path, videos: bool) -> Upload:
-    check_once([name for name, _ in form.multi_items()], "form")
+    check_once(form, "form")
     sent = form.get(FILE)
     fields = {name: value for name, value in form.multi_items() if name != FILE}
     if not isinstance(sent, UploadFile):

@@ -48,8 +48,8 @@ function send(file, film, options, sent, signal) {
 
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms))
 
-// Have a film or a file of keypoints lifted, and give the id of the job that did it, of which `begun` is told. If `signal` says so, the job is
-// ended on the server too before the promise is rejected with an AbortError.
+// Have a film or a file of keypoints lifted, and give the id of the job that did it, of which `begun` is told. If
+// `signal` says so, the job is ended on the server too before the promise is rejected with an AbortError.
 export async function lift(file, film, options, { sent, begun, progress, signal }) {
   let job = await send(file, film, { ...options, format: 'npz' }, sent, signal)
   begun(job.id)
