@@ -330,6 +330,7 @@ def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(pack, tmp_pa
     missing_runs(long, tmp_path, data=str(pack))  # the folder is free again
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
 def test_a_worker_killed_in_the_midst_of_an_event_loses_that_run_alone(pack, tmp_path):
     quick = dataclasses.replace(QUICK, seeds=(0, 1))
     first, second = missing_runs(quick, tmp_path, data=str(pack))[0]
