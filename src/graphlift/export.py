@@ -42,10 +42,13 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path, *, half: bool
     """Write a network of single frames as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
-    out), float32; a network that says more has more outputs. The file is checked against the
-    network before it is kept: joints may move by at most :data:`PARITY` where weights are stored
-    in half precision, else :data:`EXACT`, and in either case by :data:`ROUNDING` of the largest
-    answer: a network that has learnt little may answer with tens of metres.
+    out), float32; a network that says more has more outputs. Give the file one frame or more: of
+    none, ONNX Runtime may end the whole process by a division by zero.
+
+    The file is checked against the network before it is kept: joints may move by at most
+    :data:`PARITY` where weights are stored in half precision, else :data:`EXACT`, and in either
+    case by :data:`ROUNDING` of the largest answer: a network that has learnt little may answer
+    with tens of metres.
 
     Args:
         network: A graph network, or one of :data:`graphlift.networks.LIFTERS`; in any mode, it is

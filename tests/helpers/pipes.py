@@ -1,13 +1,14 @@
 """The pipes of this process, from /proc."""
 
-import fcntl
 import sys
-import termios
 from pathlib import Path
 
 
 def unread_bytes():
-    """How much nobody has read yet, of each pipe that this process holds."""
+    """How much nobody has read yet, of each pipe that this process holds; Linux alone says so."""
+    import fcntl
+    import termios
+
     counts = []
     for link in Path("/proc/self/fd").glob("*"):
         try:

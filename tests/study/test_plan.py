@@ -354,6 +354,21 @@ def test_what_a_plan_has_for_detections_that_are_left_out_is_left_out(tmp_path):
     assert [run.config.batch_size for run in runs] == [64, 32]
 
 
+def test_the_width_of_a_method_is_set_beside_those_of_others(tmp_path):
+    name = written(
+        tmp_path, 'methods = ["lcn", "semgcn"]\nchannels = [4]\nwidths = {lcn = 8, semgcn = 16}'
+    )
+
+    def channels(*overrides):
+        runs = planned_runs(read_plan(name, overrides), data="prior")
+        return {run.config.model.method: run.config.model.channels for run in runs}
+
+    assert channels() == {"lcn": 8, "semgcn": 16}
+    assert channels("widths.lcn = 24") == {"lcn": 24, "semgcn": 16}
+    assert channels("widths = {}") == {"lcn": 4, "semgcn": 4}
+    assert channels("widths = {}", "widths.lcn = 24") == {"lcn": 24, "semgcn": 4}
+
+
 def test_a_plan_that_is_nowhere_lists_those_there_are():
     with pytest.raises(
         FileNotFoundError, match="'qiuck': give one of quick, open, paper, regime, everyone"

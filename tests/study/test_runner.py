@@ -24,6 +24,7 @@ from graphlift.study.runner import (
     Finished,
     Moved,
     Started,
+    _next_event,
     missing_runs,
     other_results,
     run_study,
@@ -330,6 +331,7 @@ def test_a_worker_that_somebody_ends_is_told_of_and_the_others_stop(pack, tmp_pa
     missing_runs(long, tmp_path, data=str(pack))  # the folder is free again
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
 def test_a_worker_killed_in_the_midst_of_an_event_loses_that_run_alone(pack, tmp_path):
     quick = dataclasses.replace(QUICK, seeds=(0, 1))
     first, second = missing_runs(quick, tmp_path, data=str(pack))[0]
@@ -346,6 +348,22 @@ def test_a_worker_killed_in_the_midst_of_an_event_loses_that_run_alone(pack, tmp
         next(study)
     assert not mp.active_children()
     assert missing_runs(quick, tmp_path, data=str(pack)) == ([second], None)
+
+
+def test_a_worker_that_ends_is_told_of_even_if_its_end_of_the_pipe_is_held():
+    context = mp.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    worker = context.Process(target=os._exit, args=(3,))
+    worker.start()
+    theirs.send(Started("its last word"))
+    pipes = {ours: worker}
+    worker.join()
+
+    assert _next_event(pipes) == Started("its last word")
+    with pytest.raises(ChildProcessError, match="ended with status 3"):
+        _next_event(pipes)
+    assert ours.closed
+    assert not pipes
 
 
 def test_results_on_another_second_data_set_are_not_added_to(whole, plan, pack, tmp_path):

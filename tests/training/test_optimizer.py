@@ -73,6 +73,17 @@ def test_what_is_no_matrix_steps_beside_muon_as_by_adamw():
     assert alike == [parameter.ndim == 1 or parameter.grad is None for parameter in parameters]
 
 
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_without_any_gradient_nothing_moves(weight_decay):
+    (_, parameters), (_, others) = networks()
+    optimizer = Optimizer(parameters, 0.01, weight_decay)
+
+    optimizer.step()
+
+    assert all(torch.equal(*pair) for pair in zip(parameters, others, strict=True))
+    assert not optimizer.moments
+
+
 def test_an_optimiser_with_anothers_moments_goes_on_as_it():
     (ours, parameters), (theirs, others) = networks()
     first, second = (Optimizer(each, 0.01) for each in (parameters, others))

@@ -211,7 +211,7 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
         overrides: Keys of the recipe, each as ``key = value`` in TOML; they hold for every run,
             also where its row or column has the key. Or keys of the plan itself, such as
             ``seeds = [0]``; what it has for methods and detections that these leave out is left
-            out, too.
+            out, too. Widths that an override does not name stay; ``widths = {}`` drops all.
 
     Raises:
         ConfigError: If it has unknown keys, methods or values; each is named by its path.
@@ -239,7 +239,8 @@ def _parse(tables: list[dict[str, Any]], where: str) -> Plan:
             if isinstance(plan.get(axis), dict)
         }
         plan = merge([plan, {"recipe": keys}, over])
-        plan |= {key: value for key, value in given.items() if key not in keys}
+        own = {key: value for key, value in given.items() if key not in keys}
+        plan = merge([plan, own]) | {key: value for key, value in own.items() if value == {}}
         _leave_out(plan, given)
     return parse_table(Plan, plan, where)
 

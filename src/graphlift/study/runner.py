@@ -240,7 +240,7 @@ def _undisturbed() -> Iterator[None]:
     The study receives it, and asks each worker once to end.
     """
     if threading.current_thread() is not threading.main_thread() or os.name != "posix":
-        yield  # signals go to another thread; Windows keeps none from one process alone
+        yield  # signals go to another thread; on Windows Ctrl-C reaches the workers in any case
         return
     with deferred() as interrupted:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -260,18 +260,24 @@ def _next_event(pipes: dict[Connection, BaseProcess]) -> Event | _Failed:
     and no other, and holds no lock that others, or this process, would wait for.
     """
     while pipes:
-        ready = wait(list(pipes))
-        pipe = next(each for each in pipes if each in ready)
-        try:
-            event: Event | _Failed = pipe.recv()
-        except (EOFError, OSError):  # the latter in the midst of an event
-            worker = pipes.pop(pipe)
-            pipe.close()
-            worker.join()
-            if worker.exitcode:
-                raise _lost(worker.exitcode) from None
-        else:
+        ready = wait([*pipes, *(worker.sentinel for worker in pipes.values())])
+        pipe, worker = next(
+            (pipe, worker)
+            for pipe, worker in pipes.items()
+            if pipe in ready or worker.sentinel in ready
+        )
+        event: Event | _Failed | None = None
+        with contextlib.suppress(EOFError, OSError):  # the latter in the midst of an event
+            # On Windows a worker that ends as it starts leaves its end of the pipe open, here.
+            if pipe.poll():
+                event = pipe.recv()
+        if event is not None:
             return event
+        del pipes[pipe]
+        pipe.close()
+        worker.join()
+        if worker.exitcode:
+            raise _lost(worker.exitcode)
     raise _lost(0)
 
 

@@ -144,8 +144,7 @@ class TrainConfig:
         steps: Ends the run after so many steps instead, if given.
         batch_size: Frames a step.
         learning_rate: At the start.
-        optimizer: ``adam``, or ``muon`` for the matrices of a network
-            (:func:`graphlift.training.muon.muon_step`) and AdamW for its other parameters.
+        optimizer: ``adam``, or ``muon`` for matrices (:mod:`graphlift.training.optimizer`).
         drop_last: Whether the frames of a pack that an epoch has left after its last whole batch
             are dropped, or make a smaller batch, as in the published codes. One left over is
             always dropped: a batch of one cannot be normalised.
