@@ -17,6 +17,7 @@ from helpers.served import (
     people,
     plain,
     positions,
+    post_json,
     stream_to,
     until,
     wire,
@@ -80,6 +81,41 @@ def test_a_byte_after_an_answer_does_not_hold_a_connection(strict):
         assert seconds_until_dropped(link) < 4  # uvicorn's own clock has 5 s, and was stopped
 
 
+def test_a_server_with_all_its_connections_taken_says_that_it_lives(served):
+    address = served(connections=2)
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(stream_to(address)) for _ in range(2)]
+        for each in streams:
+            opened(each)
+        silent = [stack.enter_context(wire(address)) for _ in range(100)]
+        watched = [ask(address, "GET", path, timeout=20) for path in ("/health", "/metrics")]
+        busy = post_json(address, "/lift?raw=true", plain(people(1)[:, 0]))
+        streams[0].send(ONE)
+        frame = json.loads(streams[0].recv())
+        silent[-1].sendall(head(address, "GET", "/health"))  # those before it were dropped first
+        last = silent[-1].recv(1 << 16)
+        first = silent[0].recv(1)
+
+    assert [each.status for each in watched] == [200, 200]
+    assert (busy.status, busy.headers["Retry-After"]) == (503, "5")
+    assert frame["frame"] == 0
+    assert last.startswith(b"HTTP/1.1 200")
+    assert first == b""
+
+
+def test_streams_that_have_ended_make_room_first(served):
+    address = served(connections=2)
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):  # who is told why it ends, and neither reads that nor closes
+            link = stack.enter_context(wire(address))
+            link.sendall(head(address, "GET", "/stream", *HANDSHAKE))
+            assert link.recv(400).startswith(b"HTTP/1.1 101")
+            link.sendall(b"\x81\x81" + bytes(4) + b"x")  # text that is no opening
+            until(lambda: counted(address, 'graphlift_connections{kind="streams"}') == 0)
+
+        assert ask(address, "GET", "/health", timeout=20).status == 200
+
+
 def test_the_body_of_a_refused_request_does_not_hold_a_connection(strict):
     with wire(strict) as link:
         link.sendall(head("http://evil.example", "POST", "/lift", "Content-Length: 40000"))
@@ -92,6 +128,40 @@ def test_a_handshake_that_websockets_refuses_without_a_word_does_not_hold_a_conn
         odd = (f"X-{number}: 1" for number in range(200))
         link.sendall(head(strict, "GET", "/stream", *HANDSHAKE, *odd))
         assert seconds_until_dropped(link) < 10
+
+
+def test_a_body_that_comes_too_slowly_is_refused_and_gives_its_place_back(served):
+    address = served(seconds=300, upload_seconds=0.5, connections=1, connection_seconds=60)
+    body = json.dumps(plain(people(1)[:, 0])).encode()
+    form = b'--m\r\nContent-Disposition: form-data; name="file"; filename="a.npz"\r\n\r\n'
+    for kind, begin in (("application/json", b"["), ("multipart/form-data; boundary=m", form)):
+        with wire(address) as link:
+            lines = (f"Content-Type: {kind}", "Content-Length: 400000")
+            link.sendall(head(address, "POST", "/lift", *lines) + begin)
+            said, began = b"", time.monotonic()
+            link.settimeout(0.05)
+            while not said and time.monotonic() - began < 30:
+                link.sendall(b" ")
+                with contextlib.suppress(TimeoutError):
+                    said = link.recv(1 << 16)
+
+        assert said.startswith(b"HTTP/1.1 408")
+        assert b"came too slowly: 0.5 s, and a second more for each 10 kB" in said
+        until(lambda: counted(address, 'graphlift_connections{kind="requests"}') == 1)  # ours
+        assert post_json(address, "/lift?raw=true", json.loads(body)).status == 200
+
+
+def test_a_body_that_comes_steadily_may_take_longer_than_its_grace(served):
+    address = served(seconds=300, upload_seconds=2)
+    body = json.dumps(plain(people(40))).encode()
+    body += b" " * (60_000 - len(body))  # 6 s at the least rate
+    lines = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+
+    with wire(address) as link:
+        link.sendall(head(address, "POST", "/lift?raw=true", *lines) + body[:30_000])
+        time.sleep(3)
+        link.sendall(body[30_000:])
+        assert link.recv(1 << 16).startswith(b"HTTP/1.1 200")
 
 
 def test_a_request_that_takes_its_time_and_the_next_one_are_answered(strict):
@@ -204,6 +274,20 @@ def test_what_cannot_be_read_ends_a_stream_after_all_answers(address, caplog, ba
             link.recv()
     assert end.value.rcvd.code == code
     assert not [each for each in caplog.records if each.levelno >= logging.WARNING]
+
+
+def test_a_message_of_pieces_without_end_ends_a_stream(address):
+    text, more = b"\x01\x80" + bytes(4), b"\x00\x80" + bytes(4)  # empty, and not the last
+    with stream_to(address) as link:
+        opened(link)
+        link.send(ONE)
+        link.socket.sendall(text + more * 2_000)
+
+        assert json.loads(link.recv())["frame"] == 0
+        assert "more than 1,000 pieces" in json.loads(link.recv())["error"]
+        with pytest.raises(ConnectionClosedError) as end:
+            link.recv()
+    assert end.value.rcvd.code == 1009
 
 
 def test_what_cannot_be_read_may_be_the_opening(address):

@@ -91,10 +91,12 @@ def test_more_connections_than_allowed_are_refused(served):
     with stream_to(address) as link, stream_to(address) as other:
         for each in (link, other):
             opened(each)
-        said = ask(address, "GET", "/health")
+        said = post_json(address, "/lift?raw=true", ONE)
+        watched = [ask(address, "GET", path).status for path in ("/health", "/metrics")]
         with pytest.raises(InvalidStatus) as refused, stream_to(address):
             pass
 
+    assert watched == [200, 200]
     assert (said.status, said.headers["Retry-After"]) == (503, "5")
     assert said.error.startswith("2 requests and streams are open")
     assert refused.value.response.status_code == 503

@@ -1,5 +1,6 @@
 """Jobs: their course, their result, their end; which files are no videos."""
 
+import asyncio
 import io
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,10 @@ from helpers.detectors import needs
 from helpers.served import ask, counted, people, post_file, post_json, until
 
 from graphlift.formats import read_poses
+from graphlift.serve.jobs import Job
+from graphlift.serve.options import ResultOptions
+from graphlift.serve.refusals import Refusal
+from graphlift.serve.results import keypoints_of, result_of
 
 
 def npz(frames):
@@ -78,6 +83,52 @@ def test_a_job_may_be_deleted_while_another_format_is_made_of_it(served):
 
     assert said.status == 200, said.body
     assert said.body.startswith(b"frame,")
+
+
+def answered(response, meanwhile=lambda: None):
+    """What an answer sends: its status and its content; something happens once it has begun."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+        if len(sent) == 1:
+            meanwhile()
+
+    async def receive():
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "GET", "headers": [], "extensions": {}}
+    asyncio.run(response(scope, receive, send))
+    return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
+
+
+@pytest.fixture
+def done(tmp_path):
+    """A job that is done, and the two answers that it has."""
+    (tmp_path / "job").mkdir()
+    for name in ("motion.csv", "detected.npz"):
+        (tmp_path / "job" / name).write_bytes(name.encode() * 30_000)
+    job = Job("id", tmp_path / "job", "csv", "done")
+    return job, asyncio.run(result_of(None, job, ResultOptions())), keypoints_of(job)
+
+
+def test_a_job_that_is_deleted_just_before_its_answer_is_not_found(done):
+    job, *answers = done
+    job.forget()
+
+    assert not job.folder.exists()
+    for each in answers:
+        with pytest.raises(Refusal, match="no such job") as refused:
+            answered(each)
+        assert refused.value.status == 404
+
+
+def test_a_job_that_is_deleted_while_it_is_sent_is_sent_to_its_end(done):
+    job, motion, keypoints = done
+
+    assert answered(keypoints) == (200, b"detected.npz" * 30_000)
+    assert answered(motion, job.forget) == (200, b"motion.csv" * 30_000)
+    assert not job.folder.exists()
 
 
 @pytest.mark.parametrize("other", ["x", "..%2F..%2Fetc%2Fpasswd", "%00"])

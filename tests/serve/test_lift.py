@@ -1,5 +1,6 @@
 """POST /lift: any keypoint format in, any format of motion out; what is refused, and how."""
 
+import asyncio
 import gzip
 import inspect
 import io
@@ -19,7 +20,7 @@ from graphlift.formats import read_keypoints, read_poses
 from graphlift.formats.write import WRITERS
 from graphlift.motion import to_world
 from graphlift.serve.options import MEDIA, Format, JobOptions, LiftOptions
-from graphlift.serve.single import may_be_short
+from graphlift.serve.single import lift_single, may_be_short
 
 ONE = plain(people(1)[:, 0])
 CLOSE = 1e-5
@@ -328,3 +329,16 @@ def test_a_body_whose_length_is_not_stated_truly_is_not_read_on_the_spot():
     assert not may_be_short(
         options, kind | {"content-length": "900", "transfer-encoding": "chunked"}
     )
+
+
+def test_only_our_own_layout_is_read_while_everybody_waits(address, tmp_path):
+    joints = people(1, joints=18)[0, 0].ravel().tolist()
+    frame = {"people": [{"pose_keypoints_2d": joints}]}
+    far = [{"image_id": number, "keypoints": joints[:51]} for number in (0, 150_000)]
+    for name, data in (("frame.json", frame), ("far.json", far)):
+        (tmp_path / name).write_text(json.dumps(data))
+        assert asyncio.run(lift_single(tmp_path, name, LiftOptions(raw=True), None)) is None
+
+    said = post_json(address, "/lift?raw=true&image_size=640x480&fps=30", frame)
+
+    assert (said.status, len(said.json["frames"])) == (200, 1)

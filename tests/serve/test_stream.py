@@ -134,6 +134,7 @@ OPENINGS = {
         OPENING | {"camera": {"focal": [900, 900], "centre": [1e300, 1]}},
         "camera.centre",
     ),
+    "long": (OPENING | {"model": "m" * 9_000}, "opening: has 9,0"),
     "huge": ('{"skeleton": ' + "1" * 5_000 + "}", "opening"),
 }
 

@@ -130,7 +130,8 @@ def _text(value: object, where: str, *, one: bool) -> np.ndarray:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         expected = "a name" if one else "a list of names"
         raise FormatError(f"{where} is {shown(value)}, but should be {expected}: write it so")
-    return np.array(names[0] if one else names, dtype=np.str_)
+    # Objects: an array of text has room for the longest name in each of its places.
+    return np.array(names[0] if one else names, dtype=object)
 
 
 def from_array(array: np.ndarray, source: KeypointSource) -> Keypoints:

@@ -9,6 +9,8 @@ from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.words import counted, listed, shown
 
 LARGEST_FRAME = 1 << 53
+# From the first digit of a row on alone: from each of a million digits would take hours.
+_LAST = re.compile(r"(?<![0-9])([0-9]+)(?:\.\w+)?$")
 _NUMBERED = re.compile(r"(?P<clip>.*?)(?P<frame>[0-9]{1,15})(?:_keypoints)?")
 
 
@@ -38,7 +40,7 @@ def first_frame(frames: range) -> str:
 
 def number_in(name: str) -> int | None:
     """Read the number that a file's name ends in; None if there is none or it is absurd."""
-    match = re.search(r"([0-9]+)(?:\.\w+)?$", name.strip())
+    match = _LAST.search(name.strip())
     return int(match[1]) if match and len(match[1]) < 16 else None
 
 

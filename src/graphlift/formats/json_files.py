@@ -1,6 +1,8 @@
 """JSON files, read with limits; errors about numbers in them name the place."""
 
 import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,8 @@ import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.words import reason
+
+_RECOGNISED = 1_000
 
 
 def check_file_size(path: Path, max_bytes: int, way_out: str) -> None:
@@ -55,6 +59,14 @@ def read_json(path: Path, max_bytes: int) -> Any:  # noqa: ANN401
     return data
 
 
+def first_filled(entries: Iterable[Any]) -> Iterator[Any]:
+    """Go through the first entries that are not empty: by them a kind of file is recognised.
+
+    Not through all: to ask each of millions what it is may take minutes.
+    """
+    return islice(filter(None, entries), _RECOGNISED)
+
+
 def numbers(value: object, where: str) -> np.ndarray:
     """Make an array of what should be numbers; ``null`` is not a number (NaN).
 
@@ -62,10 +74,10 @@ def numbers(value: object, where: str) -> np.ndarray:
         FormatError: If it holds anything else, or lists of unequal length.
     """
     try:
-        given = np.asarray(value)
-        text = given.dtype.kind in "OU" and any(isinstance(each, str) for each in given.flat)
-        plain = value if given.dtype.kind == "O" else given
-        array = np.empty(0) if text else np.asarray(plain, dtype=np.float64)
+        # As objects first: an array of text has room for the longest in each of its places.
+        given = np.asarray(value, dtype=object)
+        text = any(issubclass(kind, str) for kind in set(map(type, given.ravel())))
+        array = np.empty(0) if text else given.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
             f"{where} should be numbers, in lists of equal length: {reason(error)}"

@@ -26,6 +26,8 @@ from graphlift.sequences import Keypoints
 from graphlift.skeletons import COCO_17, HALPE_26, MPII_16
 
 USUAL = (COCO_17, HALPE_26, MPII_16)
+_LONGEST_PLACE = 10
+"""Digits; Python reads no more than 4,300."""
 
 
 def is_image(data: Any) -> bool:  # noqa: ANN401
@@ -85,6 +87,8 @@ def people_in_image(instances: object, where: str, frame: int) -> Iterator[Detec
 def _names(meta: object) -> list[str]:
     """Find what the joints are called, in their order."""
     names = meta.get("keypoint_id2name") if isinstance(meta, dict) else None
-    if not isinstance(names, dict) or not all(is_whole(str(key)) for key in names):
+    if not isinstance(names, dict):
+        return []
+    if not all(is_whole(str(key)) and len(str(key)) < _LONGEST_PLACE for key in names):
         return []
     return [str(name) for _, name in sorted(names.items(), key=lambda each: int(each[0]))]

@@ -25,7 +25,7 @@ from graphlift.formats import (
     videopose3d,
 )
 from graphlift.formats.hdf5 import is_inside, open_hdf5
-from graphlift.formats.json_files import check_file_size, read_json
+from graphlift.formats.json_files import check_file_size, first_filled, read_json
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.formats.npz_members import list_members, read_npy
 from graphlift.sequences import Keypoints
@@ -108,9 +108,7 @@ def _read_json(path: Path, source: KeypointSource) -> Keypoints:
 
 def _holds_landmarks(data: Any) -> bool:  # noqa: ANN401
     frames = data.get("frames", [data]) if isinstance(data, dict) else data
-    if not isinstance(frames, list):
-        return False
-    return any(mediapipe.is_landmarks(frame) for frame in frames)
+    return isinstance(frames, list) and any(map(mediapipe.is_landmarks, first_filled(frames)))
 
 
 def _read_csv(path: Path, source: KeypointSource) -> Keypoints:

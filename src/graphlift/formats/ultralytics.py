@@ -21,7 +21,7 @@ import numpy as np
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, assemble, identity
 from graphlift.formats.frame_numbers import frames_noted, numbered, span_of
-from graphlift.formats.json_files import check_file_size, entries, numbers
+from graphlift.formats.json_files import check_file_size, entries, first_filled, numbers
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.numerals import decimal
 from graphlift.sequences import Keypoints
@@ -45,7 +45,7 @@ def is_frame(data: Any) -> bool:  # noqa: ANN401
 
 def is_video(data: Any) -> bool:  # noqa: ANN401
     """Say whether JSON is a list of frames, as ``to_json`` writes each."""
-    return isinstance(data, list) and any(is_frame(frame) for frame in data)
+    return isinstance(data, list) and any(map(is_frame, first_filled(data)))
 
 
 def from_frames(data: list[Any], source: KeypointSource) -> Keypoints:

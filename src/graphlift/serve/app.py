@@ -131,7 +131,7 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
         frames = await _while_connected(request, shared.lifts.do(task))
         shared.metrics.frames.labels("request").inc(frames)
         kept = True
-        return Result(folder, form, remove=True)
+        return Result(folder, form)
     finally:
         if leave is not None:
             leave()

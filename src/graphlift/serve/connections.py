@@ -17,8 +17,16 @@ from websockets.frames import Close, Frame, Opcode
 from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, POLICY, TOO_BIG
 from graphlift.words import plain
 
+_READ = 1 << 15
+"""Bytes that are read at once. asyncio takes eight times as many: in them there is room for 40,000
+of the smallest chunks or messages, during which all other clients wait for most of a second."""
+_MOST_PIECES = 1_000
+"""That a message may come in; empty ones count for nothing in its length."""
 _UNREAD_MESSAGES = 8
 """After which a stream is not read on until the application has taken them."""
+_THROWN_AWAY = 32 * LONGEST_MESSAGE
+"""Bytes that are read on and thrown away after what cannot be read; a client that sends still more
+does not look at what it is sent."""
 _UNREAD_PONGS = 1 << 20
 """Bytes that may wait to be sent when a client asks whether the server lives."""
 
@@ -27,13 +35,22 @@ class Http(H11Protocol):
     """HTTP on a connection of which there are no more than ``most``."""
 
     most = 0
+    dropped = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Refuse more connections than are allowed."""
+        """Drop who has waited longest for nothing, if there are more connections than allowed.
+
+        Not the new one: it may be of a monitor, for which the server would be broken.
+        """
         super().connection_made(transport)
+        selector: Any = transport  # what the types of asyncio do not know
+        selector.max_size = _READ
         self.quiet_since = self.loop.time()
-        if len(self.connections) > self.most:
-            transport.abort()
+        there: list[Any] = [each for each in self.connections if not each.dropped]  # type: ignore[union-attr]
+        if len(there) > self.most:
+            spare = [each for each in there if each is not self and each.spare_since is not None]
+            first = min(spare, key=lambda each: (each.held, each.spare_since), default=self)
+            first.drop()
 
     def on_response_complete(self) -> None:
         """Wait for the next request; what is left of this one is read, but not for ever."""
@@ -44,6 +61,11 @@ class Http(H11Protocol):
     def waits_since(self) -> float | None:
         """When it began to wait for the client; None while it answers."""
         return None if self._answering else self.quiet_since
+
+    @property
+    def spare_since(self) -> float | None:
+        """When it was last of use; None while it is. Who does not read may be dropped, too."""
+        return self.quiet_since if self.held else self.waits_since
 
     @property
     def held(self) -> bool:
@@ -57,6 +79,11 @@ class Http(H11Protocol):
 
     def give_up(self, _: float) -> None:
         """Drop the connection."""
+        self.drop()
+
+    def drop(self) -> None:
+        """End the connection at once."""
+        self.dropped = True
         self.transport.abort()
 
 
@@ -67,7 +94,8 @@ class Websocket(WebSocketsSansIOProtocol):
     message ``{"refused": (code, why)}`` in its turn, goes on sending, and closes it.
     """
 
-    broken = False
+    broken = dropped = False
+    _thrown = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the handshake; an odd one has no answer from websockets."""
@@ -80,6 +108,11 @@ class Websocket(WebSocketsSansIOProtocol):
         return None if self.handshake_initiated else self.quiet_since
 
     @property
+    def spare_since(self) -> float | None:
+        """When it began, if the handshake has not come, or the end has been said already."""
+        return self.quiet_since if self.close_sent or not self.handshake_initiated else None
+
+    @property
     def held(self) -> bool:
         """Whether answers wait until the client has read some."""
         return self.handshake_initiated and not self.writable.is_set()
@@ -87,14 +120,22 @@ class Websocket(WebSocketsSansIOProtocol):
     def give_up(self, seconds: float) -> None:
         """End a stream that has waited so long; what it was sent is there to be read meanwhile."""
         if not self.handshake_initiated or self.transport.is_closing():
-            self.transport.abort()
+            self.drop()
             return
         self._break(POLICY, f"no answer was read for {seconds:g} s: connect again, and read on")
         self.writable.set()
 
+    def drop(self) -> None:
+        """End the connection at once."""
+        self.dropped = True
+        self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         """Read messages up to the first that cannot be; what follows it is thrown away."""
         if self.broken:
+            self._thrown += len(data)
+            if self._thrown > _THROWN_AWAY:
+                self.drop()
             return
         self.conn.receive_data(data)
         fault = self.conn.parser_exc
@@ -127,6 +168,14 @@ class Websocket(WebSocketsSansIOProtocol):
             self.read_paused = True
             self.transport.pause_reading()
 
+    def handle_cont(self, event: Frame) -> None:
+        """Add a piece to a message."""
+        if len(self.frames) < _MOST_PIECES:
+            super().handle_cont(event)
+            return
+        self.frames = []
+        self._break(TOO_BIG, f"a message in more than {_MOST_PIECES:,} pieces: send it in one")
+
     def _break(self, code: int, why: str) -> None:
         if not self.broken:
             self.broken = True
@@ -137,7 +186,7 @@ class Websocket(WebSocketsSansIOProtocol):
         """Drop a client that asks and asks and reads no answer."""
         super().handle_ping()
         if self.transport.get_write_buffer_size() > _UNREAD_PONGS:
-            self.transport.abort()
+            self.drop()
 
     async def send(self, message: Any) -> None:  # noqa: ANN401  # ASGI's
         """Send a message, also after one came that cannot be read."""

@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from graphlift.serve.forms import FILE
 from graphlift.serve.options import MEDIA
-from graphlift.serve.uploads import FILE
 
 DESCRIPTION = """2D human keypoints or a video in, 3D motion out.
 
@@ -45,7 +45,7 @@ _WHY = {
     403: "Host or Origin is of another server or page.",
     404: "No such job.",
     406: "Nothing that is accepted can be made.",
-    408: "The body did not arrive in time.",
+    408: "The body did not arrive in time, or came too slowly.",
     409: "The job is not done, or it failed.",
     413: "The body is too large.",
     415: "The file is of no kind that is read.",

@@ -24,6 +24,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = "/health"
 """The one route that needs no key."""
+WATCHED = (OPEN, "/metrics")
+"""Routes that are answered however busy the server is, so that nobody takes it for broken."""
+LEAST_RATE = 10_000
+"""Bytes a second at which a body has to come, once its grace is over."""
 VIDEOS = "/jobs"
 _NOT_FOUND = "(none)"
 
@@ -68,7 +72,7 @@ class Guard:
         self.streams.end()
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        body = _Counted(receive, self._most(scope))
+        body = _Counted(receive, answer, self._most(scope), self.settings.upload_seconds)
         try:
             self._check(scope)
             if scope["type"] == "websocket":
@@ -111,7 +115,7 @@ class Guard:
             check_key(keys, self.settings.key)
         if self.ending and scope["path"] != OPEN:
             raise ending()
-        if self.open > (most := self.settings.connections):
+        if self.open > (most := self.settings.connections) and scope["path"] not in WATCHED:
             taken = counted(most, "request or stream is", "requests and streams are")
             raise Refusal(
                 503,
@@ -155,21 +159,49 @@ def _too_large(most: int) -> Refusal:
 
 
 class _Counted:
-    """Receives a body, and refuses it beyond so many bytes."""
+    """Receives a body, and refuses it beyond so many bytes, or if it comes too slowly.
 
-    def __init__(self, receive: Receive, most: int) -> None:
+    What counts is how long it waits for the client, not how long the server takes to write.
+    """
+
+    def __init__(self, receive: Receive, answer: "_Answer", most: int, seconds: float) -> None:
         self.receive, self.most, self.size, self.whole = receive, most, 0, False
+        self._answer, self._seconds, self._waited = answer, seconds, 0.0
 
     async def __call__(self) -> Message:
-        message = await self.receive()
+        message = await self._next()
         if message["type"] == "http.request":
             self.size += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
-            if self.size > self.most:
+            if self.size > self.most and not self._answer.begun:
                 raise _too_large(self.most)
         elif message["type"] == "http.disconnect":
             self.whole = True
         return message
+
+    async def _next(self) -> Message:
+        if self.whole or self._answer.begun:  # only the end of the connection is waited for
+            return await self.receive()
+        allowed = self._seconds + self.size / LEAST_RATE
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(allowed - self._waited):
+                return await self.receive()
+        except TimeoutError:
+            self._check_late()
+        finally:
+            self._waited += time.perf_counter() - began
+        return await self.receive()
+
+    def _check_late(self) -> None:
+        """Refuse a body that is late, unless the answer has begun without it."""
+        if not self._answer.begun:
+            raise Refusal(
+                408,
+                f"the body came too slowly: {self._seconds:g} s, and a second more for each "
+                f"{LEAST_RATE / 1e3:g} kB, are allowed: send less at once",
+                {"Connection": "close"},
+            )
 
 
 class _Answer:

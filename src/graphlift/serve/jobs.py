@@ -1,11 +1,12 @@
 """Jobs: videos and long clips, lifted while nobody waits on the line, and kept for a while."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,8 @@ class Job:
         error: Why it failed.
         ends: By :func:`time.monotonic`, when it will be forgotten.
         work: What lifts it.
+        readers: How many read in its folder.
+        forgotten: Whether nobody can ask for it any more.
     """
 
     id: str
@@ -45,6 +48,33 @@ class Job:
     error: str | None = None
     ends: float | None = None
     work: "asyncio.Task[None] | None" = None
+    readers: int = 0
+    forgotten: bool = False
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[Path]:
+        """Keep the folder meanwhile, though the job be deleted.
+
+        Raises:
+            Refusal: If it was deleted since it was found.
+        """
+        if self.forgotten:
+            raise _not_found()
+        self.readers += 1
+        try:
+            yield self.folder
+        finally:
+            self.readers -= 1
+            self._remove()
+
+    def forget(self) -> None:
+        """Remove the folder, once nobody reads in it."""
+        self.forgotten = True
+        self._remove()
+
+    def _remove(self) -> None:
+        if self.forgotten and not self.readers:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def describe(self) -> dict[str, Any]:
         """Say how far it is, as JSON."""
@@ -132,7 +162,7 @@ class Jobs:
             Refusal: If there is none of this id, or no more.
         """
         if id not in self._jobs:
-            raise Refusal(404, "no such job: its id is another, or it was deleted or forgotten")
+            raise _not_found()
         return self._jobs[id]
 
     async def delete(self, id: str) -> None:  # noqa: A002
@@ -146,9 +176,13 @@ class Jobs:
     def _forget(self, id: str) -> None:  # noqa: A002
         job = self._jobs.pop(id, None)
         if job is not None:
-            shutil.rmtree(job.folder, ignore_errors=True)
+            job.forget()
 
     async def close(self) -> None:
         """End and forget all of them."""
-        for id in list(self._jobs):  # noqa: A001
-            await self.delete(id)
+        while self._jobs:  # one may be forgotten while another ends
+            await self.delete(next(iter(self._jobs)))
+
+
+def _not_found() -> Refusal:
+    return Refusal(404, "no such job: its id is another, or it was deleted or forgotten")

@@ -19,6 +19,8 @@ from graphlift.words import plain, problems
 _Focal = Annotated[float, Field(ge=1, le=1e7, allow_inf_nan=False)]
 _Place = Annotated[float, Field(ge=-1e7, le=1e7, allow_inf_nan=False)]
 _Coefficient = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
+_LONGEST = 1 << 13
+"""Characters; it is read while everybody else waits."""
 
 
 class Lens(BaseModel):
@@ -53,6 +55,8 @@ def read_opening(text: str) -> Opening:
     Raises:
         FormatError: If it is none.
     """
+    if len(text) > _LONGEST:
+        raise FormatError(f"has {len(text):,} characters, more than {_LONGEST:,}: send it alone")
     try:
         parse_json(text)
         return Opening.model_validate_json(text)

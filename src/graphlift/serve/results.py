@@ -15,26 +15,43 @@ from graphlift.serve.worker import DETECTED, MOTION
 
 
 class Result(FileResponse):
-    """A motion file, read as it is sent.
+    """A motion file, read as it is sent; its folder is removed, however the answer ends.
 
     Args:
         folder: Where it lies.
         form: Its format.
-        remove: Whether to remove the folder, however the answer ends.
     """
 
-    def __init__(self, folder: Path, form: str, *, remove: bool = False) -> None:
+    def __init__(self, folder: Path, form: str) -> None:
         name = f"{MOTION}.{form}"
         super().__init__(folder / name, media_type=MEDIA[form], filename=name)
-        self._folder = folder if remove else None
+        self._folder = folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Kept(FileResponse):
+    """A file of a job, which stays until it is sent.
+
+    Args:
+        job: Whose it is.
+        name: Of the file.
+    """
+
+    def __init__(self, job: Job, name: str) -> None:
+        media = MEDIA[name.rpartition(".")[2]]
+        super().__init__(job.folder / name, media_type=media, filename=name)
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, unless the job was deleted before this began."""
+        with self._job.kept():
+            await super().__call__(scope, receive, send)
 
 
 def finished(job: Job) -> Job:
@@ -50,7 +67,7 @@ def finished(job: Job) -> Job:
     return job
 
 
-async def result_of(shared: Shared, job: Job, options: ResultOptions) -> Result:
+async def result_of(shared: Shared, job: Job, options: ResultOptions) -> FileResponse:
     """Give what came out of a job, converted if that is wished.
 
     Raises:
@@ -58,7 +75,7 @@ async def result_of(shared: Shared, job: Job, options: ResultOptions) -> Result:
     """
     form = options.format or finished(job).format
     if (form, options.person) == (finished(job).format, None):
-        return Result(job.folder, form)
+        return Kept(job, f"{MOTION}.{form}")
     if job.format != "npz":
         raise Refusal(
             409, f"this job wrote {job.format}: start it with format=npz to get others from it"
@@ -77,7 +94,7 @@ async def result_of(shared: Shared, job: Job, options: ResultOptions) -> Result:
         }
         await shared.lifts.do(task)
         kept = True
-        return Result(folder, form, remove=True)
+        return Result(folder, form)
     finally:
         leave()
         if folder is not None and not kept:
@@ -98,7 +115,6 @@ def keypoints_of(job: Job) -> FileResponse:
     Raises:
         Refusal: If the job is not done, failed, or detected nothing because it got keypoints.
     """
-    path = finished(job).folder / DETECTED
-    if not path.exists():
+    if not (finished(job).folder / DETECTED).exists():
         raise Refusal(409, "this job was given keypoints, and detected none: use yours")
-    return FileResponse(path, media_type=MEDIA["npz"], filename=DETECTED)
+    return Kept(job, DETECTED)

@@ -41,6 +41,7 @@ class Settings:
         idle_seconds: That a stream may be silent.
         connection_seconds: That a connection may take until the head of its first or next request
             has come, and for what it was sent last to be taken.
+        upload_seconds: That a body may be waited for, beside a second for each 10 kB.
         keep_seconds: For which what came out of a job is kept.
         workers: Processes that lift clips.
         jobs: Jobs at once, each in a process of its own.
@@ -67,6 +68,7 @@ class Settings:
     job_seconds: float = 3_600
     idle_seconds: float = 300
     connection_seconds: float = 10
+    upload_seconds: float = 10
     keep_seconds: float = 600
     workers: int = 1
     jobs: int = 1

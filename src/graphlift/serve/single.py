@@ -1,6 +1,7 @@
 """Clips of one frame, of which the network's own output is asked: answered with the streams."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from graphlift.errors import GraphliftError
 from graphlift.formats import read_keypoints
+from graphlift.formats.arrays import is_plain
 from graphlift.formats.to_json import json_lines
 from graphlift.lifting import Lifter
 from graphlift.motion.sizes import describe_sizes
@@ -35,7 +37,7 @@ def may_be_short(options: LiftOptions, headers: Mapping[str, str]) -> bool:
 async def lift_single(
     folder: Path, file: str, options: LiftOptions, dispatcher: Dispatcher
 ) -> str | None:
-    """Lift a file of one frame; None if it has more.
+    """Lift a file of one frame; None if it has more, or is of another layout than our own.
 
     Returns:
         JSON, as ``graphlift lift --raw`` writes it.
@@ -43,7 +45,7 @@ async def lift_single(
     Raises:
         Refusal: If the file is refused.
     """
-    if (folder / file).stat().st_size > _SMALL:
+    if (folder / file).stat().st_size > _SMALL or not _may_be_plain(folder / file):
         return None
     try:
         keypoints = read_keypoints(folder / file, **options.reading)
@@ -61,6 +63,18 @@ async def lift_single(
         return await asyncio.to_thread(_write, dispatcher.lifter, keypoints, question, answer)
     except GraphliftError as error:
         raise Refusal(422, one_line(str(error).replace(f"{folder}/", ""))) from error
+
+
+def _may_be_plain(path: Path) -> bool:
+    """Whether JSON is of our own layout, or none at all, which reading it will say.
+
+    Others are not read while everybody waits: people have to be told apart, and a few numbers of
+    frames may stand for a hundred thousand frames.
+    """
+    try:
+        return is_plain(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError):
+        return True
 
 
 def _write(lifter: Lifter, keypoints: Keypoints, question: Question, answer: Answer) -> str:

@@ -3,24 +3,19 @@
 Of the name that a client gives a file nothing is used but whether it ends in a suffix of our list.
 """
 
-import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from graphlift.formats.recognise import READ, SUFFIXES
+from graphlift.serve.forms import FILE, read_form, write
 from graphlift.serve.options import check_once
 from graphlift.serve.refusals import Refusal
 from graphlift.video.frames import VIDEOS
 from graphlift.words import plain
 
-FILE = "file"
-"""Name of the part of a form that is the file."""
-_PIECE = 1 << 18
 _TYPES = {
     "application/json": ".json",
     "text/csv": ".csv",
@@ -28,7 +23,6 @@ _TYPES = {
 }
 """Suffixes of bodies that are one file, by their media type."""
 _VIDEO_TYPES = ("video/", "application/octet-stream")
-_MOST_FIELDS, _LONGEST_FIELD = 40, 1_024
 
 
 @dataclass(frozen=True)
@@ -85,35 +79,31 @@ async def _receive(request: Request, folder: Path, videos: bool) -> Upload:
             f"Content-Type: {plain(media) or 'none'}: send {', '.join(_TYPES)}{more}, or a form "
             f"(multipart/form-data) whose part {FILE!r} is a file with its name",
         )
-    size = 0
     with (folder / upload.file).open("wb") as file:
         async for piece in request.stream():
-            size += len(piece)
-            await asyncio.to_thread(file.write, piece) if len(piece) > _PIECE else file.write(
-                piece
-            )
-    return _checked(upload, folder, size)
+            await write(file, piece)
+    return _checked(upload, folder)
 
 
 async def _from_form(request: Request, folder: Path, videos: bool) -> Upload:
-    parts = request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD)
-    try:
-        async with parts as form:
-            return await _from_parts(form, folder, videos)
-    except HTTPException as error:
-        why = plain(error.detail, 200).rstrip(".")
-        raise Refusal(422, f"form: {why}: send it again") from error
+    named = Upload("")
+
+    def place(name: str) -> Path:
+        nonlocal named
+        named = _named(name, videos)
+        return folder / named.file
+
+    fields = await read_form(request.stream(), request.headers["content-type"], place)
+    check_once(fields, "form")
+    return _checked(replace(named, form=dict(fields)), folder)
 
 
-async def _from_parts(form: FormData, folder: Path, videos: bool) -> Upload:
-    check_once(form, "form")
-    sent = form.get(FILE)
-    fields = {name: value for name, value in form.multi_items() if name != FILE}
-    if not isinstance(sent, UploadFile):
-        raise Refusal(422, f"form: has no file in the part {FILE!r}: send one, with its name")
-    if any(not isinstance(value, str) for value in fields.values()):
-        raise Refusal(422, f"form: files other than {FILE!r} are not read: leave them out")
-    name = sent.filename or ""
+def _named(name: str, videos: bool) -> Upload:
+    """Choose our name for a file by the one that the client gives it.
+
+    Raises:
+        Refusal: If its ending is none of ours.
+    """
     suffix = suffix_of(name, SUFFIXES)
     video = suffix is None and videos
     suffix = suffix or (suffix_of(name, VIDEOS) if videos else None)
@@ -124,17 +114,7 @@ async def _from_parts(form: FormData, folder: Path, videos: bool) -> Upload:
             f"{plain(Path(name).name) or 'a file without name'}: its ending is none of a kind "
             f"that is read: {known}",
         )
-    upload = Upload(
-        f"video{suffix}" if video else f"keypoints{suffix}",
-        video,
-        {name: str(value) for name, value in fields.items()},
-    )
-    size = 0
-    with (folder / upload.file).open("wb") as file:
-        while piece := await sent.read(_PIECE):
-            size += len(piece)
-            await asyncio.to_thread(file.write, piece)
-    return _checked(upload, folder, size)
+    return Upload(f"video{suffix}" if video else f"keypoints{suffix}", video)
 
 
 def suffix_of(name: str, known: Collection[str]) -> str | None:
@@ -158,9 +138,9 @@ _CONTAINERS: tuple[dict[int, bytes], ...] = (
 reads lists of other files and of addresses to get a video from."""
 
 
-def _checked(upload: Upload, folder: Path, size: int) -> Upload:
+def _checked(upload: Upload, folder: Path) -> Upload:
     """Refuse an empty file, and a video in no container that is known."""
-    if not size:
+    if not (folder / upload.file).stat().st_size:
         raise Refusal(422, f"{upload.file}: is empty (0 bytes): send it again")
     if upload.video:
         with (folder / upload.file).open("rb") as file:

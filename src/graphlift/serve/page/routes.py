@@ -125,9 +125,6 @@ async def _scene(request: Request, id: str) -> Response:  # noqa: A002
     def make() -> bytes:
         return pack(*scene_of(read_poses(job.folder / f"{MOTION}.npz")))
 
-    try:
+    with job.kept():
         content = await asyncio.to_thread(make)
-    except OSError:
-        _shared(request).jobs.find(id)  # it may have been deleted meanwhile
-        raise
     return Response(content, media_type="application/octet-stream", headers=_HEADERS)
