@@ -9,10 +9,10 @@ from graphlift.samples.supervision import Supervision
 from graphlift.training.config import (
     ModelConfig,
     TrainConfig,
-    parse_table,
     read_config,
 )
 from graphlift.training.own import check_own, differences
+from graphlift.training.tables import parse_table
 
 
 @pytest.fixture
