@@ -21,7 +21,7 @@ from graphlift.training.checkpoints import (
 )
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
-from graphlift.training.muon import matrices_of
+from graphlift.training.muon import heads_of, matrices_of
 from graphlift.training.optimizer import Optimizer
 from graphlift.training.own import check_own
 from graphlift.training.weak import Opponent, find_opponent
@@ -73,11 +73,13 @@ def begin(config: TrainConfig, device: torch.device) -> State:
     """Set up the network, drawn from the seed, the optimiser, and the critic if one is asked."""
     torch.manual_seed(config.seed)
     network = build_network(**dataclasses.asdict(config.model)).to(device)
+    by_muon = config.optimizer == "muon"
     optimizer = Optimizer(
         list(network.parameters()),
         config.learning_rate,
         config.weight_decay,
-        matrices_of(network) if config.optimizer == "muon" else {},
+        matrices_of(network) if by_muon else {},
+        heads_of(network) if by_muon else set(),
     )
     opponent = None
     if config.supervision.critic:
