@@ -290,8 +290,9 @@ class TrainConfig:
             'vary is for cameras = "open", and mirrors by views.mirror: leave vary or flip out',
         )
         _require(
-            not (self.vary and self.supervision.unlabelled),
-            "vary makes every pose anew, labelled: leave vary or supervision.unlabelled out",
+            not (self.vary and (self.supervision.unlabelled or self.supervision.ordinal_labels)),
+            "vary makes every pose anew, labelled: leave vary out, or supervision.unlabelled and "
+            "supervision.ordinal_labels",
         )
         _require(
             self.cameras != "open" or not self.held_out,
@@ -321,6 +322,7 @@ class TrainConfig:
             vary=self.vary,
             drop_last=self.drop_last,
             unlabelled=self.supervision.unlabelled,
+            ordinal_labels=self.supervision.ordinal_labels,
         )
 
 
