@@ -14,7 +14,7 @@ from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.samples.supervision import Supervision
 from graphlift.simulated_detector import Detections
-from graphlift.training.network_keys import ignored_keys, not_of_network
+from graphlift.training.network_keys import not_of_network
 from graphlift.training.tables import override, parse_table, read_overrides, read_toml
 from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
@@ -331,9 +331,8 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
 
     Raises:
         ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
-            message lists every such key by its dotted name. Or if a key of ``model``, ``views``
-            or ``anatomy`` is given that this run would ignore, or two overrides set one key to
-            other values.
+            message lists every such key by its dotted name. Or if a key is given that this run
+            would ignore, or two overrides set one key to other values.
         OSError: If the file cannot be read.
     """
     settings = read_overrides(overrides)
@@ -346,17 +345,12 @@ def parse_run(table: Mapping[str, Any], where: str, *, planned: bool = False) ->
     Args:
         table: All keys.
         where: The file, for the message.
-        planned: Whether it is one of the runs of a plan, of which keys of ``model`` may be for
-            others; the plan has checked these.
+        planned: Whether it is one of the runs of a plan, of which some keys may be for others.
 
     Raises:
         ConfigError: As :func:`read_config`; the message begins with ``where``.
     """
     config = parse_table(TrainConfig, table, where)
-    over_time, joints = config.model.method == "over-time", config.model.joints
-    unused = unused_keys(table, config.cameras, joints, over_time, config.vary)
-    if not planned:
-        unused += ignored_keys(table.get("model"), {config.model.method})
-    if unused:
+    if unused := unused_keys(table, config, planned=planned):
         raise ConfigError(f"{where}: {'; '.join(unused)}")
     return config

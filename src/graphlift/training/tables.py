@@ -30,12 +30,15 @@ def read_overrides(overrides: Iterable[str]) -> Settings:
     """Parse overrides, each ``key = value`` in TOML; in which order they come does not matter.
 
     Raises:
-        ConfigError: If one is not TOML, or two set the same key to other values.
+        ConfigError: If one is not TOML or sets nothing, or two set the same key to other values.
     """
     found: dict[tuple[str, ...], tuple[str, Any]] = {}
     for text in overrides:
         name = f"--set {shown(text)}"
-        for key, value in _leaves(_parse_toml(name, text.encode()), ()):
+        table = _parse_toml(name, text.encode())
+        if not table:
+            raise ConfigError(f"{name}: sets nothing: write key = value, or leave it out")
+        for key, value in _leaves(table, ()):
             for other, (before, given) in found.items():
                 if _conflict(key, value, other, given):
                     raise ConfigError(
