@@ -23,7 +23,8 @@ from graphlift.onnx_graph import OnnxGraph
 from graphlift.onnx_session import open_session
 from graphlift.quantisation import quantise
 from graphlift.study.quantised import release_quantised, sample_inputs
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
+from graphlift.training.tables import parse_table
 
 CARD = ModelCard(name="any", skeleton="h36m-17", inputs="canonical", method="any", parameters=0)
 JOINTS, CHANNELS = 3, 16

@@ -17,8 +17,9 @@ from graphlift.matched_width import channels_for
 from graphlift.nn.bidirectional import Attributed, Bidirectional, attribute_loss, attributes_of
 from graphlift.nn.build import build_network
 from graphlift.skeletons import BODY_28, COCO_17, H36M_16, H36M_17
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.losses import ATTRIBUTE_WEIGHT, loss_of
+from graphlift.training.tables import parse_table
 
 LIMBS = [2, 3, 5, 6, 11, 12, 14, 15]
 """Of the 16 joints: knees, feet, elbows, wrists."""

@@ -10,7 +10,8 @@ from graphlift.nn.attention import MultiHead
 from graphlift.nn.build import build_network
 from graphlift.nn.graformer import ChebConv, GraAttention, GraFormer
 from graphlift.skeletons import H36M_16
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import parse_table
 
 PARENTS = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14]  # Zhao et al.'s 16 joints
 

@@ -12,7 +12,8 @@ from graphlift.nn.build import build_network
 from graphlift.nn.hourglass import GraphHourglass, SqueezeExcite
 from graphlift.nn.non_local import group_joints
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17, Skeleton
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import parse_table
 
 PAIRS = [(2, 3), (5, 6), (1, 4), (0, 7), (8, 9), (14, 15), (11, 12), (10, 13)]
 # Right leg, left leg, hips, pelvis and spine, thorax and head, right arm, left arm, shoulders.

@@ -13,7 +13,8 @@ from graphlift.networks import htnet_limbs, htnet_widths
 from graphlift.nn.build import build_network
 from graphlift.nn.htnet import Block, HTNet, Limbs, Skip
 from graphlift.skeletons import BODY_28, COCO_17, H36M_16, H36M_17
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import parse_table
 
 CHAINS = [[1, 2, 3], [4, 5, 6], [11, 12, 13], [14, 15, 16]]  # of 17 joints, as in its code
 

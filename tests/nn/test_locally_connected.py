@@ -15,7 +15,8 @@ from graphlift.networks import layout
 from graphlift.nn.build import build_network
 from graphlift.nn.locally_connected import LocalLinear, LocallyConnected
 from graphlift.skeletons import COCO_17, H36M_16, H36M_17
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
+from graphlift.training.tables import parse_table
 
 LINKS = [  # of the published code: bones of the 17 joints, and from the spine to hips, shoulders
     *((0, 1), (1, 2), (2, 3), (0, 4), (4, 5), (5, 6), (0, 7), (7, 8), (8, 9), (9, 10)),

@@ -26,9 +26,10 @@ from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.evaluation import evaluate_model
 from graphlift.study.plan import Plan, planned_runs
 from graphlift.study.scoring import answers
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import lift, lift_hypotheses, predict
 from graphlift.training.losses import loss_of
+from graphlift.training.tables import parse_table
 
 
 def example(seed=0, batch=3, joints=4, count=5):

@@ -14,8 +14,9 @@ from graphlift.nn.build import build_network
 from graphlift.nn.modulated import ModulatedConv
 from graphlift.nn.non_local import EmbeddedNonLocal
 from graphlift.skeletons import H36M_16, H36M_17
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.loop import train
+from graphlift.training.tables import parse_table
 
 PARENTS = [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 8, 10, 11, 8, 13, 14]  # Zhao et al.'s 16 joints
 

@@ -1,25 +1,21 @@
-"""Ordinal depth: pair by pair, and labels that contradict one another."""
+"""Ordinal depth, pair by pair."""
 
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
 import torch
 
-from graphlift.errors import ShapeError
 from graphlift.nn.ordinal import (
     TIED,
+    columns_of,
     depth_relations,
-    given_relations,
     joint_pairs,
     ordinal_loss,
     part_pairs,
 )
 from graphlift.skeletons import H36M_16, H36M_17
-
-JOINTS = ("Hip", "LHand", "RHand", "Head")
 
 
 def said(depths, pairs):
@@ -83,71 +79,26 @@ def test_parts_are_bones_from_parent_to_child():
     assert all(H36M_17.parents[child] == parent for parent, child in pairs.tolist())
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_labels_of_true_depths_never_contradict(seed):
-    depths = np.random.default_rng(seed).normal(0, 0.1, (8, 4))
-    pairs = list(itertools.permutations(range(4), 2))
+def test_only_relations_that_are_known_cost_and_pull():
+    pairs, relations = torch.tensor([[0, 1], [1, 2]]), torch.tensor([[1, 2], [0, -1]])
+    known = torch.tensor([[True, False], [True, True]])
+    depths = torch.tensor([[0.3, 0.1, 0.7], [0.2, 0.5, -0.4]], requires_grad=True)
 
-    relations = given_relations(np.array(said(depths, pairs)), np.array(pairs), JOINTS)
+    cost = ordinal_loss(depths, pairs, relations, known=known)
 
-    assert relations.tolist() == said(depths, pairs)
-
-
-@pytest.mark.parametrize(
-    ("pairs", "labels", "message"),
-    [
-        (
-            [(0, 1), (1, 0)],
-            [1, 1],
-            "frame 1: .*: Hip is nearer than LHand, LHand is nearer than Hip: correct",
-        ),
-        (
-            [(0, 1), (1, 2), (2, 0)],
-            [1, 1, 1],
-            "Hip is nearer than LHand, LHand is nearer than RHand, RHand is nearer than Hip",
-        ),
-        (
-            [(0, 1), (2, 1), (3, 2), (0, 3)],
-            [1, -1, -1, -1],
-            "Hip is nearer than LHand, LHand .* RHand, RHand .* Head, Head is nearer than Hip",
-        ),
-        ([(0, 1), (1, 0)], [1, 0], "Hip is nearer than LHand, and equally far"),
-    ],
-    ids=["each nearer", "ring of three", "ring of four, by other signs", "nearer and as far"],
-)
-def test_labels_that_contradict_are_refused_by_the_joints(pairs, labels, message):
-    free = [0] * len(pairs)  # the frame before contradicts nothing
-
-    with pytest.raises(ShapeError, match=message):
-        given_relations(np.array([free, labels]), np.array(pairs), JOINTS)
+    terms = [math.log(1 + math.exp(0.2)), 0.09, math.log(1 + math.exp(-0.9))]
+    assert cost.item() == pytest.approx(sum(terms) / 3)
+    cost.backward()
+    assert depths.grad[0, 2] == 0
+    assert depths.grad[1].all()
 
 
-def test_only_the_joints_of_a_shortest_ring_are_named():
-    pairs = [(0, 1), (1, 2), (2, 3), (3, 1)]
+@pytest.mark.parametrize("skeleton", [H36M_16, H36M_17], ids=lambda skeleton: skeleton.name)
+def test_pairs_are_found_among_all_whichever_joint_comes_first(skeleton):
+    every = joint_pairs(skeleton).tolist()
+    pairs = [*skeleton.bones, *(bone[::-1] for bone in skeleton.bones)]
 
-    with pytest.raises(ShapeError) as refused:
-        given_relations(np.array([[1, 1, 1, 1]]), np.array(pairs), JOINTS)
+    columns, signs = columns_of(torch.tensor(pairs), skeleton)
 
-    assert "Hip" not in str(refused.value)
-    assert re.findall(r"(\w+) is nearer", str(refused.value)) == ["LHand", "RHand", "Head"]
-
-
-def test_equally_far_is_not_followed_from_joint_to_joint():
-    pairs = [(0, 1), (1, 2), (0, 2)]
-
-    assert given_relations(np.array([[0, 0, 1]]), np.array(pairs), JOINTS).tolist() == [[0, 0, 1]]
-
-
-@pytest.mark.parametrize(
-    ("labels", "pairs", "message"),
-    [
-        ([[1, 1]], [(0, 1)], r"shape \(1, 2\) for pairs of shape \(1, 2\)"),
-        ([[2]], [(0, 1)], "frame 0: the ordinal label of pair 0 is 2: give 1"),
-        ([[1]], [(0, 0)], "pair 0 is of joints 0 and 0"),
-        ([[1]], [(0, 4)], "pair 0 is of joints 0 and 4: .* from 0 to 3"),
-        ([[1]], [(-1, 2)], "pair 0 is of joints -1 and 2"),
-    ],
-)
-def test_labels_that_are_none_are_refused(labels, pairs, message):
-    with pytest.raises(ShapeError, match=message):
-        given_relations(np.array(labels), np.array(pairs), JOINTS)
+    for (one, other), column, sign in zip(pairs, columns.tolist(), signs.tolist(), strict=True):
+        assert every[column] == ([one, other] if sign == 1 else [other, one])

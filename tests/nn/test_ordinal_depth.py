@@ -18,10 +18,11 @@ from graphlift.nn.ordinal import depth_relations, ordinal_loss
 from graphlift.nn.ordinal_depth import Ordered, OrdinalDepth, in_proportion, order_loss
 from graphlift.samples import Selection
 from graphlift.skeletons import BODY_28, H36M_16, H36M_17
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.evaluation import lift, lift_hypotheses
 from graphlift.training.losses import ORDER_WEIGHT, loss_of
 from graphlift.training.optimizer import Optimizer
+from graphlift.training.tables import parse_table
 
 PAIRS = [(i, j) for i in range(16) for j in range(i + 1, 16)]
 

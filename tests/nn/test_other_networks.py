@@ -17,8 +17,9 @@ from graphlift.networks import ANY_FEATURES
 from graphlift.nn.build import build_network
 from graphlift.skeletons import H36M_16, H36M_17
 from graphlift.study.plan import NAMES, Plan, planned_runs
-from graphlift.training.config import ModelConfig, TrainConfig, parse_table
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.state import CHECKPOINT
+from graphlift.training.tables import parse_table
 
 EACH = pytest.mark.parametrize("method", ANY_FEATURES)
 TINY = TrainConfig(

@@ -9,10 +9,10 @@ from graphlift.samples.supervision import Supervision
 from graphlift.training.config import (
     ModelConfig,
     TrainConfig,
-    parse_table,
     read_config,
 )
 from graphlift.training.own import check_own, differences
+from graphlift.training.tables import parse_table
 
 
 @pytest.fixture
@@ -74,6 +74,12 @@ def test_overrides_are_toml_too(run):
         ('supervision.unlabelled = ["a"]', "unlabelled people teach nothing without an objective"),
         ("supervision.depth = 1.0", r"supervision\.depth"),
         ("views.fog = 1.0", r"views\.fog"),
+        ('base = "my.onnx"', r"run\.toml: base is for over-time alone: leave it out"),
+        (
+            'schedule = "cosine"\ndecay = 0.9',
+            r"run\.toml: decay is for exponential and staircase",
+        ),
+        ("# a comment", "--set '# a comment': sets nothing: write key = value"),
     ],
 )
 def test_each_mistake_is_named(run, override, message):
@@ -101,6 +107,7 @@ RANDOM = [
         (28, "views.recombine = 0.0", r"views.* with 28, anatomy\.recombine counts"),
         (28, "views.proxies = 1.0", r"views.* with 28, anatomy\.captured counts"),
         (17, "anatomy.size = 0.1", r"anatomy\.size .*joints = 28: with 17, views\.size counts"),
+        (17, "flip = true", r"flip is for other cameras than random, where views\.mirror counts"),
         (17, "anatomy.captured = 0.1", r"anatomy\.captured .*joints = 28: leave it out"),
     ],
 )

@@ -5,10 +5,13 @@ import torch
 from torch import nn
 
 from graphlift.graph import body_graph
+from graphlift.nn.baselines import DenseLayer
+from graphlift.nn.build import LIFTERS, build_network
 from graphlift.nn.graph_conv import GraphConv
+from graphlift.nn.mixture import mixture_loss
 from graphlift.skeletons import H36M_16
 from graphlift.training.devices import matmul_precision
-from graphlift.training.muon import matrices_of, orthogonal
+from graphlift.training.muon import heads_of, matrices_of, orthogonal
 from graphlift.training.optimizer import Optimizer
 
 
@@ -113,3 +116,34 @@ def test_the_precision_of_products_is_given_back_even_if_the_block_raises():
         raise ZeroDivisionError
 
     assert torch.get_float32_matmul_precision() == before
+
+
+def test_heads_of_several_hypotheses_step_by_adam_at_a_tenth_of_the_rate():
+    torch.manual_seed(4)
+    network = build_network("mixture", channels=8, blocks=1)
+    heads = dict(network.named_parameters())
+    heads = {name: heads[name] for name in heads if name.split(".")[0] not in ("input", "blocks")}
+    theirs = {name: nn.Parameter(p.detach().clone()) for name, p in heads.items()}
+    ours = Optimizer(
+        list(network.parameters()), 0.02, 0.1, matrices_of(network), heads_of(network)
+    )
+    adam = torch.optim.AdamW(theirs.values(), 0.002, weight_decay=0.1)
+    trunk = [m.linear.weight for m in network.modules() if isinstance(m, DenseLayer)]
+
+    for x in torch.randn(4, 12, 16, 2):
+        network.zero_grad()
+        mixture_loss(network(x), 0.3 * torch.randn(12, 16, 3)).backward()
+        for name, parameter in heads.items():
+            theirs[name].grad = parameter.grad.clone()
+        ours.step()
+        adam.step()
+
+    assert {name.split(".")[0] for name in heads} == {"poses", "spreads", "weights"}
+    for name, parameter in heads.items():
+        torch.testing.assert_close(parameter, theirs[name])
+    assert {*ours.matrices} == {*trunk}
+
+
+def test_no_other_network_has_such_heads():
+    for method in LIFTERS:
+        assert bool(heads_of(build_network(method, channels=6))) == (method == "mixture")

@@ -59,10 +59,7 @@ def read_csv(path: Path, source: KeypointSource) -> Keypoints:
         FormatError: If the header is neither kind, a column is not understood and changes, or a
             row does not fit the header; column and line are named.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline(1 << 20)
-    separator = max(",;\t", key=first.count)
-    rows = rows_of(path, source.max_bytes, separator)
+    rows = rows_of(path, source.max_bytes, separator_in(path))
     names = [name.strip() for name in next(rows, (1, [""]))[1]]
     header = read_header(names, path)
     watch = Watch(header, path)
@@ -75,6 +72,12 @@ def read_csv(path: Path, source: KeypointSource) -> Keypoints:
             "and y are px, take the columns of z out"
         )
     return keypoints
+
+
+def separator_in(path: Path) -> str:
+    """Find what separates the columns of a table: commas, semicolons or tabs."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return max(",;\t", key=file.readline(1 << 20).count)
 
 
 def rows_of(path: Path, max_bytes: int, separator: str) -> Rows:

@@ -112,6 +112,11 @@ class MixtureDensity(nn.Module):
         for parameter in (*self.spreads.parameters(), *self.weights.parameters()):
             nn.init.zeros_(parameter)
 
+    @property
+    def heads(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+        """What gives the hypotheses, their spreads and their weights."""
+        return self.poses, self.spreads, self.weights
+
     def forward(self, keypoints: Float[Tensor, "batch joint feature"]) -> Mixture:
         """Lift keypoints: screen-normalised, or canonical ones with confidence."""
         f = residual(self.input(keypoints.flatten(1)), self.blocks)

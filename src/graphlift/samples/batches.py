@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Int8
+
+from graphlift.samples.ordinal_labels import OrdinalLabels
 
 Array = Any
 """A NumPy array, or torch's on the device of a run."""
@@ -37,6 +39,7 @@ class Batches:
             is; None to mirror none.
         unlabelled: Of each sample, whether training must not see its 3D positions; None where it
             may see all.
+        ordinal: What people said of the order in depth of its joints, if they did.
     """
 
     size: int
@@ -46,19 +49,32 @@ class Batches:
     seed: int = 0
     mirror: Array | None = None
     unlabelled: Bool[np.ndarray, " frame"] | None = None
+    ordinal: OrdinalLabels | None = None
 
     def __getitem__(self, step: int) -> tuple[Array, Array]:
         """The inputs and targets of a step, counted from 0 over all epochs."""
         x, y = self.gather(self._rows(step))
         if self.mirror is not None:
-            coin = np.random.default_rng([self.seed, step, 1]).random(len(x)) < 0.5
             for array in (x, y):
-                _flip(array, np.flatnonzero(coin), self.mirror)
+                _flip(array, np.flatnonzero(self._mirrored(step, len(x))), self.mirror)
         return x, y
 
     def labelled(self, step: int) -> Bool[np.ndarray, " sample"] | None:
         """Which samples of a step training may see in 3D; None where it may see all."""
         return None if self.unlabelled is None else ~self.unlabelled[self._rows(step)]
+
+    def order(self, step: int) -> Int8[np.ndarray, "sample pair"] | None:
+        """What people said of the samples of a step, mirrored as these are."""
+        if self.ordinal is None:
+            return None
+        rows = self._rows(step)
+        return self.ordinal.of(rows, self._mirrored(step, len(rows)))
+
+    def _mirrored(self, step: int, count: int) -> Bool[np.ndarray, " sample"]:
+        """Which samples of a step are mirrored."""
+        if self.mirror is None:
+            return np.zeros(count, dtype=bool)
+        return np.random.default_rng([self.seed, step, 1]).random(count) < 0.5
 
     def _rows(self, step: int) -> Rows:
         epoch, place = divmod(step, self.per_epoch)
@@ -79,6 +95,7 @@ def drawn_by_weight(
     seed: int,
     mirror: Array | None = None,
     unlabelled: Bool[np.ndarray, " frame"] | None = None,
+    ordinal: OrdinalLabels | None = None,
 ) -> Batches:
     """Draw samples by their weights, with replacement; every batch of an epoch is whole."""
     per_epoch = max(len(weights) // size, 1)
@@ -88,7 +105,7 @@ def drawn_by_weight(
         rng = np.random.default_rng([seed, epoch])
         return rng.choice(len(weights), size=per_epoch * size, p=weights)
 
-    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
+    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled, ordinal)
 
 
 def each_once(
@@ -100,6 +117,7 @@ def each_once(
     drop_last: bool,
     mirror: Array | None = None,
     unlabelled: Bool[np.ndarray, " frame"] | None = None,
+    ordinal: OrdinalLabels | None = None,
 ) -> Batches:
     """Draw each of ``count`` samples once an epoch, in an order of its own.
 
@@ -116,7 +134,7 @@ def each_once(
         np.random.default_rng([seed, epoch]).shuffle(numbers)
         return numbers
 
-    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled)
+    return Batches(size, per_epoch, draw, gather, seed, mirror, unlabelled, ordinal)
 
 
 def number_type(count: int) -> np.dtype:

@@ -26,9 +26,15 @@ from graphlift.errors import ConfigError, DatasetNotFoundError
 from graphlift.protocols import PROTOCOLS, Protocol, share_out
 from graphlift.protocols.adaptations import OWN_WIDTH
 from graphlift.samples.batches import Array, Batches, Place, Rows, each_once
+from graphlift.samples.ordinal_labels import (
+    OrdinalLabels,
+    Trained,
+    View,
+    read_ordinal_labels,
+)
 from graphlift.samples.pack_frames import check_detections, collect, gather_frames, valid_frames
 from graphlift.samples.samples import Samples, Selection, Split
-from graphlift.samples.supervision import check_unlabelled
+from graphlift.samples.supervision import check_unlabelled, labelled_beside
 from graphlift.skeletons import BY_JOINTS, MPI_INF_3DHP_17, Skeleton
 from graphlift.words import shown
 
@@ -94,6 +100,7 @@ class LicensedData:
         protocol, kind = self.protocol, self._kind(chosen)
         valid_frames(self.pack, self._sequences("train", chosen))
         check_unlabelled(chosen.unlabelled, self._trained_on(chosen), str(self.pack.folder))
+        self._ordinal(chosen)
         everyone = self._of((*protocol.train, *protocol.test))
         skeleton = BY_JOINTS[chosen.joints]
         check_detections(self.pack, everyone, kind, skeleton, protocol.excluded)
@@ -128,6 +135,26 @@ class LicensedData:
             drop_last=chosen.drop_last,
             mirror=place(skeleton.mirror) if chosen.flip else None,
             unlabelled=self._unlabelled(frames, chosen.unlabelled),
+            ordinal=self._ordinal(chosen),
+        )
+
+    def _ordinal(self, chosen: Selection) -> OrdinalLabels | None:
+        """Read what people said of the training frames."""
+        if not chosen.ordinal_labels:
+            return None
+        numbers, views = self._sequences("train", chosen), dict[View, Trained]()
+        rows = valid_frames(self.pack, numbers)
+        for entry in (self.pack.index.sequences[number] for number in numbers):
+            first, last = np.searchsorted(rows, (entry.first, entry.first + entry.frames))
+            view = entry.subject, entry.clip, entry.camera
+            frames = rows[first:last] - entry.first
+            views[view] = Trained(entry.frames, frames, np.arange(first, last))
+        return read_ordinal_labels(
+            Path(chosen.ordinal_labels),
+            BY_JOINTS[chosen.joints],
+            views,
+            count=len(rows),
+            positions_of=labelled_beside(chosen.unlabelled, self._trained_on(chosen)),
         )
 
     def _unlabelled(self, rows: Rows, people: Collection[str]) -> np.ndarray | None:

@@ -33,6 +33,12 @@ from graphlift.samples.clip_views import (
     unseen_windows,
     window_batches,
 )
+from graphlift.samples.ordinal_labels import (
+    OrdinalLabels,
+    Trained,
+    View,
+    read_ordinal_labels,
+)
 from graphlift.samples.random_views import (
     UNSEEN_RIG,
     exact_views,
@@ -43,7 +49,7 @@ from graphlift.samples.random_views import (
 from graphlift.samples.rig_views import rig_batches, view_of
 from graphlift.samples.samples import Samples, Selection, Split, activity_weights
 from graphlift.samples.strata import strata_samples
-from graphlift.samples.supervision import check_unlabelled
+from graphlift.samples.supervision import check_unlabelled, labelled_beside
 from graphlift.simulated_detector import Detections, check_simulated, occluded
 from graphlift.skeletons import BODY_28, H36M_16, Skeleton, joint_map
 from graphlift.virtual_cameras import cross_rig, open_rig
@@ -122,6 +128,7 @@ class OpenData:
         check_unlabelled(chosen.unlabelled, self._kept(chosen.held_out), self.name)
         if chosen.cameras == "open":
             _check_joints(chosen)
+        self._ordinal(chosen)
         turns = self.folder and self.folder / "cmu_turns.npz"
         if chosen.joints == len(BODY_28) and not (turns and turns.is_file()):
             note = (
@@ -172,6 +179,26 @@ class OpenData:
             seed=chosen.seed,
             mirror=place(samples.skeleton.mirror) if chosen.flip else None,
             unlabelled=self._unlabelled(samples, chosen.unlabelled),
+            ordinal=self._ordinal(chosen),
+        )
+
+    def _ordinal(self, chosen: Selection) -> OrdinalLabels | None:
+        """Read what people said of the training samples; cameras are numbered from 0."""
+        if not chosen.ordinal_labels:
+            return None
+        samples, views = self.samples("train", chosen), dict[View, Trained]()
+        order = np.lexsort((samples.frame, samples.clip, samples.camera))
+        changes = np.diff(samples.clip[order]) | np.diff(samples.camera[order])
+        for at in np.split(order, np.flatnonzero(changes) + 1):
+            clip = self.train.clips[samples.clip[at[0]]]
+            view = clip.subject, clip.name, str(samples.camera[at[0]])
+            views[view] = Trained(len(clip.positions), samples.frame[at], at)
+        return read_ordinal_labels(
+            Path(chosen.ordinal_labels),
+            samples.skeleton,
+            views,
+            count=len(samples),
+            positions_of=labelled_beside(chosen.unlabelled, self.train.subjects),
         )
 
     def _unlabelled(self, samples: Samples, people: Sequence[str]) -> np.ndarray | None:

@@ -39,6 +39,7 @@ class Selection:
             (:mod:`graphlift.samples.rig_views`).
         drop_last: Drop what an epoch over a pack has left after its last whole batch.
         unlabelled: Training subjects whose 3D positions training must not see.
+        ordinal_labels: A table of what people said of the order in depth of joints.
     """
 
     cameras: Cameras = "open"
@@ -55,6 +56,7 @@ class Selection:
     vary: bool = False
     drop_last: bool = True
     unlabelled: tuple[str, ...] = ()
+    ordinal_labels: str = ""
 
 
 def _empty() -> np.ndarray:

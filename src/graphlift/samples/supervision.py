@@ -19,8 +19,12 @@ class Supervision:
 
     Args:
         unlabelled: Training subjects whose 3D positions training must not see. Their keypoints
-            are seen, and their ordinal labels where ``ordinal`` or ``parts`` has a weight. Those
-            are simulated: taken from the true depths, where a person would look at the image.
+            are seen, and their ordinal labels where ``ordinal`` or ``parts`` has a weight. Without
+            ``ordinal_labels`` those are simulated: taken from the true depths, where a person
+            would look at the image.
+        ordinal_labels: A table of those that people gave
+            (:mod:`graphlift.samples.ordinal_labels`); then none is simulated, and people, frames
+            and pairs of joints that it lacks have none.
         projection: Of how far x and y are from the keypoints, a share
             (:func:`graphlift.nn.objectives.projection_loss`).
         bone_ratios: Of the variance of related bones' lengths, a share
@@ -35,6 +39,7 @@ class Supervision:
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
     unlabelled: tuple[str, ...] = ()
+    ordinal_labels: str = ""
     projection: float = 0.0
     bone_ratios: float = 0.0
     ordinal: float = 0.0
@@ -46,6 +51,11 @@ class Supervision:
             weight = getattr(self, name)
             if not (math.isfinite(weight) and weight >= 0):
                 raise ValueError(f"{name} is {weight}: a weight must be finite and not negative")
+        if self.ordinal_labels and not (self.ordinal or self.parts):
+            raise ValueError(
+                "ordinal_labels teach nothing without an objective: give ordinal or parts a "
+                "weight, or leave ordinal_labels out"
+            )
         if self.unlabelled and not self.active:
             raise ValueError(
                 "unlabelled people teach nothing without an objective: give at least one of "
@@ -79,3 +89,8 @@ def check_unlabelled(unlabelled: Sequence[str], trained_on: Collection[str], whe
             f"supervision.unlabelled: everybody of {where} who is trained on: leave one labelled, "
             "for nothing else says how large people are"
         )
+
+
+def labelled_beside(unlabelled: Collection[str], trained_on: Sequence[str]) -> tuple[str, ...]:
+    """Name the people for whom objectives do not count: nobody, where nobody is unlabelled."""
+    return tuple(name for name in trained_on if unlabelled and name not in unlabelled)

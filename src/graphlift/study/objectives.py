@@ -47,6 +47,9 @@ who all have labels.
 """
 
 
+_NO_WEIGHTS = ("unlabelled", "ordinal_labels")
+
+
 def objective_of(config: Mapping[str, Any]) -> str:
     """Name what a run was trained by beside the error of poses.
 
@@ -55,13 +58,15 @@ def objective_of(config: Mapping[str, Any]) -> str:
 
     Returns:
         A name of :data:`OBJECTIVES`, or the keys that have a weight where they are no such
-        objective's; then how many people were unlabelled, if any were. "" without an objective.
+        objective's; then whether people gave ordinal labels, and how many people were unlabelled,
+        if any were. "" without an objective.
     """
     given = config.get("supervision")
     if not isinstance(given, Mapping):
         return ""
     people = given.get("unlabelled")
-    keys = {str(key) for key in given if given[key] and key != "unlabelled"}
+    keys = {str(key) for key in given if given[key] and key not in _NO_WEIGHTS}
     known = (name for name, each in OBJECTIVES.items() if keys == {*each.supervision})
     name = next(known, " and ".join(sorted(keys)))
+    name += ", labels given" if given.get("ordinal_labels") else ""
     return f"{name}, {len(people)} unlabelled" if isinstance(people, list) and people else name

@@ -12,14 +12,16 @@ from graphlift.matched_width import channels_for
 from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.study.objectives import NETWORK, OBJECTIVES
-from graphlift.training.config import (
-    STRICT,
-    Method,
-    TrainConfig,
+from graphlift.training.config import STRICT, Method, ModelConfig, TrainConfig, parse_run
+from graphlift.training.network_keys import ignored_keys, of_network
+from graphlift.training.tables import (
+    Settings,
     merge,
-    parse_run,
+    override,
     parse_table,
+    read_overrides,
     read_toml,
+    without,
 )
 from graphlift.weight_sharing import DECOUPLED, METHODS
 
@@ -65,7 +67,8 @@ class Plan:
         seeds: Each run is repeated with every seed.
         order: Of the runs, by what changes between them: last what changes from each run to the
             next. Sizes are ``channels`` and then ``parameters``.
-        recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share.
+        recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share. Those
+            of a part that only some networks have hold for these alone.
         columns: Keys that replace the recipe's in runs on one kind of detections, by its name.
         rows: Keys that replace both in runs of one method, by its name in ``methods``. A table
             inside a row, under the name of a kind of detections, is for that kind alone.
@@ -104,6 +107,8 @@ class Plan:
         for where, keys in self._tables():
             _check_keys(where, keys)
             self._check_objectives(where, keys)
+            if where.startswith("rows."):
+                _check_networks(where, keys, where.split(".")[1:2])
         if unknown := [name for name in self.adaptations if name not in ADAPTATIONS]:
             raise ValueError(
                 f"adaptations: unknown {unknown[0]!r}: use some of {', '.join(ADAPTATIONS)}"
@@ -149,13 +154,28 @@ class Plan:
     def keys(self, method: str, detections: Detections) -> dict[str, Any]:
         """Merge the keys of one cell of the table; later ones hold.
 
-        Recipe, column, the objective that the name of the row stands for, row, cell.
+        Recipe, column, the objective that the name of the row stands for, row, cell. What recipe
+        and column have for parts that the row's network lacks is left out.
         """
         own, cells = _split(self.rows.get(method, {}))
-        shared = [self.recipe, self.columns.get(detections, {})]
+        shared = [
+            _for_network(keys, NAMES[method][0])
+            for keys in (self.recipe, self.columns.get(detections, {}))
+        ]
         if method in OBJECTIVES:
             shared.append({"supervision": OBJECTIVES[method].supervision})
         return merge([*shared, own, cells.get(detections, {})])
+
+
+def _check_networks(where: str, keys: Mapping[str, Any], rows: Iterable[Any]) -> None:
+    """Refuse keys of the model that no row which they are for would use.
+
+    Raises:
+        ValueError: Naming table, key, and the networks that use it.
+    """
+    methods = {NAMES[name][0] for name in NAMES if name in rows}
+    if ignored := ignored_keys(keys.get("model"), methods):
+        raise ValueError(f"{where}: {'; '.join(ignored)}")
 
 
 def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
@@ -163,6 +183,12 @@ def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[st
     of_cells = set(DETECTIONS) & set(row)
     cells = {str(key): row[key] for key in of_cells if isinstance(row[key], Mapping)}
     return {key: value for key, value in row.items() if key not in cells}, cells
+
+
+def _for_network(keys: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Leave out keys about parts that a network lacks."""
+    model = keys.get("model")
+    return {**keys, "model": of_network(model, method)} if isinstance(model, Mapping) else {**keys}
 
 
 def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
@@ -214,58 +240,78 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
             out, too. Widths that an override does not name stay; ``widths = {}`` drops all.
 
     Raises:
-        ConfigError: If it has unknown keys, methods or values; each is named by its path.
+        ConfigError: If it has unknown keys, methods or values, each named by its path; or if two
+            overrides set the same key to other values.
         FileNotFoundError: If neither a plan nor a file has that name.
     """
+    settings = read_overrides(overrides)
     if name in SHIPPED:
         shipped = resources.files("graphlift.study") / "plans" / f"{name}.toml"
         with resources.as_file(shipped) as path:
-            return _parse(read_toml(path, overrides), f"plan {name}")
+            return _parse(read_toml(path), settings, f"plan {name}")
     path = Path(name)
     if not path.exists():
         raise FileNotFoundError(
             f"no plan {name!r}: give one of {', '.join(SHIPPED)}, or the path of a TOML file"
         )
-    return _parse(read_toml(path, overrides), str(path))
+    return _parse(read_toml(path), settings, str(path))
 
 
-def _parse(tables: list[dict[str, Any]], where: str) -> Plan:
-    plan, *overrides = tables
-    for given in overrides:
-        keys = {key: value for key, value in given.items() if key not in _OF_THE_PLAN}
-        over = {
-            axis: {name: _over(table, keys) for name, table in plan[axis].items()}
-            for axis in ("columns", "rows")
-            if isinstance(plan.get(axis), dict)
-        }
-        plan = merge([plan, {"recipe": keys}, over])
-        own = {key: value for key, value in given.items() if key not in keys}
-        plan = merge([plan, own]) | {key: value for key, value in own.items() if value == {}}
-        _leave_out(plan, given)
-    return parse_table(Plan, plan, where)
+def _parse(table: dict[str, Any], settings: Settings, where: str) -> Plan:
+    own = {key: value for key, value in settings.items() if key[0] in _OF_THE_PLAN}
+    shared = {key: value for key, value in settings.items() if key[0] not in _OF_THE_PLAN}
+    for first in sorted({key[0] for key in shared} & {"recipe", "columns", "rows"}):
+        raise ConfigError(
+            f"{where}: --set sets keys of every run: leave {first} out, or copy "
+            "the plan and write it there"
+        )
+    plan = override(_left(table, override({}, own)), own)
+    for axis in ("columns", "rows"):
+        if isinstance(plan.get(axis), dict):
+            plan[axis] = {name: _bare(keys, shared) for name, keys in plan[axis].items()}
+    if isinstance(recipe := plan.get("recipe", {}), dict):
+        plan["recipe"] = override(recipe, shared)
+    read = parse_table(Plan, plan, where)
+    # A part of a plan has its recipe, also where no method of the part uses a key of it.
+    of_file = table.get("methods", list(STUDIED))
+    rows = [*read.methods, *(of_file if isinstance(of_file, list) else ())]
+    try:
+        _check_networks("--set", override({}, shared), read.methods)
+        _check_networks("recipe", table.get("recipe", {}), rows)
+        for kind, keys in read.columns.items():
+            _check_networks(f"columns.{kind}", keys, rows)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return read
 
 
-def _leave_out(plan: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Drop what a plan has for methods and detections that an override leaves out."""
+def _left(plan: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what a file has for methods and detections that its overrides leave out."""
+    left = dict(plan)
     for axis, tables in (("methods", ("rows", "widths")), ("detections", ("columns",))):
         for table in tables if isinstance(given.get(axis), list) else ():
-            if isinstance(plan.get(table), dict):
-                plan[table] = {n: keys for n, keys in plan[table].items() if n in given[axis]}
-    rows = plan.get("rows")
+            if isinstance(left.get(table), dict):
+                left[table] = {n: keys for n, keys in left[table].items() if n in given[axis]}
+    rows = left.get("rows")
     if isinstance(given.get("detections"), list) and isinstance(rows, dict):
         others = {*DETECTIONS} - {*map(str, given["detections"])}
-        plan["rows"] = {
+        left["rows"] = {
             name: {k: v for k, v in row.items() if k not in others}
             if isinstance(row, dict)
             else row
             for name, row in rows.items()
         }
+    return left
 
 
-def _over(table: Any, keys: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ANN401
-    """Lay keys over a row or a column, and over its tables for single kinds of detections."""
-    cells = _split(table)[1] if isinstance(table, Mapping) else {}
-    return {**keys, **dict.fromkeys(cells, keys)}
+def _bare(table: Any, settings: Settings) -> Any:  # noqa: ANN401
+    """Leave what overrides set out of a row or a column, and out of a row's cells."""
+    if not isinstance(table, Mapping):
+        return table
+    for key in settings:
+        table = without(table, key)
+    cells = {name: _bare(cell, settings) for name, cell in _split(table)[1].items()}
+    return {**table, **cells}
 
 
 def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
@@ -278,7 +324,7 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
         ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
             has no width within TOLERANCE of a size.
     """
-    parse_table(TrainConfig, plan.recipe, "recipe")
+    parse_table(TrainConfig, _for_network(plan.recipe, ModelConfig().method), "recipe")
     cells = {of: _cell(plan, *of, data) for of in product(plan.methods, plan.detections)}
     widths = {of: _widths(plan, of[0], config) for of, config in cells.items()}
     axes: Mapping[Axis, Iterable[Any]] = {
@@ -312,7 +358,7 @@ def _cell(plan: Plan, name: str, detections: Detections, data: str) -> TrainConf
     of_grid = {"method": method, "decouple_self": decoupled}
     cell = {"data": data, "detections": detections, "model": of_grid}
     table = merge([plan.keys(name, detections), cell])
-    return parse_run(table, f"recipe of {name} on {detections}")
+    return parse_run(table, f"recipe of {name} on {detections}", planned=True)
 
 
 def _widths(plan: Plan, name: str, config: TrainConfig) -> list[int]:

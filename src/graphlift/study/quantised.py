@@ -15,7 +15,8 @@ from graphlift.metrics import joint_errors
 from graphlift.model_files import read_model
 from graphlift.quantisation import quantise
 from graphlift.samples import TrainingData
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import parse_table
 
 FRAMES = 2_048
 """Training frames from which scales and corrections of biases are taken."""

@@ -14,7 +14,8 @@ from graphlift.errors import CheckpointError
 from graphlift.files import replacing
 from graphlift.nn.build import build_network
 from graphlift.plain_json import parse_json
-from graphlift.training.config import TrainConfig, parse_table
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import parse_table
 from graphlift.words import shown
 
 _KEY = "graphlift"

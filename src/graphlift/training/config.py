@@ -1,26 +1,23 @@
 """Configuration of a training run: plain dataclasses, read from TOML and validated."""
 
-import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
 from graphlift.errors import ConfigError
 from graphlift.graph import AffinityKind
 from graphlift.networks import Centre, NonLocalKind
-from graphlift.plain_json import json_as
 from graphlift.samples.anatomy import Anatomy
 from graphlift.samples.augment import Augmentation
 from graphlift.samples.samples import Cameras, Selection
 from graphlift.samples.supervision import Supervision
 from graphlift.simulated_detector import Detections
 from graphlift.training.network_keys import not_of_network
+from graphlift.training.tables import override, parse_table, read_overrides, read_toml
 from graphlift.training.unused_keys import unused_keys
 from graphlift.weight_sharing import DECOUPLED
-from graphlift.words import problems, reason, shown
 
 Method = Literal[
     "full-sharing",
@@ -293,8 +290,9 @@ class TrainConfig:
             'vary is for cameras = "open", and mirrors by views.mirror: leave vary or flip out',
         )
         _require(
-            not (self.vary and self.supervision.unlabelled),
-            "vary makes every pose anew, labelled: leave vary or supervision.unlabelled out",
+            not (self.vary and (self.supervision.unlabelled or self.supervision.ordinal_labels)),
+            "vary makes every pose anew, labelled: leave vary out, or supervision.unlabelled and "
+            "supervision.ordinal_labels",
         )
         _require(
             self.cameras != "open" or not self.held_out,
@@ -324,6 +322,7 @@ class TrainConfig:
             vary=self.vary,
             drop_last=self.drop_last,
             unlabelled=self.supervision.unlabelled,
+            ordinal_labels=self.supervision.ordinal_labels,
         )
 
 
@@ -332,69 +331,26 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
 
     Raises:
         ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
-            message lists every such key by its dotted name. Or if a key of ``views`` or
-            ``anatomy`` is given that this run would ignore.
+            message lists every such key by its dotted name. Or if a key is given that this run
+            would ignore, or two overrides set one key to other values.
         OSError: If the file cannot be read.
     """
-    table = merge(read_toml(path, overrides))
-    return parse_run(table, str(path))
+    settings = read_overrides(overrides)
+    return parse_run(override(read_toml(path), settings), str(path))
 
 
-def parse_run(table: Mapping[str, Any], where: str) -> TrainConfig:
+def parse_run(table: Mapping[str, Any], where: str, *, planned: bool = False) -> TrainConfig:
     """Check what a person wrote of a run.
+
+    Args:
+        table: All keys.
+        where: The file, for the message.
+        planned: Whether it is one of the runs of a plan, of which some keys may be for others.
 
     Raises:
         ConfigError: As :func:`read_config`; the message begins with ``where``.
     """
     config = parse_table(TrainConfig, table, where)
-    over_time, joints = config.model.method == "over-time", config.model.joints
-    if unused := unused_keys(table, config.cameras, joints, over_time, config.vary):
+    if unused := unused_keys(table, config, planned=planned):
         raise ConfigError(f"{where}: {'; '.join(unused)}")
     return config
-
-
-def read_toml(path: Path, overrides: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Parse a TOML file and overrides, each written as TOML.
-
-    Raises:
-        ConfigError: If one is not TOML, or the file is a folder.
-    """
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a folder: give a TOML file, such as those in recipes/")
-    tables = []
-    sources = [(str(path), path.read_bytes())]
-    sources += ((f"--set {shown(o)}", o.encode()) for o in overrides)
-    for name, text in sources:
-        try:
-            tables.append(tomllib.loads(text.decode()))
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{name}: not TOML: {reason(error)}") from error
-    return tables
-
-
-Config = TypeVar("Config")
-
-
-def parse_table(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
-    """Check a table against a dataclass.
-
-    Raises:
-        ConfigError: As :func:`read_config`; the message begins with ``where``.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return json_as(kind, json.dumps(table, default=str))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {problems(error)}") from error
-
-
-def merge(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge tables, nested tables included; later values replace earlier ones."""
-    merged: dict[str, Any] = {}
-    for table in tables:
-        for key, value in table.items():
-            below = merged.get(key, {})
-            nested = isinstance(value, dict) and isinstance(below, dict)
-            merged[key] = merge([below, value]) if nested else value
-    return merged

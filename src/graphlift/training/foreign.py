@@ -27,8 +27,9 @@ from graphlift.nn.build import build_network
 from graphlift.nn.foreign import Family, map_state_dict
 from graphlift.nn.foreign_others import Other, map_other
 from graphlift.training.checkpoints import load_weights, write_checkpoint
-from graphlift.training.config import ModelConfig, parse_table
+from graphlift.training.config import ModelConfig
 from graphlift.training.legacy_torch import PICKLES, respell
+from graphlift.training.tables import parse_table
 from graphlift.words import listed, plain, reason, shown
 
 MAX_BYTES = 1 << 30

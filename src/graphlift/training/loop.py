@@ -104,7 +104,8 @@ def train(
                 run.optimizer.lr = rate
                 labels, parts = None, dict[str, Tensor]()
                 if asked.active:
-                    labels = annotate(y, batches.labelled(run.step), asked, skeleton)
+                    given = batches.labelled(run.step), asked, skeleton, batches.order(run.step)
+                    labels = annotate(y, *given)
                 with matmul_precision(config.matmul_precision):
                     said = group.together(run.network(group.own(x)))
                     if labels is None:

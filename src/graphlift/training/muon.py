@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphlift.nn.mixture import MixtureDensity
 from graphlift.nn.precision import multiplies_bfloat16
 
 MOMENTUM = 0.95
@@ -26,13 +27,27 @@ def matrices_of(network: nn.Module) -> dict[nn.Parameter, torch.Size]:
     """Find the parameters of a network that are matrices, and their shapes as stacks.
 
     Those are the weights of graph convolutions, a matrix for each slot, and of linear layers and
-    convolutions over time, one for each layer.
+    convolutions over time, one for each layer; but those of :func:`heads_of`.
     """
+    heads = heads_of(network)
     return {
         weight: _as_stack(module, weight)
         for module in network.modules()
-        if isinstance(weight := getattr(module, "weight", None), nn.Parameter) and weight.ndim > 1
+        if isinstance(weight := getattr(module, "weight", None), nn.Parameter)
+        and weight.ndim > 1
+        and weight not in heads
     }
+
+
+def heads_of(network: nn.Module) -> set[nn.Parameter]:
+    """Find the parameters of heads that give several hypotheses, which Adam trains.
+
+    The gradient of a hypothesis is as large as its share in the likelihood. Muon makes all parts
+    of a step alike, also those of hypotheses that have nearly no gradient: within some steps it
+    throws them so far away that they never become likely again, and one is left.
+    """
+    mixtures = (each for each in network.modules() if isinstance(each, MixtureDensity))
+    return {p for mixture in mixtures for head in mixture.heads for p in head.parameters()}
 
 
 def muon_step(

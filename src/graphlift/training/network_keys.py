@@ -1,11 +1,70 @@
 """Keys of a configuration that its network does not have."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Set
+from typing import TYPE_CHECKING, Any
 
-from graphlift.networks import ANY_FEATURES, LIFTERS, SAYS_MORE
+from graphlift.networks import ANY_FEATURES, LIFTERS, OTHERS, SAYS_MORE
+from graphlift.weight_sharing import DECOUPLED, METHODS
 
 if TYPE_CHECKING:
     from graphlift.training.config import ModelConfig
+
+NETWORKS = (*METHODS, *OTHERS, "over-time")
+"""What ``model.method`` may be."""
+_GRAPH_CONVOLUTIONS = (*METHODS, "semgcn", "modulated")
+_SINGLE_FRAMES = (*METHODS, *OTHERS)
+USED_BY: Mapping[str, tuple[str, ...]] = {
+    "decouple_self": DECOUPLED,
+    "blocks": _SINGLE_FRAMES,
+    "affinity": _GRAPH_CONVOLUTIONS,
+    "init": (*_GRAPH_CONVOLUTIONS, *ANY_FEATURES),
+    "non_local": _GRAPH_CONVOLUTIONS,
+    "centre": ("convolution-style",),
+    "learnt_mask": ("lcn",),
+    "mirrored": tuple(name for name in _SINGLE_FRAMES if name not in SAYS_MORE),
+}
+"""Keys of ``model`` that some networks lack, and the networks that have them. Every network has
+``channels`` and ``dropout``, and says which ``joints``, ``inputs`` and ``sigma`` it takes."""
+_LACKS: Mapping[str, Any] = {
+    "decouple_self": False,
+    "non_local": "none",
+    "learnt_mask": False,
+    "mirrored": False,
+}
+"""Values that say of a network that it lacks what the key is about, which anybody may say."""
+_OF_PARTS = ("affinity", "non_local", "centre", "learnt_mask")
+"""Keys about parts that only some networks have. ``init`` is none of them: where a plan has it for
+all runs, results of networks that lack it hold it, too."""
+
+
+def ignored_keys(model: object, methods: Set[str]) -> list[str]:
+    """Name the given keys that none of some networks would use, and the networks that do.
+
+    Args:
+        model: The table ``model`` that a person wrote; the stored configuration of a run has
+            every key.
+        methods: The networks that it is for.
+    """
+    found = []
+    for key, value in model.items() if isinstance(model, Mapping) else ():
+        users = USED_BY.get(key, NETWORKS)
+        lacking = key in _LACKS and value == _LACKS[key]
+        if not lacking and not methods & {*users}:
+            ignoring = "".join(methods) if len(methods) == 1 else "every one of methods"
+            found.append(
+                f"model.{key} is for {', '.join(users)}, and {ignoring} would ignore it: leave it "
+                "out"
+            )
+    return found
+
+
+def of_network(model: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Leave out the keys about parts that a network lacks: they are for other runs of a plan."""
+    return {
+        key: value
+        for key, value in model.items()
+        if key not in _OF_PARTS or method in USED_BY[key]
+    }
 
 
 def not_of_network(model: "ModelConfig") -> str:

@@ -5,6 +5,7 @@ it is, imports torch's compiler, which nothing here uses, for seconds. The funct
 same bit.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +17,10 @@ from graphlift.training.muon import muon_step
 
 Moments = dict[str, Tensor]
 
+HEAD_RATE = 0.1
+"""Rate of heads beside Muon, of its own. Adam moves a weight by the rate, where Muon moves the
+weights of a matrix by a fifth of it in the root mean square: this is half of that."""
+
 
 @dataclass(eq=False)
 class Optimizer:
@@ -26,6 +31,8 @@ class Optimizer:
         lr: The learning rate of the next step; a step of Muon is as long as AdamW's usually are.
         weight_decay: Share of each parameter that a step takes away, times the learning rate.
         matrices: Parameters for Muon, and their shapes as stacks of matrices.
+        heads: Parameters for Adam at :data:`HEAD_RATE` times the learning rate
+            (:func:`graphlift.training.muon.heads_of`).
         moments: By parameter, by its number, from its first gradient on: ``step``, how many it has
             taken; ``exp_avg``, the mean gradient; ``exp_avg_sq``, that of the squares, for Adam.
 
@@ -37,6 +44,7 @@ class Optimizer:
     lr: float
     weight_decay: float = 0.0
     matrices: dict[nn.Parameter, torch.Size] = field(default_factory=dict)
+    heads: Set[nn.Parameter] = frozenset()
     moments: dict[int, Moments] = field(default_factory=dict)
 
     @torch.no_grad()
@@ -53,6 +61,13 @@ class Optimizer:
                 muon_step(parameter, self.moments[index], shape, self.lr, self.weight_decay)
             else:
                 others.append((parameter, self.moments[index]))
+        of_heads = [each for each in others if each[0] in self.heads]
+        if of_heads:
+            others = [each for each in others if each[0] not in self.heads]
+            self._adam(of_heads, HEAD_RATE * self.lr)
+        self._adam(others, self.lr)
+
+    def _adam(self, others: list[tuple[nn.Parameter, Moments]], lr: float) -> None:
         function = adamw if self.weight_decay else adam
         function(
             [parameter for parameter, _ in others],
@@ -65,7 +80,7 @@ class Optimizer:
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
-            lr=self.lr,
+            lr=lr,
             weight_decay=self.weight_decay,
             eps=1e-8,
             maximize=False,

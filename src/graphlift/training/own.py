@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from graphlift.errors import CheckpointError
-from graphlift.training.config import TrainConfig, merge
+from graphlift.training.config import TrainConfig
+from graphlift.training.tables import merge
 from graphlift.words import plain
 
 OTHER_FOLDER = "give this run another folder"

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import graphlift
+from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
 from graphlift.samples import TrainingData
+from graphlift.samples.ordinal_labels import digest_of
 from graphlift.skeletons import BY_JOINTS
 from graphlift.training.checkpoints import (
     check_record,
@@ -21,9 +23,9 @@ from graphlift.training.checkpoints import (
 )
 from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
-from graphlift.training.muon import matrices_of
+from graphlift.training.muon import heads_of, matrices_of
 from graphlift.training.optimizer import Optimizer
-from graphlift.training.own import check_own
+from graphlift.training.own import OTHER_FOLDER, check_own
 from graphlift.training.weak import Opponent, find_opponent
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
@@ -47,6 +49,7 @@ class State:
         seconds: Duration of the steps.
         curve: A line for each evaluation.
         opponent: The critic, where one has a weight.
+        labels_digest: SHA-256 of the ordinal labels that people gave, if they did.
     """
 
     network: nn.Module
@@ -62,6 +65,7 @@ class State:
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
     opponent: Opponent | None = None
+    labels_digest: str | None = None
 
     @property
     def device(self) -> torch.device:
@@ -73,17 +77,26 @@ def begin(config: TrainConfig, device: torch.device) -> State:
     """Set up the network, drawn from the seed, the optimiser, and the critic if one is asked."""
     torch.manual_seed(config.seed)
     network = build_network(**dataclasses.asdict(config.model)).to(device)
+    by_muon = config.optimizer == "muon"
     optimizer = Optimizer(
         list(network.parameters()),
         config.learning_rate,
         config.weight_decay,
-        matrices_of(network) if config.optimizer == "muon" else {},
+        matrices_of(network) if by_muon else {},
+        heads_of(network) if by_muon else set(),
     )
     opponent = None
     if config.supervision.critic:
         opponent = find_opponent(BY_JOINTS[config.model.joints], device)
     average, kept = weights_of(network), weights_of(network)
-    return State(network, optimizer, average=average, kept=kept, opponent=opponent)
+    return State(
+        network,
+        optimizer,
+        average=average,
+        kept=kept,
+        opponent=opponent,
+        labels_digest=_labels_digest(config),
+    )
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -115,6 +128,7 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     record = {"part_sums": {}} | record  # earlier ones did not keep them
     check_record(record, _record(state, config, digest), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
+    _check_labels(config, record, state.labels_digest, path)
     check_shapes(_shapes(state, config, tensors), tensors, path)
     parts = _parted(tensors)
     state.network.load_state_dict(parts["network"])
@@ -149,7 +163,24 @@ def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
     record = read_checkpoint(path, way_out="delete it, and its run is done again")[1]
     check_record(record, ("config", "data_digest"), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
+    _check_labels(config, record, _labels_digest(config), path)
     return True
+
+
+def _check_labels(
+    config: TrainConfig, record: Mapping[str, Any], digest: str | None, path: Path
+) -> None:
+    """Refuse files of a run whose ordinal labels were others."""
+    if record.get("labels_digest") != digest:
+        raise CheckpointError(
+            f"{path}: was trained on other ordinal labels than "
+            f"{config.supervision.ordinal_labels} now holds: {OTHER_FOLDER}"
+        )
+
+
+def _labels_digest(config: TrainConfig) -> str | None:
+    given = config.supervision.ordinal_labels
+    return digest_of(Path(given)) if given else None
 
 
 def finish(
@@ -191,7 +222,7 @@ def _record(state: State, config: TrainConfig, digest: str) -> dict[str, Any]:
         "part_sums": state.part_sums,
         "seconds": state.seconds,
         "curve": state.curve,
-    }
+    } | ({"labels_digest": state.labels_digest} if state.labels_digest else {})
 
 
 def _parted(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -1,7 +1,12 @@
 """Keys of a configuration that its run would ignore."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from graphlift.training.network_keys import ignored_keys
+
+if TYPE_CHECKING:
+    from graphlift.training.config import TrainConfig
 
 _OF_28 = {
     "size": "anatomy.size",
@@ -21,18 +26,27 @@ _OF_BODIES = ("size", "bones", "recombine", "mirror")
 
 
 def unused_keys(
-    table: Mapping[str, Any], cameras: str, joints: int, over_time: bool, vary: bool = False
+    table: Mapping[str, Any], config: "TrainConfig", *, planned: bool = False
 ) -> list[str]:
     """Name the given keys that would be ignored, and what counts in their place.
 
     Args:
         table: That a person wrote; the stored configuration of a run has every key.
-        cameras: Of the run, as in :class:`graphlift.training.config.TrainConfig`.
-        joints: Of its network.
-        over_time: Whether the network is one over time.
-        vary: Whether people are varied for the cameras of the open protocol.
+        config: The run.
+        planned: Whether it is one of the runs of a plan, of which keys of ``model`` and of the
+            schedule may be for others; the plan has checked those of ``model``.
     """
+    cameras, joints, vary = config.cameras, config.model.joints, config.vary
+    over_time = config.model.method == "over-time"
     found = []
+    if not planned:
+        found += ignored_keys(table.get("model"), {config.model.method})
+    if not planned and config.schedule == "cosine" and "decay" in table:
+        found.append("decay is for exponential and staircase, and cosine ends at 0: leave it out")
+    if not over_time and "base" in table:
+        found.append("base is for over-time alone: leave it out")
+    if cameras == "random" and config.flip:
+        found.append("flip is for other cameras than random, where views.mirror counts")
     for key in table.get("views", {}):
         if vary and key in _OF_BODIES:
             continue

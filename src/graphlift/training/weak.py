@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
 from graphlift.nn.bidirectional import Attributed
@@ -12,8 +12,15 @@ from graphlift.nn.build import Said
 from graphlift.nn.critic import Critic, critic_loss, realism_loss
 from graphlift.nn.mixture import Mixture
 from graphlift.nn.objectives import bone_ratio_loss, projection_loss
-from graphlift.nn.ordinal import depth_relations, joint_pairs, ordinal_loss, part_pairs
+from graphlift.nn.ordinal import (
+    columns_of,
+    depth_relations,
+    joint_pairs,
+    ordinal_loss,
+    part_pairs,
+)
 from graphlift.nn.ordinal_depth import Ordered
+from graphlift.samples.ordinal_labels import UNSAID
 from graphlift.samples.supervision import Supervision
 from graphlift.skeletons import Skeleton
 from graphlift.training.evaluation import pose_of
@@ -39,8 +46,8 @@ class Labels(NamedTuple):
         positions: (batch, joint, 3), root-relative, m, camera axes; NaN of unlabelled people.
         labelled: (batch,), whose positions are known.
         judged: (batch,), for whom objectives count: the unlabelled, or all where all are labelled.
-        order: (judged, pair), the relation of each pair of joints of them, or None.
-        parts: (judged, bone), the same of the joints of each bone.
+        order: (judged, pair), the relation of every pair of joints of them, or None.
+        known: (judged, pair), which relations somebody gave; None where all are known.
     """
 
     asked: Supervision
@@ -49,7 +56,7 @@ class Labels(NamedTuple):
     labelled: Tensor
     judged: Tensor
     order: Tensor | None
-    parts: Tensor | None
+    known: Tensor | None
 
 
 def annotate(
@@ -57,28 +64,38 @@ def annotate(
     labelled: Bool[np.ndarray, " batch"] | None,
     asked: Supervision,
     skeleton: Skeleton,
+    given: Int8[np.ndarray, "batch pair"] | None = None,
 ) -> Labels:
     """Label a batch, as people who see its images would: the one place that sees all positions.
+
+    Relations in depth are those that people gave; without any file of theirs, of true depths.
 
     Args:
         targets: The truth.
         labelled: Whose positions may be known; None for everybody's.
         asked: Which labels are needed.
         skeleton: Of the poses.
+        given: Relations of every pair of joints, as
+            :class:`graphlift.samples.ordinal_labels.OrdinalLabels` has them.
     """
     known = torch.ones(len(targets), dtype=torch.bool, device=targets.device)
     if labelled is not None:
         known = torch.from_numpy(labelled).to(targets.device)
     judged = torch.ones_like(known) if labelled is None else ~known
-    depths = targets[judged][..., 2]
+    order = said = None
+    if given is not None:
+        order = torch.from_numpy(given).to(targets.device).long()[judged]
+        said = order != UNSAID
+    elif asked.ordinal or asked.parts:
+        order = depth_relations(targets[judged][..., 2], joint_pairs(skeleton))
     return Labels(
         asked,
         skeleton,
         torch.where(known[:, None, None], targets, torch.nan),
         known,
         judged,
-        depth_relations(depths, joint_pairs(skeleton)) if asked.ordinal else None,
-        depth_relations(depths, part_pairs(skeleton)) if asked.parts else None,
+        order,
+        said,
     )
 
 
@@ -117,15 +134,18 @@ def weak_loss(
             parts.append(("projection", asked.projection, off))
         if asked.bone_ratios:
             parts.append(("bone_ratios", asked.bone_ratios, bone_ratio_loss(poses, skeleton)))
-        for name, weight, pairs, relations in (
-            ("ordinal", asked.ordinal, joint_pairs(skeleton), labels.order),
-            ("parts", asked.parts, part_pairs(skeleton), labels.parts),
+        for name, weight, pairs in (
+            ("ordinal", asked.ordinal, joint_pairs(skeleton)),
+            ("parts", asked.parts, part_pairs(skeleton)),
         ):
-            if relations is not None:
-                of_order = ordinal_loss(poses[..., 2], pairs, relations, unit=ORDINAL_UNIT)
+            relations, known = _relations(labels, pairs)
+            if weight and relations is not None and (known is None or known.any()):
+                of_order = ordinal_loss(
+                    poses[..., 2], pairs, relations, unit=ORDINAL_UNIT, known=known
+                )
                 if isinstance(said, Ordered):  # its depths learn from nothing but order
                     depths = said.depths[labels.judged]
-                    of_order = of_order + ordinal_loss(depths, pairs, relations)
+                    of_order = of_order + ordinal_loss(depths, pairs, relations, known=known)
                 parts.append((name, weight, of_order))
         if critic is not None:
             parts.append(("critic", asked.critic, realism_loss(critic(poses))))
@@ -133,6 +153,15 @@ def weak_loss(
     for _, weight, part in parts:
         loss = loss + weight * part
     return loss, {name: part.detach() for name, _, part in parts}
+
+
+def _relations(labels: Labels, pairs: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    """The relations of some pairs of joints, and which of them are known; None for all."""
+    if labels.order is None:
+        return None, None
+    columns, signs = (each.to(labels.order.device) for each in columns_of(pairs, labels.skeleton))
+    known = None if labels.known is None else labels.known[:, columns]
+    return labels.order[:, columns] * signs, known
 
 
 def _of(said: Said, people: Bool[Tensor, " batch"]) -> Said:
