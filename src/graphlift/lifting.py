@@ -27,6 +27,7 @@ from graphlift.preprocessing import (
     canonical_28,
     turn_back,
 )
+from graphlift.processors import processors
 from graphlift.sequences import (
     Keypoints,
     Poses,
@@ -34,12 +35,11 @@ from graphlift.sequences import (
 )
 from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
 from graphlift.stream import Stream
+from graphlift.threaded import BATCH as BATCH
+from graphlift.threaded import NARROW, Threaded, together
 from graphlift.words import counted
 
 __all__ = ["Lifter", "Stream"]
-
-BATCH = 256
-"""Poses at once: as many as keep a layer's features in the cache."""
 
 _FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
 
@@ -51,10 +51,12 @@ class Lifter:
     Args:
         card: What the model expects, how it was made, what it scored.
         session: Of ONNX Runtime.
+        threaded: What computes many frames, where there are several threads to do it.
     """
 
     card: ModelCard
     session: Any
+    threaded: Threaded | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -74,8 +76,14 @@ class Lifter:
             FormatError: If the file is damaged, or not one of graphlift's.
         """
         content, where = read_model(model)
+        threads = threads or processors()
         session = open_session(content, where, threads=threads)
-        return cls(fitting(card_in(session, where), session, where), session)
+        several = threads > 1 and len(content) <= NARROW
+        return cls(
+            fitting(card_in(session, where), session, where),
+            session,
+            Threaded(content, where, threads=threads) if several else None,
+        )
 
     def __call__(
         self,
@@ -370,15 +378,12 @@ class Lifter:
             inputs: From :func:`graphlift.preprocessing.canonical_28`, or of models of 17 joints
                 from :func:`graphlift.preprocessing.canonical`.
         """
-        if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
+        if not len(inputs):  # which ONNX Runtime refuses, or ends the process
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
-        blocks = [inputs[n : n + BATCH] for n in range(0, len(inputs), BATCH)]
-        answers = [
-            self.session.run(["poses"], {"keypoints": block.astype(np.float32)})[0]
-            for block in blocks
-        ]
-        return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers))
+        if self.threaded is None:
+            return together(self.session, inputs)
+        return self.threaded.run(self.session, inputs)
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
