@@ -378,7 +378,7 @@ class Lifter:
             inputs: From :func:`graphlift.preprocessing.canonical_28`, or of models of 17 joints
                 from :func:`graphlift.preprocessing.canonical`.
         """
-        if not len(inputs):  # which ONNX Runtime refuses, or ends the process
+        if not len(inputs):  # ONNX Runtime refuses it, or ends the process
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
         if self.threaded is None:
