@@ -142,8 +142,12 @@ class Chromium:
         return [
             str(each["params"])
             for each in self.link.events
-            if each["method"] in ("Runtime.exceptionThrown", "Log.entryAdded")
-            and each["params"].get("entry", {}).get("level") != "info"
+            if each["method"] == "Runtime.exceptionThrown"
+            or (each["method"] == "Log.entryAdded" and each["params"]["entry"]["level"] != "info")
+            or (
+                each["method"] == "Runtime.consoleAPICalled"
+                and each["params"]["type"] in ("error", "assert")
+            )
         ]
 
 

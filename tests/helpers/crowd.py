@@ -134,9 +134,7 @@ def score(scene, ids):
     for joints, seen, names in zip(scene.truth, scene.frames, ids, strict=True):
         there = np.flatnonzero(np.isfinite(joints[..., 0]).any(axis=1))
         kept = [place for place, name in enumerate(names) if name >= 0]
-        distances = np.array(
-            [[_distance(joints[person], seen[place]) for place in kept] for person in there]
-        ).reshape(len(there), len(kept))
+        distances = _distances(joints[there], seen[kept, :, :2])
         distances[~(distances < 0.3)] = np.nan
         events.update(there.tolist(), [names[place] for place in kept], distances)
     measures = motmetrics.metrics.create()
@@ -145,9 +143,12 @@ def score(scene, ids):
     )
 
 
-def _distance(truth, seen):
-    both = np.isfinite(truth[:, 0]) & np.isfinite(seen[:, 0])
-    if not both.any():
-        return np.nan
-    size = np.linalg.norm(np.nanmax(truth, axis=0) - np.nanmin(truth, axis=0))
-    return np.linalg.norm(truth[both] - seen[both, :2], axis=-1).mean() / max(size, 1.0)
+def _distances(truth, seen):
+    """Mean over the joints that both have, in sizes of the person; (person, detection)."""
+    off = np.linalg.norm(truth[:, None] - seen, axis=-1)
+    both = np.isfinite(off)
+    counts = both.sum(axis=-1)
+    total = np.where(both, off, 0).sum(axis=-1)
+    size = np.linalg.norm(np.nanmax(truth, axis=1) - np.nanmin(truth, axis=1), axis=-1)
+    mean = np.divide(total, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+    return mean / np.maximum(size, 1.0)[:, None]

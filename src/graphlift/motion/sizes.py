@@ -164,7 +164,7 @@ def _solve(
             that by which their size may change (0 for a stated height), 1 if they count for
             others' sizes, and the standard deviation of their size.
         known: Log depth of the floor, if known.
-        iterations: Passes.
+        iterations: Passes at most; there are fewer once one changes nothing.
 
     Returns:
         Log sizes and their standard deviations.
@@ -173,6 +173,7 @@ def _solve(
     leads = leads if leads.any() else np.ones_like(leads)
     sizes = np.zeros(len(depth))
     for _ in range(iterations):
+        before = sizes
         wider = _wider(sizes, free)
         prior = free**2 * wider
         share = prior / (error**2 + prior)
@@ -183,6 +184,8 @@ def _solve(
             floor = float(weights @ depth)
             doubt = float(weights**2 @ (error**2 + expected**2 * wider))
         sizes = (floor - depth) * share
+        if (sizes == before).all():
+            break  # as every further pass would leave them
     found = np.sqrt(share * error**2 + share**2 * doubt)
     return sizes, np.where(free > 0, found, expected)
 
