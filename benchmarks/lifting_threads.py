@@ -51,7 +51,7 @@ def lifters(name, threads):
         for key, value in entries.items():
             options.add_session_config_entry(key, value)
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-        found[way] = replace(one, session=session, threaded=None)
+        found[way] = replace(one, session=session)
     return found
 
 

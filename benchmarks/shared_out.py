@@ -1,14 +1,12 @@
-"""What it changes that threads share out blocks of frames: in turns with the way before.
+"""What it changes that threads share out blocks of frames: both ways in turns.
 
     python benchmarks/shared_out.py [open-small open-base] [--seconds 4] [--threads 2]
 
-*Together* is ONNX Runtime's own way, all threads at work on each operation; *chosen* is what a
-lifter does once it has compared both ways; *shared out* is the other way, also where a lifter
-would not choose it, or not compare. Times are lower quartiles and medians, ms; *less* is of the
-lower quartile of *chosen* beside *together*, and scatter where both are the same. The network
-alone is ``Lifter.run``, with input and turn ``Lifter.lift_rays``; a clip, of one person from
-keypoints in px, is lifted 256 frames at once. Run it while nothing else runs: several threads are
-timed by the clock.
+*Together* is ONNX Runtime's own way, all threads at work on each operation of 256 frames; *shared
+out* is that of a lifter with several threads. Times are lower quartiles and medians, ms; *less* is
+of the lower quartiles, and scatter where a batch is too small to be shared out. The network alone
+is ``Lifter.run``, with input and turn ``Lifter.lift_rays``; a clip is of one person, lifted from
+keypoints in px. Run it while nothing else runs: several threads are timed by the clock.
 """
 
 import argparse
@@ -19,9 +17,7 @@ from pages import add_docs, show, table
 
 from graphlift.bench.clock import alternate
 from graphlift.lifting import SHIPPED, Lifter
-from graphlift.model_files import read_model
 from graphlift.processors import processors
-from graphlift.threaded import Threaded
 
 ALONE = (1, 2, 16, 64, 128, 256, 512, 1024, 4096)
 IN_ALL = (1, 256, 1024)
@@ -33,19 +29,9 @@ def drawn(*shape):
 
 
 def lifters(name, threads):
-    """The same model by each way, and what was chosen."""
-    content, where = read_model(name)
-    chosen = Lifter.load(name, threads=threads)
-    if chosen.threaded:
-        chosen.threaded.compare(chosen.session)
-    forced = Threaded(content, where, threads=threads)
-    forced.way = "shared out"
-    way = chosen.threaded.way if chosen.threaded else "not compared"
-    return {
-        "together": replace(chosen, threaded=None),
-        "chosen": chosen,
-        "shared out": replace(chosen, threaded=forced),
-    }, way
+    """The same model by both ways."""
+    shared = Lifter.load(name, threads=threads)
+    return {"together": replace(shared, shared=None), "shared out": shared}
 
 
 def works(lifter):
@@ -65,13 +51,11 @@ def works(lifter):
 
 
 def rows(name, threads, seconds):
-    by, way = lifters(name, threads)
-    print(f"{name}: {way}", flush=True)
-    of = {which: dict(works(lifter)) for which, lifter in by.items()}
+    of = {way: dict(works(lifter)) for way, lifter in lifters(name, threads).items()}
     for what in of["together"]:
         times = alternate({w: each[what] for w, each in of.items()}, seconds, threads=threads)
         numbers = [f"{1e3 * t.low:.3f} ({1e3 * t.seconds:.3f})" for t in times.values()]
-        less = 1 - times["chosen"].low / times["together"].low
+        less = 1 - times["shared out"].low / times["together"].low
         row = [name, what, *numbers, f"{100 * less:.0f} %"]
         print(" | ".join(row), flush=True)
         yield row
@@ -87,7 +71,7 @@ def main():
     if given.threads < 2:
         parser.error("one thread has nobody to share with: give --threads 2 or more")
     found = [row for name in given.models for row in rows(name, given.threads, given.seconds)]
-    head = ["model", "poses", "together, ms", "chosen, ms", "shared out, ms", "less"]
+    head = ["model", "poses", "together, ms", "shared out, ms", "less"]
     show({"Shared out": table(head, found, words=2)}, given.docs)
 
 

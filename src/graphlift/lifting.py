@@ -35,11 +35,10 @@ from graphlift.sequences import (
 )
 from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
 from graphlift.stream import Stream
-from graphlift.threaded import BATCH as BATCH
-from graphlift.threaded import NARROW, Threaded, together
+from graphlift.threaded import BATCH, SharedOut, together
 from graphlift.words import counted
 
-__all__ = ["Lifter", "Stream"]
+__all__ = ["BATCH", "Lifter", "Stream"]
 
 _FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
 
@@ -51,12 +50,12 @@ class Lifter:
     Args:
         card: What the model expects, how it was made, what it scored.
         session: Of ONNX Runtime.
-        threaded: What computes many frames, where there are several threads to do it.
+        shared: What computes many frames, where there are several threads to share them out to.
     """
 
     card: ModelCard
     session: Any
-    threaded: Threaded | None = None
+    shared: SharedOut | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -78,11 +77,10 @@ class Lifter:
         content, where = read_model(model)
         threads = threads or processors()
         session = open_session(content, where, threads=threads)
-        several = threads > 1 and len(content) <= NARROW
         return cls(
             fitting(card_in(session, where), session, where),
             session,
-            Threaded(content, where, threads=threads) if several else None,
+            SharedOut(content, where, threads=threads) if threads > 1 else None,
         )
 
     def __call__(
@@ -189,7 +187,8 @@ class Lifter:
         """Lift block by block; ``few`` counts on in how many frames keypoints were too few."""
         frames, people = given.positions.shape[:2]
         whole: dict[str, np.ndarray] = {}
-        for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
+        at_once = batch_of(people, self.shared.at_once if self.shared else BATCH)
+        for at in in_blocks(given.positions, given.confidence, size=at_once):
             block, lost = self._lift_block(given.of_frames(at), lens, flip, hypotheses)
             few += lost
             if len(block["seen"]) == frames:
@@ -381,9 +380,9 @@ class Lifter:
         if not len(inputs):  # ONNX Runtime refuses it, or ends the process
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
-        if self.threaded is None:
+        if self.shared is None or len(inputs) < self.shared.least:
             return together(self.session, inputs)
-        return self.threaded.run(self.session, inputs)
+        return self.shared(inputs)
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
@@ -393,6 +392,6 @@ def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
     return (note,) * bool(few)
 
 
-def batch_of(people: int) -> int:
+def batch_of(people: int, poses: int = BATCH) -> int:
     """Find how many frames of so many people are lifted at once."""
-    return max(BATCH // max(people, 1), 1)
+    return max(poses // max(people, 1), 1)

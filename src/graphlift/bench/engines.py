@@ -141,10 +141,8 @@ def model_runs(lifter: Any, batch: int) -> dict[str, dict[str, Run]]:  # noqa: A
 
     ``inference`` is the network alone; ``in all`` of one pose is a streamed frame of keypoints in
     px, of several :meth:`graphlift.lifting.Lifter.lift_rays`, with the input made and the answer
-    turned back, each in the way of several threads that proves faster.
+    turned back.
     """
-    if lifter.threaded is not None:
-        lifter.threaded.compare(lifter.session)
     joints, before = lifter.session.get_inputs()[0].shape[1:]
     rng = np.random.default_rng(0)
     x = rng.normal(0, 0.5, (batch, joints, before)).astype(np.float32)
