@@ -10,13 +10,11 @@ the ReLU are one Gemm.
 
 Times are of the network alone, least and median; by one thread, in its time on the processor, so
 that what else the machine does counts less. By several (`--threads 2`) they are of the time that
-passes, and a third way is measured, which `Lifter` does not take: *shared out*, each thread
-computes blocks of frames by itself.
+passes, all threads at work on each operation; `shared_out.py` measures what a lifter does besides.
 """
 
 import argparse
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from pages import add_docs, show, table
@@ -26,31 +24,20 @@ from graphlift.model_files import read_model
 from graphlift.onnx_session import open_session
 
 BATCHES = (1, 2, 4, 16, 64, 256, 1024)
-BLOCK = 128
-"""Frames that a thread computes at once, at most, where they are shared out."""
 
 
 def ways_of(name, threads):
-    """Functions from inputs to poses: joint by joint, frames last, and shared out to threads."""
+    """Functions from inputs to poses: joint by joint, and frames last."""
     content, _ = read_model(name)
 
-    def computed(model, count):
-        session = open_session(model, name, threads=count)
+    def computed(model):
+        session = open_session(model, name, threads=threads)
         return lambda x: session.run(["poses"], {"keypoints": x})[0]
 
-    ways = {
-        "joint by joint": computed(joint_by_joint(content), threads),
-        "frames last": computed(content, threads),
+    return {
+        "joint by joint": computed(joint_by_joint(content)),
+        "frames last": computed(content),
     }
-    if threads > 1:
-        alone, pool = computed(content, 1), ThreadPoolExecutor(threads)
-
-        def shared_out(x):
-            blocks = np.array_split(x, min(len(x), max(threads, -(-len(x) // BLOCK))))
-            return np.concatenate([*pool.map(alone, blocks)])
-
-        ways["shared out"] = shared_out
-    return ways
 
 
 def compare(name, turns, threads):
@@ -82,8 +69,7 @@ def main():
     add_docs(parser)
     given = parser.parse_args()
     rows = [row for name in given.models for row in compare(name, given.turns, given.threads)]
-    third = ["shared out, ms"] * (given.threads > 1)
-    head = ["model", "poses", "joint by joint, ms", "frames last, ms", *third, "less"]
+    head = ["model", "poses", "joint by joint, ms", "frames last, ms", "less"]
     show({"Order of features": table(head, rows, words=1)}, given.docs)
 
 

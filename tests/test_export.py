@@ -1,6 +1,8 @@
 """ONNX against the network it came from, for every method; the card inside."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -35,6 +37,37 @@ def test_the_file_answers_as_the_network_does(tmp_path, method, decoupled):
             theirs = network(torch.from_numpy(x)).numpy()
         # Half precision: 11 bits, relative error 2^-11 a weight, over six layers.
         np.testing.assert_allclose(ours, theirs, atol=6 * 2**-11 * max(1, np.abs(theirs).max()))
+
+
+NO_FRAMES = """
+import sys
+import numpy as np
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 4
+for path in sys.argv[1:]:
+    session = onnxruntime.InferenceSession(path, options)
+    try:
+        (said,) = session.run(None, {"keypoints": np.zeros((0, 17, 3), np.float32)})
+        print(said.shape)
+    except Exception as error:
+        print("refused:", error)
+"""
+
+
+def test_of_no_frames_a_file_gives_none_or_is_refused(tmp_path):
+    """In a process of its own, which a division by zero would end."""
+    files = [tmp_path / "frames-last.onnx", tmp_path / "frames-between.onnx"]
+    for path, method in zip(files, ("pre-aggregation", "full-sharing"), strict=True):
+        export_onnx(trained(method, True), card(), path)
+
+    done = subprocess.run(
+        [sys.executable, "-c", NO_FRAMES, *files], capture_output=True, text=True, check=True
+    )
+
+    said = done.stdout.splitlines()
+    assert len(said) == len(files)
+    assert all(each == "(0, 17, 4)" or each.startswith("refused:") for each in said)
 
 
 def test_weights_are_stored_in_half_precision(tmp_path):

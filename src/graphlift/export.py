@@ -42,8 +42,10 @@ def export_onnx(network: "nn.Module", card: ModelCard, path: Path, *, half: bool
     """Write a network of single frames as ONNX, with its card in the file.
 
     Inputs ``keypoints`` (frame, joint, features in), outputs ``poses`` (frame, joint, features
-    out), float32; a network that says more has more outputs. Give the file one frame or more: of
-    none, ONNX Runtime may end the whole process by a division by zero.
+    out), float32; a network that says more has more outputs. Give the file one frame or more. Of
+    none, ONNX Runtime raises an error where features have frames last (it refuses a convolution of
+    no position), and may end the whole process with those of other networks and of 8-bit integers:
+    in a product of constant matrices for several joints, of no rows, it divides by zero.
 
     The file is checked against the network before it is kept: joints may move by at most
     :data:`PARITY` where weights are stored in half precision, else :data:`EXACT`, and in either

@@ -27,6 +27,7 @@ from graphlift.preprocessing import (
     canonical_28,
     turn_back,
 )
+from graphlift.processors import processors
 from graphlift.sequences import (
     Keypoints,
     Poses,
@@ -34,12 +35,10 @@ from graphlift.sequences import (
 )
 from graphlift.skeletons import BODY_28, SKELETONS, Skeleton
 from graphlift.stream import Stream
+from graphlift.threaded import BATCH, SharedOut, together
 from graphlift.words import counted
 
-__all__ = ["Lifter", "Stream"]
-
-BATCH = 256
-"""Poses at once: as many as keep a layer's features in the cache."""
+__all__ = ["BATCH", "Lifter", "Stream"]
 
 _FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
 
@@ -51,10 +50,12 @@ class Lifter:
     Args:
         card: What the model expects, how it was made, what it scored.
         session: Of ONNX Runtime.
+        shared: What computes many frames, where there are several threads to share them out to.
     """
 
     card: ModelCard
     session: Any
+    shared: SharedOut | None = None
 
     @property
     def skeleton(self) -> Skeleton:
@@ -74,8 +75,13 @@ class Lifter:
             FormatError: If the file is damaged, or not one of graphlift's.
         """
         content, where = read_model(model)
+        threads = threads or processors()
         session = open_session(content, where, threads=threads)
-        return cls(fitting(card_in(session, where), session, where), session)
+        return cls(
+            fitting(card_in(session, where), session, where),
+            session,
+            SharedOut(content, where, threads=threads) if threads > 1 else None,
+        )
 
     def __call__(
         self,
@@ -181,7 +187,8 @@ class Lifter:
         """Lift block by block; ``few`` counts on in how many frames keypoints were too few."""
         frames, people = given.positions.shape[:2]
         whole: dict[str, np.ndarray] = {}
-        for at in in_blocks(given.positions, given.confidence, size=batch_of(people)):
+        at_once = batch_of(people, self.shared.at_once if self.shared else BATCH)
+        for at in in_blocks(given.positions, given.confidence, size=at_once):
             block, lost = self._lift_block(given.of_frames(at), lens, flip, hypotheses)
             few += lost
             if len(block["seen"]) == frames:
@@ -370,15 +377,12 @@ class Lifter:
             inputs: From :func:`graphlift.preprocessing.canonical_28`, or of models of 17 joints
                 from :func:`graphlift.preprocessing.canonical`.
         """
-        if not len(inputs):  # ONNX Runtime ends the whole process by a division by zero
+        if not len(inputs):  # ONNX Runtime refuses it, or ends the process
             features = self.session.get_outputs()[0].shape[2]
             return np.empty((0, len(self.skeleton), features), dtype=np.float32)
-        blocks = [inputs[n : n + BATCH] for n in range(0, len(inputs), BATCH)]
-        answers = [
-            self.session.run(["poses"], {"keypoints": block.astype(np.float32)})[0]
-            for block in blocks
-        ]
-        return np.asarray(answers[0] if len(answers) == 1 else np.concatenate(answers))
+        if self.shared is None or len(inputs) < self.shared.least:
+            return together(self.session, inputs)
+        return self.shared(inputs)
 
 
 def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
@@ -388,6 +392,6 @@ def _lost(few: int, skeleton: Skeleton) -> tuple[str, ...]:
     return (note,) * bool(few)
 
 
-def batch_of(people: int) -> int:
+def batch_of(people: int, poses: int = BATCH) -> int:
     """Find how many frames of so many people are lifted at once."""
-    return max(BATCH // max(people, 1), 1)
+    return max(poses // max(people, 1), 1)
