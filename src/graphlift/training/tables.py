@@ -42,7 +42,7 @@ def read_overrides(overrides: Iterable[str]) -> Settings:
             for other, (before, given) in found.items():
                 if _conflict(key, value, other, given):
                     raise ConfigError(
-                        f"{before} and {name}: {'.'.join(min(key, other, key=len))} is set twice: "
+                        f"{before} and {name}: {'.'.join(min(key, other, key=lambda words: len(words)))} is set twice: "
                         "leave one out"
                     )
             found[key] = name, value
