@@ -41,10 +41,8 @@ def read_overrides(overrides: Iterable[str]) -> Settings:
         for key, value in _leaves(table, ()):
             for other, (before, given) in found.items():
                 if _conflict(key, value, other, given):
-                    raise ConfigError(
-                        f"{before} and {name}: {'.'.join(min(key, other, key=lambda words: len(words)))} is set twice: "
-                        "leave one out"
-                    )
+                    twice = ".".join(key if len(key) < len(other) else other)
+                    raise ConfigError(f"{before} and {name}: {twice} is set twice: leave one out")
             found[key] = name, value
     return {key: value for key, (_, value) in found.items()}
 
