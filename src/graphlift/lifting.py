@@ -38,7 +38,7 @@ from graphlift.stream import Stream
 from graphlift.threaded import BATCH, SharedOut, together
 from graphlift.words import counted
 
-__all__ = ["BATCH", "Lifter", "Stream"]
+__all__ = ["Lifter", "Stream"]
 
 _FRONTS_AT = BODY_28.index(*FRONT_JOINTS)
 

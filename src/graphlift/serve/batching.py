@@ -17,11 +17,12 @@ from jaxtyping import Bool, Float
 
 from graphlift.given import given_rays
 from graphlift.lifted import Lifted
-from graphlift.lifting import BATCH, Lifter
+from graphlift.lifting import Lifter
 from graphlift.sequences import keypoints_from
 from graphlift.serve.frames import Encoding, as_floats, as_json, list_answers
 from graphlift.serve.metrics import Metrics
 from graphlift.stream import Stream
+from graphlift.threaded import BATCH
 
 Message = str | bytes
 """Of a stream: text, or bytes."""
