@@ -11,6 +11,7 @@ from graphlift.bench.onnx_product import product_model
 from graphlift.bench.products import Product
 from graphlift.errors import ConfigError
 from graphlift.onnx_session import open_session
+from graphlift.threaded import SharedOut, together
 from graphlift.weight_sharing import METHODS
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Built:
 
     def __init__(self, network: "Network", engines: Sequence[Engine], threads: int) -> None:
         self.network, self.engines = network, engines
-        self._plain = self._torch = self._session = None
+        self._plain = self._torch = self._session = self._shared = None
         if {"torch", "onnxruntime"} & {*engines} and not missing():
             from graphlift.bench.torch_engine import TorchNetwork
 
@@ -112,21 +113,25 @@ class Built:
             if "onnxruntime" in engines:
                 model = self._torch.as_onnx()
                 self._session = open_session(model, network.name, threads=threads)
+                if threads > 1:
+                    self._shared = SharedOut(model, network.name, threads=threads)
         if "numpy" in engines and network.method in METHODS:
             self._plain = drawn_network(
                 network.method, decouple_self=network.decoupled, channels=network.channels
             )
 
     def inference(self, batch: int) -> dict[str, Run]:
-        """Give functions that lift a batch, by engine."""
+        """Give functions that lift a batch, by engine; ONNX Runtime's as a lifter uses it."""
         x = np.random.default_rng(0).normal(0, 0.5, (batch, 16, 2)).astype(np.float32)
         runs: dict[str, Run] = {}
         if (plain := self._plain) is not None:
             runs["numpy"] = lambda: plain(x)
         if self._torch is not None and "torch" in self.engines:
             runs["torch"] = self._torch.inference(x)
-        if (session := self._session) is not None:
-            runs["onnxruntime"] = lambda: session.run(["poses"], {"keypoints": x})
+        if (shared := self._shared) is not None and batch >= shared.least:
+            runs["onnxruntime"] = lambda: shared(x)
+        elif (session := self._session) is not None:
+            runs["onnxruntime"] = lambda: together(session, x)
         return runs
 
     def training(self, batch: int) -> dict[str, Run]:
