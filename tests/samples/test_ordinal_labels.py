@@ -122,7 +122,10 @@ HEAD_HIP, HIP_KNEE, KNEE_HEAD = ("Head", "Hip"), ("Hip", "RKnee"), ("RKnee", "He
             "line 2: walk has no frame '40': give one from 0 to 39",
         ),
         ([label(HEAD_HIP, 1, at=("Ann", "walk", "0", -1))], "line 2: walk has no frame '-1'"),
-        ([label(HEAD_HIP, 1, at=("Ann", "walk", "0", "9" * 5000))], "line 2: walk has no frame '9"),
+        (
+            [label(HEAD_HIP, 1, at=("Ann", "walk", "0", "9" * 5000))],
+            "line 2: walk has no frame '9",
+        ),
         (
             [label(HEAD_HIP, 1), label(HEAD_HIP, -1, at=("Ann", "walk", "0", "03"))],
             "lines 2 and 3: .*: Head is nearer than Hip, Hip is nearer than Head: correct",
