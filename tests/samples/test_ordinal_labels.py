@@ -66,6 +66,14 @@ def test_the_same_label_may_be_given_twice_and_equally_far_is_not_followed(tmp_p
     assert len(read(tmp_path / "a.csv", rows).relations) == 1
 
 
+def test_a_frame_may_be_written_with_zeros_before_it(tmp_path):
+    rows = [label(("Hip", "Head"), 1), label(("Hip", "RHip"), 1, at=("Ann", "walk", "0", "003"))]
+
+    found = read(tmp_path / "a.csv", rows)
+
+    assert (found.of(np.array([1]), np.array([False])) == 1).sum() == 2
+
+
 HEAD_HIP, HIP_KNEE, KNEE_HEAD = ("Head", "Hip"), ("Hip", "RKnee"), ("RKnee", "Head")
 
 
@@ -114,6 +122,14 @@ HEAD_HIP, HIP_KNEE, KNEE_HEAD = ("Head", "Hip"), ("Hip", "RKnee"), ("RKnee", "He
             "line 2: walk has no frame '40': give one from 0 to 39",
         ),
         ([label(HEAD_HIP, 1, at=("Ann", "walk", "0", -1))], "line 2: walk has no frame '-1'"),
+        (
+            [label(HEAD_HIP, 1, at=("Ann", "walk", "0", "9" * 5000))],
+            "line 2: walk has no frame '9",
+        ),
+        (
+            [label(HEAD_HIP, 1), label(HEAD_HIP, -1, at=("Ann", "walk", "0", "03"))],
+            "lines 2 and 3: .*: Head is nearer than Hip, Hip is nearer than Head: correct",
+        ),
         (
             [label(HEAD_HIP, 1, at=("Ann", "walk", "0", 4))],
             "line 2: frame 4 of walk is not trained on, but such as 0, 3, 6: leave its labels out",

@@ -4,15 +4,20 @@ import pytest
 import torch
 from torch import nn
 
+from graphlift.errors import CheckpointError
 from graphlift.graph import body_graph
 from graphlift.nn.baselines import DenseLayer
 from graphlift.nn.build import LIFTERS, build_network
 from graphlift.nn.graph_conv import GraphConv
 from graphlift.nn.mixture import mixture_loss
 from graphlift.skeletons import H36M_16
+from graphlift.training.checkpoints import read_checkpoint, write_checkpoint
+from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.devices import matmul_precision
+from graphlift.training.loop import train
 from graphlift.training.muon import heads_of, matrices_of, orthogonal
 from graphlift.training.optimizer import Optimizer
+from graphlift.training.state import CHECKPOINT
 
 
 def muon(network, lr, weight_decay):
@@ -147,3 +152,27 @@ def test_heads_of_several_hypotheses_step_by_adam_at_a_tenth_of_the_rate():
 def test_no_other_network_has_such_heads():
     for method in LIFTERS:
         assert bool(heads_of(build_network(method, channels=6))) == (method == "mixture")
+
+
+def test_a_mixture_that_an_earlier_version_began_is_refused_with_a_way_out(study_data, tmp_path):
+    config = TrainConfig(
+        steps=4,
+        batch_size=16,
+        evaluate_every=2,
+        optimizer="muon",
+        loss="likelihood",
+        tensorboard=False,
+        model=ModelConfig(method="mixture", decouple_self=False, channels=4, blocks=1),
+    )
+    run = train(config, study_data, tmp_path)
+    next(run), next(run)
+    run.close()
+    tensors, record = read_checkpoint(tmp_path / CHECKPOINT)
+    names = [name for name, _ in build_network("mixture", channels=4, blocks=1).named_parameters()]
+    poses = f"adam.{names.index('poses.weight')}.exp_avg_sq"
+    theirs = {name: tensor for name, tensor in tensors.items() if name != poses}
+    assert len(theirs) == len(tensors) - 1
+    write_checkpoint(tmp_path / CHECKPOINT, theirs, record)
+
+    with pytest.raises(CheckpointError, match=r"mixture by Muon, .* by Adam: delete it to start"):
+        next(train(config, study_data, tmp_path))

@@ -55,8 +55,9 @@ class Batches:
         """The inputs and targets of a step, counted from 0 over all epochs."""
         x, y = self.gather(self._rows(step))
         if self.mirror is not None:
+            mirrored = np.flatnonzero(self._mirrored(step, len(x)))
             for array in (x, y):
-                _flip(array, np.flatnonzero(self._mirrored(step, len(x))), self.mirror)
+                _flip(array, mirrored, self.mirror)
         return x, y
 
     def labelled(self, step: int) -> Bool[np.ndarray, " sample"] | None:

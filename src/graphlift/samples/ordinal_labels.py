@@ -34,6 +34,8 @@ LARGEST = 2**31
 """Bytes of a table; a row takes about 50, so 40 million labels."""
 _BLOCK = 4096
 """Frames whose labels are compared at once: a few MB."""
+_LONGEST = 20
+"""Digits of a frame's number."""
 _WAY_OUT = "correct or leave out one of these labels"
 
 View = tuple[str, str, str]
@@ -156,13 +158,14 @@ def _read(
             f"{', '.join(COLUMNS)}, each once"
         )
     at = [names.index(name) for name in COLUMNS]
-    numbers, frames, labels = dict[tuple[str, ...], int](), list[int](), array("q")
+    numbers, samples, labels = dict[tuple[str, ...], int](), dict[int, int](), array("q")
     for line, row in rows:
         check_length(row, len(COLUMNS), path, line)
         *frame, joint, other, nearer = (row[column].strip() for column in at)
         place = f"{path}, line {line}"
-        if (number := numbers.setdefault(tuple(frame), len(frames))) == len(frames):
-            frames.append(_sample(frame, views, positions_of, place))
+        if (number := numbers.get(tuple(frame))) is None:
+            sample = _sample(frame, views, positions_of, place)
+            number = numbers[tuple(frame)] = samples.setdefault(sample, len(samples))  # 3 is 03
         i, j = (_joint(name, skeleton, place) for name in (joint, other))
         if i == j:
             raise FormatError(f"{place}: {joint} is compared with itself: give two joints")
@@ -170,7 +173,7 @@ def _read(
         labels.extend((number, min(i, j), max(i, j), r if i < j else -r, line))
     if not labels:
         raise FormatError(f"{path}: has no labels below its header: add some, or leave it out")
-    return _Said(np.frombuffer(labels, dtype=np.int64).reshape(-1, 5), np.array(frames))
+    return _Said(np.frombuffer(labels, dtype=np.int64).reshape(-1, 5), np.array([*samples]))
 
 
 def _sample(
@@ -185,7 +188,7 @@ def _sample(
             f"{place}: {subject} is labelled in 3D, and objectives count for the unlabelled: add "
             "it to supervision.unlabelled, or leave its labels out"
         )
-    if not is_whole(number) or int(number) >= trained.length:
+    if not is_whole(number) or len(number) > _LONGEST or int(number) >= trained.length:
         raise FormatError(
             f"{place}: {clip} has no frame {shown(number)}: give one from 0 to "
             f"{trained.length - 1}"

@@ -129,6 +129,7 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     check_record(record, _record(state, config, digest), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
     _check_labels(config, record, state.labels_digest, path)
+    _check_heads(state.optimizer, tensors, path)
     check_shapes(_shapes(state, config, tensors), tensors, path)
     parts = _parted(tensors)
     state.network.load_state_dict(parts["network"])
@@ -144,6 +145,17 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
         setattr(state, name, record[name])
     best = record["best_validation_mpjpe_mm"]
     state.best = float("inf") if best is None else best
+
+
+def _check_heads(optimizer: Optimizer, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse a run that an earlier version began, by which Muon trained the heads, too."""
+    for index, parameter in enumerate(optimizer.parameters):
+        of_muon = f"adam.{index}.exp_avg" in tensors and f"adam.{index}.exp_avg_sq" not in tensors
+        if of_muon and parameter in optimizer.heads:
+            raise CheckpointError(
+                f"{path}: its version of graphlift trained the heads of the mixture by Muon, and "
+                "this one does by Adam: delete it to start the run again"
+            )
 
 
 def _moments(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
