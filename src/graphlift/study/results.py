@@ -132,6 +132,7 @@ class Result:
         cross_auc: AUC on the other data set.
         data: Name of the training and test data.
         data_digest: SHA-256 of it.
+        labels_digest: SHA-256 of the table of ordinal labels that people gave, if they did.
         cross_data: Name of the other data set, or None.
         cross_digest: SHA-256 of it, or None.
         per_activity: Test errors by activity.
@@ -194,6 +195,7 @@ class Result:
     protocols: Mapping[str, str] = field(default_factory=dict)
     hypotheses: Mapping[str, AnswerScore] = field(default_factory=dict)
     adaptations: Sequence[str] = field(default_factory=list)
+    labels_digest: str | None = None
     config: Mapping[str, Any]
     version: str
 

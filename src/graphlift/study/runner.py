@@ -32,7 +32,7 @@ from graphlift.study.results import (
     read_results,
     set_aside_cut_line,
 )
-from graphlift.training.own import check_own
+from graphlift.training.own import check_labels, check_own, labels_now
 from graphlift.training.progress import Progress
 from graphlift.words import counted, plain
 
@@ -186,6 +186,7 @@ def check_runs(runs: Sequence[PlannedRun], results: Path) -> Iterator[str]:
     finished = read_results(results) if results.exists() else []
     sources = {run.config.data: run.config for run in runs}
     data = {source: read_data(source) for source in sources}
+    tables = labels_now(run.config for run in runs)
     for source, config in sources.items():
         now = data[source]
         for each in finished:
@@ -194,6 +195,7 @@ def check_runs(runs: Sequence[PlannedRun], results: Path) -> Iterator[str]:
                 "scored on": (each.cross_digest, now.cross_digest),
             }
             check_own(f"{results}: {each.name}", config, None, digests)
+            check_labels(f"{results}: {each.name}", each.config, each.labels_digest, tables)
     notes: dict[str, None] = {}
     for source, chosen in dict.fromkeys((run.config.data, _selection(run)) for run in runs):
         notes |= dict.fromkeys(data[source].check(chosen))

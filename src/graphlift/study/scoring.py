@@ -98,6 +98,7 @@ def score_run(
         **_training(record, config.batch_size, data, predict, chosen),
         data=data.name,
         data_digest=data.digest,
+        labels_digest=record.get("labels_digest"),
         cross_data=data.cross_name,
         cross_digest=data.cross_digest,
         protocols=protocols,

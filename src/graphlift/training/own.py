@@ -1,11 +1,13 @@
 """Whether what lies in a folder belongs to the run that is to go on there."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from graphlift.errors import CheckpointError
+from graphlift.samples.ordinal_labels import digest_of
 from graphlift.training.config import TrainConfig
 from graphlift.training.tables import merge
 from graphlift.words import plain
@@ -78,6 +80,38 @@ def check_own(
                 f"{where}: was {done} other data (digest {was}) than {config.data!r} now holds "
                 f"({is_now}): {OTHER_FOLDER}"
             )
+
+
+def labels_now(configs: Iterable[TrainConfig]) -> dict[str, str]:
+    """SHA-256 of the tables of ordinal labels that runs are given, by their paths.
+
+    Raises:
+        OSError: If one cannot be read.
+    """
+    paths = {config.supervision.ordinal_labels for config in configs} - {""}
+    return {path: digest_of(Path(path)) for path in paths}
+
+
+def check_labels(
+    where: str, stored: Mapping[str, Any], before: str | None, now: Mapping[str, str]
+) -> None:
+    """Refuse what was trained on other ordinal labels than its table now holds.
+
+    Args:
+        where: As of :func:`check_own`.
+        stored: The configuration.
+        before: SHA-256 of the table that it was trained on, if it was on any.
+        now: As of :func:`labels_now`; other tables are not compared.
+
+    Raises:
+        CheckpointError: Naming the table.
+    """
+    supervision = stored.get("supervision")
+    given = str(supervision.get("ordinal_labels")) if isinstance(supervision, Mapping) else ""
+    if given in now and before != now[given]:
+        raise CheckpointError(
+            f"{where}: was trained on other ordinal labels than {given} now holds: {OTHER_FOLDER}"
+        )
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

@@ -13,7 +13,6 @@ import graphlift
 from graphlift.errors import CheckpointError
 from graphlift.nn.build import build_network
 from graphlift.samples import TrainingData
-from graphlift.samples.ordinal_labels import digest_of
 from graphlift.skeletons import BY_JOINTS
 from graphlift.training.checkpoints import (
     check_record,
@@ -25,7 +24,7 @@ from graphlift.training.config import TrainConfig
 from graphlift.training.devices import random_state, set_random_state
 from graphlift.training.muon import heads_of, matrices_of
 from graphlift.training.optimizer import Optimizer
-from graphlift.training.own import OTHER_FOLDER, check_own
+from graphlift.training.own import check_labels, check_own, labels_now
 from graphlift.training.weak import Opponent, find_opponent
 
 CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
@@ -95,7 +94,7 @@ def begin(config: TrainConfig, device: torch.device) -> State:
         average=average,
         kept=kept,
         opponent=opponent,
-        labels_digest=_labels_digest(config),
+        labels_digest=labels_now([config]).get(config.supervision.ordinal_labels),
     )
 
 
@@ -128,7 +127,7 @@ def resume(state: State, config: TrainConfig, digest: str, out: Path) -> None:
     record = {"part_sums": {}} | record  # earlier ones did not keep them
     check_record(record, _record(state, config, digest), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
-    _check_labels(config, record, state.labels_digest, path)
+    check_labels(str(path), record["config"], record.get("labels_digest"), labels_now([config]))
     _check_heads(state.optimizer, tensors, path)
     check_shapes(_shapes(state, config, tensors), tensors, path)
     parts = _parted(tensors)
@@ -175,24 +174,8 @@ def is_finished(config: TrainConfig, digest: str, out: Path) -> bool:
     record = read_checkpoint(path, way_out="delete it, and its run is done again")[1]
     check_record(record, ("config", "data_digest"), path)
     check_own(str(path), config, record["config"], {"trained on": (record["data_digest"], digest)})
-    _check_labels(config, record, _labels_digest(config), path)
+    check_labels(str(path), record["config"], record.get("labels_digest"), labels_now([config]))
     return True
-
-
-def _check_labels(
-    config: TrainConfig, record: Mapping[str, Any], digest: str | None, path: Path
-) -> None:
-    """Refuse files of a run whose ordinal labels were others."""
-    if record.get("labels_digest") != digest:
-        raise CheckpointError(
-            f"{path}: was trained on other ordinal labels than "
-            f"{config.supervision.ordinal_labels} now holds: {OTHER_FOLDER}"
-        )
-
-
-def _labels_digest(config: TrainConfig) -> str | None:
-    given = config.supervision.ordinal_labels
-    return digest_of(Path(given)) if given else None
 
 
 def finish(
