@@ -101,7 +101,7 @@ class SharedOut:
         return session
 
     def _pool_here(self) -> ThreadPoolExecutor:
-        """Threads beside the one that calls; a process that was forked has none of its parent's."""
+        """Threads beside the one that calls; a forked process has none of its parent's."""
         if self._pool is None or self._process != os.getpid():
             self._process = os.getpid()
             self._pool = ThreadPoolExecutor(self._threads - 1, "blocks")
