@@ -1,5 +1,7 @@
 """Frames shared out to threads: the answers of one thread."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -116,6 +118,51 @@ def test_what_fails_in_another_thread_is_raised(doubling):
     for compute in (shared, lambda x: together(session, x)):
         with pytest.raises(Exception, match="keypoints"):
             compute(wrong)
+
+
+ELSEWHERE = """
+import multiprocessing
+import sys
+import threading
+import numpy as np
+from graphlift.lifting import Lifter
+
+lifter, x = Lifter.load("open-small", threads=2), np.zeros((300, 28, 4), np.float32)
+
+def lift():
+    print(lifter.run(x).shape, flush=True)
+
+def lift_late():
+    threading.main_thread().join()
+    lift()
+
+lift()
+if sys.argv[1] == "forked":
+    child = multiprocessing.get_context("fork").Process(target=lift, daemon=True)
+    child.start()
+    child.join(60)
+else:
+    threading.Thread(target=lift_late).start()
+"""
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("forked", marks=pytest.mark.skipif(sys.platform != "linux", reason="forks")),
+        "at the end",
+    ],
+)
+def test_frames_are_lifted_where_the_threads_are_gone(where):
+    """In a process forked after a clip was lifted, and in a thread that outlives the main one."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", ELSEWHERE, where],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == ["(300, 28, 8)"] * 2, done.stderr
 
 
 def test_one_thread_has_nobody_to_share_with():

@@ -6,7 +6,9 @@ other here, through a session of one thread that all of them run at once, and th
 other once a call. Answers are the same but for rounding.
 """
 
+import contextlib
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import pairwise
@@ -60,6 +62,8 @@ class SharedOut:
         self.least, self.at_once = LEAST * threads, BLOCKS * MOST * threads
         self._content, self._where, self._threads = content, where, threads
         self._opening = Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     def __call__(
         self, inputs: Float[np.ndarray, "frame joint before"]
@@ -73,7 +77,7 @@ class SharedOut:
         ends = [len(inputs) * n // blocks for n in range(blocks + 1)]
         left = iter([slice(*each) for each in pairwise(ends)])
         with self._opening:  # of several callers at once, the first
-            session, pool = self._session, self._pool
+            session, pool = self._session, self._pool_here()
         after = session.get_outputs()[0].shape[1:]
         answers = np.empty((len(inputs), *after), np.float32)
 
@@ -81,10 +85,13 @@ class SharedOut:
             for at in left:  # gives each block once, whoever asks
                 answers[at] = _answer(session, inputs[at])
 
-        others = [pool.submit(compute) for _ in range(self._threads - 1)]
+        others = []
+        with contextlib.suppress(RuntimeError):  # the interpreter ends, and starts no thread
+            others += [pool.submit(compute) for _ in range(self._threads - 1)]
         compute()
         for each in others:
-            each.result()
+            if not each.cancel():  # else it has not begun, and nothing is left for it
+                each.result()
         return answers
 
     @cached_property
@@ -93,10 +100,12 @@ class SharedOut:
         self._content = b""
         return session
 
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        """Threads beside the one that calls."""
-        return ThreadPoolExecutor(self._threads - 1, "blocks")
+    def _pool_here(self) -> ThreadPoolExecutor:
+        """Threads beside the one that calls; a forked process has none of its parent's."""
+        if self._pool is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._pool = ThreadPoolExecutor(self._threads - 1, "blocks")
+        return self._pool
 
 
 def _answer(session: Any, inputs: np.ndarray) -> np.ndarray:  # noqa: ANN401  # untyped library
