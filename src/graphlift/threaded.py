@@ -86,8 +86,9 @@ class SharedOut:
                 answers[at] = _answer(session, inputs[at])
 
         others = []
-        with contextlib.suppress(RuntimeError):  # the interpreter ends, and starts no thread
-            others += [pool.submit(compute) for _ in range(self._threads - 1)]
+        with contextlib.suppress(RuntimeError):  # no thread can be started; at the end, none may
+            for _ in range(self._threads - 1):
+                others.append(pool.submit(compute))  # noqa: PERF401  # those before one that fails
         compute()
         for each in others:
             if not each.cancel():  # else it has not begun, and nothing is left for it
