@@ -18,7 +18,7 @@ FOLDER := studies/$(PLAN)-$(notdir $(patsubst %/,%,$(DATA)))
 ALL := train,report,formats,h36m,video,viewer,serve
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo study test check kernels audit versions versions-newest versions-oldest docs tables clean
+.PHONY: demo study test check types lint kernels audit versions versions-newest versions-oldest docs tables clean
 
 # Detector, a video of a person, and what becomes of it: BVH, GLB, a page to look at, a drawn video.
 demo: $(BIN)/.installed-demo
@@ -38,14 +38,19 @@ test: $(BIN)/.installed-test
 
 # What `make test` checks once everything is installed.
 check:
+	$(MAKE) --no-print-directory -j2 types lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
+	$(MAKE) --no-print-directory kernels
+
+types:
+	$(BIN)/mypy
+
+lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml src
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/repo-review .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
-	$(MAKE) --no-print-directory kernels
 
 # The numeric tests once more, as other processors compute them.
 kernels:

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import performance
 
 PAGES = Path(__file__).parents[2] / "docs"
-SPEED = ("network-speed.md", "network-speed-xeon.md", "lifting-speed.md")
+SPEED = ("network-speed.md", "network-speed-xeon.md", "network-speed-avx2.md", "lifting-speed.md")
 TABLE = re.compile(r"<!-- table (.+?) -->\n\n(.+?)\n\n<!-- end of ", re.DOTALL)
 
 
@@ -58,7 +58,7 @@ def tables(folder):
     }
 
 
-@pytest.mark.parametrize("of", [None, "Xeon"])
+@pytest.mark.parametrize("of", [None, "Xeon", "AVX2"])
 def test_each_table_goes_to_its_page_and_only_the_first_machine_is_drawn(
     of, stored, docs, monkeypatch
 ):
