@@ -153,6 +153,13 @@ def test_labels_that_would_teach_nothing_are_refused(keys, message, tmp_path):
         read_config(path)
 
 
+def test_a_table_that_is_not_there_is_named_with_the_way_out(config, study_data, tmp_path):
+    lost = dataclasses.replace(config.supervision, ordinal_labels=str(tmp_path / "lost.csv"))
+
+    with pytest.raises(FileNotFoundError, match=r"there is no .*lost\.csv: give the path"):
+        finish(dataclasses.replace(config, supervision=lost), study_data, tmp_path / "run")
+
+
 def test_a_study_tells_given_labels_from_simulated_ones():
     asked = Supervision(unlabelled=("b",), ordinal=1.0, ordinal_labels="l.csv")
 

@@ -114,8 +114,10 @@ def read_ordinal_labels(
             two joints of the skeleton, no such relation, or of a person, clip, camera or frame
             that is not trained on; the line is named. Or if labels contradict one another; all
             their lines are named, with the joints.
-        OSError: If the file cannot be read.
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read.
     """
+    _check_there(path)
     rows = rows_of(path, LARGEST, separator_in(path))
     said = _read(rows, path, skeleton, views, positions_of)
     relations = _agreed(said, path, skeleton)
@@ -128,10 +130,20 @@ def digest_of(path: Path) -> str:
     """SHA-256 of a table.
 
     Raises:
+        FileNotFoundError: If there is none.
         OSError: If the file cannot be read.
     """
+    _check_there(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_there(path: Path) -> None:
+    if not path.exists():
+        raise FileNotFoundError(
+            f"supervision.ordinal_labels: there is no {path}: give the path of a csv table, seen "
+            "from the folder in which the command is run"
+        )
 
 
 def _pairs(joints: int) -> Int[np.ndarray, "2 pair"]:
