@@ -12,7 +12,7 @@ from graphlift.errors import ModelError
 from graphlift.preprocessing import canonical
 from graphlift.samples.open_data import read_open_data
 from graphlift.samples.random_views import UNSEEN_RIG, exact_views, people_of
-from graphlift.study.release import release
+from graphlift.study import release as releasing
 from graphlift.training.checkpoints import load_run
 from graphlift.training.config import ModelConfig, TrainConfig
 from graphlift.training.loop import train
@@ -34,12 +34,14 @@ CONFIG = TrainConfig(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The run's folder, with what was exported from it."""
+    """The run's folder, with what was exported from it, calibrated on few views."""
     folder = write_folder(tmp_path_factory.mktemp("several") / "pack")
     data, run = read_open_data(str(folder)), folder.parent / "run"
     for _ in train(CONFIG, data, run):
         pass
-    release(run / "model.safetensors", data, "several", run)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(releasing, "CALIBRATION_VIEWS", 500)
+        releasing.release(run / "model.safetensors", data, "several", run)
     return run
 
 

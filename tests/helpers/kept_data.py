@@ -1,4 +1,4 @@
-"""Data of which several runs of a test make their samples once."""
+"""Data of which several runs of a test make their samples, and read their motion, once."""
 
 from dataclasses import fields
 
@@ -6,7 +6,7 @@ from graphlift.samples.open_data import OpenData
 
 
 class KeptData(OpenData):
-    """Data whose samples are made once for each selection.
+    """Data whose samples are made once for each selection, and whose motion is read once.
 
     What a run draws as it goes, its batches, is not kept.
     """
@@ -16,6 +16,13 @@ class KeptData(OpenData):
         if (split, chosen) not in kept:
             kept[split, chosen] = super().samples(split, chosen)
         return kept[split, chosen]
+
+    def motion(self, part, *, stride=1, held_out=()):
+        kept = self.__dict__.setdefault("kept_motion", {})
+        chosen = part, stride, tuple(held_out)
+        if chosen not in kept:
+            kept[chosen] = super().motion(part, stride=stride, held_out=held_out)
+        return kept[chosen]
 
 
 def keeping(data: OpenData) -> KeptData:

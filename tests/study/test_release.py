@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.kept_data import keeping
 from helpers.tiny_pack import small, write_folder
 
 from graphlift import Lifter
@@ -32,6 +33,14 @@ CONFIG = TrainConfig(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_views():
+    """Calibrate on few views, because no test is of how well errors were fitted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(releasing, "CALIBRATION_VIEWS", 500)
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path):
     return write_folder(tmp_path / "pack")
@@ -50,7 +59,7 @@ def state(path, licence, source):
 
 def exported(folder, config=CONFIG):
     run = folder.parent / "run"
-    data = read_open_data(str(folder))
+    data = keeping(read_open_data(str(folder)))
     for _ in train(config, data, run):
         pass
     return release(run / "model.safetensors", data, "own", run)
@@ -97,10 +106,7 @@ def test_cmu_is_acknowledged_in_its_own_words_and_a_second_pack_as_well(folder):
     assert card.limits[0].startswith("Trained on few people of one laboratory")
 
 
-def test_a_pack_that_states_nothing_is_said_to_and_for_17_joints_needs_no_turns(
-    folder, monkeypatch
-):
-    monkeypatch.setattr(releasing, "CALIBRATION_VIEWS", 500)  # it is not of how well they fit
+def test_a_pack_that_states_nothing_is_said_to_and_for_17_joints_needs_no_turns(folder):
     state(folder / "cmu.npz", "", "")
 
     card = exported(folder, replace(CONFIG, model=replace(CONFIG.model, joints=17)))

@@ -1,6 +1,7 @@
 """Keys of the model that a network would ignore: every key with every network, built."""
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -37,6 +38,7 @@ OF_28 = {"joints": 28, "inputs": "canonical", "sigma": True}
 
 def base(method):
     model = {"method": method, "decouple_self": False, "channels": 6}
+    model |= {"blocks": 1} if method in USED_BY["blocks"] else {}
     return model | (OF_28 if method == "over-time" else {})
 
 
@@ -46,6 +48,7 @@ def run_of(model):
     return {"model": model} | over_time | likelihood
 
 
+@cache
 def built(model):
     """All that a network is and says: tensors, and answers in and out of training."""
     torch.manual_seed(0)
