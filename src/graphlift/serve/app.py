@@ -111,8 +111,9 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
     shared = _shared(request)
     check_once(request.query_params, "query")
     short = single.may_be_short(options, request.headers)
-    leave = None if short else shared.lifts.take()
-    folder, kept = None, False
+    if not short:
+        shared.lifts.check()
+    leave, folder, kept = None, None, False
     try:
         folder = shared.private_folder()
         upload = await receive(request, folder)
@@ -126,7 +127,7 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
             if text is not None:
                 shared.metrics.frames.labels("request").inc()
                 return Response(text, media_type=MEDIA[form])
-        leave = leave or shared.lifts.take()
+        leave = shared.lifts.take()
         task = shared.task(options, upload.file, folder, form)
         frames = await _while_connected(request, shared.lifts.do(task))
         shared.metrics.frames.labels("request").inc(frames)
@@ -143,8 +144,8 @@ async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) 
     """Lift a video, or a long clip of keypoints, while nobody waits on the line."""
     shared = _shared(request)
     check_once(request.query_params, "query")
-    leave = shared.jobs.take()
-    folder = None
+    shared.jobs.check()
+    leave, folder = None, None
     try:
         folder = shared.private_folder()
         upload = await receive(request, folder, videos=True)
@@ -153,10 +154,12 @@ async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) 
             _check_video()
         form = chosen_format(options, "")
         more = {"video": upload.video, "detector": options.detector}
+        leave = shared.jobs.take()
         task = shared.task(options, upload.file, folder, form, **more)
         job = shared.jobs.start(folder, form, task, leave)
     except BaseException:
-        leave()
+        if leave is not None:
+            leave()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
