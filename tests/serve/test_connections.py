@@ -124,7 +124,7 @@ def test_the_body_of_a_refused_request_does_not_hold_a_connection(strict):
         assert seconds_until_dropped(link, every=b" ") < 4
 
 
-def test_a_handshake_that_websockets_refuses_without_a_word_does_not_hold_a_connection(strict):
+def test_a_handshake_that_cannot_be_read_does_not_hold_a_connection(strict):
     with wire(strict) as link:
         odd = (f"X-{number}: 1" for number in range(200))
         link.sendall(head(strict, "GET", "/stream", *HANDSHAKE, *odd))

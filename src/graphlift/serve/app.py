@@ -31,7 +31,7 @@ from graphlift.serve.options import (
     with_fields,
 )
 from graphlift.serve.page.routes import add_page
-from graphlift.serve.refusals import Refusal, no_room
+from graphlift.serve.refusals import OWN_FAULT, Refusal, no_room
 from graphlift.serve.results import Result, keypoints_of, result_of
 from graphlift.serve.settings import Settings
 from graphlift.serve.shared import Shared, load_models, sharing
@@ -209,10 +209,7 @@ async def _stream(socket: WebSocket) -> None:
         except WebSocketDisconnect:
             pass
         except Exception:
-            await streams.close(
-                socket,
-                streams.Ends(streams.OWN_ERROR, "an error of the server's own: tell who runs it"),
-            )
+            await streams.close(socket, streams.Ends(streams.OWN_ERROR, OWN_FAULT))
             raise
 
 
@@ -276,4 +273,4 @@ async def _without_room(request: Request, error: Exception) -> Response:
 
 
 async def _broken(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "an error of the server's own: tell who runs it"}, 500)
+    return JSONResponse({"error": OWN_FAULT}, 500)

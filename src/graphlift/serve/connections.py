@@ -18,7 +18,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 
-from graphlift.serve.refusals import SAFE, Refusal
+from graphlift.serve.refusals import OWN_FAULT, SAFE, Refusal
 from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, POLICY, TOO_BIG
 from graphlift.words import plain
 
@@ -119,9 +119,11 @@ class _Handshake(ServerProtocol):
     """A websocket whose handshake is refused as everything else is refused."""
 
     def reject(self, status: Any, text: str) -> Response:  # noqa: ANN401  # numbers and HTTPStatus
-        """Make the answer to a handshake that is none."""
+        """Make the answer to a handshake that is none, or of no route, or that breaks down."""
         why = plain(text.partition("\n")[0].rstrip("."), 200)
-        refusal = Refusal(int(status), f"{why}: send the handshake of RFC 6455")
+        said = {403: "no stream is here: open /stream", 500: OWN_FAULT}
+        message = said.get(int(status), f"{why}: send the handshake of RFC 6455")
+        refusal = Refusal(int(status), message)
         response = super().reject(status, refusal.body.decode())
         del response.headers["Content-Type"], response.headers["Content-Length"]
         for name, value in (*refusal.head, *SAFE):
@@ -146,7 +148,7 @@ class Websocket(WebSocketsSansIOProtocol):
         self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the handshake; an odd one has no answer from websockets."""
+        """Wait for the handshake."""
         super().connection_made(transport)
         self.quiet_since = self.loop.time()
 
@@ -189,6 +191,11 @@ class Websocket(WebSocketsSansIOProtocol):
             self._early += data
             return
         self.conn.receive_data(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            cause = self.conn.handshake_exc.__cause__ or self.conn.handshake_exc
+            self.transport.write(self.conn.reject(400, str(cause)).serialize())
+            self.transport.close()
+            return
         fault = self.conn.parser_exc
         if fault is not None:
             self.conn.data_to_send()  # a closing, for which it is too early

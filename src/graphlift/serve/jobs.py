@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphlift.serve.metrics import Metrics
-from graphlift.serve.refusals import Refusal, too_busy
+from graphlift.serve.refusals import OWN_FAULT, Refusal, too_busy
 from graphlift.serve.settings import Settings
 from graphlift.serve.workers import Workers
 
@@ -157,7 +157,7 @@ class Jobs:
         except TimeoutError:
             job.state, job.error = "failed", f"not done within {limit:g} s: cut the video"
         except Exception:
-            job.state, job.error = "failed", "an error of the server's own: tell who runs it"
+            job.state, job.error = "failed", OWN_FAULT
             logging.getLogger(__name__).exception("job failed")
         (job.folder / task["file"]).unlink(missing_ok=True)
         keep = self.settings.keep_seconds

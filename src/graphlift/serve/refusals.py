@@ -9,6 +9,7 @@ SAFE = (
     (b"referrer-policy", b"no-referrer"),
 )
 """What browsers are told of every answer."""
+OWN_FAULT = "an error of the server's own: tell who runs it"
 
 
 class Refusal(Exception):  # noqa: N818  # no error of the server's
