@@ -4,6 +4,7 @@ import json
 import sys
 import tracemalloc
 
+import numpy as np
 import pytest
 from helpers.tiny_keypoints import dump, mmpose_video, walk
 
@@ -43,6 +44,94 @@ def test_what_is_of_no_kind_is_refused_by_its_first_entries(tmp_path, entry, aro
             read_keypoints(path)
 
     assert calls_of(refused) < MANY / 2
+
+
+BODY = [number % 50 for number in range(3 * len(COCO_17))]
+POINT = [1, 1, 1]
+WITHOUT_A_SKELETON = {
+    "ultralytics": [[{"keypoints": {"x": [], "y": []}}] * MANY],
+    "ultralytics, a person a frame": [[{"keypoints": {"x": [], "y": []}}]] * MANY,
+    "ultralytics, after a person": [
+        [{"keypoints": {"x": BODY[:17], "y": BODY[:17]}}]
+        + [{"keypoints": {"x": [], "y": []}}] * MANY
+    ],
+    "COCO results": [{"image_id": 0, "keypoints": POINT}] * MANY,
+    "COCO annotations": {"annotations": [{"image_id": 0, "keypoints": POINT}] * MANY},
+    "COCO annotations with names": {
+        "annotations": [{"image_id": 0, "keypoints": POINT}] * MANY,
+        "categories": [{"keypoints": COCO_17.joints}],
+    },
+    "OpenPose": {"people": [{"pose_keypoints_2d": POINT}] * MANY},
+    "AlphaPose": {"1.jpg": {"people": [{"pose_keypoints_2d": POINT}] * MANY}},
+    "PoseFlow": {"1.jpg": [{"keypoints": POINT}] * MANY},
+    "MMPose": [{"instances": [{"keypoints": [[1, 1]], "keypoint_scores": [1]}] * MANY}],
+    "MediaPipe": [[[{"x": 0, "y": 0}]] * MANY],
+}
+
+
+@pytest.mark.parametrize("data", WITHOUT_A_SKELETON.values(), ids=WITHOUT_A_SKELETON)
+def test_people_without_the_joints_of_a_skeleton_are_refused_at_the_first_of_them(tmp_path, data):
+    path = dump(tmp_path / "a.json", data)
+
+    def refused():
+        with pytest.raises(FormatError, match=r"no skeleton of|two skeletons|joints are named"):
+            read_keypoints(path, image_size=(640, 480))
+
+    assert calls_of(refused) < 8 * MANY  # to read the joints of each takes nine and more
+
+
+TOO_MANY_FRAMES = {
+    "ultralytics": [[{"keypoints": {"x": BODY[:17], "y": BODY[:17]}}]] * 3_000,
+    "ultralytics, without people": [
+        [{"keypoints": {"x": BODY[:17], "y": BODY[:17]}}],
+        *[[]] * 2_999,
+    ],
+    "COCO results": [{"image_id": number, "keypoints": BODY} for number in (0, 2_999)],
+    "COCO annotations": {
+        "images": [{"id": number} for number in range(3_000)],
+        "annotations": [{"image_id": 0, "keypoints": BODY}],
+    },
+    "MMPose": [{"frame_id": number, "instances": []} for number in range(3_000)],
+    "AlphaPose": {f"{number}.jpg": [{"keypoints": BODY}] for number in range(3_000)},
+    "MediaPipe": [[{"x": 0.1, "y": 0.1}] * 33] * 3_000,
+}
+
+
+@pytest.mark.parametrize("data", TOO_MANY_FRAMES.values(), ids=TOO_MANY_FRAMES)
+def test_too_many_frames_are_refused_before_people_are_told_apart(tmp_path, data):
+    path = dump(tmp_path / "a.json", data)
+
+    def refused():
+        with pytest.raises(FormatError, match=r"3,000 frames, more than the 2,999 .*max_frames"):
+            read_keypoints(path, image_size=(640, 480), max_frames=2_999)
+
+    assert calls_of(refused) < 10 * 3_000  # to tell people apart takes hundreds
+
+
+def test_as_many_frames_as_are_allowed_are_read(tmp_path):
+    path = dump(tmp_path / "a.json", TOO_MANY_FRAMES["COCO results"])
+
+    with pytest.raises(FormatError, match="max_frames"):
+        read_keypoints(path, max_frames=1)
+    assert len(read_keypoints(path, max_frames=3_000)) == 3_000
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, 2.5, None], [True, 1.0], [0, -7], [[1, None], [2, 3]], [1e300, 2**70]]
+)
+def test_numbers_are_what_numpy_makes_of_each(value):
+    made = numbers(value, "keypoints")
+
+    assert made.dtype == np.float64
+    np.testing.assert_array_equal(made, np.vectorize(as_float, otypes=[float])(slowly(value)))
+
+
+def slowly(value):
+    return np.asarray(value, dtype=object)
+
+
+def as_float(one):
+    return float("nan") if one is None else float(one)
 
 
 def test_frames_without_people_before_the_first_person_are_passed_over(tmp_path):

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from helpers.served import (
+    OPENING,
     ask,
     counted,
     head,
@@ -123,7 +124,7 @@ def test_the_body_of_a_refused_request_does_not_hold_a_connection(strict):
         assert seconds_until_dropped(link, every=b" ") < 4
 
 
-def test_a_handshake_that_websockets_refuses_without_a_word_does_not_hold_a_connection(strict):
+def test_a_handshake_that_cannot_be_read_does_not_hold_a_connection(strict):
     with wire(strict) as link:
         odd = (f"X-{number}: 1" for number in range(200))
         link.sendall(head(strict, "GET", "/stream", *HANDSHAKE, *odd))
@@ -140,10 +141,11 @@ def test_a_body_that_comes_too_slowly_is_refused_and_gives_its_place_back(served
             link.sendall(head(address, "POST", "/lift", *lines) + begin)
             said, began = b"", time.monotonic()
             link.settimeout(0.05)
-            while not said and time.monotonic() - began < 30:
-                link.sendall(b" ")
+            while b"came too slowly" not in said and time.monotonic() - began < 30:
+                if not said:
+                    link.sendall(b" ")
                 with contextlib.suppress(TimeoutError):
-                    said = link.recv(1 << 16)
+                    said += link.recv(1 << 16)
 
         assert said.startswith(b"HTTP/1.1 408")
         assert b"came too slowly: 0.5 s, and a second more for each 10 kB" in said
@@ -247,6 +249,41 @@ def test_who_only_asks_whether_the_server_lives_is_dropped(strict):
         assert link.recv(400).startswith(b"HTTP/1.1 101")
         with pytest.raises(ConnectionError):
             send_on(link, ping * 100)
+
+
+def test_what_comes_in_one_packet_with_the_handshake_is_answered_after_it(address):
+    ping, closing = b"\x89\x82" + bytes(4) + b"hi", b"\x88\x82" + bytes(4) + b"\x03\xe8"
+    early = [text_frame(json.dumps(OPENING)), ping, text_frame(ONE), text_frame(ONE), closing]
+
+    for pieces in (1, 2):  # with the handshake, and right after it
+        with wire(address) as link:
+            shake = head(address, "GET", "/stream", *HANDSHAKE)
+            for piece in [shake + b"".join(early)] if pieces == 1 else [shake, b"".join(early)]:
+                link.sendall(piece)
+            said = b""
+            while more := link.recv(1 << 16):
+                said += more
+
+        answer, _, frames = said.partition(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 101")
+        assert b"\x8a\x02hi" in frames
+        assert frames.endswith(b"\x88\x02\x03\xe8")
+
+
+def test_frames_in_one_packet_with_the_handshake_are_answered_in_their_order(address):
+    early = [text_frame(json.dumps(OPENING)), *[text_frame(ONE)] * 3]
+    with wire(address) as link:
+        link.sendall(head(address, "GET", "/stream", *HANDSHAKE) + b"".join(early))
+        said = b""
+        while said.count(b'"people":[') < 3:
+            said += link.recv(1 << 16)
+
+    assert said.index(b'"units"') < said.index(b'{"frame":0') < said.index(b'{"frame":2')
+
+
+def text_frame(text):
+    """A message as clients send it, masked with zeros."""
+    return b"\x81\xfe" + len(text).to_bytes(2) + bytes(4) + text.encode()
 
 
 UNREADABLE = {

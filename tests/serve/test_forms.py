@@ -83,6 +83,32 @@ def test_what_is_no_form_or_too_large_is_refused_and_named(tmp_path, content, wo
         read(content, tmp_path, media="multipart/form-data")
 
 
+EXTENDED = {
+    "walk.json": b"; filename*=UTF-8''walk.json",
+    "größe.json": b"; FILENAME* = utf-8'de'gr%C3%B6%C3%9Fe.json",
+    "g\ufffd.npz": b"; filename*=iso-8859-1''g%F6.npz",
+    "quoted.csv": b"; filename*=\"UTF-8''quoted.csv\"",
+    "plain.npz": b"; filename*=UTF-8''other.json; filename=\"plain.npz\"",
+    "bare.json": b"; filename*=bare.json",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), EXTENDED.items(), ids=EXTENDED)
+def test_a_file_may_have_its_name_in_the_extended_notation(tmp_path, name, said):
+    head = b'--m\r\nContent-Disposition: form-data; name="file"' + said + b"\r\n\r\n"
+
+    assert read(body(head + b"content"), tmp_path) == ([], [name])
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+def test_what_looks_like_a_name_in_the_name_of_a_field_is_none(tmp_path):
+    field = part(b"30", "; filename*=UTF-8''a.json")
+
+    fields, names = read(body(field, FILE), tmp_path)
+
+    assert (fields, names) == ([("; filename*=UTF-8''a.json", "30")], ["a.npz"])
+
+
 def test_an_ending_that_is_not_read_is_refused_before_the_file_has_come(address):
     media, length = "multipart/form-data; boundary=m", "400000"
     head = part(b"", "file", "film.exe")

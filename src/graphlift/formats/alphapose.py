@@ -61,11 +61,11 @@ def from_images(data: dict[str, Any], source: KeypointSource) -> Keypoints:
     poseflow = isinstance(next(iter(data.values())), list)
     source = source.of("PoseFlow JSON" if poseflow else "AlphaPose JSON", usual=USUAL)
     frames, span = coco.frames_of_names(data, source)
-    seen = [
+    seen = (
         person
         for name, frame in data.items()
         for person in _people(frame, f"{source.where}: {name}", frames[name])
-    ]
+    )
     source = source.noting(f"frames {span.start} to {span.stop - 1}")
     return assemble(seen, source, frames=span)
 

@@ -65,10 +65,12 @@ def assemble(
     Raises:
         FormatError: If there is no person, joints differ in number, or frames are too many.
     """
-    found = list(detections)
+    if frames is not None:
+        source.check_frames(len(frames))
+    found = alike(detections, source)
     if not found:
         raise no_person(source.where, len(frames or ()))
-    skeleton = skeleton_of(_count(found, source.where), source)
+    skeleton = skeleton_of(len(found[0].joints), source)
     span = span_of([each.frame for each in found], source) if frames is None else frames
     source.check_room(len(span), 1, len(skeleton), given=len(found))
     by_frame: list[list[Detection]] = [[] for _ in span]
@@ -137,16 +139,24 @@ def _chosen(seen: Sequence[Appearance], source: KeypointSource) -> tuple[Hashabl
     )
 
 
-def _count(found: Sequence[Detection], where: str) -> int:
-    """Count the joints, which must be the same for all people."""
-    count = len(found[0].joints)
-    for each in found:
-        if len(each.joints) != count:
+def alike(detections: Iterable[Detection], source: KeypointSource) -> list[Detection]:
+    """List detections, and stop at the first whose joints cannot be: a file may hold a million.
+
+    Raises:
+        FormatError: If no skeleton has the joints of the first, or another has more or fewer.
+    """
+    found: list[Detection] = []
+    for each in detections:
+        if not found:
+            skeleton_of(len(each.joints), source)
+        elif len(each.joints) != len(found[0].joints):
             raise FormatError(
-                f"{where}: two skeletons in one: {counted(count, 'joint')} in frame "
-                f"{found[0].frame}, {len(each.joints)} in frame {each.frame}: split it by skeleton"
+                f"{source.where}: two skeletons in one: {counted(len(found[0].joints), 'joint')} "
+                f"in frame {found[0].frame}, {len(each.joints)} in frame {each.frame}: split it "
+                "by skeleton"
             )
-    return count
+        found.append(each)
+    return found
 
 
 def identity(value: object) -> int | str | None:

@@ -14,10 +14,8 @@ and ``pPose_nms.py`` (0.5 and 0.6).
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
-
-import numpy as np
 
 from graphlift.errors import FormatError
 from graphlift.formats.assembly import Detection, assemble, identity
@@ -49,7 +47,7 @@ def from_annotations(data: dict[str, Any], source: KeypointSource) -> Keypoints:
     source = source.of("COCO annotations", usual=USUAL, image_size=_size(images, where))
     span = span_of(frames.values(), source)
     feet = has_feet(people, source)
-    seen = list(_annotated(people, frames, where, feet=feet))
+    seen: Iterable[Detection] = _annotated(people, frames, where, feet=feet)
     if names := _category_names(data):
         names += FEET if feet and len(names) == len(COCO_17) else ()
         seen, source = order_by_name(seen, names, source)
@@ -68,7 +66,7 @@ def from_results(data: list[dict[str, Any]], source: KeypointSource) -> Keypoint
     source = source.of("AlphaPose JSON" if alphapose else "COCO results", usual=USUAL)
     frames, span = frames_of_names({_image(each, where) for each in data}, source)
     feet = has_feet(data, source)
-    seen = [
+    seen = (
         Detection(
             frames[each["image_id"]],
             body_of(each, f"{where}: entry {number}", feet=feet),
@@ -76,7 +74,7 @@ def from_results(data: list[dict[str, Any]], source: KeypointSource) -> Keypoint
             face_of(each, f"{where}: entry {number}"),
         )
         for number, each in enumerate(data)
-    ]
+    )
     source = source.noting(f"frames {span.start} to {span.stop - 1}")
     return assemble(seen, source, frames=span)
 
@@ -151,19 +149,22 @@ def _size(images: list[dict[str, Any]], where: str) -> tuple[int, int] | None:
 def _annotated(
     people: list[dict[str, Any]], frames: dict[int | str, int], where: str, *, feet: bool
 ) -> Iterator[Detection]:
-    places = [f"{where}: annotation {number}" for number in range(len(people))]
-    joints = [body_of(each, at, feet=feet) for each, at in zip(people, places, strict=True)]
-    flags = any((each[:, 2] == 2).any() for each in joints)
-    for each, triple, at in zip(people, joints, places, strict=True):
+    read = ("keypoints", "foot_kpts") if feet else ("keypoints",)
+    lists = (each.get(key) for each in people for key in read)
+    flags = any(2 in given[2::3] for given in lists if isinstance(given, list))
+    for number, each in enumerate(people):
+        at = f"{where}: annotation {number}"
+        joints = body_of(each, at, feet=feet)
         if _image(each, where) not in frames:
             raise FormatError(
                 f"{where}: an annotation is of image {shown(each.get('image_id'))}, which is none "
                 "of its images: the file is damaged"
             )
-        scaled = np.where(flags, triple[:, 2] / 2, triple[:, 2])
+        if flags:
+            joints[:, 2] /= 2
         yield Detection(
             frames[each["image_id"]],
-            np.column_stack([triple[:, :2], scaled]),
+            joints,
             identity(each.get("idx", each.get("track_id"))),
             face_of(each, at),
         )

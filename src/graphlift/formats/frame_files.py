@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from graphlift.errors import DatasetNotFoundError, FormatError
 from graphlift.formats import alphapose, mmpose, openpose, ultralytics
-from graphlift.formats.assembly import Detection, assemble
+from graphlift.formats.assembly import Detection, alike, assemble
 from graphlift.formats.frame_numbers import frames_noted, numbered, span_of
 from graphlift.formats.json_files import read_json
 from graphlift.formats.keypoint_source import MAX_BYTES, KeypointSource
@@ -86,11 +86,12 @@ def read_folder(folder: Path, source: KeypointSource) -> Keypoints:
     source = source.of(f"{kind.name} JSON", usual=kind.usual)
     frames = span_of(files, source)
     source = source.noting(*frames_noted(frames, len(files)))
-    seen = [
+    people = (
         person
         for frame, path in sorted(files.items())
         for person in _people(kind, read_json(path, source.max_bytes), str(path), frame)
-    ]
+    )
+    seen = alike(people, source)
     if kind.name == "OpenPose":
         source = openpose.assuming(source, seen)
     return assemble(seen, source, frames=frames)

@@ -60,6 +60,7 @@ class KeypointSource:
         usual: Skeletons that files of this kind hold if nothing else is stated.
         notes: What was assumed, in a few words each.
         stated: The line that a file has about its own source, in place of one that is made.
+        max_frames: The most from the first to the last.
     """
 
     where: str
@@ -75,6 +76,7 @@ class KeypointSource:
     usual: tuple[Skeleton, ...] = ()
     notes: tuple[str, ...] = ()
     stated: str = ""
+    max_frames: int | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -129,6 +131,18 @@ class KeypointSource:
             return self.stated
         return one_line(f"{self.kind} {self.where} ({', '.join((skeleton.name, *self.notes))})")
 
+    def check_frames(self, frames: int) -> None:
+        """Refuse more frames than the caller allows, before people are told apart in them.
+
+        Raises:
+            FormatError: Naming how many there are.
+        """
+        if self.max_frames is not None and frames > self.max_frames:
+            raise FormatError(
+                f"{self.where}: {frames:,} frames, more than the {self.max_frames:,} that are "
+                "allowed (max_frames): check that its numbers count frames, or cut the clip"
+            )
+
     def check_room(
         self, frames: int, people: int, joints: int, *, given: int | None = None
     ) -> None:
@@ -143,6 +157,7 @@ class KeypointSource:
         Raises:
             FormatError: Naming how many frames and people there would be.
         """
+        self.check_frames(frames)
         size = frames * people * joints * 3 * _NUMBER
         who = counted(people, "person", "people")
         taken = f"{counted(frames, 'frame')} of {who} would take {size / 1e9:.1f} GB"

@@ -43,6 +43,7 @@ def read_keypoints(
     clip: str | None = None,
     max_bytes: int = MAX_BYTES,
     person: str | None = None,
+    max_frames: int | None = None,
 ) -> Keypoints:
     """Read keypoints of any kind that is known; the kind is recognised by what is in it.
 
@@ -61,6 +62,8 @@ def read_keypoints(
         max_bytes: The most that is read whole.
         person: Keep one person: ``largest`` in the image, ``first`` seen, seen for the
             ``longest`` time, nearest to the ``centre`` of the image, or an id.
+        max_frames: The most from the first to the last, of kinds whose people have to be told
+            apart, which takes time by their number; any when left out.
 
     Raises:
         DatasetNotFoundError: If there is no such file, or a folder has no keypoints.
@@ -79,6 +82,7 @@ def read_keypoints(
         clip=clip,
         max_bytes=max_bytes,
         person=person,
+        max_frames=max_frames,
     )
 
 

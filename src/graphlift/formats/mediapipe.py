@@ -15,13 +15,13 @@ Source: MediaPipe's documentation of the pose landmarker and of the legacy pose 
 0.10).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.formats.assembly import Detection, assemble
+from graphlift.formats.assembly import Detection, alike, assemble
 from graphlift.formats.json_files import numbers
 from graphlift.formats.keypoint_source import KeypointSource
 from graphlift.sequences import Keypoints
@@ -57,12 +57,18 @@ def from_landmarks(frames: Any, source: KeypointSource) -> Keypoints:  # noqa: A
             f"{where}: MediaPipe gives positions as fractions of the image, and its size is not "
             "stated: give image_size=(width, height) in px (--image-size WIDTHxHEIGHT)"
         )
-    seen: list[Detection] = []
+    if isinstance(frames, list):
+        source.check_frames(len(frames))
     count = 0
-    for frame, entry in enumerate(frames):
-        count += 1
-        triples = (_triples(person, size, f"{where}: frame {frame}") for person in _people(entry))
-        seen.extend(Detection(frame, person) for person in triples)
+
+    def people() -> Iterator[Detection]:
+        nonlocal count
+        for frame, entry in enumerate(frames):
+            count += 1
+            for person in _people(entry):
+                yield Detection(frame, _triples(person, size, f"{where}: frame {frame}"))
+
+    seen = alike(people(), source)
     source = source.noting(f"px of an image of {size[0]}x{size[1]}")
     return assemble(seen, source, frames=range(count))
 
@@ -89,8 +95,10 @@ def _people(entry: Any) -> list[Sequence[Any]]:  # noqa: ANN401
 def _inside(entry: Any) -> Any:  # noqa: ANN401
     """Take landmarks out of what they are wrapped in."""
     for _ in _UNDER:
-        inner = _field(entry, *_UNDER)
-        entry = entry if inner is None else inner
+        inner = None if isinstance(entry, list) else _field(entry, *_UNDER)
+        if inner is None:
+            break
+        entry = inner
     return entry
 
 

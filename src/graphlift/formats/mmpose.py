@@ -10,7 +10,7 @@ Source: MMPose's ``base_mmpose_inferencer.py``, ``structures/utils.py`` and
 ``demo/topdown_demo_with_mmdet.py``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -51,14 +51,14 @@ def from_predictions(data: Any, source: KeypointSource) -> Keypoints:  # noqa: A
     counted = [each.get("frame_id", place) for place, each in enumerate(frames)]
     if not all(isinstance(each, int) for each in counted) or len(set(counted)) < len(counted):
         raise FormatError(f"{where}: frame_id should be a number, each once: split it by clip")
-    seen = [
+    span = span_of(counted, source)
+    seen: Iterable[Detection] = (
         person
         for frame, each in zip(counted, frames, strict=True)
         for person in people_in_image(each.get("instances"), where, frame)
-    ]
+    )
     if names := _names(meta):
         seen, source = order_by_name(seen, names, source)
-    span = span_of(counted, source)
     return assemble(seen, source.noting(first_frame(span)), frames=span)
 
 

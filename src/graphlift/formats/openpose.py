@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from graphlift.formats.assembly import Detection, assemble, identity
+from graphlift.formats.assembly import Detection, alike, assemble, identity
 from graphlift.formats.face import POINTS
 from graphlift.formats.json_files import entries, triples
 from graphlift.formats.keypoint_source import KeypointSource
@@ -33,9 +33,9 @@ def is_frame(data: Any) -> bool:  # noqa: ANN401
 
 def from_frame(data: Any, source: KeypointSource) -> Keypoints:  # noqa: ANN401
     """Make keypoints of one file's content: a single frame."""
-    seen = list(people_in(data, source.where, 0))
-    source = assuming(source.of("OpenPose JSON", usual=USUAL), seen)
-    return assemble(seen, source, frames=range(1))
+    source = source.of("OpenPose JSON", usual=USUAL)
+    seen = alike(people_in(data, source.where, 0), source)
+    return assemble(seen, assuming(source, seen), frames=range(1))
 
 
 def assuming(source: KeypointSource, seen: Sequence[Detection]) -> KeypointSource:

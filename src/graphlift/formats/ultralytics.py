@@ -56,11 +56,11 @@ def from_frames(data: list[Any], source: KeypointSource) -> Keypoints:
     """
     source = source.of("ultralytics JSON", usual=USUAL)
     frames = [data] if is_frame(data) else data
-    seen = [
+    seen = (
         person
         for number, frame in enumerate(frames)
         for person in people_in(frame, source.where, number)
-    ]
+    )
     return assemble(seen, source, frames=range(len(frames)))
 
 
@@ -83,7 +83,7 @@ def people_in(data: Any, where: str, frame: int) -> Iterator[Detection]:  # noqa
                 f"{of} should be as many x as y and visible, but are {x.shape}, {y.shape} and "
                 f"{c.shape}"
             )
-        yield Detection(frame, np.column_stack([x, y, c]), identity(person.get("track_id")))
+        yield Detection(frame, np.array([x, y, c]).T, identity(person.get("track_id")))
 
 
 # save_txt

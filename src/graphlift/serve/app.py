@@ -31,7 +31,7 @@ from graphlift.serve.options import (
     with_fields,
 )
 from graphlift.serve.page.routes import add_page
-from graphlift.serve.refusals import Refusal, no_room
+from graphlift.serve.refusals import OWN_FAULT, Refusal, no_room
 from graphlift.serve.results import Result, keypoints_of, result_of
 from graphlift.serve.settings import Settings
 from graphlift.serve.shared import Shared, load_models, sharing
@@ -111,8 +111,9 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
     shared = _shared(request)
     check_once(request.query_params, "query")
     short = single.may_be_short(options, request.headers)
-    leave = None if short else shared.lifts.take()
-    folder, kept = None, False
+    if not short:
+        shared.lifts.check()
+    leave, folder, kept = None, None, False
     try:
         folder = shared.private_folder()
         upload = await receive(request, folder)
@@ -126,7 +127,7 @@ async def _lift(request: Request, options: Annotated[LiftOptions, Query()]) -> R
             if text is not None:
                 shared.metrics.frames.labels("request").inc()
                 return Response(text, media_type=MEDIA[form])
-        leave = leave or shared.lifts.take()
+        leave = shared.lifts.take()
         task = shared.task(options, upload.file, folder, form)
         frames = await _while_connected(request, shared.lifts.do(task))
         shared.metrics.frames.labels("request").inc(frames)
@@ -143,8 +144,8 @@ async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) 
     """Lift a video, or a long clip of keypoints, while nobody waits on the line."""
     shared = _shared(request)
     check_once(request.query_params, "query")
-    leave = shared.jobs.take()
-    folder = None
+    shared.jobs.check()
+    leave, folder = None, None
     try:
         folder = shared.private_folder()
         upload = await receive(request, folder, videos=True)
@@ -153,10 +154,12 @@ async def _start_job(request: Request, options: Annotated[JobOptions, Query()]) 
             _check_video()
         form = chosen_format(options, "")
         more = {"video": upload.video, "detector": options.detector}
+        leave = shared.jobs.take()
         task = shared.task(options, upload.file, folder, form, **more)
         job = shared.jobs.start(folder, form, task, leave)
     except BaseException:
-        leave()
+        if leave is not None:
+            leave()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -206,10 +209,7 @@ async def _stream(socket: WebSocket) -> None:
         except WebSocketDisconnect:
             pass
         except Exception:
-            await streams.close(
-                socket,
-                streams.Ends(streams.OWN_ERROR, "an error of the server's own: tell who runs it"),
-            )
+            await streams.close(socket, streams.Ends(streams.OWN_ERROR, OWN_FAULT))
             raise
 
 
@@ -273,4 +273,4 @@ async def _without_room(request: Request, error: Exception) -> Response:
 
 
 async def _broken(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "an error of the server's own: tell who runs it"}, 500)
+    return JSONResponse({"error": OWN_FAULT}, 500)

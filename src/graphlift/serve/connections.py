@@ -9,11 +9,16 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any
 
+import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
 
+from graphlift.serve.refusals import OWN_FAULT, SAFE, Refusal
 from graphlift.serve.stream import BAD_DATA, LONGEST_MESSAGE, POLICY, TOO_BIG
 from graphlift.words import plain
 
@@ -57,6 +62,25 @@ class Http(H11Protocol):
         self.quiet_since = self.loop.time()
         super().on_response_complete()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Hand over what came in one packet with the handshake, too, which uvicorn loses."""
+        super().handle_websocket_upgrade(event)
+        early, _ = self.conn.trailing_data
+        if early:
+            stream: Any = self.transport.get_protocol()
+            stream.data_received(early)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP as everything else is refused, unless an answer has begun."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
+        refusal = _bad_request(msg)
+        head = h11.Response(status_code=400, headers=[*refusal.head, *SAFE], reason=b"Bad Request")
+        for each in (head, h11.Data(data=refusal.body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(each))
+        self.transport.close()
+
     @property
     def waits_since(self) -> float | None:
         """When it began to wait for the client; None while it answers."""
@@ -87,18 +111,44 @@ class Http(H11Protocol):
         self.transport.abort()
 
 
+def _bad_request(why: str) -> Refusal:
+    return Refusal(400, f"{why.rstrip('.')}: send HTTP/1.1", {"Connection": "close"})
+
+
+class _Handshake(ServerProtocol):
+    """A websocket whose handshake is refused as everything else is refused."""
+
+    def reject(self, status: Any, text: str) -> Response:  # noqa: ANN401  # numbers and HTTPStatus
+        """Make the answer to a handshake that is none, or of no route, or that breaks down."""
+        why = plain(text.partition("\n")[0].rstrip("."), 200)
+        said = {403: "no stream is here: open /stream", 500: OWN_FAULT}
+        message = said.get(int(status), f"{why}: send the handshake of RFC 6455")
+        refusal = Refusal(int(status), message)
+        response = super().reject(status, refusal.body.decode())
+        del response.headers["Content-Type"], response.headers["Content-Length"]
+        for name, value in (*refusal.head, *SAFE):
+            response.headers[name.decode()] = value.decode()
+        return response
+
+
 class Websocket(WebSocketsSansIOProtocol):
     """A websocket that answers all it was sent before what it cannot read.
 
     uvicorn closes it at once, so that answers under way are lost. Here the application gets a
-    message ``{"refused": (code, why)}`` in its turn, goes on sending, and closes it.
+    message ``{"refused": (code, why)}`` in its turn, goes on sending, and closes it. What comes
+    before the handshake is answered, which no client may send and some do, waits until it is.
     """
 
     broken = dropped = False
     _thrown = 0
+    _early = b""
+
+    def __init__(self, config: uvicorn.Config, *more: Any, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(config, *more, **named)
+        self.conn = _Handshake(max_size=config.ws_max_size, logger=self.logger)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the handshake; an odd one has no answer from websockets."""
+        """Wait for the handshake."""
         super().connection_made(transport)
         self.quiet_since = self.loop.time()
 
@@ -137,7 +187,15 @@ class Websocket(WebSocketsSansIOProtocol):
             if self._thrown > _THROWN_AWAY:
                 self.drop()
             return
+        if self.handshake_initiated and not self.handshake_complete:
+            self._early += data
+            return
         self.conn.receive_data(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            cause = self.conn.handshake_exc.__cause__ or self.conn.handshake_exc
+            self.transport.write(self.conn.reject(400, str(cause)).serialize())
+            self.transport.close()
+            return
         fault = self.conn.parser_exc
         if fault is not None:
             self.conn.data_to_send()  # a closing, for which it is too early
@@ -192,6 +250,9 @@ class Websocket(WebSocketsSansIOProtocol):
         """Send a message, also after one came that cannot be read."""
         if not self.broken or message["type"] not in ("websocket.send", "websocket.close"):
             await super().send(message)
+            if message["type"] == "websocket.accept" and self._early:
+                early, self._early = self._early, b""
+                self.data_received(early)
             return
         await self.writable.wait()
         if self.disconnected or self.close_sent:

@@ -41,6 +41,7 @@ class JobState(BaseModel):
 
 KEY = "The API key of the server, where it has one: Authorization: Bearer KEY."
 _WHY = {
+    400: "The header Range is none.",
     401: "The API key is absent or another.",
     403: "Host or Origin is of another server or page.",
     404: "No such job.",
@@ -49,9 +50,10 @@ _WHY = {
     409: "The job is not done, or it failed.",
     413: "The body is too large.",
     415: "The file is of no kind that is read.",
+    416: "The file has no such part (Range).",
     422: "An option or the file cannot be.",
     429: "As many wait as may.",
-    503: "The server is ending, or as many connections are open as may.",
+    503: "The server is ending, or as many connections are open, or bodies on their way, as may.",
     504: "Not done in time.",
     507: "The disk of the server is full.",
 }
@@ -114,6 +116,7 @@ _MOTION = {
         for name, media in MEDIA.items()
     },
 }
+_DETECTED = {"description": "As .npz.", "content": {MEDIA["npz"]: {"schema": _BINARY}}}
 
 
 def _route(summary: str, *statuses: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -148,10 +151,14 @@ JOBS = _route(
     response_model=JobState,
 )
 JOB = _route("How far a job is", 404, response_model=JobState)
-RESULT = _route("What came out of a job", 404, 409, 422, 429, 507, responses={200: _MOTION})
+RESULT = _route(
+    "What came out of a job",
+    *(400, 404, 409, 416, 422, 429, 507),
+    responses={200: _MOTION, 206: {**_MOTION, "description": "A part of it (Range)."}},
+)
 KEYPOINTS = _route(
     "The keypoints that a job's detector found",
-    *(404, 409),
-    responses={200: {"description": "As .npz.", "content": {MEDIA["npz"]: {"schema": _BINARY}}}},
+    *(400, 404, 409, 416),
+    responses={200: _DETECTED, 206: {**_DETECTED, "description": "A part of it (Range)."}},
 )
 DELETE = _route("End and forget a job", 404, status_code=204)

@@ -4,9 +4,11 @@ Starlette's own reader writes a file to a place of its own, from which it has to
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterable, Callable
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -20,6 +22,7 @@ FILE = "file"
 _SMALL = 1 << 16
 """Bytes that are written on the spot; more would hold up other requests where a disk is slow."""
 _MOST_FIELDS, _LONGEST_FIELD, _LONGEST_HEAD = 40, 1_024, 4_096
+_EXTENDED = re.compile(rb"filename\*[ \t]*=", re.IGNORECASE)
 
 
 async def write(file: IO[bytes], piece: bytes | bytearray) -> None:
@@ -70,6 +73,22 @@ async def read_form(
 
 def _refusal(why: str, way_out: str = "send it again") -> Refusal:
     return Refusal(422, f"form: {why}: {way_out}")
+
+
+def _file_name(disposition: bytes) -> str | None:
+    """Read the name that a part gives its file; None for a field.
+
+    RFC 7578, section 4.2, forbids ``filename*``, and older clients send it alone where a name has
+    other letters than those of ASCII. The reader of headers passes over it, so it is shown to it
+    as ``filename``, of which it knows where one begins and what merely looks so in quotes.
+    """
+    plainly = parse_options_header(disposition)[1].get(b"filename")
+    if plainly is not None:
+        return plainly.decode(errors="replace")
+    extended = parse_options_header(_EXTENDED.sub(b"filename=", disposition))[1].get(b"filename")
+    if extended is None:
+        return None
+    return unquote(extended.decode(errors="replace").rpartition("'")[2])  # UTF-8'en'NAME
 
 
 class _Parts:
@@ -132,7 +151,8 @@ class _Parts:
         if b"name" not in said:
             raise _refusal("has a part without a name")
         self._name = said[b"name"].decode(errors="replace")
-        if b"filename" not in said:
+        name = _file_name(self._disposition)
+        if name is None:
             self._room = _LONGEST_FIELD
             if len(self.fields) == _MOST_FIELDS:
                 raise _refusal(f"has more than {_MOST_FIELDS} fields")
@@ -142,8 +162,7 @@ class _Parts:
         if self._name != FILE:
             other = f"but one in {plain(self._name)!r}"
             raise _refusal(f"has no file in the part {FILE!r}, {other}", f"send it in {FILE!r}")
-        place = self._place(said[b"filename"].decode(errors="replace"))
-        self.file, self._content = place.open("wb"), self._came
+        self.file, self._content = self._place(name).open("wb"), self._came
 
     def _end(self) -> None:
         if self._content is not self._came:

@@ -7,11 +7,12 @@ import asyncio
 import hmac
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from graphlift.origins import host_refusal, origin_refusal
 from graphlift.serve.metrics import Metrics
-from graphlift.serve.refusals import Refusal, ending
+from graphlift.serve.refusals import SAFE, Refusal, ending
 from graphlift.serve.settings import Settings
 from graphlift.serve.stream import Streams
 from graphlift.words import counted
@@ -45,6 +46,8 @@ class Guard:
     def __init__(self, app: App, settings: Settings, metrics: Metrics, streams: Streams) -> None:
         self.app, self.settings, self.metrics, self.streams = app, settings, metrics, streams
         self.open = 0
+        self.clips = _Bodies(settings.body_bytes, settings.workers + settings.waiting)
+        self.jobs = _Bodies(settings.video_bytes, settings.jobs + settings.waiting)
         self.ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +75,7 @@ class Guard:
         self.streams.end()
 
     async def _answer(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
-        body = _Counted(receive, answer, self._most(scope), self.settings.upload_seconds)
+        body = _Counted(receive, answer, self._bodies(scope), self.settings.upload_seconds)
         try:
             self._check(scope)
             if scope["type"] == "websocket":
@@ -93,6 +96,8 @@ class Guard:
                 )
             )
             await answer.refuse(scope, late)
+        finally:
+            body.bodies.size -= body.size
 
     def _check(self, scope: Scope) -> None:
         """Refuse a request by its head.
@@ -122,14 +127,12 @@ class Guard:
                 f"{taken} open, as many as this server allows: ask again in a few seconds",
                 {"Retry-After": "5"},
             )
-        most = self._most(scope)
+        most = self._bodies(scope).longest
         if any(length.isdecimal() and int(length[:20]) > most for length in lengths):
             raise _too_large(most)
 
-    def _most(self, scope: Scope) -> int:
-        """Bytes that the body of a request may have."""
-        video = scope["path"].startswith(VIDEOS)
-        return self.settings.video_bytes if video else self.settings.body_bytes
+    def _bodies(self, scope: Scope) -> "_Bodies":
+        return self.jobs if scope["path"].startswith(VIDEOS) else self.clips
 
 
 def check_key(given: list[str], key: str) -> None:
@@ -158,23 +161,60 @@ def _too_large(most: int) -> Refusal:
     )
 
 
+@dataclass
+class _Bodies:
+    """Bodies of requests that are under way: together no more than so many of the longest.
+
+    A place in the queue is taken only by who has sent all; the disk is kept from filling here.
+
+    Args:
+        longest: Bytes that one may have.
+        places: As many may be as long as that.
+        size: Bytes that have come of all of them.
+    """
+
+    longest: int
+    places: int
+    size: int = 0
+
+    def add(self, size: int) -> None:
+        """Count what has come.
+
+        Raises:
+            Refusal: If it is too much.
+        """
+        self.size += size
+        if self.size > (most := self.longest * self.places):
+            raise Refusal(
+                503,
+                f"{most / 1e6:g} MB of requests are under way, as many as this server allows: "
+                "send it again in a few seconds",
+                {"Retry-After": "5", "Connection": "close"},
+            )
+
+
 class _Counted:
     """Receives a body, and refuses it beyond so many bytes, or if it comes too slowly.
 
     What counts is how long it waits for the client, not how long the server takes to write.
     """
 
-    def __init__(self, receive: Receive, answer: "_Answer", most: int, seconds: float) -> None:
-        self.receive, self.most, self.size, self.whole = receive, most, 0, False
+    def __init__(
+        self, receive: Receive, answer: "_Answer", bodies: _Bodies, seconds: float
+    ) -> None:
+        self.receive, self.bodies, self.size, self.whole = receive, bodies, 0, False
         self._answer, self._seconds, self._waited = answer, seconds, 0.0
 
     async def __call__(self) -> Message:
         message = await self._next()
         if message["type"] == "http.request":
-            self.size += len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
-            if self.size > self.most and not self._answer.begun:
-                raise _too_large(self.most)
+            if not self._answer.begun:  # else it is thrown away
+                piece = len(message.get("body", b""))
+                self.size += piece
+                self.bodies.add(piece)
+                if self.size > self.bodies.longest:
+                    raise _too_large(self.bodies.longest)
         elif message["type"] == "http.disconnect":
             self.whole = True
         return message
@@ -214,7 +254,7 @@ class _Answer:
         match message["type"]:
             case "http.response.start" | "websocket.http.response.start":
                 self.status = message["status"]
-                message["headers"] = [*message.get("headers", []), *_SAFE]
+                message["headers"] = [*message.get("headers", []), *SAFE]
             case "websocket.accept":
                 self.status = 101
             case "websocket.close":
@@ -227,16 +267,5 @@ class _Answer:
         if self.begun:
             return  # it has begun: the server breaks it off, which the client notices
         start = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
-        headers = {"Content-Type": "application/json", **refusal.headers}
-        pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        pairs.append((b"content-length", str(len(refusal.body)).encode()))
-        await self({"type": f"{start}.start", "status": refusal.status, "headers": pairs})
+        await self({"type": f"{start}.start", "status": refusal.status, "headers": refusal.head})
         await self.send({"type": f"{start}.body", "body": refusal.body})
-
-
-_SAFE = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-)
-"""What browsers are told of every answer."""

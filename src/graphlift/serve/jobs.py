@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphlift.serve.metrics import Metrics
-from graphlift.serve.refusals import Refusal, too_busy
+from graphlift.serve.refusals import OWN_FAULT, Refusal, too_busy
 from graphlift.serve.settings import Settings
 from graphlift.serve.workers import Workers
 
@@ -103,18 +103,27 @@ class Jobs:
         self._lifted = metrics.frames.labels("job")
         self._jobs: dict[str, Job] = {}
 
-    def take(self) -> Callable[[], None]:
-        """Take a place for one more, before anything is uploaded; call what is returned to leave.
+    def check(self) -> None:
+        """Refuse before an upload what would find no place after it.
 
         Raises:
             Refusal: If there is none.
         """
-        most = _KEPT * (self.workers.count + self.workers.waiting)
+        most = _KEPT * self.workers.places
         if len(self._jobs) >= most:
             raise too_busy(
                 f"{most} jobs are kept, as many as may: get yours, and delete them (DELETE "
                 "/jobs/ID)"
             )
+        self.workers.check()
+
+    def take(self) -> Callable[[], None]:
+        """Take a place for one more, once all has come; call what is returned to leave.
+
+        Raises:
+            Refusal: If there is none.
+        """
+        self.check()
         return self.workers.take()
 
     def start(
@@ -148,7 +157,7 @@ class Jobs:
         except TimeoutError:
             job.state, job.error = "failed", f"not done within {limit:g} s: cut the video"
         except Exception:
-            job.state, job.error = "failed", "an error of the server's own: tell who runs it"
+            job.state, job.error = "failed", OWN_FAULT
             logging.getLogger(__name__).exception("job failed")
         (job.folder / task["file"]).unlink(missing_ok=True)
         keep = self.settings.keep_seconds

@@ -3,6 +3,14 @@
 import json
 from collections.abc import Mapping
 
+SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""What browsers are told of every answer."""
+OWN_FAULT = "an error of the server's own: tell who runs it"
+
 
 class Refusal(Exception):  # noqa: N818  # no error of the server's
     """A request that is not answered as it wishes.
@@ -23,6 +31,14 @@ class Refusal(Exception):  # noqa: N818  # no error of the server's
     def body(self) -> bytes:
         """What the client gets."""
         return json.dumps({"error": self.message}).encode()
+
+    @property
+    def head(self) -> list[tuple[bytes, bytes]]:
+        """The headers of the answer, but for :data:`SAFE`."""
+        named = {"Content-Type": "application/json", **self.headers}
+        length = str(len(self.body)).encode()
+        pairs = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+        return [*pairs, (b"content-length", length)]
 
 
 def too_busy(what: str) -> Refusal:

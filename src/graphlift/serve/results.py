@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.responses import FileResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from graphlift.serve.jobs import Job
 from graphlift.serve.options import MEDIA, ResultOptions
@@ -14,7 +15,30 @@ from graphlift.serve.shared import Shared
 from graphlift.serve.worker import DETECTED, MOTION
 
 
-class Result(FileResponse):
+class _File(FileResponse):
+    """A file, whole or in parts; what cannot be sent is refused as everything else is."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it.
+
+        Raises:
+            Refusal: If the header Range asks for what is not there.
+        """
+
+        async def checked(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                size = Headers(raw=message["headers"]).get("content-range")
+                raise Refusal(
+                    message["status"],
+                    "Range: asks for no part of this file: ask for bytes that it has, or for all",
+                    {} if size is None else {"Content-Range": size},
+                )
+            await send(message)
+
+        await super().__call__(scope, receive, checked)
+
+
+class Result(_File):
     """A motion file, read as it is sent; its folder is removed, however the answer ends.
 
     Args:
@@ -35,7 +59,7 @@ class Result(FileResponse):
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class Kept(FileResponse):
+class Kept(_File):
     """A file of a job, which stays until it is sent.
 
     Args:

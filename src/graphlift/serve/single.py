@@ -1,7 +1,6 @@
 """Clips of one frame, of which the network's own output is asked: answered with the streams."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from graphlift.errors import GraphliftError
-from graphlift.formats import read_keypoints
-from graphlift.formats.arrays import is_plain
+from graphlift.formats.arrays import from_plain, is_plain
+from graphlift.formats.json_files import read_json
+from graphlift.formats.keypoint_source import KeypointSource, skeleton_named
 from graphlift.formats.to_json import json_lines
 from graphlift.lifting import Lifter
 from graphlift.motion.sizes import describe_sizes
@@ -45,10 +45,19 @@ async def lift_single(
     Raises:
         Refusal: If the file is refused.
     """
-    if (folder / file).stat().st_size > _SMALL or not _may_be_plain(folder / file):
+    path = folder / file
+    if path.stat().st_size > _SMALL:
         return None
     try:
-        keypoints = read_keypoints(folder / file, **options.reading)
+        data = read_json(path, _SMALL)
+        # Others are not read while everybody waits: people have to be told apart, and a few
+        # numbers of frames may stand for a hundred thousand frames.
+        if not is_plain(data):
+            return None
+        reading = options.reading
+        skeleton = reading.pop("skeleton")
+        known = None if skeleton is None else skeleton_named(skeleton)
+        keypoints = from_plain(data, KeypointSource(str(path), known, **reading))
         if len(keypoints) != 1:
             return None
         stream = dispatcher.lifter.stream(
@@ -63,18 +72,6 @@ async def lift_single(
         return await asyncio.to_thread(_write, dispatcher.lifter, keypoints, question, answer)
     except GraphliftError as error:
         raise Refusal(422, one_line(str(error).replace(f"{folder}/", ""))) from error
-
-
-def _may_be_plain(path: Path) -> bool:
-    """Whether JSON is of our own layout, or none at all, which reading it will say.
-
-    Others are not read while everybody waits: people have to be told apart, and a few numbers of
-    frames may stand for a hundred thousand frames.
-    """
-    try:
-        return is_plain(json.loads(path.read_bytes()))
-    except (ValueError, RecursionError):
-        return True
 
 
 def _write(lifter: Lifter, keypoints: Keypoints, question: Question, answer: Answer) -> str:

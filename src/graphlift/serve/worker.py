@@ -139,7 +139,8 @@ def _read(task: Mapping[str, Any], say: Say) -> Keypoints:
         return _detect(task, reading, lambda done, of: _count(done, of, most, say))
     from graphlift.formats import read_keypoints
 
-    keypoints = read_keypoints(task["file"], max_bytes=LARGEST_ARRAYS, **reading)
+    limits = {"max_bytes": LARGEST_ARRAYS, "max_frames": most}
+    keypoints = read_keypoints(task["file"], **limits, **reading)
     _count(0, len(keypoints), most, say)
     return keypoints
 

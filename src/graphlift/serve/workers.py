@@ -37,14 +37,29 @@ class Workers:
         self._idle: list[asyncio.subprocess.Process] = []
         self._all: set[asyncio.subprocess.Process] = set()
 
-    def take(self) -> Callable[[], None]:
-        """Take a place in the queue, before anything is uploaded; call what is returned to leave.
+    @property
+    def places(self) -> int:
+        """How many tasks may be under way or wait."""
+        return self.count + self.waiting
+
+    def check(self) -> None:
+        """Refuse before an upload what would find no place after it.
 
         Raises:
             Refusal: If as many wait as may.
         """
-        if self._taken >= self.count + self.waiting:
+        if self._taken >= self.places:
             raise too_busy(f"{self._taken} {self.what} are under way or wait, as many as may")
+
+    def take(self) -> Callable[[], None]:
+        """Take a place in the queue, once all has come; call what is returned to leave.
+
+        Not before: then a few clients that send slowly would hold all of them.
+
+        Raises:
+            Refusal: If as many wait as may.
+        """
+        self.check()
         held = [True]
 
         def leave() -> None:
