@@ -109,6 +109,10 @@ def info(
         ),
     ],
     as_json: Json = False,
+    config: Annotated[
+        bool,
+        typer.Option("--config", help="Write a run's configuration alone, for graphlift train."),
+    ] = False,
 ) -> None:
     """Say what a trained network is: its configuration, data, seed and scores."""
     from graphlift.model_files import SHIPPED, model_card
@@ -117,9 +121,32 @@ def info(
     is_run = path.exists() or path.suffix == ".safetensors"
     if model in SHIPPED or path.suffix == ".onnx" or not is_run:  # a wrong name is refused there
         card = model_card(model)
+        if config:
+            raise ConfigError(
+                f"--config is for model.safetensors of a run, and {model} is none of a run"
+            )
         typer.echo(card.to_json() if as_json else card.to_text())
         return
+    if config and as_json:
+        raise ConfigError("--config writes TOML, and --json has it, too: leave one out")
+    if config:
+        typer.echo(_run_config(path), nl=False)
+        return
     _run_info(path, as_json)
+
+
+def _run_config(model: Path) -> str:
+    from graphlift.training.checkpoints import check_record, read_checkpoint
+    from graphlift.training.config import TrainConfig
+    from graphlift.training.tables import parse_table
+    from graphlift.training.written import to_toml
+
+    _, record = read_checkpoint(model)
+    check_record(record, ("config",), model)
+    text = to_toml(parse_table(TrainConfig, record["config"], str(model)))
+    if "source" in record:
+        return f"# Imported: how it was trained is not known; [model] is its own.\n{text}"
+    return text
 
 
 def _run_info(model: Path, as_json: bool) -> None:
