@@ -9,6 +9,7 @@ import typer
 
 from graphlift.cli.options import DETECTORS, MODELS, Json, complete, data_option
 from graphlift.errors import ConfigError
+from graphlift.words import shown
 
 OBJECTIVE = "objective of the system, on our network; its image part is not here"
 DETECTOR = "detector of keypoints, which sees images: simulated, not here"
@@ -136,14 +137,11 @@ def info(
 
 
 def _run_config(model: Path) -> str:
-    from graphlift.training.checkpoints import check_record, read_checkpoint
-    from graphlift.training.config import TrainConfig
-    from graphlift.training.tables import parse_table
+    from graphlift.training.checkpoints import config_of
     from graphlift.training.written import to_toml
 
-    _, record = read_checkpoint(model)
-    check_record(record, ("config",), model)
-    text = to_toml(parse_table(TrainConfig, record["config"], str(model)))
+    config, record = config_of(model)
+    text = to_toml(config)
     if "source" in record:
         return f"# Imported: how it was trained is not known; [model] is its own.\n{text}"
     return text
@@ -188,15 +186,17 @@ def export(
     """
     from graphlift.samples.open_data import read_open_data
     from graphlift.study.release import export_network, release
-    from graphlift.training.checkpoints import read_checkpoint
+    from graphlift.training.checkpoints import config_of
 
+    if name in ("", "..") or Path(name).name != name or "\\" in name:
+        raise ConfigError(f"--name {shown(name)}: is no name of a file: give the folder by --out")
     if network:
         if data:
             raise ConfigError("--data is to calibrate and to score: leave it out with --network")
         export_network(model, name, out)
         typer.echo(out / f"{name}.onnx")
         return
-    source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
+    source = data or config_of(model)[0].data
     card = release(model, read_open_data(source), name, out)
     for row in card.metrics:
         typer.echo(json.dumps(row))

@@ -278,6 +278,8 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
 
 def _parse(table: dict[str, Any], settings: Settings, where: str) -> Plan:
+    if "model" in table and "methods" not in table:
+        raise ConfigError(f"{where}: is a single run: graphlift train {where} takes it")
     own = {key: value for key, value in settings.items() if key[0] in _OF_THE_PLAN}
     shared = {key: value for key, value in settings.items() if key[0] not in _OF_THE_PLAN}
     for first in sorted({key[0] for key in shared} & {"recipe", "columns", "rows"}):

@@ -19,6 +19,14 @@ from graphlift.training.tables import parse_table
 from graphlift.words import shown
 
 _KEY = "graphlift"
+_OTHERS = {
+    ".onnx": "is a model without what training needs: give the model.safetensors of its run",
+    **dict.fromkeys(
+        (".pth", ".pt", ".tar"),
+        "is a checkpoint of torch: make a model.safetensors of it by graphlift model import",
+    ),
+}
+"""Other files that people take for a checkpoint, by their suffix, and the way out."""
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
@@ -55,6 +63,8 @@ def read_checkpoint(
 
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder: give the model.safetensors of a run")
+    if path.suffix in _OTHERS and path.exists():
+        raise CheckpointError(f"{path}: {_OTHERS[path.suffix]}")
     data = path.read_bytes()
     try:
         tensors = load(data)
@@ -98,6 +108,19 @@ def load_run(
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, path)
     return network, config, record
+
+
+def config_of(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """Read the configuration of a run, finished or under way, and its record.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is damaged, or has no configuration.
+        ConfigError: If the configuration is not of this version.
+    """
+    record = read_checkpoint(path)[1]
+    check_record(record, ("config",), path)
+    return parse_table(TrainConfig, record["config"], str(path)), record
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

@@ -336,8 +336,10 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
             or two overrides set one key to other values.
         OSError: If the file cannot be read.
     """
-    settings = read_overrides(overrides)
-    return parse_run(override(read_toml(path), settings), str(path))
+    settings, table = read_overrides(overrides), read_toml(path)
+    if "methods" in table or "recipe" in table:
+        raise ConfigError(f"{path}: is a plan of many runs: graphlift study run {path} takes it")
+    return parse_run(override(table, settings), str(path))
 
 
 def parse_run(table: Mapping[str, Any], where: str, *, planned: bool = False) -> TrainConfig:
