@@ -63,6 +63,16 @@ def test_a_record_whose_configuration_is_none_is_refused(config, tmp_path):
         assert_refused(here(*words), f"{path}: ")
 
 
+def test_a_run_of_another_version_that_is_not_understood_says_so(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_checkpoint(path, {"x": torch.zeros(2)}, {"config": {"later": 1}, "version": "99.0"})
+
+    for words in (("evaluate", path), ("model", "export", path, "--network", "-o", tmp_path)):
+        assert_refused(
+            here(*words), f"{path}: later: there is no such key: it is of graphlift 99.0"
+        )
+
+
 def test_safetensors_are_not_imported(tmp_path):
     path = tmp_path / "model.safetensors"
     write_checkpoint(path, {"x": torch.zeros(2)}, {})

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphlift.errors import CheckpointError
+import graphlift
+from graphlift.errors import CheckpointError, ConfigError
 from graphlift.files import replacing
 from graphlift.nn.build import build_network
 from graphlift.plain_json import parse_json
 from graphlift.training.config import TrainConfig
 from graphlift.training.tables import parse_table
-from graphlift.words import shown
+from graphlift.words import plain, shown
 
 _KEY = "graphlift"
 _OTHERS = {
@@ -104,7 +105,7 @@ def load_run(
             f"{path}: is the checkpoint of a run under way: finish the run by the command that "
             "started it, and take its model.safetensors"
         )
-    config = parse_table(TrainConfig, record["config"], str(path))
+    config = _config(record, path)
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, path)
     return network, config, record
@@ -120,7 +121,21 @@ def config_of(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """
     record = read_checkpoint(path)[1]
     check_record(record, ("config",), path)
-    return parse_table(TrainConfig, record["config"], str(path)), record
+    return _config(record, path), record
+
+
+def _config(record: Mapping[str, Any], path: Path) -> TrainConfig:
+    """Check the configuration in a record; where it is not understood, say who wrote it."""
+    try:
+        return parse_table(TrainConfig, record["config"], str(path))
+    except ConfigError as error:
+        version, own = record.get("version", graphlift.__version__), graphlift.__version__
+        if version == own:
+            raise
+        raise ConfigError(
+            f"{error}: it is of graphlift {plain(str(version), 20)}, and this is {own}: use that "
+            "one"
+        ) from error
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
