@@ -48,7 +48,7 @@ def read_ours(folder):
 
 
 def plan(folder):
-    text = (TESTS.parent / "src/graphlift/study/plans/quick.toml").read_text()
+    text = (TESTS.parent / "recipes/table1.toml").read_text()  # with rows, columns and widths
     (folder / "plan.toml").write_text(text)
 
 
@@ -59,7 +59,10 @@ def read_plan(folder):
 
 
 def config(folder):
-    (folder / "c.toml").write_text("steps = 100\nlearning_rate = 1e-3\n[model]\nchannels = 32\n")
+    from graphlift.training.config import TrainConfig
+    from graphlift.training.written import to_toml
+
+    (folder / "c.toml").write_text(to_toml(TrainConfig(steps=100)))
 
 
 def read_config(folder):

@@ -96,6 +96,51 @@ def read_activities(folder):
     return read_activity_table(folder / "a.csv")
 
 
+def ordinal_labels(folder):
+    rows = ["subject,clip,camera,frame,joint,other,nearer"]
+    rows += [f"Ann,walk,0,{3 * n},RHip,LHip,{n % 3 - 1}" for n in range(5)]
+    rows += ["Bob,sit,1,6,Head,LWrist,-1.0", "Bob,sit,1,6,LWrist,RWrist,1"]
+    (folder / "a.csv").write_text("\n".join(rows) + "\n")
+
+
+def read_ordinal_labels(folder):
+    from graphlift.samples import ordinal_labels
+    from graphlift.skeletons import H36M_16
+
+    frames = np.arange(0, 40, 3)
+    views = {
+        ("Ann", "walk", "0"): ordinal_labels.Trained(40, frames, np.arange(14)),
+        ("Bob", "sit", "1"): ordinal_labels.Trained(7, frames[:3], np.arange(14, 17)),
+    }
+    read = ordinal_labels.read_ordinal_labels(folder / "a.csv", H36M_16, views, count=17)
+    mirrored = np.arange(17) % 2 == 0
+    return read.of(np.arange(17), mirrored), ordinal_labels.digest_of(folder / "a.csv")
+
+
+def joint_map(folder):
+    from formats.test_rig_names import strange_map
+
+    (folder / "rig.toml").write_text(strange_map())
+
+
+def read_joint_map(folder):
+    from graphlift.formats.rig_names import read_map
+
+    return read_map(folder / "rig.toml")
+
+
+def capture(folder):
+    from helpers import tiny_pack
+
+    tiny_pack.write_folder(folder)
+
+
+def read_capture(folder):
+    from graphlift.samples.open_data import read_open_data
+
+    return read_open_data(str(folder)).digest
+
+
 def pack(folder):
     from conftest import small
 
@@ -132,6 +177,9 @@ OTHERS = (
     Target("bvh cmu", bvh("cmu"), read_bvh),
     Target("asf and amc", acclaim, read_acclaim),
     Target("activities csv", activities, read_activities, 0.3),
+    Target("ordinal labels csv", ordinal_labels, read_ordinal_labels, 0.5),
+    Target("joint map toml", joint_map, read_joint_map, 0.3),
+    Target("folder of motion capture", capture, read_capture, 0.3),
     Target("pack", pack, read_pack),
     Target("sequence pack", sequences, read_sequences, 0.5),
 )

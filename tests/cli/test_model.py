@@ -8,6 +8,8 @@ from helpers.command import assert_refused, command, here
 
 from graphlift.nn.build import build_network
 from graphlift.training.checkpoints import write_checkpoint
+from graphlift.training.config import read_config
+from graphlift.training.own import differences
 
 IMAGE = " (lifter of the system; its image part is not here)"
 PUBLISHED = [  # Liu et al., ECCV 2020, and its supplement: 16 joints, 4 blocks, 128 channels
@@ -122,6 +124,30 @@ def test_info_tells_the_story_in_the_file(model):
 
     _, out, _ = here("model", "info", model)
     assert 'config: {"seed": 3}' in out.splitlines()
+
+
+def test_info_writes_a_configuration_that_training_takes(tmp_path):
+    network = {"method": "lcn", "decouple_self": False, "channels": 4, "blocks": 1}
+    config = {"data": "prior", "loss": "mpjpe", "model": network}
+    path, again = tmp_path / "model.safetensors", tmp_path / "again.toml"
+    write_checkpoint(path, {"x": torch.zeros(2)}, {"config": config})
+
+    status, out, err = here("model", "info", path, "--config")
+
+    again.write_text(out)
+    assert (status, err) == (0, "")
+    assert not differences(read_config(again), config)
+    write_checkpoint(path, {"x": torch.zeros(2)}, {"config": config, "source": {"file": "a.pth"}})
+    imported = here("model", "info", path, "--config").out
+    assert imported == f"# Imported: how it was trained is not known; [model] is its own.\n{out}"
+    assert_refused(here("model", "info", path, "--config", "--json"), "leave one out")
+    assert_refused(here("model", "info", "open-small", "--config"), "open-small is none of a run")
+    write_checkpoint(path, {"x": torch.zeros(2)}, {"config": config | {"later": 1}})
+    assert_refused(
+        here("model", "info", path, "--config"), str(path), "later: there is no such key"
+    )
+    write_checkpoint(path, {"x": torch.zeros(2)}, {"step": 3})
+    assert_refused(here("model", "info", path, "--config"), f"{path}: lacks config")
 
 
 def test_a_file_that_is_not_a_model_is_named_in_one_line(model, tmp_path):

@@ -41,6 +41,17 @@ def test_a_plan_becomes_a_study_and_a_study_a_report(studied):
     assert "cmu" in (folder / "report.md").read_text()
 
 
+def test_a_key_that_no_row_has_is_said_before_training(studied, plan, pack):
+    mask = ("--set", "model.learnt_mask = true")
+
+    said = here("study", "run", plan, "--data", pack, "--out", studied[0], *mask)
+
+    assert (said.status, said.out) == (0, f"{studied[0]}\n")  # the runs are the same
+    assert said.err == (
+        "recipe: model.learnt_mask is for lcn: no row has it, and it changes nothing\n"
+    )
+
+
 def test_a_finished_study_is_left_alone_by_another_plan(studied, pack, tmp_path):
     folder = studied[0]
     before = (folder / RESULTS).read_bytes()

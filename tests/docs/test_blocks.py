@@ -95,10 +95,13 @@ def read_prior(source):
 
 
 def run_command(words, where):
-    """Run ``graphlift`` in this process, and a script in one of its own."""
+    """Run ``graphlift`` in this process, and a script in one of its own; ``> FILE`` may end it."""
     if words[0] == "graphlift":
+        words, file = (words[:-2], words[-1]) if words[-2:-1] == [">"] else (words, "")
         done = here(*words[1:])
         assert done.status == 0, f"{where}: {shlex.join(words)}\n{done.out}{done.err}"
+        if file:
+            Path(file).write_text(done.out, encoding="utf-8")
         return
     assert words[0] == "python", f"{where}: mark the block as not run: {shlex.join(words)}"
     subprocess.run([sys.executable, *words[1:]], check=True, env=os.environ)

@@ -196,6 +196,7 @@ def test_unknown_names_are_answered_by_a_template_that_lists_them(tmp_path):
         ("0.5*lombi", "half*lombi", "Spine is .*give the name of a joint"),
         ('"testa"', "7", "Neck/Nose is '7': give the name of a joint"),
         ('"testa"', '"testa', "is no TOML"),
+        ('"testa"', "9" * 5_000, "is no TOML"),
         ('"testa"', '"..."', "Neck/Nose is '...'"),
     ],
 )

@@ -1,12 +1,14 @@
 """Overrides of a plan: all at once, in whatever order, and each where a network has its key."""
 
 import itertools
+import re
+from importlib import resources
 
 import pytest
 
 from graphlift.errors import ConfigError
 from graphlift.samples.augment import Augmentation
-from graphlift.study.plan import Plan, planned_runs, read_plan
+from graphlift.study.plan import NAMES, Plan, planned_runs, read_plan, unused_notes
 from graphlift.training.config import read_config
 
 TEXT = """
@@ -138,22 +140,94 @@ def test_a_key_of_all_runs_holds_for_the_rows_that_have_the_part(model, users):
         assert {method for method, of in found.items() if getattr(of, key) == value} == users
 
 
-def test_a_key_that_no_run_would_use_is_refused_where_it_stands(tmp_path):
-    def refused(text, overrides=()):
+def test_a_key_of_a_row_that_its_network_ignores_is_refused_where_it_stands(tmp_path):
+    def refused(text):
         path = tmp_path / "plan.toml"
         path.write_text('methods = ["lcn", "martinez"]\nchannels = [4]\n' + text)
         with pytest.raises(ConfigError) as error:
-            read_plan(str(path), overrides)
+            read_plan(str(path))
         return str(error.value).partition("plan.toml: ")[2]
 
-    every = "model.centre is for convolution-style, and every one of methods would ignore it"
-    assert refused('[recipe.model]\ncentre = "root"').startswith(f"recipe: {every}")
-    assert refused('[columns.gt.model]\ncentre = "root"').startswith(f"columns.gt: {every}")
-    assert refused("", ['model.centre = "root"']).startswith(f"--set: {every}")
     assert "rows.martinez: model.affinity is for full-sharing, " in refused(
         '[rows.martinez.model]\naffinity = "symmetric"'
     )
     assert "rows.lcn.gt: model.init is for" in refused('[rows.lcn.gt.model]\ninit = "stacked"')
+
+
+HEADS = (
+    {"init": "stacked"},
+    {"affinity": "symmetric"},
+    {"non_local": "embedded"},
+    {"centre": "root"},
+    {"learnt_mask": True},
+    {"affinity": "row-normalised", "init": "stacked", "centre": "root", "learnt_mask": True},
+)
+
+
+@pytest.mark.parametrize("shared", ["recipe", "columns"])
+@pytest.mark.parametrize("head", HEADS, ids="-".join)
+def test_rows_are_the_same_alone_and_among_others(shared, head):
+    """Whatever the networks: none is refused, or trained otherwise, for want of others."""
+    keys = {"model": head}
+    given = {"recipe": keys} if shared == "recipe" else {"columns": {"gt": keys}}
+    row = {"mixture": {"loss": "likelihood"}}
+    methods = tuple(name for name in NAMES if name != "modulated")  # it takes two affinities
+    whole = Plan(methods=methods, channels=(4,), rows=row, **given)
+    runs = planned_runs(whole, data="prior")
+
+    for name in methods:
+        rows = row if name in row else {}
+        alone = Plan(methods=(name,), channels=(4,), rows=rows, **given)
+        (run,) = planned_runs(alone, data="prior")
+        assert run in runs
+    assert not unused_notes(whole)
+
+
+def test_a_head_for_mixture_alone_is_that_of_its_row_among_others(tmp_path):
+    whole = planned_runs(read_plan("everyone"), data="prior")
+    mixture = [run for run in whole if run.config.model.method == "mixture"]
+    of_set = ['methods = ["mixture"]', 'loss = "likelihood"']
+    text = (resources.files("graphlift.study") / "plans" / "everyone.toml").read_text()
+    alone = re.sub(r"methods = \[.*?\]", 'methods = ["mixture"]', text, flags=re.DOTALL)
+    (tmp_path / "alone.toml").write_text(alone)
+    headed = alone.replace('loss = "mpjpe"', 'loss = "likelihood"').partition("[rows")[0]
+    (tmp_path / "headed.toml").write_text(headed)
+
+    for name, overrides in [
+        ("everyone", of_set),
+        ("everyone", of_set[:1]),
+        (str(tmp_path / "alone.toml"), []),
+        (str(tmp_path / "headed.toml"), []),
+    ]:
+        plan = read_plan(name, overrides)
+        assert [*planned_runs(plan, data="prior")] == mixture
+        (note,) = unused_notes(plan)
+        assert note.startswith("recipe: model.init is for full-sharing, ")
+        assert note.endswith("htnet: no row has it, and it changes nothing")
+
+
+def test_a_loss_of_mixture_alone_is_refused_with_what_to_write():
+    with pytest.raises(ConfigError, match=r"recipe of martinez on .*\[rows\.mixture\]"):
+        planned_runs(read_plan("everyone", ['loss = "likelihood"']), data="prior")
+
+
+def test_a_key_that_no_row_has_is_said_and_its_value_is_checked(tmp_path):
+    path = tmp_path / "plan.toml"
+    text = 'methods = ["martinez"]\nchannels = [4]\n[columns.gt.model]\n'
+    path.write_text(text + 'centre = "root"\nlearnt_mask = false')
+
+    plan = read_plan(str(path), ["model.learnt_mask = true", "model.mirrored = true"])
+
+    assert unused_notes(plan) == [
+        "recipe: model.learnt_mask is for lcn: no row has it, and it changes nothing",
+        "columns.gt: model.centre is for convolution-style: no row has it, and it changes nothing",
+    ]
+    path.write_text(text + 'centre = "rot"')
+    with pytest.raises(ConfigError, match=r"columns\.gt\.model: centre: .*'spine' or 'root'"):
+        planned_runs(read_plan(str(path)), data="prior")
+    path.write_text(text + 'afinity = "symmetric"')
+    with pytest.raises(ConfigError, match=r"model\.afinity: there is no such key"):
+        planned_runs(read_plan(str(path)), data="prior")
 
 
 def test_a_part_of_a_plan_keeps_keys_that_its_own_rows_would_ignore():

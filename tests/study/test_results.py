@@ -72,6 +72,14 @@ def test_a_wrong_line_names_line_and_field(tmp_path, change, where):
         read_results(path)
 
 
+def test_a_line_of_another_version_that_is_not_understood_says_so(tmp_path):
+    line = {**plain(fake_result()), "later": 1, "version": "99.0"}
+    (tmp_path / RESULTS).write_text(json.dumps(line) + "\n")
+
+    with pytest.raises(FormatError, match=r"later: .*it is of graphlift 99\.0, and this is .*"):
+        read_results(tmp_path / RESULTS)
+
+
 def test_garbage_is_no_result(tmp_path):
     path = tmp_path / RESULTS
     path.write_text("{}\n")
@@ -142,6 +150,11 @@ def test_a_whole_or_absent_file_is_left_alone(tmp_path):
         ({"per_joint_mm": {"Hip": -1.0}}, "per_joint_mm.Hip: .*0"),
         ({"config": {"clip": float("nan")}}, "config: nan"),
         ({"config": {"a": [[[]]] * 2, "b": deep(80)}}, "config: .*64 deep"),
+        ({"config": {"model": 3}}, "config.model: is no table, but 3"),
+        ({"config": {"supervision": ["critic"]}}, "config.supervision: is no table"),
+        ({"config": {"model": {"joints": "16"}}}, "config.model.joints: is no whole number"),
+        ({"config": {"model": {"joints": [16]}}}, "config.model.joints: is no whole number"),
+        ({"config": {"evaluate_stride": None}}, "config.evaluate_stride: is no whole number"),
     ],
 )
 def test_a_line_that_no_run_leaves_is_named_with_its_number(tmp_path, change, where):

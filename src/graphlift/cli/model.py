@@ -9,6 +9,7 @@ import typer
 
 from graphlift.cli.options import DETECTORS, MODELS, Json, complete, data_option
 from graphlift.errors import ConfigError
+from graphlift.words import shown
 
 OBJECTIVE = "objective of the system, on our network; its image part is not here"
 DETECTOR = "detector of keypoints, which sees images: simulated, not here"
@@ -109,6 +110,10 @@ def info(
         ),
     ],
     as_json: Json = False,
+    config: Annotated[
+        bool,
+        typer.Option("--config", help="Write a run's configuration alone, for graphlift train."),
+    ] = False,
 ) -> None:
     """Say what a trained network is: its configuration, data, seed and scores."""
     from graphlift.model_files import SHIPPED, model_card
@@ -117,9 +122,29 @@ def info(
     is_run = path.exists() or path.suffix == ".safetensors"
     if model in SHIPPED or path.suffix == ".onnx" or not is_run:  # a wrong name is refused there
         card = model_card(model)
+        if config:
+            raise ConfigError(
+                f"--config is for model.safetensors of a run, and {model} is none of a run"
+            )
         typer.echo(card.to_json() if as_json else card.to_text())
         return
+    if config and as_json:
+        raise ConfigError("--config writes TOML, and --json has it, too: leave one out")
+    if config:
+        typer.echo(_run_config(path), nl=False)
+        return
     _run_info(path, as_json)
+
+
+def _run_config(model: Path) -> str:
+    from graphlift.training.checkpoints import config_of
+    from graphlift.training.written import to_toml
+
+    config, record = config_of(model)
+    text = to_toml(config)
+    if "source" in record:
+        return f"# Imported: how it was trained is not known; [model] is its own.\n{text}"
+    return text
 
 
 def _run_info(model: Path, as_json: bool) -> None:
@@ -161,15 +186,17 @@ def export(
     """
     from graphlift.samples.open_data import read_open_data
     from graphlift.study.release import export_network, release
-    from graphlift.training.checkpoints import read_checkpoint
+    from graphlift.training.checkpoints import config_of
 
+    if name in ("", "..") or Path(name).name != name or "\\" in name:
+        raise ConfigError(f"--name {shown(name)}: is no name of a file: give the folder by --out")
     if network:
         if data:
             raise ConfigError("--data is to calibrate and to score: leave it out with --network")
         export_network(model, name, out)
         typer.echo(out / f"{name}.onnx")
         return
-    source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
+    source = data or config_of(model)[0].data
     card = release(model, read_open_data(source), name, out)
     for row in card.metrics:
         typer.echo(json.dumps(row))

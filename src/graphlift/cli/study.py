@@ -46,7 +46,7 @@ def run(
     from graphlift.cli.progress import study_bars
     from graphlift.processors import processors
     from graphlift.study.cluster import run_study_on_cluster
-    from graphlift.study.plan import read_plan
+    from graphlift.study.plan import read_plan, unused_notes
     from graphlift.study.runner import missing_runs, other_results, run_study
 
     # Only the workers load torch: without it, fail before they start.
@@ -59,7 +59,7 @@ def run(
     runs, cut = missing_runs(read, folder, data=data)
     if cut is not None:
         typer.echo(f"{folder}: set aside a line that was cut short; its run is repeated", err=True)
-    for note in other_results(read, folder, data=data):
+    for note in (*unused_notes(read), *other_results(read, folder, data=data)):
         typer.echo(note, err=True)
     if ray is not None:
         study = run_study_on_cluster(runs, folder, address=ray)

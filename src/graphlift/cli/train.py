@@ -96,9 +96,9 @@ def evaluate(
 
     from graphlift.samples.data_sets import read_data
     from graphlift.study.evaluation import evaluate_model
-    from graphlift.training.checkpoints import read_checkpoint
+    from graphlift.training.checkpoints import config_of
 
-    source = data or read_checkpoint(model)[1].get("config", {}).get("data", "prior")
+    source = data or config_of(model)[0].data
     scored = evaluate_model(
         model, read_data(source), name=str(model), detections=detections, adaptations=adapt or ()
     )

@@ -13,7 +13,7 @@ from graphlift.protocols.adaptations import ADAPTATIONS
 from graphlift.simulated_detector import DETECTIONS, Detections
 from graphlift.study.objectives import NETWORK, OBJECTIVES
 from graphlift.training.config import STRICT, Method, ModelConfig, TrainConfig, parse_run
-from graphlift.training.network_keys import ignored_keys, of_network
+from graphlift.training.network_keys import ignored_keys, of_network, refused
 from graphlift.training.tables import (
     Settings,
     merge,
@@ -68,7 +68,7 @@ class Plan:
         order: Of the runs, by what changes between them: last what changes from each run to the
             next. Sizes are ``channels`` and then ``parameters``.
         recipe: Keys of :class:`graphlift.training.config.TrainConfig` that all runs share. Those
-            of a part that only some networks have hold for these alone.
+            of a part that only some networks have hold for these alone, if any row has one.
         columns: Keys that replace the recipe's in runs on one kind of detections, by its name.
         rows: Keys that replace both in runs of one method, by its name in ``methods``. A table
             inside a row, under the name of a kind of detections, is for that kind alone.
@@ -108,7 +108,7 @@ class Plan:
             _check_keys(where, keys)
             self._check_objectives(where, keys)
             if where.startswith("rows."):
-                _check_networks(where, keys, where.split(".")[1:2])
+                _check_network(where, keys, NAMES[where.split(".")[1]][0])
         if unknown := [name for name in self.adaptations if name not in ADAPTATIONS]:
             raise ValueError(
                 f"adaptations: unknown {unknown[0]!r}: use some of {', '.join(ADAPTATIONS)}"
@@ -167,15 +167,35 @@ class Plan:
         return merge([*shared, own, cells.get(detections, {})])
 
 
-def _check_networks(where: str, keys: Mapping[str, Any], rows: Iterable[Any]) -> None:
-    """Refuse keys of the model that no row which they are for would use.
+def _check_network(where: str, keys: Mapping[str, Any], method: str) -> None:
+    """Refuse keys of a row's model that its network would ignore.
 
     Raises:
         ValueError: Naming table, key, and the networks that use it.
     """
-    methods = {NAMES[name][0] for name in NAMES if name in rows}
-    if ignored := ignored_keys(keys.get("model"), methods):
-        raise ValueError(f"{where}: {'; '.join(ignored)}")
+    if said := refused(ignored_keys(keys.get("model"), {method}), method):
+        raise ValueError(f"{where}: {'; '.join(said.values())}")
+
+
+def unused_notes(plan: Plan) -> list[str]:
+    """Say which keys of all runs, or of a column, no row of a plan uses."""
+    return [
+        f"{where}: model.{key} is for {', '.join(users)}: no row has it, and it changes nothing"
+        for where, key, users, _ in _unused(plan)
+    ]
+
+
+def _unused(plan: Plan) -> Iterator[tuple[str, str, tuple[str, ...], Any]]:
+    """Find keys of all runs, or of a column, that are for other networks than any row's.
+
+    Yields:
+        The table, the key in its ``model``, the networks that use it, and its value.
+    """
+    methods = {NAMES[name][0] for name in plan.methods}
+    columns = ((f"columns.{kind}", keys) for kind, keys in plan.columns.items())
+    for where, keys in (("recipe", plan.recipe), *columns):
+        for key, users in ignored_keys(keys.get("model"), methods).items():
+            yield where, key, users, keys["model"][key]
 
 
 def _split(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
@@ -258,6 +278,8 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
 
 def _parse(table: dict[str, Any], settings: Settings, where: str) -> Plan:
+    if "model" in table and "methods" not in table:
+        raise ConfigError(f"{where}: is a single run: graphlift train {where} takes it")
     own = {key: value for key, value in settings.items() if key[0] in _OF_THE_PLAN}
     shared = {key: value for key, value in settings.items() if key[0] not in _OF_THE_PLAN}
     for first in sorted({key[0] for key in shared} & {"recipe", "columns", "rows"}):
@@ -271,18 +293,7 @@ def _parse(table: dict[str, Any], settings: Settings, where: str) -> Plan:
             plan[axis] = {name: _bare(keys, shared) for name, keys in plan[axis].items()}
     if isinstance(recipe := plan.get("recipe", {}), dict):
         plan["recipe"] = override(recipe, shared)
-    read = parse_table(Plan, plan, where)
-    # A part of a plan has its recipe, also where no method of the part uses a key of it.
-    of_file = table.get("methods", list(STUDIED))
-    rows = [*read.methods, *(of_file if isinstance(of_file, list) else ())]
-    try:
-        _check_networks("--set", override({}, shared), read.methods)
-        _check_networks("recipe", table.get("recipe", {}), rows)
-        for kind, keys in read.columns.items():
-            _check_networks(f"columns.{kind}", keys, rows)
-    except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
-    return read
+    return parse_table(Plan, plan, where)
 
 
 def _left(plan: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -324,7 +335,9 @@ def planned_runs(plan: Plan, *, data: str) -> tuple[PlannedRun, ...]:
         ConfigError: If the recipe has an unknown key or a value that makes no sense, or a method
             has no width within TOLERANCE of a size.
     """
-    parse_table(TrainConfig, _for_network(plan.recipe, ModelConfig().method), "recipe")
+    for where, key, users, value in _unused(plan):  # cells leave it out
+        of_user = {"method": users[0], "decouple_self": False, key: value}
+        parse_table(ModelConfig, of_user, f"{where}.model")
     cells = {of: _cell(plan, *of, data) for of in product(plan.methods, plan.detections)}
     widths = {of: _widths(plan, of[0], config) for of, config in cells.items()}
     axes: Mapping[Axis, Iterable[Any]] = {

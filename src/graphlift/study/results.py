@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, ValidationError
 
+import graphlift
 from graphlift.errors import FormatError
 from graphlift.files import append_line
-from graphlift.plain_json import check_plain, json_as
-from graphlift.words import counted, problems
+from graphlift.plain_json import check_plain, json_as, parse_json
+from graphlift.words import counted, plain, problems, shown
 
 RESULTS = "results.jsonl"
 
@@ -229,10 +230,23 @@ def read_results(path: Path) -> list[Result]:
                             "it is cut short: `graphlift study run` on this folder sets it aside "
                             "and scores its run again"
                         )
+                    elif version := _other_version(line):
+                        way_out = f"it is of {version}: report it by that one, or {way_out}"
                 raise FormatError(
                     f"{path}, line {number}: not a result of a training run ({fault}); {way_out}"
                 ) from error
     return results
+
+
+def _other_version(line: bytes) -> str:
+    """Name the version of graphlift that wrote a line, and this one; "" where it is this one."""
+    try:
+        version = parse_json(line)["version"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    if version == graphlift.__version__:
+        return ""
+    return f"graphlift {plain(str(version), 20)}, and this is {graphlift.__version__}"
 
 
 def _check(result: Result) -> None:
@@ -245,6 +259,7 @@ def _check(result: Result) -> None:
         check_plain(result.config)
     except ValueError as error:
         raise ValueError(f"config: {error}") from error
+    _check_config(result.config)
     for name, each in result.blocks.items():
         if not len(each.frames) == len(each.mpjpe_mm) == len(each.p_mpjpe_mm):
             raise ValueError(f"blocks.{name}: lists of different length")
@@ -252,6 +267,25 @@ def _check(result: Result) -> None:
         raise ValueError(
             f"best_step: {result.best_step} is beyond the last of {counted(result.steps, 'step')}"
         )
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Refuse values of the keys that reports read; those of other versions may lack them.
+
+    Raises:
+        ValueError: Naming the key.
+    """
+    for table in ("model", "supervision"):
+        held = isinstance(config.get(table, {}), Mapping)
+        if not held:
+            raise ValueError(f"config.{table}: is no table, but {shown(config[table])}")
+    model = config.get("model", {})
+    for path, of, key in (
+        ("config.model.joints", model, "joints"),
+        ("config.evaluate_stride", config, "evaluate_stride"),
+    ):
+        if type(of.get(key, 1)) is not int:
+            raise ValueError(f"{path}: is no whole number, but {shown(of[key])}")
 
 
 def set_aside_cut_line(path: Path) -> str | None:

@@ -10,15 +10,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphlift.errors import CheckpointError
+import graphlift
+from graphlift.errors import CheckpointError, ConfigError
 from graphlift.files import replacing
 from graphlift.nn.build import build_network
 from graphlift.plain_json import parse_json
 from graphlift.training.config import TrainConfig
 from graphlift.training.tables import parse_table
-from graphlift.words import shown
+from graphlift.words import plain, shown
 
 _KEY = "graphlift"
+_OTHERS = {
+    ".onnx": "is a model without what training needs: give the model.safetensors of its run",
+    **dict.fromkeys(
+        (".pth", ".pt", ".tar"),
+        "is a checkpoint of torch: make a model.safetensors of it by graphlift model import",
+    ),
+}
+"""Other files that people take for a checkpoint, by their suffix, and the way out."""
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
@@ -55,6 +64,8 @@ def read_checkpoint(
 
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder: give the model.safetensors of a run")
+    if path.suffix in _OTHERS and path.exists():
+        raise CheckpointError(f"{path}: {_OTHERS[path.suffix]}")
     data = path.read_bytes()
     try:
         tensors = load(data)
@@ -94,10 +105,37 @@ def load_run(
             f"{path}: is the checkpoint of a run under way: finish the run by the command that "
             "started it, and take its model.safetensors"
         )
-    config = parse_table(TrainConfig, record["config"], str(path))
+    config = _config(record, path)
     network = build_network(**asdict(config.model))
     load_weights(network, tensors, path)
     return network, config, record
+
+
+def config_of(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """Read the configuration of a run, finished or under way, and its record.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If the file is damaged, or has no configuration.
+        ConfigError: If the configuration is not of this version.
+    """
+    record = read_checkpoint(path)[1]
+    check_record(record, ("config",), path)
+    return _config(record, path), record
+
+
+def _config(record: Mapping[str, Any], path: Path) -> TrainConfig:
+    """Check the configuration in a record; where it is not understood, say who wrote it."""
+    try:
+        return parse_table(TrainConfig, record["config"], str(path))
+    except ConfigError as error:
+        version, own = record.get("version", graphlift.__version__), graphlift.__version__
+        if version == own:
+            raise
+        raise ConfigError(
+            f"{error}: it is of graphlift {plain(str(version), 20)}, and this is {own}: use that "
+            "one"
+        ) from error
 
 
 def load_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

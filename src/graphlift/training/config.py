@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +16,7 @@ from graphlift.samples.supervision import Supervision
 from graphlift.simulated_detector import Detections
 from graphlift.training.network_keys import not_of_network
 from graphlift.training.tables import override, parse_table, read_overrides, read_toml
-from graphlift.training.unused_keys import unused_keys
+from graphlift.training.unused_keys import recorded, unused_keys
 from graphlift.weight_sharing import DECOUPLED
 
 Method = Literal[
@@ -332,11 +332,14 @@ def read_config(path: Path, overrides: Iterable[str] = ()) -> TrainConfig:
     Raises:
         ConfigError: If a key is unknown, or a value has the wrong type or makes no sense; the
             message lists every such key by its dotted name. Or if a key is given that this run
-            would ignore, or two overrides set one key to other values.
+            would ignore, but for defaults in a table that states every key, as records of runs do;
+            or two overrides set one key to other values.
         OSError: If the file cannot be read.
     """
-    settings = read_overrides(overrides)
-    return parse_run(override(read_toml(path), settings), str(path))
+    settings, table = read_overrides(overrides), read_toml(path)
+    if "methods" in table or "recipe" in table:
+        raise ConfigError(f"{path}: is a plan of many runs: graphlift study run {path} takes it")
+    return parse_run(override(table, settings), str(path))
 
 
 def parse_run(table: Mapping[str, Any], where: str, *, planned: bool = False) -> TrainConfig:
@@ -351,6 +354,8 @@ def parse_run(table: Mapping[str, Any], where: str, *, planned: bool = False) ->
         ConfigError: As :func:`read_config`; the message begins with ``where``.
     """
     config = parse_table(TrainConfig, table, where)
-    if unused := unused_keys(table, config, planned=planned):
-        raise ConfigError(f"{where}: {'; '.join(unused)}")
+    unused = unused_keys(table, config, planned=planned)
+    copied = set(recorded(table, asdict(TrainConfig())))
+    if said := [text for key, text in unused.items() if key not in copied]:
+        raise ConfigError(f"{where}: {'; '.join(said)}")
     return config

@@ -125,11 +125,17 @@ def import_checkpoint(
     Raises:
         OSError: If a file cannot be read or written.
         CheckpointError: As :func:`read_foreign`, ``map_state_dict`` and
-            :func:`graphlift.nn.foreign_others.map_other`; or if ``out`` is ``source``, or
-            ``sharing`` is given for a network that has no such methods.
+            :func:`graphlift.nn.foreign_others.map_other`; or if ``out`` is ``source``,
+            ``source`` is in safetensors, or ``sharing`` is given for a network that has no such
+            methods.
     """
     if out.exists() and out.samefile(source):
         raise CheckpointError(f"{out}: is the file to be imported: give the result another name")
+    if source.suffix == ".safetensors" and source.exists():
+        raise CheckpointError(
+            f"{source}: is no checkpoint of torch: a model.safetensors of graphlift is taken as "
+            "it is, and of others' weights the .pth or .pth.tar is imported"
+        )
     foreign = read_foreign(source)
     if family in get_args(Other):
         if sharing:

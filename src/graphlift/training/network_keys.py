@@ -1,6 +1,6 @@
 """Keys of a configuration that its network does not have."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from graphlift.networks import ANY_FEATURES, LIFTERS, OTHERS, SAYS_MORE
@@ -37,25 +37,28 @@ _OF_PARTS = ("affinity", "non_local", "centre", "learnt_mask")
 all runs, results of networks that lack it hold it, too."""
 
 
-def ignored_keys(model: object, methods: Set[str]) -> list[str]:
-    """Name the given keys that none of some networks would use, and the networks that do.
+def ignored_keys(model: object, methods: Set[str]) -> dict[str, tuple[str, ...]]:
+    """Find the given keys that none of some networks would use, and the networks that do.
 
     Args:
-        model: The table ``model`` that a person wrote; the stored configuration of a run has
-            every key.
+        model: The table ``model`` that a person wrote.
         methods: The networks that it is for.
     """
-    found = []
-    for key, value in model.items() if isinstance(model, Mapping) else ():
-        users = USED_BY.get(key, NETWORKS)
-        lacking = key in _LACKS and value == _LACKS[key]
-        if not lacking and not methods & {*users}:
-            ignoring = "".join(methods) if len(methods) == 1 else "every one of methods"
-            found.append(
-                f"model.{key} is for {', '.join(users)}, and {ignoring} would ignore it: leave it "
-                "out"
-            )
-    return found
+    return {
+        key: users
+        for key, value in (model.items() if isinstance(model, Mapping) else ())
+        if not methods & {*(users := USED_BY.get(key, NETWORKS))}
+        and not (key in _LACKS and value == _LACKS[key])
+    }
+
+
+def refused(ignored: Mapping[str, Sequence[str]], method: str) -> dict[str, str]:
+    """Say of each key that a network would ignore which networks it is for, by its path."""
+    return {
+        f"model.{key}": f"model.{key} is for {', '.join(users)}, and {method} would ignore it: "
+        "leave it out"
+        for key, users in ignored.items()
+    }
 
 
 def of_network(model: Mapping[str, Any], method: str) -> dict[str, Any]:

@@ -23,7 +23,10 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     if path.is_dir():
         raise ConfigError(f"{path}: is a folder: give a TOML file, such as those in recipes/")
-    return _parse_toml(str(path), path.read_bytes())
+    text = path.read_bytes()
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):  # what PowerShell's > writes
+        text = text.decode("utf-16", errors="replace").encode()
+    return _parse_toml(str(path), text.removeprefix(b"\xef\xbb\xbf"))
 
 
 def read_overrides(overrides: Iterable[str]) -> Settings:

@@ -1,9 +1,9 @@
 """Keys of a configuration that its run would ignore."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphlift.training.network_keys import ignored_keys
+from graphlift.training.network_keys import ignored_keys, refused
 
 if TYPE_CHECKING:
     from graphlift.training.config import TrainConfig
@@ -27,39 +27,62 @@ _OF_BODIES = ("size", "bones", "recombine", "mirror")
 
 def unused_keys(
     table: Mapping[str, Any], config: "TrainConfig", *, planned: bool = False
-) -> list[str]:
-    """Name the given keys that would be ignored, and what counts in their place.
+) -> dict[str, str]:
+    """Find the given keys that would be ignored, and say what counts in their place.
 
     Args:
-        table: That a person wrote; the stored configuration of a run has every key.
+        table: That a person wrote, or all keys of a run.
         config: The run.
         planned: Whether it is one of the runs of a plan, of which keys of ``model`` and of the
             schedule may be for others; the plan has checked those of ``model``.
+
+    Returns:
+        What to say of each, by its path.
     """
     cameras, joints, vary = config.cameras, config.model.joints, config.vary
     over_time = config.model.method == "over-time"
-    found = []
+    found = {}
     if not planned:
-        found += ignored_keys(table.get("model"), {config.model.method})
+        method = config.model.method
+        found |= refused(ignored_keys(table.get("model"), {method}), method)
     if not planned and config.schedule == "cosine" and "decay" in table:
-        found.append("decay is for exponential and staircase, and cosine ends at 0: leave it out")
+        found["decay"] = (
+            "decay is for exponential and staircase, and cosine ends at 0: leave it out"
+        )
     if not over_time and "base" in table:
-        found.append("base is for over-time alone: leave it out")
+        found["base"] = "base is for over-time alone: leave it out"
     if cameras == "random" and config.flip:
-        found.append("flip is for other cameras than random, where views.mirror counts")
+        found["flip"] = "flip is for other cameras than random, where views.mirror counts"
     for key in table.get("views", {}):
+        path = f"views.{key}"
         if vary and key in _OF_BODIES:
             continue
         if vary:
-            found.append(f"views.{key} is not for vary, where detections counts: leave it out")
+            found[path] = f"{path} is not for vary, where detections counts: leave it out"
         elif cameras != "random":
-            found.append(f'views.{key} is for cameras = "random": leave it out')
+            found[path] = f'{path} is for cameras = "random": leave it out'
         elif joints == 28 and key in _OF_28:
-            found.append(f"views.{key} is for 17 joints: with 28, {_OF_28[key]} counts")
+            found[path] = f"{path} is for 17 joints: with 28, {_OF_28[key]} counts"
         elif over_time and key in _LOST_AT_ONCE:
-            found.append(f"views.{key} is for single frames: leave it out for over-time")
+            found[path] = f"{path} is for single frames: leave it out for over-time"
     for key in table.get("anatomy", {}) if joints != 28 else ():
         counts = f"with {joints}, views.{key} counts" if joints == 17 else "leave it out"
         counts = counts if key in _OF_28 else "leave it out"
-        found.append(f"anatomy.{key} is for model.joints = 28: {counts}")
+        found[f"anatomy.{key}"] = f"anatomy.{key} is for model.joints = 28: {counts}"
     return found
+
+
+def recorded(
+    table: Mapping[str, Any], default: Mapping[str, Any], above: str = ""
+) -> Iterator[str]:
+    """List the keys at their defaults in tables that state every key, by their paths.
+
+    The record of a run states every key. Whoever copies it does not think that those of other
+    runs change anything; whoever writes one such key does, also with the value of its default.
+    """
+    whole = all(key in table for key, value in default.items() if value is not None)
+    for key, value in table.items():
+        if isinstance(value, Mapping) and isinstance(default.get(key), Mapping):
+            yield from recorded(value, default[key], f"{above}{key}.")
+        elif whole and key in default and value == default[key]:
+            yield above + key
