@@ -221,7 +221,7 @@ def occluded(
         positions: Camera frame, m.
         skeleton: Human3.6M's 16 or 17 joints, or body-28.
     """
-    # Joints first and x apart from y: sums over a last axis of two take most of the time otherwise.
+    # Joints first and x apart from y: sums over a last axis of two would take most of the time.
     depth = np.ascontiguousarray(positions[..., 2].T)
     x, y = positions[..., 0].T / depth, positions[..., 1].T / depth  # lines of sight at depth 1
     hidden = np.zeros(depth.shape, dtype=bool)

@@ -41,7 +41,7 @@ def unused_keys(
     """
     cameras, joints, vary = config.cameras, config.model.joints, config.vary
     over_time = config.model.method == "over-time"
-    found = {}
+    found: dict[str, str] = {}
     if not planned:
         method = config.model.method
         found |= refused(ignored_keys(table.get("model"), {method}), method)
