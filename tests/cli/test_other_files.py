@@ -21,8 +21,9 @@ def test_a_plan_is_told_from_a_run_and_the_other_way_round(tmp_path):
 
     assert_refused(here("train", plan), f"{plan}: is a plan", f"graphlift study run {plan}")
     assert_refused(here("study", "run", run), f"{run}: is a single run", f"graphlift train {run}")
-    plan.write_text('methods = ["lcn"]\nchannels = [4]\nmodel = {dropout = 0.1}\n')
-    assert_refused(here("study", "run", plan), f"{plan}: model: there is no such key")
+    for key in ('methods = ["lcn"]', "recipe = {}"):
+        plan.write_text(f"{key}\nchannels = [4]\nmodel = {{dropout = 0.1}}\n")
+        assert_refused(here("study", "run", plan), f"{plan}: model: there is no such key")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])

@@ -167,3 +167,14 @@ def test_points_that_are_not_so_many_are_named(tmp_path, whole, kind, key, value
 
     with pytest.raises(FormatError, match=rf"w\.json: (annotation|entry) 1: {said}"):
         read_keypoints(dump(tmp_path / "w.json", data))
+
+
+def test_feet_that_are_not_read_do_not_make_flags_of_confidences(tmp_path):
+    person = [50.0, 60.0, 1.0] * 133  # with feet of its own
+    data = {
+        "annotations": [{"image_id": 0, "keypoints": person, "foot_kpts": [9.0, 9.0, 2.0] * 6}]
+    }
+
+    read = read_keypoints(dump(tmp_path / "a.json", data))
+
+    assert (read.confidence == 1).all()

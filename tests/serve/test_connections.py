@@ -276,7 +276,9 @@ def test_frames_in_one_packet_with_the_handshake_are_answered_in_their_order(add
         link.sendall(head(address, "GET", "/stream", *HANDSHAKE) + b"".join(early))
         said = b""
         while said.count(b'"people":[') < 3:
-            said += link.recv(1 << 16)
+            more = link.recv(1 << 16)
+            assert more, said
+            said += more
 
     assert said.index(b'"units"') < said.index(b'{"frame":0') < said.index(b'{"frame":2')
 

@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import logging
 
 import pytest
-from helpers.served import ask, head, plain, post_file, until, wire
+from helpers.served import ask, counted, head, plain, post_file, until, wire
 from helpers.served import people as walk
 
 from graphlift.formats.arrays import write_keypoints
@@ -63,11 +64,35 @@ def test_what_is_no_http_in_a_body_that_is_refused_already_ends_the_connection(a
 
 
 @pytest.mark.parametrize(
+    ("method", "path"), [("HEAD", "/health"), ("GET", "/health"), ("POST", "/x")]
+)
+def test_what_is_no_http_after_a_head_is_refused_once(address, caplog, method, path):
+    with wire(address) as link:
+        link.sendall(head(address, method, path, "Transfer-Encoding: chunked") + b"no chunk\r\n")
+        said = b""
+        while more := link.recv(1 << 16):
+            said += more
+
+    assert said.startswith(b"HTTP/1.1 400")
+    assert said.count(b"HTTP/1.1 4") == 1
+    assert said.endswith(b"\r\n\r\n" if method == "HEAD" else b': send HTTP/1.1"}')
+    until(lambda: counted(address, 'graphlift_connections{kind="requests"}') == 1)
+    assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
     ("method", "path", "lines", "status", "words"),
     [
         ("GET", "/stream", [VERSION], 400, "missing Sec-WebSocket-Key header: send the handsh"),
         ("GET", "/stream", [KEY], 400, "missing Sec-WebSocket-Version header: send the handsh"),
         ("GET", "/stream", [KEY, "Sec-WebSocket-Version: 8"], 400, "8: send the handshake"),
+        (
+            "GET",
+            "/stream",
+            ["Sec-WebSocket-Key: \u00e9", VERSION],
+            400,
+            "a header is not ASCII: send",
+        ),
         ("POST", "/stream", [KEY, VERSION], 400, "send the handshake of RFC 6455"),
         ("GET", "/stream", [KEY, VERSION, "Content-Length: 5"], 400, "send the handshake of"),
         ("GET", "/stream", [KEY, VERSION, *["X-1: 1"] * 200], 400, "send the handshake of"),

@@ -230,6 +230,16 @@ def test_a_key_that_no_row_has_is_said_and_its_value_is_checked(tmp_path):
         planned_runs(read_plan(str(path)), data="prior")
 
 
+@pytest.mark.parametrize("where", ["recipe", "columns.gt", "rows.martinez", "rows.martinez.gt"])
+def test_a_model_that_is_no_table_is_refused_where_it_stands(where, tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(f'methods = ["martinez"]\nchannels = [4]\n[{where}]\nmodel = 3\n')
+
+    with pytest.raises(ConfigError) as error:
+        read_plan(str(path))
+    assert f"{where}.model: is no table, but 3: write [{where}.model]" in str(error.value)
+
+
 def test_a_part_of_a_plan_keeps_keys_that_its_own_rows_would_ignore():
     """Its runs are those of the whole, whatever key of the recipe is for others."""
     whole = planned_runs(read_plan("everyone"), data="prior")

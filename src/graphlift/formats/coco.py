@@ -149,8 +149,11 @@ def _size(images: list[dict[str, Any]], where: str) -> tuple[int, int] | None:
 def _annotated(
     people: list[dict[str, Any]], frames: dict[int | str, int], where: str, *, feet: bool
 ) -> Iterator[Detection]:
-    read = ("keypoints", "foot_kpts") if feet else ("keypoints",)
-    lists = (each.get(key) for each in people for key in read)
+    bodies = [each for each in people if isinstance(each["keypoints"], list)]
+    lists = [each["keypoints"] for each in bodies]
+    if feet:  # which are read behind a body of COCO's 17 alone
+        short = 3 * len(COCO_17)
+        lists += [each.get("foot_kpts") for each in bodies if len(each["keypoints"]) == short]
     flags = any(2 in given[2::3] for given in lists if isinstance(given, list))
     for number, each in enumerate(people):
         at = f"{where}: annotation {number}"

@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
@@ -66,18 +67,21 @@ class Http(H11Protocol):
         """Hand over what came in one packet with the handshake, too, which uvicorn loses."""
         super().handle_websocket_upgrade(event)
         early, _ = self.conn.trailing_data
-        if early:
+        if early and not self.transport.is_closing():
             stream: Any = self.transport.get_protocol()
             stream.data_received(early)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP as everything else is refused, unless an answer has begun."""
+        if self._answering:
+            self.cycle.disconnected = True  # what the application has to say comes too late
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()
             return
         refusal = _bad_request(msg)
         head = h11.Response(status_code=400, headers=[*refusal.head, *SAFE], reason=b"Bad Request")
-        for each in (head, h11.Data(data=refusal.body), h11.EndOfMessage()):
+        body = b"" if self._answering and self.scope["method"] == "HEAD" else refusal.body
+        for each in (head, h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(each))
         self.transport.close()
 
@@ -117,6 +121,17 @@ def _bad_request(why: str) -> Refusal:
 
 class _Handshake(ServerProtocol):
     """A websocket whose handshake is refused as everything else is refused."""
+
+    def process_request(self, request: Any) -> Any:  # noqa: ANN401  # websockets' own
+        """Read a handshake; websockets takes a key that is not ASCII for an error of its own.
+
+        Raises:
+            InvalidHandshake: If it is none.
+        """
+        try:
+            return super().process_request(request)
+        except UnicodeError:
+            raise InvalidHandshake("a header is not ASCII") from None
 
     def reject(self, status: Any, text: str) -> Response:  # noqa: ANN401  # numbers and HTTPStatus
         """Make the answer to a handshake that is none, or of no route, or that breaks down."""

@@ -24,6 +24,9 @@ class _File(FileResponse):
         Raises:
             Refusal: If the header Range asks for what is not there.
         """
+        if scope["method"] != "GET":  # Range is for GET alone: RFC 9110, section 14.2
+            others = [each for each in scope["headers"] if each[0] != b"range"]
+            scope = {**scope, "headers": others}
 
         async def checked(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] >= 400:
@@ -31,7 +34,8 @@ class _File(FileResponse):
                 raise Refusal(
                     message["status"],
                     "Range: asks for no part of this file: ask for bytes that it has, or for all",
-                    {} if size is None else {"Content-Range": size},
+                    # Starlette before 1.0 leaves out the unit.
+                    {} if size is None else {"Content-Range": f"bytes {size.split()[-1]}"},
                 )
             await send(message)
 

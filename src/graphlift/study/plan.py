@@ -24,6 +24,7 @@ from graphlift.training.tables import (
     without,
 )
 from graphlift.weight_sharing import DECOUPLED, METHODS
+from graphlift.words import shown
 
 TOLERANCE = 0.05
 """Largest relative difference from the expected size at which a network counts as matched."""
@@ -222,8 +223,11 @@ def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
             f"{where}: {', '.join(sorted(fixed))} is for the grid or the command: write seeds and "
             "detections, lists, at the top of the plan, and give data by --data"
         )
-    model, of_grid = keys.get("model"), {"method", "decouple_self", "channels"}
-    if isinstance(model, Mapping) and (fixed := of_grid & set(model)):
+    model, of_grid = keys.get("model", {}), {"method", "decouple_self", "channels"}
+    is_table = isinstance(model, Mapping)
+    if not is_table:  # the table of the grid would replace it, unseen
+        raise ValueError(f"{where}.model: is no table, but {shown(model)}: write [{where}.model]")
+    if fixed := of_grid & set(model):
         raise ValueError(
             f"{where}.model: {', '.join(sorted(fixed))} is for the grid: write methods, and "
             "parameters or channels, lists, at the top of the plan"
@@ -278,7 +282,7 @@ def read_plan(name: str, overrides: Iterable[str] = ()) -> Plan:
 
 
 def _parse(table: dict[str, Any], settings: Settings, where: str) -> Plan:
-    if "model" in table and "methods" not in table:
+    if "model" in table and not {"methods", "recipe"} & set(table):
         raise ConfigError(f"{where}: is a single run: graphlift train {where} takes it")
     own = {key: value for key, value in settings.items() if key[0] in _OF_THE_PLAN}
     shared = {key: value for key, value in settings.items() if key[0] not in _OF_THE_PLAN}
@@ -385,8 +389,7 @@ def _widths(plan: Plan, name: str, config: TrainConfig) -> list[int]:
     method, decoupled = NAMES[name]
     widths = list(plan.channels)
     for size in plan.parameters:
-        blocks = config.model.blocks
-        width = channels_for(method, size, decouple_self=decoupled, blocks=blocks)
+        width = channels_for(method, size, decouple_self=decoupled, blocks=config.model.blocks)
         if abs(width.off) > TOLERANCE:
             raise ConfigError(
                 f"parameters: {name} cannot be matched to {size:,}: the nearest width, "
