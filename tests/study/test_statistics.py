@@ -17,6 +17,7 @@ from graphlift.study.statistics import (
     all_pairs,
     by_seeds,
     by_seeds_and_seconds,
+    draws_for,
     holm,
     oscillation,
     prior,
@@ -249,29 +250,29 @@ def test_a_method_with_one_seed_is_compared_without_interval_and_counts_for_noth
     assert found[1, 9].p_holm == found[1, 9].difference.p
 
 
-def one_wild(rng):
-    return np.full(10, 50.0), np.array([rng.uniform(4, 8), *[1.0] * 9])
+def one_wild(rng, methods):
+    return np.full(methods, 50.0), np.array([rng.uniform(4, 8), *[1.0] * (methods - 1)])
 
 
-def in_proportion(rng):
-    return np.repeat([50.0, 100.0], 5), np.repeat([1.0, 2.0], 5)
+def in_proportion(rng, methods):
+    return np.repeat([50.0, 100.0], methods // 2), np.repeat([1.0, 2.0], methods // 2)
 
 
-def drawn(rng):
-    return np.full(10, 50.0), np.exp(rng.normal(0, 0.8, 10))
+def drawn(rng, methods):
+    return np.full(methods, 50.0), np.exp(rng.normal(0, 0.8, methods))
 
 
 LAWS = {
-    "alike": lambda rng: (np.full(10, 50.0), np.ones(10)),
+    "alike": lambda rng, methods: (np.full(methods, 50.0), np.ones(methods)),
     "one wild": one_wild,
     "in proportion": in_proportion,
     "drawn": drawn,
 }
-"""True errors of ten methods and how far their seeds spread."""
+"""True errors of so many methods, an even number, and how far their seeds spread."""
 
 
-def false_positives(ratio, studies, law="alike", seeds=3, draws=2000):
-    """Simulate studies of ten methods.
+def false_positives(ratio, studies, law="alike", seeds=3, draws=2000, methods=10):
+    """Simulate studies of so many methods.
 
     A run's error is its method's, and its seed's, normal with the method's spread; a method's
     seconds add ``ratio`` of that to its mean, the same for all its seeds, so that no spread over
@@ -284,19 +285,41 @@ def false_positives(ratio, studies, law="alike", seeds=3, draws=2000):
     found, missed, blocks = [], [], 20
     for study in range(studies):
         rng = np.random.default_rng([7, study])
-        true, spreads = LAWS[law](rng)
-        chance = rng.normal(0, 1, (10, seeds, 1)) + ratio * blocks**0.5 * rng.normal(
-            0, 1, (10, 1, blocks)
+        true, spreads = LAWS[law](rng, methods)
+        chance = rng.normal(0, 1, (methods, seeds, 1)) + ratio * blocks**0.5 * rng.normal(
+            0, 1, (methods, 1, blocks)
         )
         errors = true[:, None, None] + spreads[:, None, None] * chance + rng.normal(0, 5, blocks)
-        runs = {at: one_activity(errors[at]) for at in np.ndindex(10, seeds)}
+        runs = {at: one_activity(errors[at]) for at in np.ndindex(methods, seeds)}
         drawn = resample(runs, draws=draws)
-        pairs = all_pairs({m: np.stack([drawn[m, s] for s in range(seeds)]) for m in range(10)})
+        pairs = all_pairs(
+            {m: np.stack([drawn[m, s] for s in range(seeds)]) for m in range(methods)}
+        )
         gaps = [true[pair.first] - true[pair.second] for pair in pairs]
         both = list(zip(pairs, gaps, strict=True))
         found.append(any(pair.significant for pair, gap in both if gap == 0))
         missed += [not p.difference.low <= gap <= p.difference.high for p, gap in both]
     return np.mean(found), np.mean(missed)
+
+
+def test_the_first_draws_are_the_same_for_any_number():
+    blocks = {
+        "walk": one_activity(hard_seconds())["walk"],
+        "jump": one_activity(hard_seconds(70, seed=1))["walk"],
+    }
+
+    few, many = (resample({"a": blocks}, draws)["a"] for draws in (DRAWS, 2 * DRAWS + 7))
+
+    assert many.size == 2 * DRAWS + 8
+    np.testing.assert_array_equal(many[: DRAWS + 1], few)
+    assert many[DRAWS + 1 :].std() == pytest.approx(few[1:].std(), rel=0.05)
+
+
+def test_more_pairs_are_told_apart_by_more_draws():
+    """The smallest p, times the number of pairs, is below 1 % whatever that number is."""
+    assert draws_for(1) == draws_for(45) == DRAWS
+    for pairs in (46, 231, 3 * 231):
+        assert 0.0085 < pairs * 2 / (draws_for(pairs) + 1) < 0.009
 
 
 @pytest.mark.parametrize("law", LAWS)

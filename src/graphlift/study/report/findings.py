@@ -1,5 +1,6 @@
 """What the bootstrap shows: differences between methods, claims, and the best of each column."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from graphlift.study.claims import Claim, claims, errors_of
 from graphlift.study.grid import Study, Variant
-from graphlift.study.statistics import Pair, all_pairs, block_layout, resample
+from graphlift.study.statistics import Pair, all_pairs, block_layout, draws_for, resample
 
 if TYPE_CHECKING:
     from graphlift.study.results import SecondErrors
@@ -22,11 +23,13 @@ class Findings:
         pairs: All pairs of methods, by detections.
         claims: The paper's claims.
         left_out: Names of runs over other test frames than most, which no pair can hold.
+        draws: How many were drawn.
     """
 
     pairs: Sequence[tuple[str, Sequence[Pair[Variant]]]]
     claims: Sequence[Claim]
     left_out: Sequence[str]
+    draws: int
 
 
 def find(study: Study) -> Findings:
@@ -40,13 +43,16 @@ def find(study: Study) -> Findings:
             kept[study.variant(run), run.detections, run.seed] = run.blocks
         else:
             left_out.append(run.name)
-    draws = resample(kept)
+    seeds = Counter((kind, variant) for variant, kind, _ in kept)
+    methods = Counter(kind for (kind, _), count in seeds.items() if count > 1)
+    count = draws_for(max((math.comb(n, 2) for n in methods.values()), default=0))
+    draws = resample(kept, count)
     pairs = []
     for kind in study.detections:
         errors = {v: errors_of(draws, v, {kind: 1}) for v in study.variants}
         some = all_pairs({v: e for v, e in errors.items() if e is not None})
         pairs += [(kind, some)] if some else []
-    return Findings(pairs, claims(study, draws), left_out)
+    return Findings(pairs, claims(study, draws), left_out, count)
 
 
 @dataclass(frozen=True)
