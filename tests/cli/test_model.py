@@ -141,7 +141,10 @@ def test_info_writes_a_configuration_that_training_takes(tmp_path):
     imported = here("model", "info", path, "--config").out
     assert imported == f"# Imported: how it was trained is not known; [model] is its own.\n{out}"
     assert_refused(here("model", "info", path, "--config", "--json"), "leave one out")
-    assert_refused(here("model", "info", "open-small", "--config"), "open-small is none of a run")
+    assert_refused(
+        here("model", "info", "open-small", "--config"),
+        "give model.safetensors, not open-small",
+    )
     write_checkpoint(path, {"x": torch.zeros(2)}, {"config": config | {"later": 1}})
     assert_refused(
         here("model", "info", path, "--config"), str(path), "later: there is no such key"

@@ -102,7 +102,9 @@ def test_too_many_frames_are_refused_before_people_are_told_apart(tmp_path, data
     path = dump(tmp_path / "a.json", data)
 
     def refused():
-        with pytest.raises(FormatError, match=r"3,000 frames, more than the 2,999 .*max_frames"):
+        with pytest.raises(
+            FormatError, match=r"3,000 frames, more than the 2,999 that are allowed: .*cut the"
+        ):
             read_keypoints(path, image_size=(640, 480), max_frames=2_999)
 
     assert calls_of(refused) < 10 * 3_000  # to tell people apart takes hundreds
@@ -111,7 +113,7 @@ def test_too_many_frames_are_refused_before_people_are_told_apart(tmp_path, data
 def test_as_many_frames_as_are_allowed_are_read(tmp_path):
     path = dump(tmp_path / "a.json", TOO_MANY_FRAMES["COCO results"])
 
-    with pytest.raises(FormatError, match="max_frames"):
+    with pytest.raises(FormatError, match="3,000 frames, more than the 1 that"):
         read_keypoints(path, max_frames=1)
     assert len(read_keypoints(path, max_frames=3_000)) == 3_000
 

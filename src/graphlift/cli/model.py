@@ -124,7 +124,7 @@ def info(
         card = model_card(model)
         if config:
             raise ConfigError(
-                f"--config is for model.safetensors of a run, and {model} is none of a run"
+                f"--config writes the configuration of a run: give model.safetensors, not {model}"
             )
         typer.echo(card.to_json() if as_json else card.to_text())
         return

@@ -140,7 +140,7 @@ class KeypointSource:
         if self.max_frames is not None and frames > self.max_frames:
             raise FormatError(
                 f"{self.where}: {frames:,} frames, more than the {self.max_frames:,} that are "
-                "allowed (max_frames): check that its numbers count frames, or cut the clip"
+                "allowed: check that its numbers count frames, or cut the clip"
             )
 
     def check_room(
