@@ -30,7 +30,7 @@ def write_openpose(folder, frames=12):
 
 @pytest.fixture
 def clips(seen, tmp_path):  # noqa: F811
-    """Two clips of keypoints, one broken, and two files that are none."""
+    """Two clips of keypoints, one broken, two files that are none, and folders."""
     folder = tmp_path / "clips"
     folder.mkdir()
     write_keypoints(folder / "a.npz", seen)
@@ -39,6 +39,8 @@ def clips(seen, tmp_path):  # noqa: F811
     (folder / "notes.txt").touch()
     (folder / ".hidden.csv").touch()
     (folder / "empty").mkdir()
+    (folder / "deeper").mkdir()
+    write_keypoints(folder / "deeper" / "more.npz", seen)
     return folder
 
 
@@ -53,7 +55,7 @@ def test_a_folder_of_clips_is_lifted_and_what_failed_is_said_at_the_end(clips, t
     assert said.out.splitlines()[-1] == f"{clips}: 2 done, 1 failed: broken.csv"
     assert said.err.splitlines()[-1].startswith("graphlift: failed: broken.csv: ")
     assert "only 1 of 1 body parts" in said.err.splitlines()[-1]
-    assert "not clips, left alone: notes.txt" in said.err
+    assert "not clips, left alone: deeper/, notes.txt" in said.err
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "walk.json"]
     assert (len(read_poses(out / "a.json")), len(read_poses(out / "walk.json"))) == (40, 12)
 

@@ -339,11 +339,44 @@ def test_json_with_the_fields_of_an_npz_says_the_same(tmp_path):
     assert (theirs.image_size, theirs.fps) == (npz.image_size, npz.fps) == ((1920, 1080), 25)
 
 
+def test_null_stands_for_a_joint_a_person_and_a_frame(tmp_path):
+    triples = walk(COCO_17, frames=6, people=2)
+    lists = triples.tolist()
+    lists[0], lists[1], lists[2][1], lists[3][0][5] = None, [None, None], None, None
+    triples[:2] = triples[2, 1] = triples[3, 0, 5] = np.nan
+
+    read = read_keypoints(plain_json(tmp_path, keypoints=lists, skeleton="coco-17"))
+
+    np.testing.assert_array_equal(read.positions, triples[..., :2])
+    np.testing.assert_array_equal(read.confidence, np.nan_to_num(triples[..., 2]))
+
+
+@pytest.mark.parametrize("kind", ["npz", "json"])
+def test_a_field_that_is_not_read_is_named(tmp_path, kind):
+    xy = walk(COCO_17, frames=2)[:, 0, :, :2]
+    fields = {"keypoints": xy.tolist(), "skeleton": "coco-17", "scores": [0.5] * 17, "rate": 50}
+    path = plain_json(tmp_path, **fields)
+    if kind == "npz":
+        path = tmp_path / "a.npz"
+        # A field of objects, which would be refused were it read.
+        np.savez(path, **fields | {"rate": np.array({"fps": 50}, dtype=object)})
+
+    read = read_keypoints(path)
+
+    assert read.source.endswith("(coco-17, not used: scores rate)")
+    assert (read.confidence == 1).all()
+    assert read.fps is None
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
         ({"keypoints": [[1, 2], [3]]}, "keypoints should be numbers, in lists of equal length"),
         ({"keypoints": [[["1", "2"]] * 17]}, "text among them"),
+        ({"keypoints": [None, [["1", "2"]] * 17]}, "text among them"),
+        ({"keypoints": [[[1, 2], 3]]}, "a number stands where others are lists"),
+        ({"keypoints": [None] * 20_000 + [[[1, 2]] * 999]}, "only 21,998 of 39,961,998 would"),
+        ({"keypoints": [[[[[[1]]]]], None]}, "lists within lists, more than 5"),
         ({"keypoints": [1, 2, 3]}, r"keypoints are \(3,\) of float64"),
         ({"skeleton": ["coco-17"]}, r"skeleton is \['coco-17'\], but should be a name"),
         ({"people": "Ann"}, "people is 'Ann', but should be a list of names"),

@@ -110,6 +110,18 @@ def test_a_frame_of_float32_is_read(rng):
             read_frame(bad, COCO, "frame 9")
 
 
+def test_null_stands_for_a_joint_and_for_a_person_who_is_away(rng):
+    given = rng.uniform(0, 600, (2, 17, 3))
+    frame = given.tolist()
+    frame[0][4], frame[1] = None, None
+    given[0, 4] = given[1] = np.nan
+
+    np.testing.assert_array_equal(read_frame(json.dumps(frame), COCO, "frame 0"), given)
+    for away, count in (([None], 1), ([None, None], 2), ([None] * 17, 1), ([[None] * 17] * 2, 2)):
+        nobody = read_frame(json.dumps(away), COCO, "frame 0")
+        np.testing.assert_array_equal(nobody, np.full((count, 17, 3), np.nan))
+
+
 def test_a_stream_of_float32_has_the_answers_of_one_of_json(address, lifter):
     frames = people(50, 2)
     frames[7, 1, 2:] = np.nan  # too few joints to lift

@@ -77,6 +77,21 @@ def test_each_format_is_given_by_option_and_by_accept(address, form, tmp_path):
     assert len(ours) == len(poses_in(by_accept, tmp_path / f"other.{form}")) == 3
 
 
+@pytest.mark.parametrize("form", MEDIA)
+def test_several_people_come_in_one_file_or_one_has_to_be_chosen(address, form, tmp_path):
+    two = plain(people(3, 2)) | {"people": ["Ann", "Zoë B."]}
+
+    said = post_json(address, f"/lift?raw=true&format={form}", two)
+
+    if form in ("bvh", "trc"):
+        assert said.status == 422
+        assert f"a .{form} holds one person: choose one of Ann, Zoë B. (person=)" in said.error
+        said = post_json(address, f"/lift?raw=true&format={form}&person=Zo%C3%AB%20B.", two)
+        assert len(poses_in(said, tmp_path / f"motion.{form}").people) == 1
+    else:
+        assert len(poses_in(said, tmp_path / f"motion.{form}").people) == 2
+
+
 def test_the_formats_are_those_that_are_written_to_one_file_without_an_extra():
     others = {".parquet", ".openpose"}
 

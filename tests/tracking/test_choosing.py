@@ -41,6 +41,7 @@ def test_so_many_are_kept_by_time_and_size_in_the_order_given():
 
 def test_one_of_so_many():
     assert choose(SEEN, people=2, person="longest") == ("early",)
+    assert choose(SEEN, people=2, person="passing") == ("passing",)
 
 
 def test_an_id_that_nobody_has_and_an_unknown_middle_are_refused():

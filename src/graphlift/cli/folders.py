@@ -66,14 +66,27 @@ def keypoint_clips(folder: Path) -> list[Path]:
 
 
 def other_files(folder: Path, clips: Collection[Path], made: str) -> list[str]:
-    """Name what else lies in a folder: no folders, nothing hidden, nothing of suffix ``made``."""
-    return sorted(
-        each.name
+    """Name what else lies in a folder: nothing hidden, nothing of suffix ``made``.
+
+    Of folders, those that hold clips of keypoints or videos themselves: these are not lifted.
+    """
+    from graphlift.formats.recognise import SUFFIXES
+    from graphlift.video.frames import VIDEOS
+
+    def has_clips(inner: Path) -> bool:
+        suffixes = {each.suffix.lower() for each in inner.iterdir() if each.name[0] != "."}
+        return not suffixes.isdisjoint({*SUFFIXES, *VIDEOS} - {made.lower()})
+
+    others = [
+        each
         for each in folder.iterdir()
         if each not in clips
-        and each.is_file()
         and not each.name.startswith(".")
         and each.suffix.lower() != made.lower()
+    ]
+    names = [each.name for each in others if each.is_file()]
+    return sorted(
+        [*names, *(f"{each.name}/" for each in others if each.is_dir() and has_clips(each))]
     )
 
 

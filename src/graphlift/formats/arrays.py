@@ -3,8 +3,10 @@
 Layout: ``keypoints`` (frame, person, joint, 2) or (frame, joint, 2), px, NaN where missing, with 3
 numbers a joint if the last is the confidence; optionally ``confidence`` (the same axes without the
 last), ``skeleton`` (a name), ``joints`` (names), ``image_size`` (width, height), ``fps``,
-``people`` (names), ``source``. A skeleton that is none of the known ones has ``parents`` and
-``centre`` too. No objects. JSON has the same fields as lists, with ``null`` for NaN.
+``people`` (names), ``source``, ``notes``. A skeleton that is none of the known ones has
+``parents`` and ``centre`` too. No objects. JSON has the same fields as lists, with ``null`` for
+NaN, or for all of a joint, a person or a frame that is missing. Other fields are not read; the
+line of what was read names them.
 
 :func:`write_keypoints` does not compress, so that
 :func:`graphlift.formats.loaders.open_keypoints_npz` can leave the arrays in the file: an hour of
@@ -31,6 +33,9 @@ from graphlift.sequences import Keypoints, joints_seen
 from graphlift.skeletons import SKELETONS, Skeleton
 from graphlift.words import counted, listed, plain, reason, shown
 
+_ARRAYS = ("keypoints", "confidence")
+_NUMBERS, _NAMES = ("image_size", "fps"), ("skeleton", "joints", "people")
+_NPZ_ALONE = ("parents", "centre", "source", "notes")
 _LONGEST_SOURCE = 2_000
 """Characters."""
 
@@ -87,10 +92,11 @@ def read_npz(path: Path, source: KeypointSource) -> Keypoints:
             f"{path}: has no array keypoints (found {listed(sorted(members))}): "
             "name it so, with px in the shape (frame, person, joint, 2)"
         )
-    small = set(members) - {"keypoints", "confidence"}
+    small = (*_NUMBERS, *_NAMES, *_NPZ_ALONE)
     stated = read_members(path, members, small, 1 << 24)
+    source = source.noting(unused([name for name in members if name not in (*_ARRAYS, *small)]))
     arrays: dict[str, np.ndarray] = {}
-    for name in {"keypoints", "confidence"} & set(members):
+    for name in set(_ARRAYS) & set(members):
         mapped = map_member(path, members[name])
         whole = {} if mapped is not None else read_members(path, members, [name], source.max_bytes)
         arrays[name] = whole[name] if mapped is None else mapped
@@ -106,7 +112,7 @@ def is_plain(data: object) -> bool:
 def from_plain(data: Mapping[str, Any], source: KeypointSource) -> Keypoints:
     """Make keypoints of JSON with the fields of an ``.npz``, but for ``parents`` and ``centre``.
 
-    A missing number is ``null``; unknown fields are left out.
+    What is missing is ``null``; unknown fields are left out, and named in the source's notes.
 
     Raises:
         FormatError: If a field is not what it should be; the message names it.
@@ -114,13 +120,15 @@ def from_plain(data: Mapping[str, Any], source: KeypointSource) -> Keypoints:
     where = source.where
     arrays = {
         name: numbers(data[name], f"{where}: {name}")
-        for name in ("keypoints", "confidence", "image_size", "fps")
+        for name in (*_ARRAYS, *_NUMBERS)
         if data.get(name) is not None
     }
-    for name in ("skeleton", "joints", "people"):
+    for name in _NAMES:
         if data.get(name) is not None:
             arrays[name] = _text(data[name], f"{where}: {name}", one=name == "skeleton")
     array, confidence = _shaped(arrays.pop("keypoints"), arrays.pop("confidence", None), where)
+    known = (*_ARRAYS, *_NUMBERS, *_NAMES)
+    source = source.noting(unused([name for name in data if name not in known]))
     return _keypoints(array, confidence, arrays, "JSON", source)
 
 

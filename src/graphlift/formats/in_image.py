@@ -55,8 +55,7 @@ def check_image(keypoints: Keypoints, where: str) -> tuple[Keypoints, tuple[str,
             raise _fractions(extent, where, "or give image_size=(width, height) in px")
         keypoints = replace(keypoints, positions=keypoints.positions * np.asarray(size))
         notes = (f"fractions taken as px of an image of {size[0]}x{size[1]}",)
-        extent = _measure(keypoints, size)
-        if extent.people_outside > _NO_FRACTIONS:
+        if _measure(keypoints, size).people_outside > _NO_FRACTIONS:
             raise _fractions(extent, where, "counted from its top left corner")
         return keypoints, notes
     if size is not None:

@@ -1,6 +1,7 @@
 """JSON files, read with limits; errors about numbers in them name the place."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import Any
 import numpy as np
 
 from graphlift.errors import FormatError
-from graphlift.words import reason
+from graphlift.words import counted, reason
 
 _RECOGNISED = 1_000
 _NUMBERS = frozenset({int, float, type(None)})
+_DEEPEST = 5
+"""Axes that lists of numbers may have; poses have four: frame, person, joint, coordinate."""
+_PLENTY, _SPARSE = 1_000_000, 50
+"""Numbers that lists may always be filled up to, and else how many for each that they hold."""
 
 
 def check_file_size(path: Path, max_bytes: int, way_out: str) -> None:
@@ -71,6 +76,9 @@ def first_filled(entries: Iterable[Any]) -> Iterator[Any]:
 def numbers(value: object, where: str) -> np.ndarray:
     """Make an array of what should be numbers; ``null`` is not a number (NaN).
 
+    In place of a list, ``null`` stands for as many of them as the other lists have, such as for a
+    joint, or for all of a person in a frame.
+
     Raises:
         FormatError: If it holds anything else, or lists of unequal length.
     """
@@ -79,15 +87,57 @@ def numbers(value: object, where: str) -> np.ndarray:
             return np.array(value, dtype=np.float64)  # a fourth of the time of what follows
         # As objects first: an array of text has room for the longest in each of its places.
         given = np.asarray(value, dtype=object)
-        text = any(issubclass(kind, str) for kind in set(map(type, given.ravel())))
+        kinds = set(map(type, given.ravel()))
+        if list in kinds and isinstance(value, list):
+            given = _filled(value)
+            kinds = set(map(type, given.ravel()))
+        text = any(issubclass(kind, str) for kind in kinds)
         array = np.empty(0) if text else given.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise FormatError(
-            f"{where} should be numbers, in lists of equal length: {reason(error)}"
+            f"{where} should be numbers, in lists of equal length, null for what is missing: "
+            f"{reason(error)}"
         ) from error
     if text:
         raise FormatError(f"{where} should be numbers, but there is text among them")
     return array
+
+
+def _filled(value: list[Any]) -> np.ndarray:
+    """Make an array of lists in which some are ``null``, which is None throughout in it.
+
+    Raises:
+        ValueError: If lists differ in length or depth, or nearly all would be None.
+    """
+    shape, given = _extent(value, _DEEPEST)
+    if math.prod(shape) > max(_PLENTY, _SPARSE * given):
+        raise ValueError(f"only {given:,} of {math.prod(shape):,} would be there")
+    array = np.full(shape, None, dtype=object)
+    _fill(array, value)
+    return array
+
+
+def _extent(value: list[Any], deepest: int) -> tuple[tuple[int, ...], int]:
+    """Measure lists: the length of the first on each of the most axes, and how much they hold."""
+    if not deepest:
+        raise ValueError(f"lists within lists, more than {_DEEPEST} of them")
+    inner = [_extent(each, deepest - 1) for each in value if isinstance(each, list)]
+    shape = max((shape for shape, _ in inner), key=len, default=())
+    return (len(value), *shape), len(value) - len(inner) + sum(count for _, count in inner)
+
+
+def _fill(array: np.ndarray, value: Any) -> None:  # noqa: ANN401
+    """Put lists into an array; where one is None it stays as it is."""
+    if not isinstance(value, list):
+        raise ValueError("a number stands where others are lists")  # noqa: TRY004
+    if len(value) != len(array):
+        raise ValueError(f"one has {counted(len(value), 'entry', 'entries')}, one {len(array)}")
+    if array.ndim == 1:
+        array[:] = value
+        return
+    for part, each in zip(array, value, strict=True):
+        if each is not None:
+            _fill(part, each)
 
 
 def triples(value: object, where: str) -> np.ndarray:

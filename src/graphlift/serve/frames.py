@@ -1,8 +1,8 @@
 """Messages of a stream: frames of keypoints that come, frames of poses that go.
 
 As JSON, a frame is ``{"keypoints": ...}`` or the keypoints alone, (joint, 2), (joint, 3),
-(person, joint, 2) or (person, joint, 3), px and confidence, with ``null`` for a missing number;
-the answer is that frame of a JSON file of poses.
+(person, joint, 2) or (person, joint, 3), px and confidence, with ``null`` for a missing number,
+joint or person; the answer is that frame of a JSON file of poses.
 
 As float32, a frame is little-endian numbers of 4 bytes, (person, joint, 3): x and y, px, and the
 confidence; NaN for what is missing; no bytes for nobody. The answer begins with the number of the
@@ -72,6 +72,9 @@ def _from_json(text: str, skeleton: Skeleton, where: str) -> Float[np.ndarray, "
         return np.empty((0, len(skeleton), 3))
     people = numbers(data, f"{where}: keypoints")
     joints = len(skeleton)
+    if people.shape[1:] in ((), (joints,)) and np.isnan(people).all():  # null of everything
+        alone = people.shape == (joints,)
+        return np.full((1 if alone else len(people), joints, 3), np.nan)
     if people.ndim not in (2, 3) or people.shape[-2] != joints or people.shape[-1] not in (2, 3):
         raise ShapeError(
             f"{where}: keypoints {people.shape} should be ({joints}, 2) or ({joints}, 3), or a "

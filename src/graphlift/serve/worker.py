@@ -21,7 +21,7 @@ from graphlift.errors import FormatError, GraphliftError
 from graphlift.files import is_full
 from graphlift.formats.child import requests
 from graphlift.lifting import Lifter
-from graphlift.sequences import Keypoints
+from graphlift.sequences import Keypoints, Poses
 from graphlift.steps import motion_of, steps_from
 from graphlift.words import one_line
 
@@ -92,13 +92,11 @@ def lift_file(task: Mapping[str, Any], say: Say) -> int:
         How many frames there were.
 
     Raises:
-        GraphliftError: If the file or an option is refused.
+        GraphliftError: If the file or an option is refused, or the format holds one person alone.
     """
-    from graphlift.formats import write_poses
-
     lifter = _load(task["model"], task["threads"])
     poses = motion_of(lambda: _read(task, say), lambda: lifter, steps_from(task["options"]))
-    write_poses(f"{MOTION}{task['suffix']}", poses)
+    _write(poses, task["suffix"], None)
     say({"done": len(poses), "of": len(poses)})
     return len(poses)
 
@@ -112,15 +110,28 @@ def convert_file(task: Mapping[str, Any]) -> int:
     Raises:
         GraphliftError: If nobody has the person's name, or the format holds one person alone.
     """
-    from graphlift.formats import read_poses, write_poses
+    from graphlift.formats import read_poses
 
-    poses, name = read_poses(task["convert"]), Path(f"{MOTION}{task['suffix']}")
-    write_poses(name, poses, person=task["person"])
+    poses = read_poses(task["convert"])
+    _write(poses, task["suffix"], task["person"])
+    return len(poses)
+
+
+def _write(poses: Poses, suffix: str, person: str | None) -> None:
+    """Write the one file that an answer can be.
+
+    Raises:
+        FormatError: If the format has a file for each person, and there are several.
+    """
+    from graphlift.formats import write_poses
+
+    name = Path(f"{MOTION}{suffix}")
+    write_poses(name, poses, person=person)
     if not name.exists():  # a file each
         raise FormatError(
-            f"{name}: a {name.suffix} holds one person: choose one of {', '.join(poses.people)}"
+            f"{name}: a {suffix} holds one person: choose one of {', '.join(poses.people)} "
+            "(person=), or another format"
         )
-    return len(poses)
 
 
 @lru_cache(maxsize=4)

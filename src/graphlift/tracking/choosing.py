@@ -105,7 +105,7 @@ def choose(
         seen: Everybody.
         people: How many to keep: those who are seen longest and largest (frames times mean size).
         person: Keep one of them: ``largest`` in the image, ``first`` seen, seen for the
-            ``longest`` time, nearest to the ``centre`` of the image, or an id.
+            ``longest`` time, nearest to the ``centre`` of the image, or an id, of everybody.
         image_size: Width and height, px; for ``centre``.
         where: The file that they are seen in, for the error.
 
@@ -116,7 +116,7 @@ def choose(
     if people is not None and len(kept) > people:
         kept = sorted(kept, key=lambda each: -each.frames * each.size)[:people]
     if person is not None and kept:
-        kept = [_one(kept, person, image_size, where)]
+        kept = [_one(kept if person in ORDERS else seen, person, image_size, where)]
     names = {each.name for each in kept}
     return tuple(each.name for each in seen if each.name in names)
 
