@@ -287,7 +287,6 @@ def test_a_plans_mistakes_are_named_with_file_and_key(tmp_path, text, message):
     [
         ({"stesp": 5}, "recipe: stesp: there is no such key"),
         ({"model": {"widht": 5}}, r"recipe: model\.widht: there is no such key"),
-        ({"model": 3}, "recipe: model: "),
         ({"model": {"blocks": "four"}}, r"recipe: model\.blocks: .*integer"),
         ({"batch_size": 1}, "recipe: .*batch_size must be at least 2"),
     ],

@@ -207,7 +207,7 @@ def test_a_head_for_mixture_alone_is_that_of_its_row_among_others(tmp_path):
 
 
 def test_a_loss_of_mixture_alone_is_refused_with_what_to_write():
-    with pytest.raises(ConfigError, match=r"recipe of martinez on .*\[rows\.mixture\]"):
+    with pytest.raises(ConfigError, match=r"recipe: mixture is .*\[rows\.mixture\]"):
         planned_runs(read_plan("everyone", ['loss = "likelihood"']), data="prior")
 
 

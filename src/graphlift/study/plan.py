@@ -37,17 +37,13 @@ STUDIED: Mapping[str, tuple[Method, bool]] = {
     **{f"decoupled {method}": (method, True) for method in DECOUPLED},
 }
 """The study's own: the eight variants and two baselines."""
+_OF_OTHERS: tuple[Method, ...] = (
+    *("modulated", "lcn", "mixture", "bidirectional", "ordinal-depth"),
+    *("high-order", "graph-hourglass", "graformer", "htnet"),
+)
 NAMES: Mapping[str, tuple[Method, bool]] = {
     **STUDIED,
-    "modulated": ("modulated", False),
-    "lcn": ("lcn", False),
-    "mixture": ("mixture", False),
-    "bidirectional": ("bidirectional", False),
-    "ordinal-depth": ("ordinal-depth", False),
-    "high-order": ("high-order", False),
-    "graph-hourglass": ("graph-hourglass", False),
-    "graformer": ("graformer", False),
-    "htnet": ("htnet", False),
+    **{method: (method, False) for method in _OF_OTHERS},
     **dict.fromkeys(OBJECTIVES, NETWORK),
 }
 """The names that a plan may have under ``methods``: networks, and objectives on one network."""
@@ -138,7 +134,7 @@ class Plan:
                 )
 
     def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Every table of keys, by its path in the file."""
+        """Every table of keys, by its path."""
         yield "recipe", self.recipe
         for kind, keys in self.columns.items():
             yield f"columns.{kind}", keys
@@ -223,11 +219,10 @@ def _check_keys(where: str, keys: Mapping[str, Any]) -> None:
             f"{where}: {', '.join(sorted(fixed))} is for the grid or the command: write seeds and "
             "detections, lists, at the top of the plan, and give data by --data"
         )
-    model, of_grid = keys.get("model", {}), {"method", "decouple_self", "channels"}
-    is_table = isinstance(model, Mapping)
+    is_table = isinstance(model := keys.get("model", {}), Mapping)
     if not is_table:  # the table of the grid would replace it, unseen
         raise ValueError(f"{where}.model: is no table, but {shown(model)}: write [{where}.model]")
-    if fixed := of_grid & set(model):
+    if fixed := {"method", "decouple_self", "channels"} & set(model):
         raise ValueError(
             f"{where}.model: {', '.join(sorted(fixed))} is for the grid: write methods, and "
             "parameters or channels, lists, at the top of the plan"
@@ -374,8 +369,13 @@ def _cell(plan: Plan, name: str, detections: Detections, data: str) -> TrainConf
     method, decoupled = NAMES[name]
     of_grid = {"method": method, "decouple_self": decoupled}
     cell = {"data": data, "detections": detections, "model": of_grid}
-    table = merge([plan.keys(name, detections), cell])
-    return parse_run(table, f"recipe of {name} on {detections}", planned=True)
+    try:
+        table = merge([plan.keys(name, detections), cell])
+        return parse_run(table, f"recipe of {name} on {detections}", planned=True)
+    except ConfigError:  # a fault of the recipe itself is named as such
+        shared = merge([_for_network(plan.recipe, method), {"model": of_grid}])
+        parse_table(TrainConfig, shared, "recipe")
+        raise
 
 
 def _widths(plan: Plan, name: str, config: TrainConfig) -> list[int]:
