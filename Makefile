@@ -36,11 +36,10 @@ study: $(BIN)/.installed-study
 test: $(BIN)/.installed-test
 	$(MAKE) --no-print-directory check
 
-# What `make test` checks once everything is installed. Three processes for two cores, because tests
-# often wait for what they started.
+# What `make test` checks once everything is installed.
 check:
 	$(MAKE) --no-print-directory -j2 types lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -q
 	$(MAKE) --no-print-directory kernels
 
 types:
