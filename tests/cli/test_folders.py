@@ -1,6 +1,7 @@
 """A folder of clips, and files that ``lift`` does not take."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from helpers.readback import moving
 from helpers.tiny_video import write_video
 from test_no_torch import COMMAND, bare
 
-from graphlift.cli.folders import holds_one_clip, keypoint_clips, through_folder
+from graphlift.cli.folders import holds_one_clip, keypoint_clips, other_files, through_folder
 from graphlift.cli.sources import kind_of
 from graphlift.errors import ConfigError, FormatError
 from graphlift.formats import read_poses, write_keypoints, write_poses
@@ -42,6 +43,15 @@ def clips(seen, tmp_path):  # noqa: F811
     (folder / "deeper").mkdir()
     write_keypoints(folder / "deeper" / "more.npz", seen)
     return folder
+
+
+def test_a_folder_within_that_may_not_be_read_is_named_and_ends_nothing(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0)
+    if os.access(locked, os.R_OK):
+        pytest.skip("this user may read every folder")
+
+    assert other_files(tmp_path, [], ".npz") == ["locked/"]
 
 
 def test_a_folder_of_clips_is_lifted_and_what_failed_is_said_at_the_end(clips, tmp_path):

@@ -74,7 +74,10 @@ def other_files(folder: Path, clips: Collection[Path], made: str) -> list[str]:
     from graphlift.video.frames import VIDEOS
 
     def has_clips(inner: Path) -> bool:
-        suffixes = {each.suffix.lower() for each in inner.iterdir() if each.name[0] != "."}
+        try:
+            suffixes = {each.suffix.lower() for each in inner.iterdir() if each.name[0] != "."}
+        except OSError:
+            return True  # it may not be read, so it may hold clips
         return not suffixes.isdisjoint({*SUFFIXES, *VIDEOS} - {made.lower()})
 
     others = [
