@@ -114,7 +114,7 @@ def resample(
 
     Args:
         runs: The blocks of each run; all over the same frames.
-        draws: How many; the first of them are the same for any number.
+        draws: How many; of more than :data:`DRAWS`, the first are those of :data:`DRAWS`.
         seed: Of the draws.
 
     Returns:
